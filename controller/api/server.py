@@ -1,0 +1,96 @@
+"""The HTTP server: two read-only pages, made of what the fleet in memory says."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.process_collector import ProcessCollector
+
+import controller
+from controller.domain.errors import BadSetting
+from controller.domain.phase import Phase
+from controller.manager import Manager
+
+Connected = Callable[[], bool]
+
+
+def health(manager: Manager, connected: Connected) -> dict[str, object]:
+    """The state of the controller as JSON: `ok`, or `degraded` where something does not answer."""
+    engine = manager.fleet.engine
+    phases = Counter(view.phase for view in manager.fleet)
+    discord = connected()
+    return {
+        "status": "ok" if discord and engine.reachable else "degraded",
+        "version": controller.__version__,
+        "uptime_seconds": round(time.time() - manager.started_at, 1),
+        "discord": {"connected": discord},
+        "engine": {"reachable": engine.reachable, "reason": engine.reason, "since": engine.since},
+        "bots": {phase.value: phases[phase] for phase in Phase},
+    }
+
+
+class _FleetCollector:
+    """Prometheus metrics, read from the fleet at the moment of the scrape."""
+
+    def __init__(self, manager: Manager, connected: Connected) -> None:
+        self._manager = manager
+        self._connected = connected
+
+    def collect(self) -> Iterator[Metric]:
+        manager = self._manager
+        bots = GaugeMetricFamily("botmaker_bots", "Bots by phase.", labels=["phase"])
+        phases = Counter(view.phase for view in manager.fleet)
+        for phase in Phase:
+            bots.add_metric([phase.value], phases[phase])
+        yield bots
+        build = GaugeMetricFamily("botmaker_build_info", "Always 1.", labels=["version"])
+        build.add_metric([controller.__version__], 1)
+        yield build
+        for name, text, value in (
+            ("botmaker_engine_up", "Whether the engine answers.", manager.fleet.engine.reachable),
+            ("botmaker_discord_up", "Whether Discord is connected.", self._connected()),
+            ("botmaker_start_time_seconds", "When the controller started.", manager.started_at),
+        ):
+            yield GaugeMetricFamily(name, text, value=float(value))
+
+
+def application(manager: Manager, connected: Connected) -> web.Application:
+    """The two pages."""
+    registry = CollectorRegistry()
+    registry.register(_FleetCollector(manager, connected))
+    ProcessCollector(registry=registry)
+
+    async def get_health(_: web.Request) -> web.Response:
+        return web.json_response(health(manager, connected))
+
+    async def get_metrics(_: web.Request) -> web.Response:
+        headers = {"Content-Type": CONTENT_TYPE_LATEST}
+        return web.Response(body=generate_latest(registry), headers=headers)
+
+    app = web.Application()
+    app.add_routes([web.get("/health", get_health), web.get("/metrics", get_metrics)])
+    return app
+
+
+async def serve(manager: Manager, connected: Connected, listen: str) -> None:
+    """Serve on `host:port` until cancelled; BadSetting when the port is taken."""
+    host, _, port = listen.rpartition(":")
+    runner = web.AppRunner(application(manager, connected), access_log=None)
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, host.strip("[]"), int(port)).start()
+        except OSError as error:
+            raise BadSetting(
+                f"BOTMAKER_HTTP_LISTEN={listen} cannot be used: {error.strerror}.",
+                hint="Choose another port, or set it empty to turn it off.",
+            ) from error
+        await asyncio.Event().wait()
+    finally:
+        await runner.cleanup()

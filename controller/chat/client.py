@@ -1,0 +1,157 @@
+"""The Discord client: logs in, registers the commands, hands every interaction on.
+
+It owns no background work; `app` does, so that lifetimes are right and a simulator need not wait.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+
+import aiohttp
+import discord
+from discord import app_commands
+
+from controller.chat.commands import command_groups
+from controller.chat.gate import Gate, Place
+from controller.chat.router import Router, report
+from controller.domain.errors import BadSetting, ControllerError, DiscordTrouble
+from controller.manager import Manager
+
+log = logging.getLogger(__name__)
+_SYNCED = "commands"
+
+
+class _Tree(app_commands.CommandTree["ControllerClient"]):
+    """The command tree with our gate before every command and our words for every error."""
+
+    async def interaction_check(
+        self, interaction: discord.Interaction[ControllerClient], /
+    ) -> bool:
+        autocomplete = interaction.type is discord.InteractionType.autocomplete
+        command = interaction.command
+        act = command.qualified_name if command is not None else "?"
+        gate = self.client.gate
+        if not autocomplete and not gate.first_sight(interaction):
+            return False
+        try:
+            asker = await gate.admit(interaction, act, self._bot_named(interaction))
+        except ControllerError as error:
+            if autocomplete:
+                await interaction.response.autocomplete([])
+            else:
+                await report(interaction, error)
+            return False
+        interaction.extras["asker"] = asker
+        return True
+
+    def _bot_named(self, interaction: discord.Interaction[ControllerClient]) -> str:
+        """The id of the bot that the command names, for grants that are for one bot."""
+        name = getattr(interaction.namespace, "name", None)
+        if not isinstance(name, str):
+            return ""
+        fleet = self.client.manager.fleet
+        return next((view.bot.id for view in fleet if view.bot.name == name.strip().lower()), "")
+
+    async def on_error(
+        self,
+        interaction: discord.Interaction[ControllerClient],
+        error: app_commands.AppCommandError,
+        /,
+    ) -> None:
+        original = getattr(error, "original", error)
+        await report(interaction, original)
+
+
+class ControllerClient(discord.Client):
+    """The controller as Discord sees it."""
+
+    def __init__(self, manager: Manager, place: Place, *, ready_timeout: float = 2.0) -> None:
+        super().__init__(
+            intents=discord.Intents(guilds=True),
+            allowed_mentions=discord.AllowedMentions.none(),
+            guild_ready_timeout=ready_timeout,
+            max_messages=None,
+        )
+        self.manager = manager
+        self.place = place
+        self.gate = Gate(manager, place)
+        self.router = Router(manager, self.gate)
+        self.tree = _Tree(self)
+        self._guild = discord.Object(place.guild_id)
+        for group in command_groups(manager, self.gate):
+            self.tree.add_command(group, guild=self._guild)
+
+    async def setup_hook(self) -> None:
+        """Note who owns the application, and register the commands if they changed."""
+        application = self.application
+        if application is not None:
+            team = application.team
+            members = [member.id for member in team.members] if team else []
+            self.manager.access.set_owners(members or [application.owner.id])
+        await self._sync()
+
+    async def _sync(self) -> None:
+        commands = self.tree.get_commands(guild=self._guild)
+        payload = [command.to_dict(self.tree) for command in commands]
+        text = json.dumps([self.application_id, self.place.guild_id, payload], sort_keys=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        try:
+            if digest == await self.manager.store.recall(_SYNCED):
+                known = {
+                    command.name for command in await self.tree.fetch_commands(guild=self._guild)
+                }
+                if known == {command.name for command in commands}:
+                    return
+            await self.tree.sync(guild=self._guild)
+        except discord.Forbidden as error:
+            raise BadSetting(
+                "Discord does not let this bot register commands in that server.",
+                hint="Invite it with the link that `botmaker doctor` prints, "
+                "and check BOTMAKER_GUILD_ID.",
+            ) from error
+        await self.manager.store.remember(_SYNCED, digest)
+
+    async def on_interaction(self, interaction: discord.Interaction) -> None:
+        """Buttons and forms; commands go through the tree."""
+        await self.router(interaction)
+
+    async def on_ready(self) -> None:
+        """Say so in the log."""
+        log.info("connected to Discord as %s", self.user)
+
+
+async def run_client(client: ControllerClient, token: str) -> None:
+    """Stay connected until cancelled. Raises BadSetting where no retry could help."""
+    try:
+        await client.start(token)
+    except discord.LoginFailure as error:
+        raise BadSetting(
+            "Discord does not accept BOTMAKER_DISCORD_TOKEN.",
+            hint="Copy the token again from the developer portal (Bot, Reset Token).",
+            code="wrong-token",
+        ) from error
+    except discord.PrivilegedIntentsRequired as error:
+        raise BadSetting(
+            "Discord refuses an intent that this bot asked for.", hint="Please report this."
+        ) from error
+    except (discord.HTTPException, discord.GatewayNotFound, aiohttp.ClientError) as error:
+        raise DiscordTrouble(
+            f"Discord could not be reached: {error}.", hint="Check the network and try again."
+        ) from error
+    finally:
+        if not client.is_closed():
+            await client.close()
+
+
+def redirect_discord(api_url: str, gateway_url: str) -> None:
+    """Speak to another Discord-compatible server. For the whole process; checked by `settings`."""
+    import yarl  # noqa: PLC0415 - needed for this alone
+    from discord.gateway import DiscordWebSocket  # noqa: PLC0415
+    from discord.http import Route  # noqa: PLC0415
+
+    if api_url:
+        Route.BASE = api_url.rstrip("/")
+    if gateway_url:
+        DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway_url)

@@ -1,0 +1,122 @@
+"""The public messages, one a bot, edited in place: published on change, never on a timer.
+
+What could not be said because Discord was away is said later: a message is compared with the view,
+not with an event.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import aiohttp
+import discord
+
+from controller.chat import answers, buttons, render
+from controller.chat.client import ControllerClient
+from controller.domain.errors import DiscordTrouble
+from controller.manager import Manager
+from controller.manager.fleet import View
+from controller.manager.reconciler import Reconciler
+from controller.store import Card
+
+log = logging.getLogger(__name__)
+SPACING = 1.5  # seconds between two edits of one message; Discord limits edits of old ones
+UNKNOWN_MESSAGE = 10008
+
+
+class Publisher:
+    """Keeps every bot's card equal to what `render.card` says of its view."""
+
+    def __init__(
+        self,
+        manager: Manager,
+        client: ControllerClient,
+        published: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._published = published
+        self._manager = manager
+        self._client = client
+        self._queue = Reconciler("card", workers=2)
+        self._cards: dict[str, Card] = {}
+        self._last: dict[str, float] = {}
+
+    async def run(self) -> None:
+        """Publish until cancelled."""
+        self._cards = {card.bot_id: card for card in await self._manager.store.cards()}
+        with self._manager.fleet.listening(self._queue.poke):
+            await self._client.wait_until_ready()
+            for bot_id in {*self._cards, *(view.bot.id for view in self._manager.fleet)}:
+                self._queue.poke(bot_id)
+            await self._queue.run(self._publish)
+
+    async def _publish(self, bot_id: str) -> float | None:
+        wait = self._last.get(bot_id, 0.0) + SPACING - time.monotonic()
+        view, card = self._manager.fleet.get(bot_id), self._cards.get(bot_id)
+        if view is not None and card is not None and wait > 0:
+            return wait
+        try:
+            await self._say(bot_id, view, card)
+        except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
+            raise DiscordTrouble(
+                f"the message about bot {bot_id} is not up to date: {error}"
+            ) from error
+        self._published()
+        return None
+
+    async def _say(self, bot_id: str, view: View | None, card: Card | None) -> None:
+        if view is None:
+            if card is not None:
+                await self._edit(card, render.removed_card(card.title), None)
+                await self._manager.store.drop_card(bot_id)
+                del self._cards[bot_id]
+                self._last.pop(bot_id, None)
+            return
+        if not view.seen and card is not None:
+            return  # nothing is known yet; the old words stay until the first look
+        text = render.card(view, self._manager.fleet.engine)
+        found = buttons.of_card(view)
+        digest = _digest(text, found)
+        if card is not None and card.digest == digest:
+            return
+        row = buttons.row(found)
+        self._last[bot_id] = time.monotonic()
+        if card is None or not await self._edit(card, text, row):
+            card = await self._post(view, text, row)
+        card = replace(card, digest=digest, title=view.bot.name)
+        await self._manager.store.save_card(card)
+        self._cards[bot_id] = card
+
+    async def _post(self, view: View, text: str, row: discord.ui.View | None) -> Card:
+        place = self._client.place
+        channel = self._client.get_partial_messageable(place.channel_id, guild_id=place.guild_id)
+        message = await channel.send(
+            text,
+            view=row or discord.utils.MISSING,
+            allowed_mentions=answers.NO_MENTIONS,
+            # Discord drops a second message with this nonce: a retry says it once.
+            nonce=view.bot.id.replace("-", "")[:25],
+        )
+        return Card(view.bot.id, view.bot.name, place.channel_id, message.id, "")
+
+    async def _edit(self, card: Card, text: str, row: discord.ui.View | None) -> bool:
+        channel = self._client.get_partial_messageable(
+            card.channel_id, guild_id=self._client.place.guild_id
+        )
+        try:
+            await channel.get_partial_message(card.message_id).edit(
+                content=text, view=row, allowed_mentions=answers.NO_MENTIONS
+            )
+        except discord.NotFound as error:
+            if error.code == UNKNOWN_MESSAGE:
+                return False
+            raise
+        return True
+
+
+def _digest(text: str, found: list[discord.ui.Button[discord.ui.View]]) -> str:
+    labels = ",".join(f"{item.label}={item.custom_id}" for item in found)
+    return hashlib.sha256(f"{text}\0{labels}".encode()).hexdigest()[:16]

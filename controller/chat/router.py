@@ -1,0 +1,234 @@
+"""Where presses and submits arrive: one listener, one table from custom id to what it does.
+
+discord.py's own views and modals are not used for this: they forget at a restart, and lose a submit
+that overtakes the answer to its button.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import discord
+
+from controller.chat import answers, buttons, errors, forms, render
+from controller.chat.gate import Gate
+from controller.chat.text import text_file
+from controller.domain.errors import BadInput, ControllerError, NotFound, NotReady
+from controller.domain.events import STREAMS, LogQuery
+from controller.manager import Manager
+from controller.manager.audit import Asker
+from controller.manager.fleet import View
+from controller.manager.logbook import LINES_MAX, Snippet
+
+log = logging.getLogger(__name__)
+Handler = Callable[[discord.Interaction, Sequence[str]], Awaitable[None]]
+
+
+class Router:
+    """Handles every button and modal of ours."""
+
+    def __init__(self, manager: Manager, gate: Gate) -> None:
+        self._manager = manager
+        self._gate = gate
+        self._buttons: dict[str, Handler] = {
+            "logs": self._logs,
+            "older": self._older,
+            "refresh": self._refresh,
+            "file": self._file,
+            "start": self._start,
+            "stop": self._stop,
+            "restart": self._restart,
+            "delete": self._delete,
+            "secrets": self._secrets,
+            "form": self._form,
+        }
+        self._modals: dict[str, Handler] = {"form": self._submit}
+
+    async def __call__(self, interaction: discord.Interaction) -> None:
+        """Handle a press or a submit; anything else is not ours. Never raises."""
+        kinds = {
+            discord.InteractionType.component: ("button", self._buttons),
+            discord.InteractionType.modal_submit: ("modal", self._modals),
+        }
+        if interaction.type not in kinds or not self._gate.first_sight(interaction):
+            return
+        kind, table = kinds[interaction.type]
+        action, arguments = buttons.parse(custom_id_of(interaction))
+        interaction.extras["act"] = f"{kind} {action}"
+        try:
+            handler = table.get(action)
+            if handler is None or not arguments:
+                raise NotFound("That button is of another time.", hint="Use the command instead.")
+            await handler(interaction, arguments)
+        except Exception as error:  # noqa: BLE001 - the edge: every error becomes words
+            await report(interaction, error)
+
+    async def _admit(self, interaction: discord.Interaction, bot_id: str = "") -> Asker:
+        return await self._gate.admit(interaction, interaction.extras["act"], bot_id)
+
+    async def _target(
+        self, interaction: discord.Interaction, arguments: Sequence[str]
+    ) -> tuple[Asker, View]:
+        asker = await self._admit(interaction, arguments[0])
+        view = self._manager.fleet.get(arguments[0])
+        if view is None:
+            raise NotFound(
+                "That bot does not exist any more.",
+                hint="/bot list shows the bots there are.",
+                code="no-such-bot",
+            )
+        return asker, view
+
+    # Actions on a bot
+
+    async def _start(self, interaction: discord.Interaction, arguments: Sequence[str]) -> None:
+        asker, view = await self._target(interaction, arguments)
+        await answers.think(interaction)
+        ended = await self._manager.lifecycle.start(asker, view.bot)
+        await answers.say(interaction, render.outcome(ended, view.bot.name, "starting"))
+
+    async def _stop(self, interaction: discord.Interaction, arguments: Sequence[str]) -> None:
+        asker, view = await self._target(interaction, arguments)
+        await answers.think(interaction)
+        ended = await self._manager.lifecycle.stop(asker, view.bot)
+        await answers.say(interaction, render.outcome(ended, view.bot.name, "stopping"))
+
+    async def _restart(self, interaction: discord.Interaction, arguments: Sequence[str]) -> None:
+        asker, view = await self._target(interaction, arguments)
+        await answers.think(interaction)
+        ended = await self._manager.lifecycle.restart(asker, view.bot)
+        await answers.say(interaction, render.outcome(ended, view.bot.name, "restarting"))
+
+    async def _delete(self, interaction: discord.Interaction, arguments: Sequence[str]) -> None:
+        asker, view = await self._target(interaction, arguments)
+        if float(arguments[1]) < time.time():
+            raise NotReady("That button has expired.", hint=f"/bot delete {view.bot.name} again.")
+        await answers.hold(interaction)
+        ended = await self._manager.lifecycle.delete(asker, view.bot)
+        await answers.say(interaction, render.outcome(ended, view.bot.name, "being removed"))
+
+    # Logs
+
+    async def _logs(self, interaction: discord.Interaction, arguments: Sequence[str]) -> None:
+        _, view = await self._target(interaction, arguments)
+        await answers.think(interaction)
+        await say_log(interaction, await self._manager.logbook.read(view.bot, LogQuery()))
+
+    async def _refresh(self, interaction: discord.Interaction, arguments: Sequence[str]) -> None:
+        _, view = await self._target(interaction, arguments)
+        await answers.hold(interaction)
+        query = _query(arguments)
+        await say_log(interaction, await self._manager.logbook.read(view.bot, query))
+
+    async def _older(self, interaction: discord.Interaction, arguments: Sequence[str]) -> None:
+        _, view = await self._target(interaction, arguments)
+        await answers.hold(interaction)
+        query = _query(arguments)
+        query = replace(query, since=0.0, until=query.since)
+        await say_log(interaction, await self._manager.logbook.read(view.bot, query))
+
+    async def _file(self, interaction: discord.Interaction, arguments: Sequence[str]) -> None:
+        _, view = await self._target(interaction, arguments)
+        await answers.think(interaction)
+        query = replace(_query(arguments), lines=LINES_MAX)
+        snippet = await self._manager.logbook.read(view.bot, query)
+        text = whole_log(snippet)
+        await answers.say(
+            interaction,
+            f"**{view.bot.name}** — the newest {len(snippet.lines)} lines as a file.",
+            make_file=lambda: text_file(text, f"{view.bot.name}.log"),
+        )
+
+    # Secrets
+
+    async def _secrets(self, interaction: discord.Interaction, arguments: Sequence[str]) -> None:
+        asker, view = await self._target(interaction, arguments)
+        form = await self._manager.credentials.open_form(asker, view.bot, rotate=False)
+        page = await self._manager.credentials.page(asker, form.id, 0)
+        modal = forms.modal_of(page)
+        await answers.first(interaction, lambda: interaction.response.send_modal(modal))
+
+    async def _form(self, interaction: discord.Interaction, arguments: Sequence[str]) -> None:
+        asker = await self._admit(interaction)
+        step = _step(arguments)
+        page = await self._manager.credentials.page(asker, arguments[0], step)
+        modal = forms.modal_of(page)
+        await answers.first(interaction, lambda: interaction.response.send_modal(modal))
+
+    async def _submit(self, interaction: discord.Interaction, arguments: Sequence[str]) -> None:
+        asker = await self._admit(interaction)
+        await answers.think(interaction)
+        form_id, step = arguments[0], _step(arguments)
+        try:
+            done = await self._manager.credentials.submit(
+                asker, form_id, step, forms.values_of(interaction)
+            )
+        except BadInput as error:
+            # The form is still good: offer it again beside the reason.
+            await answers.say(interaction, errors.word(error), view=buttons.of_form(form_id, step))
+            return
+        text = forms.receipt(done)
+        if done.next_step is not None:
+            await answers.say(interaction, text, view=buttons.of_form(form_id, done.next_step))
+            return
+        await answers.say(interaction, text)
+        ended = await self._manager.lifecycle.follow(done.bot)
+        name = done.bot.name
+        await answers.say(interaction, f"{text}\n{render.outcome(ended, name, 'starting')}")
+
+
+def custom_id_of(interaction: discord.Interaction) -> str:
+    """The custom id of what was pressed or submitted."""
+    data: dict[str, Any] = dict(interaction.data or {})
+    return str(data.get("custom_id", ""))
+
+
+def _query(arguments: Sequence[str]) -> LogQuery:
+    """The query in a log button's id: since, lines, stream, grep."""
+    try:
+        _, since, lines, stream, grep = arguments
+        count = max(1, min(LINES_MAX, int(lines)))
+        return LogQuery(lines=count, since=float(since), stream=STREAMS[stream], grep=grep)
+    except (ValueError, KeyError):
+        raise BadInput("That button is damaged.", hint="Use /bot logs.") from None
+
+
+def _step(arguments: Sequence[str]) -> int:
+    if len(arguments) != 2 or not arguments[1].isdigit():
+        raise BadInput("That form is damaged.", hint="Ask for a new one: /bot secrets.")
+    return int(arguments[1])
+
+
+def whole_log(snippet: Snippet) -> str:
+    """A snippet as the text of a file."""
+    return "\n".join(render.log_line(line) for line in snippet.lines) + "\n"
+
+
+async def say_log(interaction: discord.Interaction, snippet: Snippet) -> None:
+    """Answer with a snippet: a code block, and a file where it does not fit."""
+    text, fits = render.log_snippet(snippet)
+    oldest = snippet.lines[0].at if snippet.lines else None
+    content = whole_log(snippet)
+    await answers.say(
+        interaction,
+        text,
+        view=buttons.of_log(snippet.bot, snippet.query, oldest),
+        make_file=None if fits else lambda: text_file(content, f"{snippet.bot.name}.log"),
+    )
+
+
+async def report(interaction: discord.Interaction, error: BaseException) -> None:
+    """Tell the person what went wrong, privately; if Discord does not take it, the log has it."""
+    if isinstance(error, ControllerError) and error.code == "duplicate":
+        return
+    if isinstance(error, discord.NotFound) and error.code == 10062:
+        log.warning("an interaction was answered too late for Discord")
+        return
+    try:
+        await answers.say(interaction, errors.word(error))
+    except (discord.DiscordException, OSError) as trouble:
+        log.warning("an error could not be told: %s (it was: %s)", trouble, error)

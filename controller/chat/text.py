@@ -1,0 +1,67 @@
+"""Outside text made safe for a message and fitted to Discord's sizes: all of it is hostile."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+
+import discord
+
+MESSAGE_MAX = 2000
+_FENCE = re.compile("`(?=`)")
+
+
+def plain(text: str, limit: int = 400) -> str:
+    """Outside text for use between our own words: no markup, no mention, one line, bounded."""
+    line = " ".join(text.split())
+    if len(line) > limit:
+        line = line[: limit - 1] + "…"
+    return discord.utils.escape_mentions(discord.utils.escape_markdown(line))
+
+
+def code_block(text: str) -> str:
+    """Outside text in a block that it cannot break out of."""
+    inside = _FENCE.sub("`\u200b", text).replace("@", "@\u200b")
+    return f"```\n{inside or ' '}\n```"
+
+
+def newest_fitting(lines: Sequence[str], room: int) -> tuple[list[str], bool]:
+    """As many of the newest lines as fit into `room` characters once fenced, and whether all do.
+
+    A line that alone is too long is cut.
+    """
+    kept: list[str] = []
+    left = room - len(code_block("")) - 4
+    for line in reversed(lines):
+        cost = len(code_block(line)) - len(code_block("")) + 1
+        if cost > left:
+            if not kept:
+                kept.append(_cut(line, left))
+            return kept[::-1], False
+        kept.append(line)
+        left -= cost
+    return kept[::-1], True
+
+
+def _cut(line: str, room: int) -> str:
+    while len(code_block(line)) - len(code_block("")) + 2 > room:
+        line = line[: max(0, min(len(line) - 1, room * len(line) // len(code_block(line))))]
+        if not line:
+            break
+    return line + "…"
+
+
+def text_file(text: str, name: str) -> discord.File:
+    """A text as a file for a message; made anew for every try, since sending closes it."""
+    return discord.File(io.BytesIO(text.encode()), filename=name)
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """`1 bot`, `2 bots`."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def moment(at: float) -> str:
+    """A point in time that every reader's client words for itself: `3 minutes ago`."""
+    return f"<t:{int(at)}:R>"

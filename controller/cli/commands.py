@@ -1,0 +1,104 @@
+"""The commands of the console script. What they do is in `app` and `manager`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Coroutine
+from typing import Any
+
+import click
+
+import controller
+from controller.app import run
+from controller.catalog import load
+from controller.cli import offline
+from controller.domain.errors import BadSetting, ControllerError
+from controller.settings import load_settings
+
+CANNOT_START = 78
+FAILED = 1
+
+
+def execute(work: Coroutine[Any, Any, int | None]) -> None:
+    """Run a command's work; every expected error ends in one sentence and a status."""
+    try:
+        status = asyncio.run(work)
+    except ControllerError as error:
+        sys.stderr.write(f"botmaker: {error}\n")
+        sys.exit(CANNOT_START if isinstance(error, BadSetting) else FAILED)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(status or 0)
+
+
+@click.group()
+@click.version_option(controller.__version__, prog_name="botmaker")
+def cli() -> None:
+    """BotMaker: a Discord bot that makes and runs other bots."""
+
+
+@cli.command("run")
+@click.option("--wait", is_flag=True, help="Wait for an engine that does not answer yet.")
+def run_command(*, wait: bool) -> None:
+    """Run the controller, configured by the environment or .env."""
+
+    async def work() -> None:
+        await run(load_settings(), wait=wait)
+
+    execute(work())
+
+
+@cli.command()
+def doctor() -> None:
+    """Check settings, Discord, engine, secrets and disk; each finding names its remedy."""
+
+    async def work() -> int:
+        return await offline.doctor(load_settings(), click.echo)
+
+    execute(work())
+
+
+@cli.command("list")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def list_command(*, as_json: bool) -> None:
+    """List the bots and how they are, also while the controller runs or is away."""
+
+    async def work() -> None:
+        rows = await offline.list_bots(load_settings())
+        if as_json:
+            click.echo(json.dumps(rows, indent=2))
+            return
+        for row in rows:
+            click.echo(f"{row['name']:<32} {row['phase']:<14} {row['template']}")
+
+    execute(work())
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--lines", default=50, show_default=True, help="How many of the newest lines.")
+def logs(name: str, lines: int) -> None:
+    """Print a bot's newest log lines, redacted."""
+
+    async def work() -> None:
+        for line in await offline.read_log(load_settings(), name, lines):
+            click.echo(line)
+
+    execute(work())
+
+
+@cli.command()
+def templates() -> None:
+    """List the templates; those with an error with line and reason."""
+
+    async def work() -> int:
+        catalog = load(load_settings().templates_dir)
+        for template in catalog.templates.values():
+            click.echo(f"{template.id:<16} {template.title}: {template.description}")
+        for refusal in catalog.refused:
+            click.echo(f"refused: {refusal.file}, line {refusal.line}: {refusal.reason}", err=True)
+        return FAILED if catalog.refused else 0
+
+    execute(work())

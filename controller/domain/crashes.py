@@ -1,0 +1,117 @@
+"""When crashes become a loop, and when to give up. A restart policy alone would hide both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from controller.domain.bot import Crash, Problem
+from controller.domain.observation import ContainerState, Observation
+
+WINDOW_SECONDS = 600.0
+LOOPING_AT = 3  # crashes in the window from which a bot is called crash-looping
+GIVE_UP_AT = 5  # crashes in the window after which the controller stops the bot
+
+_SIGNALS = {
+    129: "SIGHUP",
+    130: "SIGINT",
+    134: "SIGABRT",
+    135: "SIGBUS",
+    136: "SIGFPE",
+    137: "SIGKILL",
+    139: "SIGSEGV",
+    143: "SIGTERM",
+}
+_MEANINGS = {
+    0: "ended by itself without an error",
+    126: "the program could not be executed",
+    127: "the program was not found in the image",
+    78: "a configuration error",
+}
+
+
+def recent(crashes: Iterable[Crash], now: float) -> list[Crash]:
+    """The crashes of the last ten minutes, oldest first."""
+    return sorted((c for c in crashes if now - c.at < WINDOW_SECONDS), key=lambda c: c.at)
+
+
+def is_looping(crashes: Iterable[Crash], now: float) -> bool:
+    """Whether to call the bot crash-looping."""
+    return len(recent(crashes, now)) >= LOOPING_AT
+
+
+def describe_exit(exit_code: int | None, *, oom_killed: bool = False) -> str:
+    """An exit in words: the number and what it usually means."""
+    if oom_killed:
+        return f"exit {exit_code if exit_code is not None else 137}: out of memory"
+    if exit_code is None:
+        return "an exit that nobody saw"
+    if exit_code in _MEANINGS:
+        return f"exit {exit_code}: {_MEANINGS[exit_code]}"
+    if exit_code in _SIGNALS:
+        return f"exit {exit_code}: ended by {_SIGNALS[exit_code]}"
+    return f"exit {exit_code}"
+
+
+def detect(
+    accounted_end: float, before: Observation | None, after: Observation
+) -> tuple[Crash, ...]:
+    """The crashes that `after` shows and that are not accounted for, oldest first.
+
+    The caller asks only for bots that are wished to run and that it did not stop itself; what ended
+    then ended on its own. Looks may be rarer than crashes: the engine's restart count, compared
+    with the look `before`, says how many there were. All but the last then share its figures.
+    """
+    if after.finished_at <= accounted_end + 1e-6:
+        return ()
+    same = before is not None and before.container_id == after.container_id
+    grown = after.restart_count - before.restart_count if before is not None and same else 1
+    code = None if after.state is ContainerState.RUNNING else after.exit_code
+    last = Crash(at=after.finished_at, exit_code=code, oom_killed=after.oom_killed)
+    return tuple(replace(last, at=last.at - 0.001 * i) for i in range(max(1, grown) - 1, -1, -1))
+
+
+def judge(
+    crashes: Sequence[Crash],
+    container: Observation,
+    now: float,
+    *,
+    fatal: Sequence[int],
+    restart: str,
+) -> Problem | None:
+    """Say why to stop trying, or None to let the engine's restart policy go on.
+
+    `fatal` are the exit codes after which no restart makes sense, `restart` the policy in the
+    template's words.
+    """
+    window = recent(crashes, now)
+    if not window:
+        return None
+    last = window[-1]
+    what = describe_exit(last.exit_code, oom_killed=last.oom_killed)
+    if last.exit_code in fatal:
+        return Problem("fatal-exit", f"Stopped after {what}.", _hint(last), last.at)
+    if container.state is ContainerState.EXITED and restart != "unless-stopped":
+        return Problem("exited", f"Ended: {what}.", _hint(last), last.at)
+    if len(window) >= GIVE_UP_AT:
+        return Problem(
+            "crash-loop",
+            f"Stopped after {len(window)} crashes in ten minutes; the last: {what}.",
+            _hint(last),
+            last.at,
+        )
+    return None
+
+
+def _hint(crash: Crash) -> str:
+    if crash.oom_killed:
+        return "Give it more memory in its template, then press Restart."
+    if crash.exit_code in {126, 127}:
+        return "Check the template's command and image, then press Restart."
+    return "Read its logs, mend the cause, then press Restart."
+
+
+def with_exit(crash: Crash, exit_code: int | None, *, oom_killed: bool) -> Crash:
+    """The crash with what the engine's event told, where the look came too late to see it."""
+    code = crash.exit_code if crash.exit_code is not None else exit_code
+    return replace(crash, exit_code=code, oom_killed=crash.oom_killed or oom_killed)

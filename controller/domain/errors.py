@@ -1,0 +1,127 @@
+"""The one tree of errors. Adapters raise these, each edge (chat, api, cli) words them once.
+
+ControllerError
+├── BadInput            what a person gave cannot be used
+├── Denied              this person may not do this
+├── NotFound            no such bot, form, container …
+├── Conflict            it exists already, or something else is in the way
+├── NotReady            the bot is not in a state for this
+├── BadTemplate         a template file with an error
+├── BadSetting          a start that cannot work: exit status 78
+├── StorageTrouble      database or disk
+└── RuntimeTrouble      the container engine
+    ├── EngineUnavailable   not reachable or not answering; nothing was done
+    ├── OutcomeUnknown      the answer to a write was lost: look again, never call it failed
+    ├── ImageMissing        the image is not here and could not be pulled
+    └── BadSpec             the engine refused the container as described
+"""
+
+from __future__ import annotations
+
+
+class ControllerError(Exception):
+    """An error with a stable kebab-case `code`, a `message` for the person and a `hint`.
+
+    `retryable` says that the same request may succeed later without anybody changing anything.
+    """
+
+    code = "internal"
+    retryable = False
+
+    def __init__(self, message: str, *, hint: str = "", code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        if code is not None:
+            self.code = code
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class BadInput(ControllerError):
+    """What a person gave cannot be used."""
+
+    code = "bad-input"
+
+
+class Denied(ControllerError):
+    """This person may not do this; the message says which role is needed."""
+
+    code = "denied"
+
+
+class NotFound(ControllerError):
+    """There is no such thing (any more)."""
+
+    code = "not-found"
+
+
+class Conflict(ControllerError):
+    """Something of that name exists, or stands in the way."""
+
+    code = "conflict"
+
+
+class NotReady(ControllerError):
+    """The bot is not in a state in which this makes sense."""
+
+    code = "not-ready"
+
+
+class BadTemplate(ControllerError):
+    """A template file with an error; the message names file, line and reason."""
+
+    code = "bad-template"
+
+
+class BadSetting(ControllerError):
+    """A start that cannot work; the console script ends with status 78."""
+
+    code = "bad-setting"
+
+
+class StorageTrouble(ControllerError):
+    """The database or the disk refused."""
+
+    code = "storage"
+    retryable = True
+
+
+class DiscordTrouble(ControllerError):
+    """Discord refused or is not reachable; what was to be said is said later."""
+
+    code = "discord"
+    retryable = True
+
+
+class RuntimeTrouble(ControllerError):
+    """The container engine refused."""
+
+    code = "engine-error"
+
+
+class EngineUnavailable(RuntimeTrouble):
+    """The engine is not reachable or does not answer; nothing was done."""
+
+    code = "engine-unavailable"
+    retryable = True
+
+
+class OutcomeUnknown(RuntimeTrouble):
+    """The answer to a write was lost. Observe again; this is not a failure."""
+
+    code = "outcome-unknown"
+    retryable = True
+
+
+class ImageMissing(RuntimeTrouble):
+    """The image is not on this machine and could not be pulled."""
+
+    code = "image-missing"
+
+
+class BadSpec(RuntimeTrouble):
+    """The engine refused the container as described."""
+
+    code = "bad-spec"

@@ -1,0 +1,63 @@
+"""What keys of well-known services look like, and names that promise a secret.
+
+Loose on purpose: a harmless word hidden costs little, a key shown costs the key. Every rule takes
+time in proportion to the text, whatever the text is: log lines are written by strangers.
+"""
+
+from __future__ import annotations
+
+import re
+
+# Where a word begins, also behind an escape such as %3D or \n that ends in a letter.
+_START = r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2})|(?<=\\[nrtbf]))"
+
+# (text that must occur, pattern, what is kept before and after the mark)
+_SHAPES: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
+    (needle, re.compile(pattern, re.ASCII | re.DOTALL), kept)
+    for needle, pattern, kept in (
+        (
+            "PRIVATE KEY",
+            r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----.*?"
+            r"(?:-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----|\Z)",
+            "{}",
+        ),
+        ("://", r"(?P<before>://[^\s/:@]*:)[^\s/]+(?P<after>@)", r"\g<before>{}\g<after>"),
+        (".eyJ", r"(?<![\w-])[\w-]{10,}+\.eyJ[\w-]{5,}+(?:\.[\w-]*+)?", "{}"),
+        # Behind other letters only where it cannot be the end of "task" or "disk".
+        ("sk-", r"sk-(?:ant|proj|svcacct|or-v\d)-[\w-]{16,}|sk-[A-Za-z0-9]{20,}[\w-]*", "{}"),
+        ("sk-", _START + r"sk-[\w-]{20,}", "{}"),
+        ("xox", r"xox[abeoprs]-[A-Za-z0-9.-]{10,}", "{}"),
+        ("xapp-", r"xapp-\d-[A-Za-z0-9-]{10,}", "{}"),
+        ("AIza", r"AIza[\w-]{35,}", "{}"),
+        ("gh", r"gh[pousr]_\w{36,}", "{}"),
+        ("github_pat_", r"github_pat_\w{22,}", "{}"),
+        ("AKIA", r"AKIA[0-9A-Z]{16,}", "{}"),
+        ("AGE-SECRET-KEY-1", r"AGE-SECRET-KEY-1[A-Z0-9]{58,}", "{}"),
+        (" ", r"(?P<before>\b[Bb](?:earer|EARER) {1,3})[\w.~+/=-]{20,}", r"\g<before>{}"),
+        (":", r"\d{8,10}:[\w-]{35,}", "{}"),
+        (".", r"[MNO][\w-]{23,27}\.[\w-]{6,7}\.[\w-]{27,}", "{}"),
+    )
+)
+
+_WORDS = re.compile(
+    r"TOKEN|SECRET|PASSW(?:OR)?D|PASSPHRASE|CREDENTIAL|(?:API|PRIVATE|ACCESS|SIGNING)_?KEY",
+    re.IGNORECASE,
+)
+
+
+def looks_like_key(text: str) -> bool:
+    """Whether a key of a well-known shape stands somewhere in the text."""
+    return any(needle in text and shape.search(text) for needle, shape, _ in _SHAPES)
+
+
+def hide_keys(text: str, mark: str) -> str:
+    """The text with every well-known key in it replaced by the mark."""
+    for needle, shape, kept in _SHAPES:
+        if needle in text:
+            text = shape.sub(kept.format(mark), text)
+    return text
+
+
+def promises_secret(name: str) -> bool:
+    """Whether a variable of this name would be expected to hold a secret."""
+    return _WORDS.search(name) is not None

@@ -1,0 +1,76 @@
+"""What is seen of a bot right now: its container, its volume, its files. Wishes are in `bot`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ContainerState(StrEnum):
+    """The engine's words for a container's state."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    PAUSED = "paused"
+    RESTARTING = "restarting"
+    REMOVING = "removing"
+    EXITED = "exited"
+    DEAD = "dead"
+
+    @property
+    def active(self) -> bool:
+        """Whether a process runs, or the engine is about to start one."""
+        return self in _ACTIVE
+
+
+_ACTIVE = {ContainerState.RUNNING, ContainerState.PAUSED, ContainerState.RESTARTING}
+
+
+class Health(StrEnum):
+    """The engine's healthcheck verdict; NONE where the container has no check."""
+
+    NONE = "none"
+    STARTING = "starting"
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One look at a bot's container, complete (from an inspect)."""
+
+    container_id: str
+    state: ContainerState
+    health: Health = Health.NONE
+    exit_code: int | None = None  # None while it runs
+    oom_killed: bool = False
+    error: str = ""  # the engine's reason when a start failed
+    started_at: str = ""  # the engine's own text: names this run
+    finished_at: float = 0.0  # seconds since the epoch; 0 when it never ended
+    restart_count: int = 0
+    spec: str = ""  # the botmaker.spec label
+    image: str = ""
+    probe_output: str = ""  # the last failed healthcheck's own words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedContainer:
+    """One row of the engine's list: what one cheap call tells of every container of ours."""
+
+    bot_id: str
+    container_id: str
+    state: ContainerState
+    health: Health
+    name: str = ""
+    status: str = ""  # the engine's sentence, for instance "Exited (1) 3 seconds ago"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """All that exists of one bot, as of one look."""
+
+    container: Observation | None = None
+    volume: bool = False
+    folder: bool = False  # its secrets folder or rendered files exist
+    missing: tuple[str, ...] = ()  # names of secrets that are not there or not usable
+    spec: str = ""  # the hash that a container made now would carry; empty: cannot be made

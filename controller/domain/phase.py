@@ -1,0 +1,78 @@
+"""The phase a person is shown: derived from wish and observation, never stored as truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from controller.domain import crashes as crash_rules
+from controller.domain.bot import Bot, Crash, Wish
+from controller.domain.observation import ContainerState, Health, Observation, World
+
+
+class Phase(StrEnum):
+    """All the phases that exist, in the words that people see."""
+
+    CREATED = "created"
+    STARTING = "starting"
+    RUNNING = "running"
+    UNHEALTHY = "unhealthy"
+    CRASH_LOOPING = "crash-looping"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    ERROR = "error"
+    REMOVING = "removing"
+
+    @property
+    def settled(self) -> bool:
+        """Whether a person who asked for something has an answer now."""
+        return self not in {Phase.STARTING, Phase.STOPPING, Phase.REMOVING}
+
+    @property
+    def bad(self) -> bool:
+        """Whether somebody should look."""
+        return self in {Phase.UNHEALTHY, Phase.CRASH_LOOPING, Phase.ERROR}
+
+
+def derive(bot: Bot, world: World, crashes: Sequence[Crash], now: float) -> Phase:
+    """The phase of a bot whose wish is `bot` and of which `world` is seen."""
+    container = world.container
+    active = container is not None and container.state.active
+    if bot.wish is Wish.REMOVE:
+        return Phase.REMOVING
+    if bot.wish is Wish.STOP:
+        return Phase.STOPPING if active else Phase.STOPPED
+    if bot.problem is not None:
+        looping = bot.problem.code == "crash-loop"
+        return Phase.CRASH_LOOPING if looping else Phase.ERROR
+    if world.missing and not active:
+        return Phase.CREATED
+    if crash_rules.is_looping(crashes, now):
+        return Phase.CRASH_LOOPING
+    return _of_container(bot, container)
+
+
+def _of_container(bot: Bot, container: Observation | None) -> Phase:
+    if container is None:
+        return Phase.STARTING
+    match container.state:
+        case ContainerState.RUNNING:
+            if container.started_at and container.started_at == bot.ended_run:
+                return Phase.STARTING
+            match container.health:
+                case Health.NONE | Health.HEALTHY:
+                    return Phase.RUNNING
+                case Health.STARTING:
+                    return Phase.STARTING
+                case Health.UNHEALTHY:
+                    return Phase.UNHEALTHY
+        case ContainerState.PAUSED:
+            return Phase.UNHEALTHY
+        case (
+            ContainerState.CREATED
+            | ContainerState.RESTARTING
+            | ContainerState.EXITED
+            | ContainerState.DEAD
+            | ContainerState.REMOVING
+        ):
+            return Phase.STARTING

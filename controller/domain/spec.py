@@ -1,0 +1,63 @@
+"""A container as it shall be made: hardened, labelled, without a secret in it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+
+MANAGED_LABEL = "botmaker.managed"
+BOT_LABEL = "botmaker.bot-id"
+INSTANCE_LABEL = "botmaker.instance"
+SPEC_LABEL = "botmaker.spec"
+SECRETS_TARGET = "/run/secrets"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthSpec:
+    """A healthcheck in Docker's form; times in seconds."""
+
+    test: tuple[str, ...]
+    interval: float = 30
+    timeout: float = 10
+    start_period: float = 30
+    retries: int = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerSpec:
+    """Everything that decides how a bot's container is made.
+
+    Sources of mounts are paths on the engine's host. `image` is a pinned id or digest.
+    """
+
+    bot_id: str
+    image: str
+    user: str  # numeric "uid:gid", never 0
+    secrets_source: str
+    files: tuple[tuple[str, str], ...] = ()  # (host folder, folder in the container), read-only
+    files_digest: str = ""  # hash of the rendered files' text, so that a new text is a new spec
+    state_path: str = ""  # where the named volume botmaker-<uuid> goes; empty: none
+    prepare_volume: bool = False  # give the volume's top folder to `user` before the first start
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    workdir: str = ""
+    env: tuple[tuple[str, str], ...] = ()
+    tmpfs: tuple[tuple[str, str], ...] = (("/tmp", "64m"),)  # noqa: S108 - a path in the container
+    memory: int = 268_435_456  # bytes; swap is not allowed on top
+    nano_cpus: int = 500_000_000
+    pids: int = 128
+    init: bool = True
+    restart: str = "unless-stopped"
+    stop_timeout: int = 10  # seconds
+    health: HealthSpec | None = None
+
+    @property
+    def name(self) -> str:
+        """The container's name, and its volume's."""
+        return f"botmaker-{self.bot_id}"
+
+    def digest(self) -> str:
+        """A short hash of everything above: the `botmaker.spec` label."""
+        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,216 @@
+"""The single converge path: look, ask `domain.plan.decide`, do one step, look again.
+
+The only module that calls mutating methods of the runtime. Who pokes it is next door: commands
+through `wishes`, the engine's events through `watcher`, the queue in `reconciler`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import replace
+
+from controller.domain import crashes as crash_rules
+from controller.domain.bot import Bot, Crash, Problem, Wish
+from controller.domain.errors import ControllerError, EngineUnavailable, OutcomeUnknown
+from controller.domain.events import LogQuery
+from controller.domain.observation import Observation, World
+from controller.domain.plan import Step, decide
+from controller.manager.audit import Audit
+from controller.manager.blueprint import Blueprints
+from controller.manager.disk import Disk
+from controller.manager.fleet import Fleet, View
+from controller.manager.wishes import Wishes
+from controller.runtime import Runtime
+from controller.store import Store
+from controller.vault import Redactor
+
+log = logging.getLogger(__name__)
+STEPS_AT_ONCE = 12  # more than any way from nothing to running, or back
+PACE = 1.0  # seconds between looks while the engine is on its way; events usually come first
+TAIL_LINES = 8
+
+
+class Converger:
+    """Makes the world of one bot match its wish, one step at a time."""
+
+    def __init__(  # noqa: PLR0913 - the one place where all the parts meet
+        self,
+        *,
+        runtime: Runtime,
+        store: Store,
+        fleet: Fleet,
+        wishes: Wishes,
+        blueprints: Blueprints,
+        audit: Audit,
+        redactor: Redactor,
+        disk: Disk,
+    ) -> None:
+        self._runtime = runtime
+        self._store = store
+        self._fleet = fleet
+        self._wishes = wishes
+        self._blueprints = blueprints
+        self._audit = audit
+        self._redactor = redactor
+        self._disk = disk
+        self._exits: dict[str, tuple[float, int]] = {}
+
+    def note_exit(self, bot_id: str, at: float, exit_code: int) -> None:
+        """Remember an exit code that an event told: after a restart no look can see it."""
+        self._exits[bot_id] = (at, exit_code)
+
+    async def __call__(self, bot_id: str) -> float | None:
+        """Converge one bot; None when settled, else seconds until the next look."""
+        try:
+            return await self._converge(bot_id)
+        except EngineUnavailable as error:
+            # The patrol notices its return and pokes every bot: no need to try on our own.
+            self._fleet.engine_is(False, error.message)
+            return None
+
+    async def _converge(self, bot_id: str) -> float | None:
+        for _ in range(STEPS_AT_ONCE):
+            view = self._fleet.get(bot_id)
+            if view is None:
+                return None
+            bot, world = await self._look(view)
+            step = decide(bot, world)
+            if step is Step.SETTLED:
+                return self._fleet.next_decay(bot_id)
+            if step is Step.LOOK_AGAIN:
+                return PACE
+            await self._try(step, bot)
+            if step is Step.FORGET:
+                return None
+        return PACE
+
+    async def _look(self, view: View) -> tuple[Bot, World]:
+        before, bot = view.world.container, view.bot
+        container = await self._runtime.observe(bot.id)
+        removing = bot.wish is Wish.REMOVE
+        world = World(
+            container=container,
+            volume=removing and await self._runtime.has_volume(bot.id),
+            folder=removing and await self._disk(lambda: self._blueprints.has_files(bot.id)),
+            missing=await self._disk(lambda: self._blueprints.missing_secrets(bot)),
+            spec=self._spec_digest(bot),
+        )
+        self._fleet.engine_is(True)
+        # Shown before it is accounted for: a cleared wish must never meet the former look.
+        self._fleet.look(bot.id, world)
+        return await self._account(bot, before, container), world
+
+    def _spec_digest(self, bot: Bot) -> str:
+        if not bot.image or self._blueprints.known(bot) is None:
+            return ""
+        return self._blueprints.spec(bot).digest()
+
+    async def _account(
+        self, bot: Bot, before: Observation | None, container: Observation | None
+    ) -> Bot:
+        """Tell ends that were wished for from crashes, and note both in the row."""
+        if bot.ended_run and (
+            container is None or container.started_at != bot.ended_run or not container.state.active
+        ):
+            ended = container.finished_at if container else 0.0
+            return await self._edit(bot, accounted_end=ended, ended_run="")
+        if container is None:
+            return bot
+        found = crash_rules.detect(bot.accounted_end, before, container)
+        if not found:
+            return bot
+        bot = await self._edit(bot, accounted_end=container.finished_at)
+        if bot.wish is not Wish.RUN or bot.problem is not None:
+            return bot
+        crashes = await self._note_crashes(bot, found)
+        template = self._blueprints.known(bot)
+        problem = crash_rules.judge(
+            crashes,
+            container,
+            time.time(),
+            fatal=template.run.fatal_exit_codes if template else (),
+            restart=template.run.restart if template else "unless-stopped",
+        )
+        return await self._edit(bot, problem=problem) if problem else bot
+
+    async def _note_crashes(self, bot: Bot, found: tuple[Crash, ...]) -> tuple[Crash, ...]:
+        at, code = self._exits.get(bot.id, (0.0, None))
+        if code is not None and abs(at - found[-1].at) < 5:
+            last = crash_rules.with_exit(found[-1], code, oom_killed=False)
+            found = (*found[:-1], last)
+        await self._store.add_crashes(bot.id, found)
+        view = self._fleet.get(bot.id)
+        crashes = (*(view.crashes if view else ()), *found)
+        self._fleet.crashed(bot.id, crashes, await self._tail(bot.id))
+        last = found[-1]
+        what = crash_rules.describe_exit(last.exit_code, oom_killed=last.oom_killed)
+        log.warning("bot %s (%s) crashed: %s", bot.name, bot.id, what)
+        await self._audit.note("crash", bot, what)
+        return crashes
+
+    async def _tail(self, bot_id: str) -> tuple[str, ...]:
+        try:
+            lines = await self._runtime.logs(bot_id, LogQuery(lines=TAIL_LINES))
+        except ControllerError:
+            return ()  # no log is no reason to stop telling of the crash
+        return tuple(self._redactor(line.text) for line in lines)
+
+    async def _edit(self, bot: Bot, **changes: object) -> Bot:
+        view = await self._wishes.change(
+            bot.id,
+            lambda now: replace(now, **changes),  # type: ignore[arg-type]  # names are Bot's own
+        )
+        return view.bot
+
+    async def _try(self, step: Step, bot: Bot) -> None:
+        log.info("bot %s (%s): %s", bot.name, bot.id, step)
+        try:
+            await self._take(step, bot)
+        except (EngineUnavailable, asyncio.CancelledError):
+            raise
+        except OutcomeUnknown as error:
+            log.warning("bot %s (%s): %s: %s; looking again", bot.name, bot.id, step, error)
+        except ControllerError as error:
+            if error.retryable or bot.wish is not Wish.RUN:
+                raise
+            log.warning("bot %s (%s): %s failed: %s", bot.name, bot.id, step, error)
+            problem = Problem(
+                error.code, self._redactor(error.message), self._redactor(error.hint), time.time()
+            )
+            await self._wishes.change(
+                bot.id, lambda now: replace(now, problem=problem) if now.wish is Wish.RUN else now
+            )
+            await self._audit.note("problem", bot, f"{step} failed: {problem.message}")
+
+    async def _take(self, step: Step, bot: Bot) -> None:
+        grace = self._blueprints.stop_timeout(bot)
+        match step:
+            case Step.CREATE:
+                await self._create(bot)
+            case Step.START:
+                await self._runtime.start(bot.id)
+            case Step.RESTART:
+                await self._runtime.restart(bot.id, grace)
+            case Step.STOP:
+                await self._runtime.stop(bot.id, grace)
+            case Step.REMOVE_CONTAINER:
+                await self._runtime.remove(bot.id, grace)
+            case Step.REMOVE_VOLUME:
+                await self._runtime.remove_volume(bot.id)
+            case Step.DROP_FOLDER:
+                await self._disk(lambda: self._blueprints.drop_files(bot.id))
+                self._redactor.forget(bot.id)
+            case Step.FORGET:
+                await self._wishes.forget(bot.id)
+            case Step.SETTLED | Step.LOOK_AGAIN:
+                return
+
+    async def _create(self, bot: Bot) -> None:
+        if not bot.image:
+            image = self._blueprints.template(bot).image
+            pinned = await self._runtime.pin_image(image.ref, image.pull)
+            bot = await self._edit(bot, image=pinned)
+        await self._disk(lambda: self._blueprints.write_files(bot))
+        await self._runtime.create(self._blueprints.spec(bot))

@@ -1,0 +1,234 @@
+"""Secrets on their one way in: a form for one person, checked values, the bot's own folder."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from controller.catalog import FieldSpec, SecretSpec, Template
+from controller.domain.bot import Bot, Wish
+from controller.domain.errors import BadInput, ControllerError, Denied, NotFound, NotReady
+from controller.manager.audit import Asker, Audit
+from controller.manager.blueprint import Blueprints
+from controller.manager.disk import Disk
+from controller.manager.fleet import Fleet
+from controller.manager.wishes import Wishes
+from controller.store import Form, Store
+from controller.vault import Fingerprints, Redactor, Vault
+
+FORM_SECONDS = 86_400.0  # a day: a DM may be read late; the right still ends
+INPUTS_A_STEP = 5  # Discord's limit for a modal
+
+Input = SecretSpec | FieldSpec
+
+
+@dataclass(frozen=True, slots=True)
+class FormPage:
+    """One modal: which bot, which inputs, and where in the form it stands."""
+
+    form: Form
+    bot: Bot
+    step: int  # from 0
+    steps: int
+    inputs: tuple[Input, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What a submit did: a fingerprint a secret, and what is still wanted."""
+
+    bot: Bot
+    fingerprints: Mapping[str, str]
+    next_step: int | None  # the step to open next, or None when the form is complete
+    restarting: bool = False
+
+
+def pages(template: Template, bot: Bot) -> tuple[tuple[Input, ...], ...]:
+    """The inputs of a form, in pages. The last page completes the secrets, so the bot starts
+    with every field in place."""
+    asked = tuple(s for s in template.secrets_for(bot.provider, bot.channel) if not s.generate)
+    fields = tuple(template.fields_for(bot.provider, bot.channel))
+    inputs: tuple[Input, ...] = (
+        (*asked, *fields) if len(asked) + len(fields) <= INPUTS_A_STEP else (*fields, *asked)
+    )
+    steps = range(0, len(inputs), INPUTS_A_STEP)
+    return tuple(inputs[at : at + INPUTS_A_STEP] for at in steps) or ((),)
+
+
+class Credentials:
+    """Gives out forms and takes their values. A value is written at once and never kept."""
+
+    def __init__(  # noqa: PLR0913 - a use-case over many parts
+        self,
+        *,
+        store: Store,
+        fleet: Fleet,
+        wishes: Wishes,
+        vault: Vault,
+        blueprints: Blueprints,
+        fingerprints: Fingerprints,
+        redactor: Redactor,
+        audit: Audit,
+        disk: Disk,
+    ) -> None:
+        self._store = store
+        self._fleet = fleet
+        self._wishes = wishes
+        self._vault = vault
+        self._blueprints = blueprints
+        self._fingerprints = fingerprints
+        self._redactor = redactor
+        self._audit = audit
+        self._disk = disk
+
+    async def learn(self) -> None:
+        """Teach the redactor the values that are on the disk. Once, at the start."""
+        for view in self._fleet:
+            bot_id = view.bot.id
+            values = await self._disk(lambda bot_id=bot_id: self._vault.read(bot_id))  # type: ignore[misc]
+            self._redactor.learn(bot_id, values.values())
+
+    async def open_form(self, asker: Asker, bot: Bot, *, rotate: bool) -> Form:
+        """A fresh form for this person and bot."""
+        form = Form(
+            secrets.token_hex(12),
+            bot.id,
+            asker.person.user_id,
+            rotate,
+            time.time() + FORM_SECONDS,
+        )
+        await self._store.add_form(form)
+        return form
+
+    async def page(self, asker: Asker, form_id: str, step: int) -> FormPage:
+        """The page of a form, for the person whose form it is. Fast: a modal cannot wait."""
+        form, bot = await self._usable(asker, form_id)
+        every = pages(self._blueprints.template(bot), bot)
+        if not 0 <= step < len(every):
+            raise NotFound("That form has no such page.", code="no-such-form")
+        return FormPage(form, bot, step, len(every), every[step])
+
+    async def submit(
+        self, asker: Asker, form_id: str, step: int, values: Mapping[str, str]
+    ) -> Submitted:
+        """Check the values of one page and write them at once.
+
+        Raises BadInput that names each input and what is wrong with it; nothing is written then.
+        """
+        page = await self.page(asker, form_id, step)
+        action = "secrets" if page.form.rotate else "enter secrets"
+        async with self._audit.entry(asker, action, page.bot) as outcome:
+            given, fields = _check(page, values)
+            last = step == page.steps - 1
+            if last and page.form.rotate and not given and not fields:
+                raise BadInput("Nothing was entered, so nothing was changed.", code="bad-secret")
+            if last and not await self._store.use_form(form_id, time.time()):
+                raise _used()
+            try:
+                prints = await self._write(page.bot, given, complete=last)
+            except ControllerError:
+                if last:
+                    await self._store.reopen_form(form_id)
+                raise
+            restarting = await self._apply(page, fields, given=bool(given), last=last)
+            outcome.text = f"wrote {', '.join(sorted(prints)) or 'no secret'}"
+            return Submitted(page.bot, prints, None if last else step + 1, restarting)
+
+    async def fingerprints_of(self, bot: Bot) -> Mapping[str, str]:
+        """A fingerprint for every secret that is there."""
+        values = await self._disk(lambda: self._vault.read(bot.id))
+        return {name: self._fingerprints(name, value) for name, value in values.items()}
+
+    async def _usable(self, asker: Asker, form_id: str) -> tuple[Form, Bot]:
+        form = await self._store.form(form_id)
+        view = self._fleet.get(form.bot_id) if form else None
+        if form is None or view is None or view.bot.wish is Wish.REMOVE:
+            raise NotFound(
+                "The bot of this form is gone.",
+                hint="/bot list shows the bots there are.",
+                code="no-such-bot",
+            )
+        if form.user_id != asker.person.user_id:
+            raise Denied("This form is somebody else's.", hint="Ask for your own: /bot secrets.")
+        if form.used_at is not None:
+            raise _used()
+        if form.expires_at < time.time():
+            raise NotReady(
+                "This form has expired.",
+                hint=f"Get a new one: /bot secrets {view.bot.name}.",
+                code="form-expired",
+            )
+        return form, view.bot
+
+    async def _write(
+        self, bot: Bot, given: Mapping[str, str], *, complete: bool
+    ) -> Mapping[str, str]:
+        template = self._blueprints.template(bot)
+        owner = self._blueprints.owner(template)
+        values = dict(given)
+        if complete:
+            values |= await self._disk(lambda: self._generate(template, bot))
+        # Known to the redactor before anything can log or repeat it.
+        kept = await self._disk(lambda: self._vault.read(bot.id))
+        self._redactor.learn(bot.id, {**kept, **values}.values())
+        if values:
+            await self._disk(lambda: self._vault.write(bot.id, values, owner))
+        return {name: self._fingerprints(name, value) for name, value in given.items()}
+
+    def _generate(self, template: Template, bot: Bot) -> dict[str, str]:
+        wanted = [s for s in template.secrets_for(bot.provider, bot.channel) if s.generate]
+        there = set(self._vault.names(bot.id))
+        return {s.name: secrets.token_hex(32) for s in wanted if s.name not in there}
+
+    async def _apply(
+        self, page: FormPage, fields: Mapping[str, str], *, given: bool, last: bool
+    ) -> bool:
+        view = self._fleet.get(page.bot.id)
+        container = view.world.container if view else None
+        running = container.started_at if container and container.state.active else ""
+        # Most programs read their keys once: new values mean a new run.
+        restart = bool(last and running and (given or fields))
+        if last:
+            await self._store.clear_crashes(page.bot.id)
+            self._fleet.crashed(page.bot.id, (), ())
+
+        def edit(bot: Bot) -> Bot:
+            bot = replace(bot, fields={**bot.fields, **fields})
+            if not last:
+                return bot
+            return replace(bot, problem=None, ended_run=running if restart else bot.ended_run)
+
+        await self._wishes.change(page.bot.id, edit)
+        return restart
+
+
+def _used() -> NotReady:
+    return NotReady(
+        "This form was used already.",
+        hint="To replace a value ask for a new form: /bot secrets.",
+        code="form-used",
+    )
+
+
+def _check(page: FormPage, values: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    given: dict[str, str] = {}
+    fields: dict[str, str] = {}
+    wrong: list[str] = []
+    hints: list[str] = []
+    for item in page.inputs:
+        value = values.get(item.name, "")
+        optional = page.form.rotate or not item.required
+        if not value and optional:
+            continue
+        try:
+            item.check(value)
+        except BadInput as error:
+            wrong.append(f"{item.label}: {error.message}")
+            hints.append(error.hint)
+        else:
+            (given if isinstance(item, SecretSpec) else fields)[item.name] = value
+    if wrong:
+        raise BadInput("\n".join(wrong), hint=" ".join(dict.fromkeys(hints)), code="bad-secret")
+    return given, fields

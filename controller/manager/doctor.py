@@ -1,0 +1,167 @@
+"""Checks of everything that BotMaker needs below Discord; each finding names its remedy.
+
+The checks of Discord itself are next door in `chat/inspection`.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from controller.catalog import Catalog
+from controller.domain.errors import ControllerError, ImageMissing
+from controller.domain.names import new_bot_id
+from controller.manager.disk import Disk
+from controller.manager.hostpaths import HostPaths
+from controller.runtime import Probe, Runtime
+from controller.store import check_database
+from controller.vault import Vault
+
+LOW_SPACE = 1_000_000_000  # bytes
+PROBE_USER = "1000:1000"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One result: `ok` is None for something worth knowing that is neither good nor bad."""
+
+    subject: str
+    ok: bool | None
+    message: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patient:
+    """What is examined."""
+
+    runtime: Runtime
+    vault: Vault
+    catalog: Catalog
+    host: HostPaths
+    data_dir: Path
+    disk: Disk
+
+
+async def examine(patient: Patient) -> list[Finding]:
+    """Run every check; a check that fails is a finding, never an exception."""
+    checks: list[tuple[str, Callable[[Patient], Awaitable[list[Finding]]]]] = [
+        ("database", _database),
+        ("disk", _space),
+        ("templates", _templates),
+        ("engine", _engine),
+        ("secrets", _secrets),
+    ]
+    found: list[Finding] = []
+    for subject, check in checks:
+        try:
+            found += await check(patient)
+        except ControllerError as error:
+            found.append(Finding(subject, False, error.message, error.hint))
+    return found
+
+
+def worded(findings: Sequence[Finding]) -> list[str]:
+    """Findings as lines for people."""
+    marks = {True: "✅", False: "❌", None: "ℹ️"}
+    return [
+        f"{marks[f.ok]} {f.subject}: {f.message}" + (f" → {f.remedy}" if f.remedy else "")
+        for f in findings
+    ]
+
+
+async def _database(patient: Patient) -> list[Finding]:
+    trouble = await check_database(patient.data_dir / "botmaker.db")
+    if trouble:
+        remedy = "Stop the controller and restore the newest copy beside the file."
+        return [Finding("database", False, trouble, remedy)]
+    return [Finding("database", True, "sound")]
+
+
+async def _space(patient: Patient) -> list[Finding]:
+    def look() -> list[Finding]:
+        found = []
+        for place in (patient.data_dir, patient.vault.root):
+            free = shutil.disk_usage(place).free
+            text = f"{free / 1e9:.1f} GB free under {place}"
+            low = free < LOW_SPACE
+            remedy = "Make room: a full disk stops writes." if low else ""
+            found.append(Finding("disk", not low, text, remedy))
+        return found
+
+    return await patient.disk(look)
+
+
+async def _templates(patient: Patient) -> list[Finding]:
+    found = [Finding("templates", True, ", ".join(sorted(patient.catalog.templates)))]
+    for refusal in patient.catalog.refused:
+        where = f"{refusal.file}, line {refusal.line}" if refusal.line else refusal.file
+        text = f"{where}: {refusal.reason}"
+        found.append(Finding("templates", False, text, "Mend the file and restart."))
+    return found
+
+
+async def _engine(patient: Patient) -> list[Finding]:
+    info = await patient.runtime.info()
+    found = [Finding("engine", True, f"version {info.version}, API {info.api_version}")]
+    if not info.live_restore:
+        found.append(
+            Finding(
+                "engine",
+                None,
+                "live-restore is off: restarting the engine restarts the bots",
+                'Set "live-restore": true in the engine\'s daemon.json.',
+            )
+        )
+    return found
+
+
+async def _secrets(patient: Patient) -> list[Finding]:
+    """Write a canary as the vault would, and read it inside a container as the bot's uid."""
+    uid, gid = await patient.disk(lambda: patient.vault.owner_for(PROBE_USER))
+    who = (
+        "files go to each template's own uid"
+        if patient.vault.can_chown
+        else (f"this user may not give files away, so bots run as uid {uid}")
+    )
+    image = await _some_image(patient)
+    if image is None:
+        text = f"not tried, since no template's image is on this machine ({who})"
+        return [Finding("secrets", None, text, "Build one: make demo-image; then ask again.")]
+    bot_id, canary = new_bot_id(), secrets.token_hex(16)
+    try:
+        await patient.disk(lambda: patient.vault.write(bot_id, {"canary": canary}, (uid, gid)))
+        result = await patient.runtime.probe(
+            Probe(
+                image=image,
+                user=f"{uid}:{gid}",
+                command=("cat", "/run/secrets/canary"),
+                secrets_source=patient.host.translate(patient.vault.root / bot_id),
+            )
+        )
+    finally:
+        await patient.disk(lambda: patient.vault.drop(bot_id))
+    if result.exit_code == 0 and result.output.strip() == canary:
+        return [Finding("secrets", True, f"readable inside a container as uid {uid}; {who}")]
+    return [
+        Finding(
+            "secrets",
+            False,
+            f"a secret was not readable inside a container as uid {uid}: "
+            f"{result.output.strip()[:200] or 'no output'}",
+            "If the engine runs elsewhere or shifts uids (rootless, userns-remap), run the "
+            "controller where the engine runs, as the uid that it maps to.",
+        )
+    ]
+
+
+async def _some_image(patient: Patient) -> str | None:
+    for template in patient.catalog.templates.values():
+        try:
+            return await patient.runtime.pin_image(template.image.ref, "never")
+        except ImageMissing:
+            continue
+    return None

@@ -1,0 +1,161 @@
+"""The fleet in memory: every bot with its last look, and the feed of what changed.
+
+Lists, autocomplete and the health page read here: no query, no engine call. Writers are the
+use-cases (wishes, after the store has them) and `converge` (looks).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from controller.domain import crashes as crash_rules
+from controller.domain.bot import Bot, Crash
+from controller.domain.errors import NotFound
+from controller.domain.observation import World
+from controller.domain.phase import Phase, derive
+
+UNSEEN = World()
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One bot as it is shown: the wish, the last look, what follows from both."""
+
+    bot: Bot
+    world: World = UNSEEN
+    seen: bool = False  # whether `world` comes from a look at all
+    crashes: tuple[Crash, ...] = ()
+    phase: Phase = Phase.STARTING
+    since: float = 0.0  # when this phase began, seconds since the epoch
+    tail: tuple[str, ...] = ()  # the last log lines before a crash, already redacted
+
+    @property
+    def last_crash(self) -> Crash | None:
+        """The newest remembered crash."""
+        return self.crashes[-1] if self.crashes else None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """Whether the engine answers, since when, and why not."""
+
+    reachable: bool = False
+    since: float = 0.0
+    reason: str = "not asked yet"
+
+
+class Fleet:
+    """All views, by id and by name, and who waits for their change."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._views: dict[str, View] = {}
+        self._ids: dict[str, str] = {}
+        self._listeners: set[Callable[[str], None]] = set()
+        self.engine = EngineState()
+
+    def __iter__(self) -> Iterator[View]:
+        return iter(list(self._views.values()))
+
+    def __len__(self) -> int:
+        return len(self._views)
+
+    def get(self, bot_id: str) -> View | None:
+        """The view of that id, if the bot exists."""
+        return self._views.get(bot_id)
+
+    def named(self, name: str) -> View:
+        """The view of that name; NotFound says how to find the right one."""
+        view = self._views.get(self._ids.get(name.strip().lower(), ""))
+        if view is None:
+            raise NotFound(
+                "There is no bot of that name.",
+                hint="/bot list shows them all.",
+                code="no-such-bot",
+            )
+        return view
+
+    def put(self, bot: Bot) -> View:
+        """Show this wish from now on."""
+        old = self._views.get(bot.id, View(bot))
+        self._ids[bot.name] = bot.id
+        return self._show(replace(old, bot=bot))
+
+    def look(self, bot_id: str, world: World) -> View | None:
+        """Show what was seen of a bot; None when the bot is gone."""
+        view = self._views.get(bot_id)
+        return None if view is None else self._show(replace(view, world=world, seen=True))
+
+    def crashed(self, bot_id: str, crashes: tuple[Crash, ...], tail: tuple[str, ...]) -> None:
+        """Show these crashes (all that are remembered) and the log lines before the last."""
+        view = self._views.get(bot_id)
+        if view is not None:
+            self._show(replace(view, crashes=crashes, tail=tail))
+
+    def forget(self, bot_id: str) -> None:
+        """The bot is gone."""
+        view = self._views.pop(bot_id, None)
+        if view is not None:
+            self._ids.pop(view.bot.name, None)
+            self._tell(bot_id)
+
+    def engine_is(self, reachable: bool, reason: str = "") -> None:
+        """Note whether the engine answers; tells listeners about every bot on a change."""
+        if (self.engine.reachable, self.engine.reason) == (reachable, reason):
+            return
+        flipped = self.engine.reachable != reachable or not self.engine.since
+        since = self._clock() if flipped else self.engine.since
+        self.engine = EngineState(reachable, since, reason)
+        if flipped:
+            for bot_id in list(self._views):
+                self._tell(bot_id)
+
+    def next_decay(self, bot_id: str) -> float | None:
+        """Seconds until an old crash leaves the window and the phase may change by itself."""
+        view = self._views.get(bot_id)
+        if view is None or view.phase is not Phase.CRASH_LOOPING or view.bot.problem:
+            return None
+        window = crash_rules.recent(view.crashes, self._clock())
+        return max(1.0, window[0].at + crash_rules.WINDOW_SECONDS - self._clock())
+
+    def _show(self, view: View) -> View:
+        now = self._clock()
+        phase = derive(view.bot, view.world, view.crashes, now)
+        since = view.since if phase is view.phase and view.since else now
+        view = replace(view, phase=phase, since=since)
+        if self._views.get(view.bot.id) != view:
+            self._views[view.bot.id] = view
+            self._tell(view.bot.id)
+        return view
+
+    def _tell(self, bot_id: str) -> None:
+        for listener in tuple(self._listeners):
+            listener(bot_id)
+
+    @contextlib.contextmanager
+    def listening(self, listener: Callable[[str], None]) -> Iterator[None]:
+        """Call `listener(bot_id)` at every change while the block runs. It must not block."""
+        self._listeners.add(listener)
+        try:
+            yield
+        finally:
+            self._listeners.discard(listener)
+
+    async def wait(
+        self, bot_id: str, done: Callable[[View | None], bool], seconds: float
+    ) -> View | None:
+        """Wait until `done(view)`, or until the time is up; the view then (None: gone)."""
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def listener(changed: str) -> None:
+            if changed == bot_id and not ended.done() and done(self.get(bot_id)):
+                ended.set_result(None)
+
+        with self.listening(listener), contextlib.suppress(TimeoutError):
+            if not done(self.get(bot_id)):
+                await asyncio.wait_for(ended, seconds)
+        return self.get(bot_id)

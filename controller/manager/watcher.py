@@ -1,0 +1,91 @@
+"""Watches the engine: its events, and a full list every so often, because events are only hints.
+
+It changes nothing; it pokes the keys whose world looks different from what was seen last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+
+from controller.domain.errors import ControllerError
+from controller.domain.observation import ListedContainer
+from controller.manager.converge import Converger
+from controller.manager.fleet import Fleet, View
+from controller.runtime import Runtime
+
+log = logging.getLogger(__name__)
+PATROL_SECONDS = 15.0
+PATROL_SECONDS_AWAY = 2.0
+
+
+class Watcher:
+    """Turns events and differences into pokes, and knows whether the engine answers."""
+
+    def __init__(
+        self, runtime: Runtime, fleet: Fleet, converger: Converger, poke: Callable[[str], None]
+    ) -> None:
+        self._runtime = runtime
+        self._fleet = fleet
+        self._converger = converger
+        self._poke = poke
+        self._resync = asyncio.Event()
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow(), name="watcher-events")
+            group.create_task(self._patrol(), name="watcher-patrol")
+
+    async def _follow(self) -> None:
+        events = self._runtime.events()
+        try:
+            async for event in events:
+                if event.action == "resync":
+                    self._resync.set()
+                    continue
+                if event.action == "die" and event.exit_code is not None:
+                    self._converger.note_exit(event.bot_id, event.at, event.exit_code)
+                self._poke(event.bot_id)
+        finally:
+            close = getattr(events, "aclose", None)
+            if close is not None:
+                await close()
+
+    async def _patrol(self) -> None:
+        while True:
+            self._resync.clear()
+            await self.resync()
+            away = not self._fleet.engine.reachable
+            pause = PATROL_SECONDS_AWAY if away else PATROL_SECONDS
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._resync.wait(), pause)
+
+    async def resync(self) -> None:
+        """Compare one full list with what was seen last; poke what differs.
+
+        After the engine was away every bot is poked: looks may have failed meanwhile.
+        """
+        was_away = not self._fleet.engine.reachable
+        try:
+            rows = await self._runtime.list_containers()
+        except ControllerError as error:
+            if not was_away:
+                log.warning("the engine does not answer: %s", error)
+            self._fleet.engine_is(False, error.message)
+            return
+        self._fleet.engine_is(True)
+        by_bot = {row.bot_id: row for row in rows}
+        for view in self._fleet:
+            if was_away or not view.seen or _differs(view, by_bot.get(view.bot.id)):
+                self._poke(view.bot.id)
+
+
+def _differs(view: View, row: ListedContainer | None) -> bool:
+    container = view.world.container
+    if row is None or container is None:
+        return (row is None) != (container is None)
+    seen = (container.container_id, container.state, container.health)
+    return seen != (row.container_id, row.state, row.health)

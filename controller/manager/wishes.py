@@ -1,0 +1,67 @@
+"""The one way to change a bot's row: edit, save, show, poke. No change is lost between two."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from controller.domain.bot import Bot
+from controller.domain.errors import NotFound
+from controller.manager.fleet import Fleet, View
+from controller.store import Store
+
+T = TypeVar("T")
+
+
+class Wishes:
+    """Writes wishes to the store first, then to the fleet in memory."""
+
+    def __init__(self, store: Store, fleet: Fleet, poke: Callable[[str], None]) -> None:
+        self._store = store
+        self._fleet = fleet
+        self._poke = poke
+        self._lock = asyncio.Lock()
+
+    async def add(self, bot: Bot) -> View:
+        """A new bot. Raises Conflict when the name is taken."""
+
+        async def work() -> View:
+            await self._store.add_bot(bot)
+            return self._fleet.put(bot)
+
+        return await self._alone(work())
+
+    async def change(self, bot_id: str, edit: Callable[[Bot], Bot]) -> View:
+        """Apply a pure edit to the row as it is now. Raises NotFound when the bot is gone."""
+
+        async def work() -> View:
+            view = self._fleet.get(bot_id)
+            if view is None:
+                raise NotFound("That bot is gone.", code="no-such-bot")
+            bot = edit(view.bot)
+            if bot == view.bot:
+                return view
+            await self._store.save_bot(bot)
+            return self._fleet.put(bot)
+
+        view = await self._alone(work())
+        self._poke(bot_id)
+        return view
+
+    async def forget(self, bot_id: str) -> None:
+        """Remove the row: the last act of a removal."""
+
+        async def work() -> None:
+            await self._store.drop_bot(bot_id)
+            self._fleet.forget(bot_id)
+
+        await self._alone(work())
+
+    async def _alone(self, work: Coroutine[Any, Any, T]) -> T:
+        async def locked() -> T:
+            async with self._lock:
+                return await work
+
+        # Shielded, so that a cancelled caller leaves store and memory agreeing.
+        return await asyncio.shield(asyncio.ensure_future(locked()))

@@ -1,0 +1,199 @@
+"""The home of blocking calls: bounded threads, one client a thread, errors translated once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from docker import APIClient
+
+from controller.domain.errors import EngineUnavailable, OutcomeUnknown
+from controller.runtime.faults import CAUGHT, lost, translate
+from controller.runtime.options import EngineOptions
+from controller.runtime.transport import mend
+
+T = TypeVar("T")
+
+API_MIN = (1, 41)  # Docker 20.10
+API_MAX = (1, 45)  # what docker-py 7.2 was made for; newer engines still speak it
+NEGOTIATION_SECONDS = 10.0
+
+
+class _Job:
+    """Settles, once, the race between a caller who gives up and a thread that begins."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._given_up = False
+        self._begun = False
+
+    def begin(self) -> None:
+        with self._lock:
+            if self._given_up:
+                raise EngineUnavailable("Nobody waits for this any more; nothing was sent.")
+            self._begun = True
+
+    def give_up(self) -> bool:
+        """Keep it from beginning; True when it had begun already."""
+        with self._lock:
+            self._given_up = True
+            return self._begun
+
+
+class Calls:
+    """Runs functions that block on the engine, in 16 threads that nothing else uses.
+
+    Reads, writes and slow jobs (pulls) have threads of their own, so that sixteen bots that take
+    long to stop never keep a look from happening. A caller waits at most `limit` seconds; a job
+    that had not begun by then never does.
+    """
+
+    def __init__(self, options: EngineOptions) -> None:
+        self._options = options
+        self._reads = ThreadPoolExecutor(6, thread_name_prefix="engine-read")
+        self._writes = ThreadPoolExecutor(8, thread_name_prefix="engine-write")
+        self._slow = ThreadPoolExecutor(2, thread_name_prefix="engine-slow")
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._clients: set[APIClient] = set()
+        self._version: str | None = None
+        self._generation = 0
+        self.closing = threading.Event()
+
+    async def __call__(
+        self, fn: Callable[[APIClient], T], *, write: bool, limit: float, slow: bool = False
+    ) -> T:
+        """Run `fn(client)` in a thread; whatever the client raises comes out as a ControllerError.
+
+        After `limit` seconds the caller goes on with EngineUnavailable, or OutcomeUnknown where
+        a write had begun; the thread is freed by the client's own timeout.
+        """
+        pool = self._slow if slow else self._writes if write else self._reads
+        job = _Job()
+        try:
+            future = pool.submit(self._run, fn, job, write, limit)
+        except RuntimeError as error:
+            raise EngineUnavailable("The controller is shutting down.") from error
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(future), limit)
+        except TimeoutError:
+            raise lost(write=write and job.give_up()) from None
+
+    def connect(self, timeout: float) -> APIClient:
+        """Make a client of its own for a stream; blocks, so only for a stream's thread."""
+        try:
+            return self._build(self._negotiated(), timeout)
+        except CAUGHT as error:
+            raise translate(error, write=False) from error
+
+    def release(self, client: APIClient) -> None:
+        """Close a client that `connect` made."""
+        with self._lock:
+            self._clients.discard(client)
+        client.close()
+
+    def close(self) -> None:
+        """Take no more work and close what is idle; running calls end by their own timeout."""
+        self.closing.set()
+        for pool in (self._reads, self._writes, self._slow):
+            pool.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            clients, self._clients = self._clients, set()
+        for client in clients:
+            client.close()
+
+    def _run(self, fn: Callable[[APIClient], T], job: _Job, write: bool, limit: float) -> T:
+        begun, generation = False, self._generation
+        try:
+            client = self._own_client(generation)
+            client.timeout = limit  # type: ignore[assignment]  # requests takes floats
+            job.begin()
+            begun = True
+            return fn(client)
+        except CAUGHT as error:
+            translated = translate(error, write=write and begun)
+            if isinstance(translated, EngineUnavailable | OutcomeUnknown):
+                self._forget(generation)
+            raise translated from error
+
+    def _own_client(self, generation: int) -> APIClient:
+        held: tuple[int, APIClient] | None = getattr(self._local, "held", None)
+        if held is not None and held[0] == generation:
+            return held[1]
+        if held is not None:
+            self._local.held = None
+            self.release(held[1])
+        client = self._build(self._negotiated(), NEGOTIATION_SECONDS)
+        self._local.held = (generation, client)
+        return client
+
+    def _negotiated(self) -> str:
+        """The API version to speak; asked once, and again after a connection was lost."""
+        with self._lock:
+            version, generation = self._version, self._generation
+        if version is not None:
+            return version
+        client = self._build(_dotted(API_MIN), NEGOTIATION_SECONDS)
+        try:
+            answer = client.version(api_version=False)
+        finally:
+            self.release(client)
+        version = choose_version(answer)
+        with self._lock:
+            if generation == self._generation:
+                self._version = version
+        return version
+
+    def _forget(self, generation: int) -> None:
+        with self._lock:
+            if generation == self._generation:
+                self._generation += 1
+                self._version = None
+
+    def _build(self, version: str, timeout: float) -> APIClient:
+        client = APIClient(
+            base_url=self._options.base_url,
+            version=version,
+            timeout=timeout,  # type: ignore[arg-type]  # the stubs say int; requests takes floats
+            tls=self._options.tls or False,
+            use_ssh_client=True,
+        )
+        mend(client)
+        client.trust_env = False  # proxies and .netrc are the environment's: settings' business
+        with self._lock:
+            if not self.closing.is_set():
+                self._clients.add(client)
+                return client
+        client.close()
+        raise EngineUnavailable("The controller is shutting down.")
+
+
+def choose_version(answer: object) -> str:
+    """The API version to speak with an engine that answered so; EngineUnavailable if too old."""
+    if not isinstance(answer, dict):
+        answer = {}
+    highest = _parsed(answer.get("ApiVersion"))
+    if highest is None:
+        raise EngineUnavailable("What answers there is not a Docker engine.")
+    if highest < API_MIN:
+        raise EngineUnavailable(
+            f"The Docker engine is too old: it speaks API {_dotted(highest)}.",
+            hint=f"API {_dotted(API_MIN)} (Docker 20.10) or newer is needed.",
+        )
+    lowest = _parsed(answer.get("MinAPIVersion")) or API_MIN
+    return _dotted(max(min(highest, API_MAX), lowest))
+
+
+def _parsed(version: object) -> tuple[int, int] | None:
+    with contextlib.suppress(ValueError):
+        major, minor = str(version).split(".")
+        return int(major), int(minor)
+    return None
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return f"{version[0]}.{version[1]}"

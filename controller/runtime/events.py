@@ -1,0 +1,240 @@
+"""The engine's events as an endless stream: a thread of its own, closed from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from docker import APIClient
+from requests import Response
+
+from controller.domain.errors import ControllerError, EngineUnavailable
+from controller.domain.events import ContainerEvent
+from controller.domain.names import is_bot_id
+from controller.domain.spec import BOT_LABEL, INSTANCE_LABEL, MANAGED_LABEL
+from controller.runtime.calls import Calls
+from controller.runtime.faults import CAUGHT, translate
+from controller.runtime.reading import raise_for_status
+
+_log = logging.getLogger(__name__)
+
+RESYNC = ContainerEvent(action="resync")
+QUEUE_MAX = 1024
+BACK_OFF = (0.1, 5.0)
+CALM_SECONDS = 5.0  # a stream that held this long was a good one: the back-off starts anew
+HEADER_SECONDS = 20.0
+# Asked for by name: healthchecks alone would send three exec_* events a bot every half minute.
+ACTIONS = [
+    "create", "start", "die", "oom", "kill", "stop", "restart", "pause", "unpause", "destroy",
+    "rename", "update", "health_status",
+]  # fmt: skip
+
+
+def parse_event(data: Mapping[str, Any]) -> ContainerEvent | None:
+    """One event of the engine as ours; None for what is no business of ours."""
+    actor = data.get("Actor") or {}
+    attributes = actor.get("Attributes") or {}
+    action = data.get("Action") or ""
+    bot_id = attributes.get(BOT_LABEL, "")
+    if not action or action.startswith("exec_") or not is_bot_id(bot_id):
+        return None
+    if attributes.get("name") != f"botmaker-{bot_id}":
+        return None
+    code = str(attributes.get("exitCode", ""))
+    return ContainerEvent(
+        action=action,
+        bot_id=bot_id,
+        at=int(data.get("timeNano") or 0) / 1e9,
+        exit_code=int(code) if action == "die" and code.isdigit() else None,
+    )
+
+
+class _Mailbox:
+    """Hands events from a thread to the loop; when too many wait, they become one resync."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.ready = asyncio.Event()
+        self._loop = loop
+        self._lock = threading.Lock()
+        self._waiting: deque[ContainerEvent] = deque()
+
+    def put(self, event: ContainerEvent) -> None:
+        with self._lock:
+            if len(self._waiting) >= QUEUE_MAX:
+                self._waiting.clear()
+                event = RESYNC
+            self._waiting.append(event)
+            first = len(self._waiting) == 1
+        if first:
+            self.wake()
+
+    def wake(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop may be gone already
+            self._loop.call_soon_threadsafe(self.ready.set)
+
+    def take(self) -> ContainerEvent | None:
+        with self._lock:
+            if self._waiting:
+                return self._waiting.popleft()
+            self.ready.clear()
+            return None
+
+
+class EventFeed(AsyncIterator[ContainerEvent]):
+    """Keeps the promise of `Runtime.events`; a cancelled wait does not end it, `aclose` does."""
+
+    def __init__(self, calls: Calls, instance: str, *, patience: float = 15.0) -> None:
+        self._calls = calls
+        self._instance = instance
+        self._patience = patience  # seconds of silence after which the engine is asked for a sign
+        self._closed = threading.Event()
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+        self._mailbox: _Mailbox | None = None
+        self._seen: deque[tuple[object, ...]] = deque(maxlen=512)
+
+    def __aiter__(self) -> EventFeed:
+        return self
+
+    async def __anext__(self) -> ContainerEvent:
+        """The next event, however long that takes; ends only after a close."""
+        mailbox = self._mailbox or self._begin()
+        while not self._closed.is_set():
+            event = mailbox.take()
+            if event is not None:
+                return event
+            try:
+                async with asyncio.timeout(self._patience):
+                    await mailbox.ready.wait()
+            except TimeoutError:
+                await self._watch()
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """End the stream: its thread goes, a waiting `anext` ends."""
+        self.close()
+
+    def close(self) -> None:
+        """The same, from anywhere."""
+        self._closed.set()
+        self._hang_up()
+        if self._mailbox is not None:
+            self._mailbox.wake()
+
+    def _begin(self) -> _Mailbox:
+        self._mailbox = _Mailbox(asyncio.get_running_loop())
+        threading.Thread(target=self._run, name="engine-events", daemon=True).start()
+        return self._mailbox
+
+    async def _watch(self) -> None:
+        """Hang up on an engine that says nothing and does not answer a question either.
+
+        Silence alone is normal. A half-dead connection would stay silent for ever.
+        """
+        if self._socket is None:
+            return
+        try:
+            await self._calls(APIClient.ping, write=False, limit=5)
+        except ControllerError:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        with self._lock, contextlib.suppress(OSError):
+            if self._socket is not None:
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+    def _run(self) -> None:
+        shortest, longest = BACK_OFF
+        pause = shortest
+        while not self._closed.is_set():
+            began = time.monotonic()
+            try:
+                self._follow()
+            except ControllerError as error:
+                _log.debug("events: %s", error)
+            except CAUGHT as error:
+                _log.debug("events: %s", translate(error, write=False))
+            except Exception:  # noqa: BLE001 - a stream that dies silently would be worse than any bug in it
+                _log.exception("events: the stream failed; it is opened again")
+            if time.monotonic() - began > CALM_SECONDS:
+                pause = shortest
+            self._closed.wait(pause)
+            pause = min(pause * 2, longest)
+
+    def _follow(self) -> None:
+        client = self._calls.connect(HEADER_SECONDS)
+        try:
+            with self._subscribe(client) as response:
+                self._hold(response)
+                try:
+                    self._deliver(RESYNC)
+                    for line in response.iter_lines(chunk_size=None):
+                        self._take(line)
+                finally:
+                    with self._lock:
+                        self._socket = None
+        finally:
+            self._calls.release(client)
+
+    def _subscribe(self, client: APIClient) -> Response:
+        base = f"{client.base_url}/v{client.api_version}"
+        with client.get(f"{base}/_ping", timeout=HEADER_SECONDS) as pong:
+            raise_for_status(pong)
+            now = _clock(pong)
+        filters = {
+            "type": ["container"],
+            "event": ACTIONS,
+            "label": [f"{MANAGED_LABEL}=true", f"{INSTANCE_LABEL}={self._instance}"],
+        }
+        # The engine sends the headers a moment before it subscribes us. Asking for what happened
+        # since just before (by its own clock) closes that gap.
+        params = {"filters": json.dumps(filters), "since": f"{now - 1:.9f}"}
+        response = client.get(f"{base}/events", params=params, stream=True, timeout=HEADER_SECONDS)
+        raise_for_status(response)
+        return response
+
+    def _hold(self, response: Response) -> None:
+        """Keep the socket, to hang up from outside; from now on silence is no error."""
+        connection = response.raw.connection
+        sock = getattr(connection, "sock", None)
+        if sock is None:
+            raise EngineUnavailable("The Docker engine ended the stream of events at once.")
+        sock.settimeout(None)
+        with self._lock:
+            self._socket = sock
+        if self._closed.is_set():
+            self._hang_up()
+
+    def _take(self, line: bytes) -> None:
+        if not line.strip():
+            return
+        data = json.loads(line)
+        event = parse_event(data)
+        # A new subscription tells the last second again. Not by time alone: two events that
+        # happen at once may come in either order.
+        key = (data.get("timeNano"), (data.get("Actor") or {}).get("ID"), data.get("Action"))
+        if event is None or key in self._seen:
+            return
+        self._seen.append(key)
+        self._deliver(event)
+
+    def _deliver(self, event: ContainerEvent) -> None:
+        if self._mailbox is not None:
+            self._mailbox.put(event)
+
+
+def _clock(response: Response) -> float:
+    """The engine's time in whole seconds, from its answer's Date; ours where it says none."""
+    try:
+        return parsedate_to_datetime(response.headers["Date"]).timestamp()
+    except (KeyError, TypeError, ValueError):
+        return time.time()

@@ -1,0 +1,81 @@
+"""The one place where ids, references and specs are checked before any runtime acts on them.
+
+docker-py puts names into URLs without quoting `/`, so `../images` would reach another endpoint;
+engines match ids by prefix. Nothing that fails here is ever sent.
+"""
+
+from __future__ import annotations
+
+import re
+
+from controller.domain.errors import BadInput, BadSpec
+from controller.domain.names import is_bot_id
+from controller.domain.spec import ContainerSpec
+
+_INSTANCE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}")
+_REF = re.compile(r"[A-Za-z0-9][\w.:/@-]{0,254}", re.ASCII)
+_USER = re.compile(r"([0-9]{1,10}):([0-9]{1,10})")
+_ON_FAILURE = re.compile(r"on-failure:([1-9][0-9]{0,2})")
+
+
+def container_name(bot_id: str) -> str:
+    """The name of the bot's container and volume; BadInput when the id is not a canonical UUID."""
+    if not isinstance(bot_id, str) or not is_bot_id(bot_id):
+        raise BadInput("That is not the id of a bot.", code="bad-id")
+    return f"botmaker-{bot_id}"
+
+
+def check_instance(instance: str) -> str:
+    """Return the installation's id if it may stand in labels and names, else raise BadInput."""
+    if not _INSTANCE.fullmatch(instance):
+        raise BadInput("That is not the id of an installation.", code="bad-id")
+    return instance
+
+
+def check_ref(ref: str) -> str:
+    """Return an image reference that is safe in a URL, else raise BadInput."""
+    if not _REF.fullmatch(ref) or ".." in ref or "//" in ref:
+        raise BadInput(
+            "That is not an image reference.",
+            hint="It looks like name:tag, registry/name@sha256:… or sha256:….",
+            code="bad-image",
+        )
+    return ref
+
+
+def check_user(user: str) -> tuple[int, int]:
+    """The uid and gid of a numeric `uid:gid`; BadSpec for names and for root."""
+    found = _USER.fullmatch(user)
+    if found is None or int(found[1]) == 0:
+        raise BadSpec(
+            "A container's user must be numeric and not root.", hint="For example 1000:1000."
+        )
+    return int(found[1]), int(found[2])
+
+
+def restart_policy(text: str) -> tuple[str, int]:
+    """A restart policy's name and its number of tries; BadSpec for words that are none."""
+    if text in {"no", "unless-stopped"}:
+        return text, 0
+    found = _ON_FAILURE.fullmatch(text)
+    if found is None:
+        raise BadSpec(
+            "That is not a restart policy.",
+            hint="There are unless-stopped, no and on-failure:N.",
+        )
+    return "on-failure", int(found[1])
+
+
+def check_spec(spec: ContainerSpec) -> None:
+    """Raise BadInput or BadSpec for what must never reach an engine."""
+    container_name(spec.bot_id)
+    check_ref(spec.image)
+    check_user(spec.user)
+    restart_policy(spec.restart)
+    sources = [spec.secrets_source, *(source for source, _ in spec.files)]
+    targets = [*(target for _, target in spec.files), *(path for path, _ in spec.tmpfs)]
+    if spec.state_path:
+        targets.append(spec.state_path)
+    for path in (*sources, *targets):
+        if not path.startswith("/") or path == "/" or ".." in path.split("/"):
+            raise BadSpec("A mount's path must be absolute and without '..'.")

@@ -1,0 +1,194 @@
+"""A spec turned into the body of the engine's create call. Pure, and the only place that hardens.
+
+The body is the engine's own JSON, not docker-py's helpers: what is asserted in the tests is what is
+sent. Secrets appear here only as the path of their folder.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from controller.domain.spec import (
+    BOT_LABEL,
+    INSTANCE_LABEL,
+    MANAGED_LABEL,
+    SECRETS_TARGET,
+    SPEC_LABEL,
+    ContainerSpec,
+    HealthSpec,
+)
+from controller.runtime.gate import check_user, restart_policy
+from controller.runtime.protocol import Probe
+
+PROBE_LABEL = "botmaker.probe"
+# Where the helper container of `preparation_body` sees the volume.
+PREPARE_PARENT = "/botmaker-volume"
+PREPARE_ENTRY = "top"
+
+_Json = dict[str, Any]
+
+
+def bot_labels(bot_id: str, instance: str) -> dict[str, str]:
+    """The labels of everything that belongs to one bot of this installation."""
+    return {MANAGED_LABEL: "true", INSTANCE_LABEL: instance, BOT_LABEL: bot_id}
+
+
+def network_labels(instance: str) -> dict[str, str]:
+    """The labels of the installation's network."""
+    return {MANAGED_LABEL: "true", INSTANCE_LABEL: instance}
+
+
+def probe_labels(instance: str) -> dict[str, str]:
+    """The labels of throw-away containers: ours, and not in the list of bots."""
+    return {PROBE_LABEL: "true", INSTANCE_LABEL: instance}
+
+
+def container_body(spec: ContainerSpec, *, instance: str, network: str) -> _Json:
+    """The create body of a bot's container, hardened by default."""
+    mounts = [bind(spec.secrets_source, SECRETS_TARGET)]
+    mounts += [bind(source, target) for source, target in spec.files]
+    if spec.state_path:
+        # A prepared volume was given its owner already, and a copy at create would give the
+        # image's back: the engine copies owner and mode into a volume that is still empty.
+        mounts.append(volume(spec, spec.state_path, instance, copy=not spec.prepare_volume))
+    host = _hardened(
+        mounts, spec.tmpfs, memory=spec.memory, nano_cpus=spec.nano_cpus, pids=spec.pids
+    )
+    name, tries = restart_policy(spec.restart)
+    host["NetworkMode"] = network
+    host["Init"] = spec.init
+    host["RestartPolicy"] = {"Name": name, "MaximumRetryCount": tries}
+    host["LogConfig"] = _logs(size="10m", files=3)
+    body = _body(spec.image, spec.user, spec.command, host)
+    body["Labels"] = {**bot_labels(spec.bot_id, instance), SPEC_LABEL: spec.digest()}
+    body["StopTimeout"] = spec.stop_timeout
+    body["Env"] = [f"{name}={value}" for name, value in spec.env]
+    if spec.entrypoint:
+        body["Entrypoint"] = list(spec.entrypoint)
+    if spec.workdir:
+        body["WorkingDir"] = spec.workdir
+    if spec.health is not None:
+        body["Healthcheck"] = _healthcheck(spec.health)
+    return body
+
+
+def probe_body(probe: Probe, *, instance: str) -> _Json:
+    """The create body of a probe: hardened like a bot's, without network or restarts."""
+    host = _hardened(
+        [bind(probe.secrets_source, SECRETS_TARGET)],
+        (("/tmp", "16m"),),  # noqa: S108 - a path in the container
+        memory=128 << 20,
+        nano_cpus=500_000_000,
+        pids=64,
+    )
+    host["NetworkMode"] = "none"
+    host["Init"] = True
+    host["RestartPolicy"] = {"Name": "no", "MaximumRetryCount": 0}
+    host["LogConfig"] = _logs(size="1m", files=1)
+    body = _body(probe.image, probe.user, probe.command, host)
+    body["Labels"] = probe_labels(instance)
+    body["Entrypoint"] = [""]  # the API's word for none: the question alone
+    body["Healthcheck"] = {"Test": ["NONE"]}
+    return body
+
+
+def preparation_body(spec: ContainerSpec, *, instance: str) -> _Json:
+    """The create body of the helper, never started, through which a volume gets its owner.
+
+    It sees the volume twice: where the bot will, so that the engine copies what the image has
+    there, and in a folder below PREPARE_PARENT, where an archive can set the top folder's owner.
+    """
+    mounts = [
+        volume(spec, spec.state_path, instance, copy=True),
+        volume(spec, f"{PREPARE_PARENT}/{PREPARE_ENTRY}", instance, copy=False),
+    ]
+    host = _hardened(mounts, (), memory=16 << 20, nano_cpus=100_000_000, pids=8)
+    # The engine refuses archives into a read-only root, even on their way to a volume.
+    host["ReadonlyRootfs"] = False
+    host["NetworkMode"] = "none"
+    host["RestartPolicy"] = {"Name": "no", "MaximumRetryCount": 0}
+    body = _body(spec.image, spec.user, ("never-started",), host)
+    body["Labels"] = probe_labels(instance)
+    return body
+
+
+def preparation_archive(user: str) -> bytes:
+    """A tar with one folder: the volume's top, given to the user alone."""
+    entry = tarfile.TarInfo(f"{PREPARE_ENTRY}/")
+    entry.type = tarfile.DIRTYPE
+    entry.mode = 0o700
+    entry.uid, entry.gid = check_user(user)
+    entry.mtime = int(time.time())
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        archive.addfile(entry)
+    return buffer.getvalue()
+
+
+def bind(source: str, target: str) -> _Json:
+    """A read-only bind mount that fails where its source is missing (`Binds` would invent it)."""
+    return {
+        "Type": "bind",
+        "Source": source,
+        "Target": target,
+        "ReadOnly": True,
+        "BindOptions": {"Propagation": "rprivate"},
+    }
+
+
+def volume(spec: ContainerSpec, target: str, instance: str, *, copy: bool) -> _Json:
+    """The bot's named volume; `copy` lets an empty one take what the image has at the target."""
+    options = {"NoCopy": not copy, "Labels": bot_labels(spec.bot_id, instance)}
+    return {"Type": "volume", "Source": spec.name, "Target": target, "VolumeOptions": options}
+
+
+def _hardened(
+    mounts: list[_Json],
+    tmpfs: Iterable[tuple[str, str]],
+    *,
+    memory: int,
+    nano_cpus: int,
+    pids: int,
+) -> _Json:
+    return {
+        "CapDrop": ["ALL"],
+        "SecurityOpt": ["no-new-privileges:true"],
+        "Privileged": False,
+        "ReadonlyRootfs": True,
+        "IpcMode": "private",
+        "Memory": memory,
+        "MemorySwap": memory,  # the sum of both: no swap on top
+        "NanoCpus": nano_cpus,
+        "PidsLimit": pids,
+        # A core dump would hold every secret the process knows.
+        "Ulimits": [{"Name": "core", "Soft": 0, "Hard": 0}],
+        "Tmpfs": {path: f"rw,noexec,nosuid,nodev,size={size},mode=1777" for path, size in tmpfs},
+        "Mounts": mounts,
+        "PublishAllPorts": False,
+    }
+
+
+def _body(image: str, user: str, command: Iterable[str], host: _Json) -> _Json:
+    words = list(command)
+    body: _Json = {"Image": image, "User": user, "Tty": False, "OpenStdin": False}
+    if words:
+        body["Cmd"] = words
+    return {**body, "HostConfig": host}
+
+
+def _logs(*, size: str, files: int) -> _Json:
+    return {"Type": "json-file", "Config": {"max-size": size, "max-file": str(files)}}
+
+
+def _healthcheck(health: HealthSpec) -> _Json:
+    return {
+        "Test": list(health.test),
+        "Interval": round(health.interval * 1e9),
+        "Timeout": round(health.timeout * 1e9),
+        "StartPeriod": round(health.start_period * 1e9),
+        "Retries": health.retries,
+    }

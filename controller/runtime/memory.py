@@ -1,0 +1,279 @@
+"""The promise of `protocol.Runtime`, kept without an engine: a world for tests and dry runs.
+
+Small and honest: containers are observations in a dict, and what it cannot do for real (running a
+program) is done by whoever holds it, with the knobs below.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, TypeVar
+
+from controller.domain.errors import (
+    BadInput,
+    BadSpec,
+    Conflict,
+    EngineUnavailable,
+    ImageMissing,
+    OutcomeUnknown,
+)
+from controller.domain.events import LogLine, LogQuery
+from controller.domain.observation import ListedContainer, Observation
+from controller.domain.spec import ContainerSpec
+from controller.runtime.frames import Tail
+from controller.runtime.gate import (
+    check_instance,
+    check_ref,
+    check_spec,
+    check_user,
+    container_name,
+)
+from controller.runtime.memoryworld import MemoryEvents, MemoryWorld
+from controller.runtime.protocol import EngineInfo, Probe, ProbeResult, Runtime, VolumeInfo
+
+T = TypeVar("T")
+
+
+class MemoryRuntime(MemoryWorld):
+    """Runs nothing, and keeps every promise of the protocol while doing so.
+
+    Knobs, all plain attributes: `images` (references that are here), `pullable` (references that a
+    pull finds), `absent` (paths that do not exist: mounts' sources, programs), `foreign` and
+    `foreign_volumes` (names that somebody else holds), `answer_probe` (what a probe says),
+    `start_delay` (seconds that a start takes), `limit` (seconds that a call waits for a hung
+    engine), `restart_at_once` (False leaves a crashed container "restarting" until `revive`).
+    Things that happen: `crash`, `revive`, `set_health`, `write_log`, `go_away`, `come_back`,
+    `hang`, `release`, `lose_answers`. `calls` counts the calls that reached the engine, by name.
+    """
+
+    def __init__(
+        self,
+        instance: str = "memory",
+        *,
+        images: Iterable[str] = (),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(images=images, clock=clock)
+        self.instance = check_instance(instance)
+        self.start_delay = 0.0
+        self.limit = 0.2
+        self.calls: Counter[str] = Counter()
+        self._hung = False
+        self._late: list[Callable[[], None]] = []
+        self._lost_answers = 0
+
+    async def info(self) -> EngineInfo:
+        """Ask the engine who it is."""
+        return await self._read("info", lambda: EngineInfo(version="memory", api_version="1.41"))
+
+    async def list_containers(self) -> list[ListedContainer]:
+        """Every container of ours."""
+
+        def ask() -> list[ListedContainer]:
+            return [_row(bot_id, held.seen) for bot_id, held in self.containers.items()]
+
+        return await self._read("list_containers", ask)
+
+    async def list_volumes(self) -> list[VolumeInfo]:
+        """Every volume of ours."""
+
+        def ask() -> list[VolumeInfo]:
+            return [
+                VolumeInfo(bot_id=bot_id, name=container_name(bot_id))
+                for bot_id in sorted(self.volumes)
+            ]
+
+        return await self._read("list_volumes", ask)
+
+    async def observe(self, bot_id: str) -> Observation | None:
+        """Look at one bot's container."""
+        container_name(bot_id)
+
+        def ask() -> Observation | None:
+            held = self.look(bot_id)
+            return None if held is None else held.seen
+
+        return await self._read("observe", ask)
+
+    async def has_volume(self, bot_id: str) -> bool:
+        """Whether the bot's volume exists and is ours."""
+        container_name(bot_id)
+        return await self._read("has_volume", lambda: bot_id in self.volumes)
+
+    async def mounts_of(self, container: str) -> tuple[tuple[str, str, str], ...]:
+        """No container of this runtime has mounts that anybody could look up."""
+        raise NotFound("There is no such container.")
+
+    async def pin_image(self, ref: str, pull: str) -> str:
+        """Resolve a reference to an id."""
+        check_ref(ref)
+        if pull not in {"missing", "always", "never"}:
+            raise BadInput("An image's pull rule is one of missing, always, never.")
+
+        def ask() -> str:
+            if pull != "never" and ref in self.pullable:
+                self.images.add(ref)
+            found = self.image(ref)
+            if found is None:
+                raise ImageMissing(f"The image {ref} could not be pulled: it is not there.")
+            return found
+
+        return await self._read("pin_image", ask)
+
+    async def create(self, spec: ContainerSpec) -> str:
+        """Make the container and its volume, or adopt the one that is there."""
+        check_spec(spec)
+        return await self._write("create", lambda: self.do_create(spec))
+
+    async def start(self, bot_id: str) -> None:
+        """Start or unpause the container."""
+        container_name(bot_id)
+        if self.start_delay:
+            await asyncio.sleep(self.start_delay)
+        await self._write("start", lambda: self.do_start(bot_id))
+
+    async def stop(self, bot_id: str, timeout: int) -> None:  # noqa: ASYNC109
+        """Stop the container."""
+        container_name(bot_id)
+        await self._write("stop", lambda: self.do_stop(bot_id))
+
+    async def restart(self, bot_id: str, timeout: int) -> None:  # noqa: ASYNC109
+        """Stop the container and start it again."""
+        container_name(bot_id)
+
+        def do() -> None:
+            self.require(bot_id)
+            self.do_stop(bot_id)
+            self.do_start(bot_id)
+
+        await self._write("restart", do)
+
+    async def remove(self, bot_id: str, timeout: int) -> None:  # noqa: ASYNC109
+        """Stop the container and remove it."""
+        container_name(bot_id)
+
+        def do() -> None:
+            if self.look(bot_id) is not None:
+                self.do_stop(bot_id)
+                del self.containers[bot_id]
+                self.tell(bot_id, "destroy")
+
+        await self._write("remove", do)
+
+    async def remove_volume(self, bot_id: str) -> None:
+        """Remove the bot's volume."""
+        name = container_name(bot_id)
+
+        def do() -> None:
+            if name in self.foreign_volumes:
+                raise Conflict(f"A volume named {name} exists that this installation did not make.")
+            held = self.containers.get(bot_id)
+            if held is not None and held.spec.state_path:
+                raise Conflict("The bot's volume is in use by a container.")
+            self.volumes.discard(bot_id)
+
+        await self._write("remove_volume", do)
+
+    async def logs(self, bot_id: str, query: LogQuery) -> list[LogLine]:
+        """The last lines of the container's log that fit the query."""
+        container_name(bot_id)
+
+        def ask() -> list[LogLine]:
+            tail = Tail(query)
+            for line in self.require(bot_id).log:
+                tail.add(line)
+            return tail.lines()
+
+        return await self._read("logs", ask)
+
+    def events(self) -> MemoryEvents:
+        """Events of our containers, for ever."""
+        return MemoryEvents(self)
+
+    async def probe(self, probe: Probe) -> ProbeResult:
+        """Answer what `answer_probe` says."""
+        check_ref(probe.image)
+        check_user(probe.user)
+
+        def do() -> ProbeResult:
+            if self.image(probe.image) is None:
+                raise ImageMissing(f"The image {probe.image} is not on this machine.")
+            if probe.secrets_source in self.absent:
+                raise BadSpec("A mount's source does not exist.")
+            return self.answer_probe(probe)
+
+        return await self._write("probe", do)
+
+    async def close(self) -> None:
+        """End the streams of events."""
+        for feed in list(self.feeds):
+            await feed.aclose()
+
+    def hang(self) -> None:
+        """Make calls wait until `release`, or until their limit; writes are done then anyway."""
+        self._hung = True
+
+    def release(self) -> None:
+        """Undo `hang`, and do what was asked for meanwhile."""
+        self._hung = False
+        late, self._late = self._late, []
+        for do in late:
+            do()
+
+    def lose_answers(self, count: int) -> None:
+        """Let the next writes happen, and lose their answers."""
+        self._lost_answers = count
+
+    async def _read(self, name: str, ask: Callable[[], T]) -> T:
+        try:
+            return await self._ask(name, ask)
+        except TimeoutError:
+            raise EngineUnavailable("The Docker engine does not answer.") from None
+
+    async def _write(self, name: str, do: Callable[[], T]) -> T:
+        try:
+            answer = await self._ask(name, do)
+        except TimeoutError:
+            raise OutcomeUnknown("The Docker engine's answer was lost.") from None
+        if self._lost_answers > 0:
+            self._lost_answers -= 1
+            raise OutcomeUnknown("The Docker engine's answer was lost.")
+        return answer
+
+    async def _ask(self, name: str, do: Callable[[], T]) -> T:
+        await asyncio.sleep(0)  # as with a real engine, others get their turn meanwhile
+        self.calls[name] += 1
+        if self.away:
+            raise EngineUnavailable("The Docker engine is not reachable.")
+        if not self._hung:
+            return do()
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._late.append(lambda: _settle(answer, do))
+        return await asyncio.wait_for(asyncio.shield(answer), self.limit)
+
+
+def _settle(answer: asyncio.Future[T], do: Callable[[], T]) -> None:
+    """Do what was asked for, also when the one who asked is gone."""
+    answer.add_done_callback(lambda done: done.cancelled() or done.exception())
+    try:
+        answer.set_result(do())
+    except Exception as error:  # noqa: BLE001 - handed on, to whoever still waits
+        answer.set_exception(error)
+
+
+def _row(bot_id: str, seen: Observation) -> ListedContainer:
+    return ListedContainer(
+        bot_id=bot_id,
+        container_id=seen.container_id,
+        state=seen.state,
+        health=seen.health,
+        name=container_name(bot_id),
+        status=seen.state.value.capitalize(),
+    )
+
+
+if TYPE_CHECKING:
+    _keeps_the_promise: type[Runtime] = MemoryRuntime

@@ -1,0 +1,254 @@
+"""The world behind the in-memory runtime: containers, volumes and images that only exist here.
+
+Nothing in here is asynchronous, and nothing runs: what a program would do, a test does with the
+knobs. `memory` next door adds the promise that callers see.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Literal
+
+from controller.domain.errors import BadSpec, Conflict, ImageMissing, NotFound
+from controller.domain.events import ContainerEvent, LogLine
+from controller.domain.observation import ContainerState, Health, Observation
+from controller.domain.spec import ContainerSpec
+from controller.runtime.frames import LOOK_BACK
+from controller.runtime.gate import container_name, restart_policy
+from controller.runtime.protocol import Probe, ProbeResult
+
+_STOPPED = 143  # what a program that obeys SIGTERM ends with
+
+
+@dataclass(slots=True)
+class Container:
+    """A container that nothing runs in."""
+
+    spec: ContainerSpec
+    seen: Observation
+    log: deque[LogLine] = field(default_factory=lambda: deque(maxlen=LOOK_BACK))
+
+
+class MemoryEvents(AsyncIterator[ContainerEvent]):
+    """Keeps the promise of `Runtime.events` for the in-memory runtime."""
+
+    def __init__(self, world: MemoryWorld) -> None:
+        self._world = world
+        self._waiting: asyncio.Queue[ContainerEvent | None] = asyncio.Queue()
+        self._begun = False
+        self._closed = False
+
+    async def __anext__(self) -> ContainerEvent:
+        """The next event; ends only after a close."""
+        if not self._begun:
+            self._begun = True
+            self._world.feeds.append(self)
+            if not self._world.away:
+                self.put(ContainerEvent(action="resync"))
+        if self._closed:
+            raise StopAsyncIteration
+        event = await self._waiting.get()
+        if event is None:
+            raise StopAsyncIteration
+        return event
+
+    def put(self, event: ContainerEvent) -> None:
+        """Hand an event to whoever waits."""
+        self._waiting.put_nowait(event)
+
+    async def aclose(self) -> None:
+        """End the stream."""
+        self._closed = True
+        if self in self._world.feeds:
+            self._world.feeds.remove(self)
+        self._waiting.put_nowait(None)
+
+
+class MemoryWorld:
+    """Everything that exists, the knobs that script it, and the things that a test makes happen."""
+
+    def __init__(
+        self, *, images: Iterable[str] = (), clock: Callable[[], float] = time.time
+    ) -> None:
+        self.images = set(images)
+        self.pullable: set[str] = set()
+        self.absent: set[str] = set()
+        self.foreign: set[str] = set()
+        self.foreign_volumes: set[str] = set()
+        self.answer_probe: Callable[[Probe], ProbeResult] = lambda _: ProbeResult(
+            exit_code=0, output=""
+        )
+        self.restart_at_once = True
+        self.away = False
+        self.feeds: list[MemoryEvents] = []
+        self.containers: dict[str, Container] = {}
+        self.volumes: set[str] = set()
+        self._clock = clock
+        self._runs = 0
+
+    def crash(self, bot_id: str, exit_code: int, *, oom: bool = False) -> None:
+        """End a running program; its restart policy decides what comes next."""
+        self._crash(bot_id, exit_code, oom=oom, at_once=self.restart_at_once)
+
+    def revive(self, bot_id: str) -> None:
+        """Let a container that is "restarting" run again."""
+        held = self.containers[bot_id]
+        if held.seen.state is ContainerState.RESTARTING:
+            self._run(bot_id, held)
+
+    def set_health(self, bot_id: str, health: Health, output: str = "") -> None:
+        """Let the healthcheck of a running container come to a verdict."""
+        held = self.containers[bot_id]
+        failed = output if health is Health.UNHEALTHY else held.seen.probe_output
+        held.seen = replace(held.seen, health=health, probe_output=failed)
+        self.tell(bot_id, f"health_status: {health.value}")
+
+    def write_log(
+        self, bot_id: str, text: str, stream: Literal["stdout", "stderr"] = "stdout"
+    ) -> None:
+        """Let the program print whole lines."""
+        held = self.containers[bot_id]
+        held.log.extend(LogLine(self._clock(), stream, line) for line in text.splitlines())
+
+    def go_away(self) -> None:
+        """Make every call find no engine."""
+        self.away = True
+
+    def come_back(self) -> None:
+        """Undo `go_away`; the streams of events begin anew."""
+        self.away = False
+        for feed in self.feeds:
+            feed.put(ContainerEvent(action="resync"))
+
+    def look(self, bot_id: str) -> Container | None:
+        """The bot's container; Conflict when its name is somebody else's."""
+        name = container_name(bot_id)
+        if name in self.foreign:
+            raise Conflict(f"A container named {name} exists that this installation did not make.")
+        return self.containers.get(bot_id)
+
+    def require(self, bot_id: str) -> Container:
+        """The bot's container; NotFound when there is none."""
+        held = self.look(bot_id)
+        if held is None:
+            raise NotFound("The bot has no container.")
+        return held
+
+    def image(self, ref: str) -> str | None:
+        """The id of an image that is here."""
+        known = {image_id(image): image for image in self.images}
+        if ref in known:
+            return ref
+        return image_id(ref) if ref in self.images else None
+
+    def do_create(self, spec: ContainerSpec) -> str:
+        """Make or adopt a container."""
+        held = self.look(spec.bot_id)
+        if held is not None:
+            return held.seen.container_id
+        if self.image(spec.image) is None:
+            raise ImageMissing(f"The image {spec.image} is not on this machine.")
+        sources = {spec.secrets_source, *(source for source, _ in spec.files)}
+        if sources & self.absent:
+            raise BadSpec("The Docker engine refused the container: a mount's source is missing.")
+        if spec.state_path:
+            if spec.name in self.foreign_volumes:
+                raise Conflict(f"A volume named {spec.name} exists that is not ours.")
+            self.volumes.add(spec.bot_id)
+        self._runs += 1
+        made = f"{spec.bot_id} {self._runs}"
+        seen = Observation(
+            container_id=hashlib.sha256(made.encode()).hexdigest(),
+            state=ContainerState.CREATED,
+            spec=spec.digest(),
+            image=spec.image,
+        )
+        self.containers[spec.bot_id] = Container(spec, seen)
+        self.tell(spec.bot_id, "create")
+        return seen.container_id
+
+    def do_start(self, bot_id: str) -> None:
+        """Start or unpause a container."""
+        held = self.require(bot_id)
+        if held.seen.state is ContainerState.PAUSED:
+            held.seen = replace(held.seen, state=ContainerState.RUNNING)
+            self.tell(bot_id, "unpause")
+            return
+        if held.seen.state is ContainerState.RUNNING:
+            return
+        program = [*held.spec.entrypoint, *held.spec.command][:1]
+        if self.absent.intersection(program) and not held.spec.init:
+            error = f'exec: "{program[0]}": no such file or directory'
+            held.seen = replace(held.seen, exit_code=127, error=error)
+            raise BadSpec(f"The Docker engine refused the container: {error}.")
+        held.seen = replace(held.seen, restart_count=0, error="")
+        self._run(bot_id, held)
+        if self.absent.intersection(program):
+            self._crash(bot_id, 127, oom=False, at_once=False)
+
+    def _crash(self, bot_id: str, exit_code: int, *, oom: bool, at_once: bool) -> None:
+        held = self.containers[bot_id]
+        self._end(bot_id, held, exit_code, oom=oom)
+        policy, tries = restart_policy(held.spec.restart)
+        count = held.seen.restart_count
+        if policy == "no" or (policy == "on-failure" and (exit_code == 0 or count >= tries)):
+            return
+        held.seen = replace(held.seen, state=ContainerState.RESTARTING, restart_count=count + 1)
+        if at_once:
+            self.revive(bot_id)
+
+    def _run(self, bot_id: str, held: Container) -> None:
+        self._runs += 1
+        # The run's number makes the text unique even where the clock stands still.
+        now = datetime.fromtimestamp(self._clock(), UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
+        held.seen = replace(
+            held.seen,
+            state=ContainerState.RUNNING,
+            health=Health.STARTING if held.spec.health else Health.NONE,
+            exit_code=None,
+            oom_killed=False,
+            started_at=f"{now}{self._runs % 1000:03}Z",
+        )
+        self.tell(bot_id, "start")
+
+    def do_stop(self, bot_id: str) -> None:
+        """Stop a container that runs."""
+        held = self.look(bot_id)
+        if held is not None and held.seen.state.active:
+            if held.seen.state is ContainerState.RESTARTING:
+                held.seen = replace(held.seen, state=ContainerState.EXITED)
+            else:
+                self._end(bot_id, held, _STOPPED)
+            self.tell(bot_id, "stop")
+
+    def _end(self, bot_id: str, held: Container, exit_code: int, *, oom: bool = False) -> None:
+        held.seen = replace(
+            held.seen,
+            state=ContainerState.EXITED,
+            health=Health.NONE,
+            exit_code=exit_code,
+            oom_killed=oom,
+            finished_at=self._clock(),
+        )
+        if oom:
+            self.tell(bot_id, "oom")
+        self.tell(bot_id, "die", exit_code)
+
+    def tell(self, bot_id: str, action: str, exit_code: int | None = None) -> None:
+        """Hand an event to every stream."""
+        if self.away:
+            return  # what happens while nobody listens is lost, as with the engine
+        event = ContainerEvent(action=action, bot_id=bot_id, at=self._clock(), exit_code=exit_code)
+        for feed in self.feeds:
+            feed.put(event)
+
+
+def image_id(ref: str) -> str:
+    """The id that an image of that name has here."""
+    return f"sha256:{hashlib.sha256(ref.encode()).hexdigest()}"

@@ -1,0 +1,139 @@
+"""Settings from the environment, then `.env`: the only module that reads the environment.
+
+Every other part takes plain arguments; `app` hands them down.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from controller.domain.errors import BadSetting
+
+PREFIX = "BOTMAKER_"
+Ids = Annotated[tuple[int, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """All that can be set; names and defaults are a contract (README, "Configuration")."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
+    )
+
+    discord_token: SecretStr = SecretStr("")
+    discord_token_file: Path | None = None
+    guild_id: int = Field(default=0, ge=0)
+    admin_channel_id: int = Field(default=0, ge=0)
+    admin_user_ids: Ids = ()
+    admin_role_ids: Ids = ()
+    operator_role_ids: Ids = ()
+    viewer_role_ids: Ids = ()
+    data_dir: Path = Path("./data")
+    secrets_dir: Path = Path("./secrets")
+    templates_dir: Path | None = None
+    runtime: Literal["engine", "swarm"] = "engine"
+    http_listen: str = "127.0.0.1:7100"
+    discord_api_url: str = ""
+    discord_gateway_url: str = ""
+    allow_remote_api: bool = False
+    log_format: Literal["text", "json"] = "text"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator(
+        "admin_user_ids", "admin_role_ids", "operator_role_ids", "viewer_role_ids", mode="before"
+    )
+    @classmethod
+    def _split_ids(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        parts = [part.strip() for part in value.split(",") if part.strip()]
+        if not all(part.isdigit() for part in parts):
+            raise ValueError("must be ids (numbers) with commas between them")
+        return tuple(int(part) for part in parts)
+
+    @field_validator("http_listen")
+    @classmethod
+    def _check_listen(cls, value: str) -> str:
+        host, colon, port = value.rpartition(":")
+        if value and not (colon and host and port.isdigit() and int(port) < 65536):
+            raise ValueError("must look like 127.0.0.1:7100, or be empty to turn it off")
+        return value
+
+    @model_validator(mode="after")
+    def _only_loopback(self) -> Settings:
+        for url in (self.discord_api_url, self.discord_gateway_url):
+            if url and not self.allow_remote_api and not _is_loopback(url):
+                raise ValueError(
+                    "the Discord URLs would send the bot's token to another machine; "
+                    "they are refused unless they are loopback or BOTMAKER_ALLOW_REMOTE_API=1"
+                )
+        return self
+
+    def token(self) -> str:
+        """The controller's own token, read from its file where one is named."""
+        if self.discord_token_file is not None:
+            try:
+                return self.discord_token_file.read_text().strip()
+            except OSError as error:
+                raise BadSetting(
+                    f"BOTMAKER_DISCORD_TOKEN_FILE cannot be read: {error.strerror}.",
+                    hint="Name a file that this user may read.",
+                ) from error
+        return self.discord_token.get_secret_value().strip()
+
+    def require_discord(self) -> None:
+        """Raise BadSetting that names every setting still missing for `botmaker run`."""
+        needed = {
+            "BOTMAKER_DISCORD_TOKEN (or …_FILE)": bool(self.token()),
+            "BOTMAKER_GUILD_ID": bool(self.guild_id),
+            "BOTMAKER_ADMIN_CHANNEL_ID": bool(self.admin_channel_id),
+        }
+        missing = [name for name, given in needed.items() if not given]
+        if missing:
+            raise BadSetting(
+                f"Missing: {', '.join(missing)}.",
+                hint="Set them in the environment or in .env; .env.example shows how.",
+            )
+        if self.runtime == "swarm":
+            raise BadSetting(
+                "BOTMAKER_RUNTIME=swarm is not there yet.", hint="Use engine, the default."
+            )
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load_settings(env_file: str | None = ".env") -> Settings:
+    """Read the settings; BadSetting names the variable and the reason, never a value."""
+    try:
+        return Settings(_env_file=env_file)  # type: ignore[call-arg]  # pydantic-settings' own
+    except ValidationError as error:
+        found = []
+        for item in error.errors(include_input=False, include_url=False):
+            where = "_".join(str(part) for part in item["loc"]).upper()
+            reason = item["msg"].removeprefix("Value error, ")
+            found.append(f"{PREFIX}{where}: {reason}" if where else reason)
+        raise BadSetting(
+            "A setting cannot be used. " + "; ".join(found) + ".",
+            hint="The table in the README shows what each one takes.",
+        ) from None
+
+
+def docker_environment() -> Mapping[str, str]:
+    """Docker's own variables (DOCKER_HOST and its companions), as they are now."""
+    return {name: value for name, value in os.environ.items() if name.startswith("DOCKER_")}

@@ -1,0 +1,193 @@
+"""The database file: lock, open, migrate, transactions. What is in the tables is in `store`."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import sqlite3
+from collections.abc import Awaitable, Callable, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiosqlite
+
+from controller.domain.errors import BadSetting, StorageTrouble
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+
+
+def migrations() -> dict[int, str]:
+    """All migration scripts by number; each carries its own transaction and user_version."""
+    folder = resources.files("controller.store") / "migrations"
+    return {
+        int(entry.name.split("_")[0]): entry.read_text()
+        for entry in sorted(folder.iterdir(), key=lambda e: e.name)
+        if entry.name.endswith(".sql")
+    }
+
+
+def lock(folder: Path) -> int:
+    """Take the data folder for this process; the file descriptor holds it until it is closed.
+
+    Raises BadSetting at once when another controller has it.
+    """
+    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise BadSetting(
+            f"Another controller is using the data folder {folder}.",
+            hint="Stop that one first, or set BOTMAKER_DATA_DIR to a folder of its own.",
+            code="data-dir-locked",
+        ) from None
+    return handle
+
+
+class Database:
+    """One file, one writer connection. Every write is one immediate transaction."""
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self._connection = connection
+        self._lock = asyncio.Lock()
+
+    @classmethod
+    async def open(cls, path: Path) -> Database:
+        """Open the file and bring it to this program's schema.
+
+        Raises BadSetting for a file newer than the program, StorageTrouble for one that cannot be
+        read.
+        """
+        connection = await aiosqlite.connect(path, isolation_level=None)
+        try:
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+                await connection.execute(f"PRAGMA {pragma}")
+            await _migrate(connection, path)
+        except sqlite3.Error as error:
+            await connection.close()
+            raise StorageTrouble(
+                f"The database {path} cannot be used: {error}.",
+                hint="Restore the newest copy beside it, or move it away to start afresh.",
+            ) from error
+        except BaseException:
+            await connection.close()
+            raise
+        return cls(connection)
+
+    @classmethod
+    async def open_read_only(cls, path: Path) -> Database:
+        """Open beside a running controller, to read; BadSetting when there is no such schema."""
+        if not path.exists():  # noqa: ASYNC240 - one stat, for the console script
+            raise BadSetting(
+                f"There is no database {path} yet.",
+                hint="Start the controller once, or set BOTMAKER_DATA_DIR.",
+            )
+        uri = f"{path.absolute().as_uri()}?mode=ro"  # noqa: ASYNC240 - no I/O
+        connection = await aiosqlite.connect(uri, uri=True, isolation_level=None)
+        rows = list(await connection.execute_fetchall("PRAGMA user_version"))
+        if int(rows[0][0]) != max(migrations()):
+            await connection.close()
+            raise BadSetting(
+                f"The database {path} has another schema than this program.",
+                hint="Use the same version as the controller that runs.",
+            )
+        return cls(connection)
+
+    async def read(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+        """All rows of one query."""
+        async with self._lock:
+            return await self._fetch(sql, values)
+
+    async def _fetch(self, sql: str, values: Sequence[Any]) -> list[Row]:
+        try:
+            return [tuple(row) for row in await self._connection.execute_fetchall(sql, values)]
+        except sqlite3.Error as error:
+            raise _trouble(error) from error
+
+    async def write(self, work: Callable[[aiosqlite.Connection], Awaitable[T]]) -> T:
+        """Run `work` in one transaction: all of it is on the disk when this returns, or none.
+
+        A cancelled caller does not cut it in half: the work goes on to its commit.
+        """
+        return await asyncio.shield(asyncio.ensure_future(self._transact(work)))
+
+    async def _transact(self, work: Callable[[aiosqlite.Connection], Awaitable[T]]) -> T:
+        async with self._lock:
+            try:
+                await self._connection.execute("BEGIN IMMEDIATE")
+                try:
+                    result = await work(self._connection)
+                    await self._connection.execute("COMMIT")
+                except BaseException:
+                    if self._connection.in_transaction:
+                        await self._connection.execute("ROLLBACK")
+                    raise
+            except sqlite3.IntegrityError:
+                raise
+            except sqlite3.Error as error:
+                raise _trouble(error) from error
+            return result
+
+    async def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
+        """One statement as a transaction of its own; the number of rows it touched."""
+
+        async def work(connection: aiosqlite.Connection) -> int:
+            return (await connection.execute(sql, values)).rowcount
+
+        return await self.write(work)
+
+    async def close(self) -> None:
+        """Let go of the file."""
+        await self._connection.close()
+
+
+async def check_database(path: Path) -> str:
+    """What is wrong with the file, in words; an empty text when it is sound. Changes nothing."""
+    try:
+        database = await Database.open_read_only(path)
+    except BadSetting as error:
+        return error.message
+    except sqlite3.Error as error:
+        return f"The database cannot be opened: {error}."
+    try:
+        rows = await database.read("PRAGMA quick_check")
+    except StorageTrouble as error:
+        return error.message
+    finally:
+        await database.close()
+    return "" if rows == [("ok",)] else f"The database is damaged: {rows[0][0]}."
+
+
+def _trouble(error: sqlite3.Error) -> StorageTrouble:
+    return StorageTrouble(
+        f"The database refused: {error}.",
+        hint="Check the free space and the rights of the data folder; `botmaker doctor` helps.",
+    )
+
+
+async def _migrate(connection: aiosqlite.Connection, path: Path) -> None:
+    scripts = migrations()
+    newest = max(scripts)
+    rows = list(await connection.execute_fetchall("PRAGMA user_version"))
+    version = int(rows[0][0])
+    if version > newest:
+        raise BadSetting(
+            f"The database {path} is of a newer BotMaker (schema {version}; "
+            f"this program knows {newest}).",
+            hint="Run the newer program, or restore a copy of the older file.",
+            code="database-newer",
+        )
+    for number in range(version + 1, newest + 1):
+        if version > 0:
+            copy = path.with_name(f"{path.name}.before-{number}")
+            copy.unlink(missing_ok=True)
+            await connection.execute("VACUUM INTO ?", (str(copy),))
+        try:
+            await connection.executescript(scripts[number])
+        except sqlite3.Error:
+            if connection.in_transaction:
+                await connection.execute("ROLLBACK")
+            raise

@@ -1,0 +1,7 @@
+"""Secrets: their files, how they are shown (fingerprints) and how they are kept out of texts."""
+
+from controller.vault.files import Vault
+from controller.vault.fingerprint import Fingerprints, install_key
+from controller.vault.redaction import MARK, Redactor, clean
+
+__all__ = ["MARK", "Fingerprints", "Redactor", "Vault", "clean", "install_key"]

@@ -1,0 +1,155 @@
+"""Folders by handle and files that are whole or not there. What is kept where is in `files`.
+
+Every name is opened relative to an open folder and never through a symlink.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from controller.domain.errors import StorageTrouble
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+_FULL = ("the disk is full", "Free some space there, then try again.", "disk-full")
+_MAY_NOT = (
+    "the controller is not allowed to",
+    "Give that folder to the user that the controller runs as, with mode 0700.",
+    "not-permitted",
+)
+_NOT_A_FOLDER = (
+    "a symlink or a file stands where a folder belongs",
+    "Look who put it there, remove it and try again.",
+    "not-a-folder",
+)
+_CAUSES = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EFBIG: _FULL,
+    errno.EACCES: _MAY_NOT,
+    errno.EPERM: _MAY_NOT,
+    errno.ENOTDIR: _NOT_A_FOLDER,
+    errno.ELOOP: _NOT_A_FOLDER,
+    errno.EEXIST: _NOT_A_FOLDER,
+    errno.EROFS: (
+        "the file system is read-only",
+        "Mount it writable, then try again.",
+        "read-only",
+    ),
+    errno.ENOENT: ("the folder is gone", "Restart the controller: it makes it anew.", "gone"),
+    errno.EISDIR: (
+        "a folder stands where a file belongs",
+        "Look who put it there, remove it and try again.",
+        "not-a-file",
+    ),
+}
+
+
+def trouble(what: str, error: OSError) -> StorageTrouble:
+    """The error of the disk in words: what failed, why, and what to do."""
+    why, hint, code = _CAUSES.get(
+        error.errno or 0,
+        (
+            error.strerror or "the disk refused",
+            "Look at the machine's disk and its logs.",
+            "storage",
+        ),
+    )
+    return StorageTrouble(f"{what}: {why}.", hint=hint, code=code)
+
+
+@contextmanager
+def storage(what: str) -> Iterator[None]:
+    """Turn the disk's errors inside into StorageTrouble that begins with `what`."""
+    try:
+        yield
+    except OSError as error:
+        raise trouble(what, error) from error
+
+
+@contextmanager
+def folder(path: str | Path, inside: int | None = None) -> Iterator[int]:
+    """Open a folder that is no symlink, and close it again."""
+    handle = os.open(path, _FOLDER, dir_fd=inside)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def temp_name(name: str) -> str:
+    """A name for a file on its way to `name`; `is_temp` knows it again after a crash."""
+    return f".{name}.{secrets.token_hex(8)}.tmp"
+
+
+def is_temp(name: str) -> bool:
+    """Whether a file of this name was left over by a write that did not end."""
+    return name.startswith(".") and name.endswith(".tmp")
+
+
+def write_new(name: str, data: bytes, inside: int, owner: tuple[int, int] | None = None) -> None:
+    """Make a file of mode 0600 that is on the disk when this returns; nothing stays on failure."""
+    handle = os.open(name, _NEW, 0o600, dir_fd=inside)
+    try:
+        try:
+            _write_all(handle, data)
+            hand_over(handle, 0o600, owner)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except BaseException:
+        remove(name, inside)
+        raise
+
+
+def hand_over(handle: int, mode: int, owner: tuple[int, int] | None) -> None:
+    """Set mode and owner where they differ; the mode first, while the file is still ours."""
+    seen = os.fstat(handle)
+    if seen.st_mode & 0o7777 != mode:
+        os.fchmod(handle, mode)
+    if owner is not None and (seen.st_uid, seen.st_gid) != owner:
+        os.fchown(handle, *owner)
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(handle, rest) :]
+
+
+def read_small(name: str, inside: int, limit: int) -> bytes | None:
+    """The content of a regular file of at most `limit` bytes; None for everything else."""
+    try:
+        handle = os.open(name, _OLD, dir_fd=inside)
+    except OSError as error:
+        if error.errno in {errno.ENOENT, errno.ELOOP, errno.ENXIO}:
+            return None
+        raise
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            return None
+        with os.fdopen(os.dup(handle), "rb") as file:
+            data = file.read(limit + 1)
+        return data if len(data) <= limit else None
+    finally:
+        os.close(handle)
+
+
+def listing(handle: int) -> list[str]:
+    """The names of all that is in an open folder."""
+    with os.scandir(handle) as entries:
+        return [entry.name for entry in entries]
+
+
+def remove(name: str, inside: int) -> None:
+    """Unlink it if that is possible; used to clean up while another error is on its way."""
+    with suppress(OSError):
+        os.unlink(name, dir_fd=inside)

@@ -1,0 +1,176 @@
+"""Take secrets out of text that is about to be shown, logged or kept.
+
+First the text is cleaned, since an escape code inside a token hides it from every comparison; then
+the values of live secrets go, in every form that they are likely to travel in; then whatever has
+the shape of a well-known key (`domain.keys`).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from threading import Lock
+from urllib.parse import quote_from_bytes
+
+from controller.domain.keys import hide_keys
+
+MARK = "[redacted]"
+SHORTEST = 6  # characters; a shorter value would tear holes into every text
+_LINE_SHORTEST = 16  # for one line of a secret that has several
+
+_ESCAPES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"  # CSI: colours, cursor
+    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"  # OSC, DCS …
+    r"|\x1b[ -/]*[0-~]?"  # the short ones
+)
+# Controls but \n and \t, and everything that is there without being seen: format characters
+# (bidi, zero width, tags), separators of lines, fillers and variation selectors.
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2"
+    "\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+_BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=")
+
+
+def clean(text: str) -> str:
+    """The text without escape sequences, invisible characters and controls but newline and tab."""
+    if text.isascii() and text.isprintable():
+        return text
+    if "\x1b" in text or not text.isascii():
+        text = _ESCAPES.sub("", text)
+    return _UNSEEN.sub("", text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What to look for: texts to replace, and base64 texts whose whole run has to go."""
+
+    plain: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
+
+
+class Redactor:
+    """Knows the live secrets and hides them, as well as likely ones, in any text.
+
+    Safe to use from every thread: what it knows is one immutable value that is exchanged whole.
+    """
+
+    def __init__(self) -> None:
+        self._known = _Known()
+        self._owners: dict[str, _Known] = {}
+        self._lock = Lock()
+
+    def learn(self, bot_id: str, values: Iterable[str]) -> None:
+        """Hide these values too. Earlier ones of the bot stay hidden: old logs hold them still."""
+        fresh = _forms_of(values)
+        with self._lock:
+            before = self._owners.get(bot_id, _Known())
+            self._owners[bot_id] = _joined((before, fresh))
+            self._known = _joined(self._owners.values())
+
+    def forget(self, bot_id: str) -> None:
+        """Let go of all values of the bot."""
+        with self._lock:
+            if self._owners.pop(bot_id, None) is not None:
+                self._known = _joined(self._owners.values())
+
+    def __call__(self, text: str) -> str:
+        """The text, cleaned, with every known and every likely secret replaced. Never raises.
+
+        Give it whole lines: half a token in one call and half in the next is not seen.
+        """
+        text = clean(text)
+        known = self._known
+        for form in known.plain:
+            if form in text:
+                text = text.replace(form, MARK)
+        for core in known.runs:
+            if core in text:
+                text = _without_runs(text, core)
+        return hide_keys(text, MARK)
+
+
+def _joined(parts: Iterable[_Known]) -> _Known:
+    """All forms of all, the longest first, so that no value leaves the rest of another behind."""
+    parts = list(parts)
+    return _Known(
+        plain=_longest_first(form for part in parts for form in part.plain),
+        runs=_longest_first(core for part in parts for core in part.runs),
+    )
+
+
+def _longest_first(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(texts), key=lambda text: (-len(text), text)))
+
+
+def _forms_of(values: Iterable[str]) -> _Known:
+    plain: set[str] = set()
+    runs: set[str] = set()
+    for value in values:
+        for text in _texts_of(value):
+            data = text.encode("utf-8", "surrogatepass")
+            plain.update(_plain_forms(text, data))
+            runs.update(_base64_cores(data))
+    return _Known(tuple(plain), tuple(runs))
+
+
+def _texts_of(value: str) -> Iterator[str]:
+    """The value as cleaned text shows it, and its longer lines: logs often show one at a time."""
+    text = clean(value).strip()
+    if len(text) >= SHORTEST:
+        yield text
+    if "\n" in text:
+        yield from (
+            line.strip() for line in text.split("\n") if len(line.strip()) >= _LINE_SHORTEST
+        )
+
+
+def _plain_forms(text: str, data: bytes) -> Iterator[str]:
+    yield text
+    yield json.dumps(text)[1:-1]
+    yield json.dumps(text, ensure_ascii=False)[1:-1]
+    yield repr(text)[1:-1]
+    for safe in ("", "/", "!'()*~", "/:@"):
+        quoted = quote_from_bytes(data, safe)
+        for form in (quoted, quoted.replace("%20", "+")):
+            yield form
+            yield re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), form)
+    encoded = base64.b64encode(data).decode()
+    if not encoded.isalnum():  # else it is the affair of the cores alone
+        yield quote_from_bytes(encoded.encode(), "")
+
+
+def _base64_cores(data: bytes) -> Iterator[str]:
+    """What base64 makes of the value wherever it stands in longer data, as in `user:password`.
+
+    Of the three ways to lie in groups of three bytes each gives characters that do not depend on
+    what stands around; the few beside them go with the rest of the run.
+    """
+    for shift in range(3):
+        padded = b"\0" * shift + data
+        first = -(-8 * shift // 6)
+        last = 8 * len(padded) // 6
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            yield encode(padded).decode()[first:last]
+
+
+def _without_runs(text: str, core: str) -> str:
+    """Replace every run of base64 characters that holds the core."""
+    parts: list[str] = []
+    done = 0
+    found = text.find(core)
+    while found >= 0:
+        start, end = found, found + len(core)
+        while start > done and text[start - 1] in _BASE64:
+            start -= 1
+        while end < len(text) and text[end] in _BASE64:
+            end += 1
+        parts += (text[done:start], MARK)
+        done = end
+        found = text.find(core, done)
+    return "".join((*parts, text[done:]))

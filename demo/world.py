@@ -1,0 +1,79 @@
+"""A simulated Discord server with the real application in it: for the demo page and the tests."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import discord
+import simcord
+from simcord.actors import MemberActor
+from simcord.builders import ChannelHandle, GuildHandle
+from simcord.env import Env
+
+from controller.app import Application, open_application
+from controller.runtime import Runtime
+from controller.settings import Settings
+from controller.vault import Redactor
+
+DM_CLOSED = 50007
+
+
+@dataclass(slots=True)
+class World:
+    """The place, its admin, and the application that serves it."""
+
+    env: Env
+    guild: GuildHandle
+    channel: ChannelHandle
+    admin: MemberActor
+    application: Application
+    background: asyncio.Task[None]
+
+
+def close_dms(env: Env) -> None:
+    """Refuse the bot's direct messages, as a person with closed DMs does."""
+    env.inject_error(
+        "POST", "/users/@me/channels", status=403, code=DM_CLOSED, message="closed", times=None
+    )
+
+
+@contextlib.asynccontextmanager
+async def simulated(
+    folder: Path,
+    *,
+    runtime: Runtime | None = None,
+    published: Callable[[], None] = lambda: None,
+    **settings: Any,
+) -> AsyncIterator[World]:
+    """Open a world whose data and secrets are under `folder`; bots go on when it closes."""
+    # The ids of the place are known only once a client is there: a bare one goes first.
+    stranger = discord.Client(intents=discord.Intents(guilds=True))
+    async with simcord.run(stranger) as env:
+        guild = env.create_guild("Workshop")
+        channel = guild.create_text_channel("bot-admin", topic="The control room of the bots")
+        admin = guild.add_member(env.create_user("ann", global_name="Ann"))
+        chosen: dict[str, Any] = {
+            "guild_id": guild.id,
+            "admin_channel_id": channel.id,
+            "admin_user_ids": (admin.id,),
+            "data_dir": folder / "data",
+            "secrets_dir": folder / "secrets",
+            "http_listen": "",
+        }
+        made = Settings(_env_file=None, **{**chosen, **settings})  # type: ignore[call-arg]
+        async with open_application(
+            made, Redactor(), runtime=runtime, published=published
+        ) as application:
+            background = asyncio.create_task(application.run_background())
+            try:
+                await env.restart_bot(application.client)
+                yield World(env, guild, channel, admin, application, background)
+            finally:
+                background.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await background

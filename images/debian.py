@@ -1,0 +1,116 @@
+"""A base image for the Dockerfile made from this machine's own Debian or Ubuntu.
+
+For machines that cannot pull python:3.13-slim. It comes from the mirror that apt already uses here.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import docker
+import engine
+from stop import Stop
+
+TAG = "botmaker-python-base:local"
+PACKAGES = ("ca-certificates", "python3", "python3-pip", "python3-venv")
+# Nothing of these is read in a container; they are half of the size.
+UNNEEDED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info")
+EMPTIED = ("dev", "proc", "sys", "tmp", "run", "var/cache/apt", "var/lib/apt/lists", "var/log")
+APT_INSTALL = Path(__file__).parent.parent / "scripts" / "apt-install"
+
+
+def build(client: docker.DockerClient, *, if_missing: bool) -> None:
+    """Make the base image, or leave it when it is there for this release of the system."""
+    system, suite = release()
+    recipe = f"{system} {suite} {PACKAGES} {UNNEEDED} {EMPTIED}"
+    labels = {
+        "org.opencontainers.image.title": f"{system} {suite} with Python, for BotMaker",
+        engine.CONTENT_LABEL: hashlib.sha256(recipe.encode()).hexdigest(),
+    }
+    if if_missing and engine.has(client, TAG, {"Labels": labels}):
+        return
+    if os.geteuid() != 0:
+        raise Stop(f"Making {TAG} needs root, for debootstrap: use sudo, or name another BASE.")
+    if not shutil.which("debootstrap"):
+        print("Installing debootstrap from this system's packages.")
+        if subprocess.run([APT_INSTALL, "debootstrap"], check=False).returncode != 0:
+            raise Stop("debootstrap cannot be installed: install it and try again.")
+    print(f"Making {TAG} from {system} {suite}: a minute or two.")
+    # Not in the memory that /tmp may be, and which may refuse devices and programs.
+    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="botmaker-base-") as folder:
+        root = Path(folder) / "root"
+        bootstrap(system, suite, root, Path(folder) / "log")
+        changes = ['CMD ["python3"]', "ENV LANG=C.UTF-8"]
+        changes += [f"LABEL {name}={json.dumps(value)}" for name, value in labels.items()]
+        archive = Path(folder) / "root.tar"
+        run(["tar", "-C", str(root), "--numeric-owner", "-cf", str(archive), "."])
+        with archive.open("rb") as tar:
+            engine.load(client, TAG, tar, changes)
+        print(f"Built {TAG} ({archive.stat().st_size / 1e6:.0f} MB).")
+
+
+def release() -> tuple[str, str]:
+    """Return this system's id and the code name of its release."""
+    try:
+        facts = platform.freedesktop_os_release()
+    except OSError:
+        facts = {}
+    system, suite = facts.get("ID", ""), facts.get("VERSION_CODENAME", "")
+    if system not in ("debian", "ubuntu") or not suite:
+        raise Stop("A local base can only be made on Debian or Ubuntu: name another one by BASE.")
+    return system, suite
+
+
+def mirror(suite: str) -> str:
+    """Return the address that apt uses here for this release."""
+    told = run(
+        ["apt-get", "indextargets", "--format", "$(SITE) $(RELEASE)", "Created-By: Packages"]
+    )
+    for line in told.splitlines():
+        site, _, name = line.rpartition(" ")
+        if name != suite:
+            continue
+        if site.startswith("mirror+file:"):  # a file that lists mirrors, as cloud images have it
+            listed = Path(site.removeprefix("mirror+file:")).read_text(encoding="utf-8").split()
+            site = next((word for word in listed if "://" in word), "")
+        if site.startswith(("http://", "https://", "file:")):
+            return site
+    raise Stop(f"apt on this machine has no mirror for {suite}: add it to apt's sources.")
+
+
+def bootstrap(system: str, suite: str, root: Path, log: Path) -> None:
+    """Fill the folder with a minimal system that has Python, and drop what no container reads."""
+    command = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
+    if system == "ubuntu":  # pip and venv are not in its first component
+        command.append("--components=main,universe")
+    with log.open("w", encoding="utf-8") as output:
+        done = subprocess.run(
+            [*command, suite, str(root), mirror(suite)], stdout=output, stderr=output, check=False
+        )
+    if done.returncode != 0:
+        print("\n".join(log.read_text(encoding="utf-8").splitlines()[-8:]))
+        raise Stop("debootstrap failed: the lines above are the end of its log.", 1)
+    check = "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))"
+    if subprocess.run(["chroot", str(root), "python3", "-c", check], check=False).returncode != 0:
+        raise Stop(f"The Python of {system} {suite} is not 3.11 to 3.13: name another BASE.")
+    for path in UNNEEDED:
+        shutil.rmtree(root / path, ignore_errors=True)
+    for path in EMPTIED:
+        for entry in (root / path).glob("*"):
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+
+
+def run(command: list[str]) -> str:
+    """Run a tool that is expected to work, and return what it prints."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Stop(f"{command[0]} failed: {done.stderr.strip()[-300:]}", 1)
+    return done.stdout

@@ -1,0 +1,285 @@
+"""Two worlds with the same handles, so that one suite can hold both runtimes to the promise."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import docker
+from docker.errors import APIError
+
+from controller.domain.names import new_bot_id
+from controller.domain.observation import ContainerState, Health
+from controller.domain.spec import ContainerSpec
+from controller.runtime import Probe, ProbeResult, Runtime
+from controller.runtime.engine import EngineRuntime
+from controller.runtime.memory import MemoryRuntime
+from controller.runtime.options import EngineOptions, engine_options
+
+IMAGE = "botmaker-test:1"
+ABSENT_PROGRAM = "/bin/absent"
+UID = 1000
+
+
+async def eventually(check: Callable[[], Any], seconds: float = 15.0) -> Any:
+    """Wait until the (perhaps asynchronous) check answers something true, and return that."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = check()
+        if asyncio.iscoroutine(found):
+            found = await found
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise AssertionError("it did not happen in time")
+        await asyncio.sleep(0.02)
+
+
+class Rig(ABC):
+    """A runtime under test, and hands to make things happen behind its back."""
+
+    runtime: Runtime
+    image = IMAGE
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def spec(self, **changes: Any) -> ContainerSpec:
+        """A spec that works: its folder exists, its program waits to be told what to do."""
+        bot_id = changes.pop("bot_id", None) or new_bot_id()
+        base = ContainerSpec(
+            bot_id=bot_id,
+            image=self.image,
+            user=f"{UID}:{UID}",
+            secrets_source=self.secrets(bot_id),
+            command=("/bin/act",),
+            memory=32 << 20,
+            stop_timeout=2,
+        )
+        return replace(base, **changes)
+
+    def secrets(self, bot_id: str) -> str:
+        """A folder with one secret in it, the container user's own."""
+        folder = self.folder / bot_id
+        folder.mkdir(mode=0o700, exist_ok=True)
+        (folder / "api_key").write_text("sk-test-not-a-secret")
+        (folder / "api_key").chmod(0o600)
+        if os.geteuid() == 0:
+            os.chown(folder, UID, UID)
+            os.chown(folder / "api_key", UID, UID)
+        return str(folder)
+
+    async def created(self, **changes: Any) -> ContainerSpec:
+        """A container that was made and not started."""
+        spec = self.spec(**changes)
+        await self.runtime.create(spec)
+        return spec
+
+    async def running(self, **changes: Any) -> ContainerSpec:
+        """A container that runs."""
+        spec = await self.created(**changes)
+        await self.runtime.start(spec.bot_id)
+        return spec
+
+    def absent_source(self) -> str:
+        """A mount's source that does not exist."""
+        return str(self.folder / "absent")
+
+    @abstractmethod
+    def unreachable(self) -> Runtime:
+        """A runtime whose engine is not there."""
+
+    @abstractmethod
+    async def crash(self, bot_id: str, code: int) -> None:
+        """Let the program end by itself."""
+
+    @abstractmethod
+    async def print(self, bot_id: str, text: str, stream: Literal["stdout", "stderr"]) -> None:
+        """Let the program print a line, and come back when it is in the log."""
+
+    @abstractmethod
+    async def sicken(self, bot_id: str) -> None:
+        """Let the program's healthcheck fail from now on."""
+
+    @abstractmethod
+    def pause(self, bot_id: str) -> None:
+        """Freeze the program."""
+
+    @abstractmethod
+    def make_foreign(self, name: str) -> None:
+        """Make a running container of that name that nobody labelled."""
+
+    @abstractmethod
+    def is_intact(self, name: str) -> bool:
+        """Whether that foreign container still runs."""
+
+    @abstractmethod
+    def make_foreign_volume(self, name: str) -> None:
+        """Make a volume of that name that nobody labelled."""
+
+    @abstractmethod
+    def has_foreign_volume(self, name: str) -> bool:
+        """Whether that volume is still there."""
+
+    @abstractmethod
+    def expect_probe(self, exit_code: int, output: str) -> None:
+        """Say how the next probe's program ends, where it does not really run."""
+
+
+class MemoryRig(Rig):
+    """The world without an engine."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.world = MemoryRuntime("memory", images=[IMAGE])
+        self.world.absent = {ABSENT_PROGRAM, self.absent_source()}
+        self.runtime = self.world
+
+    def unreachable(self) -> Runtime:
+        away = MemoryRuntime("memory", images=[IMAGE])
+        away.go_away()
+        return away
+
+    async def crash(self, bot_id: str, code: int) -> None:
+        self.world.crash(bot_id, code)
+
+    async def print(self, bot_id: str, text: str, stream: Literal["stdout", "stderr"]) -> None:
+        self.world.write_log(bot_id, text, stream)
+        await asyncio.sleep(0.002)  # lines of one moment would be the same moment's
+
+    async def sicken(self, bot_id: str) -> None:
+        self.world.set_health(bot_id, Health.HEALTHY)
+        self.world.set_health(bot_id, Health.UNHEALTHY, "I feel sick\n".strip())
+
+    def pause(self, bot_id: str) -> None:
+        held = self.world.containers[bot_id]
+        held.seen = replace(held.seen, state=ContainerState.PAUSED)
+
+    def make_foreign(self, name: str) -> None:
+        self.world.foreign.add(name)
+
+    def is_intact(self, name: str) -> bool:
+        return name in self.world.foreign
+
+    def make_foreign_volume(self, name: str) -> None:
+        self.world.foreign_volumes.add(name)
+
+    def has_foreign_volume(self, name: str) -> bool:
+        return name in self.world.foreign_volumes
+
+    def expect_probe(self, exit_code: int, output: str) -> None:
+        self.world.answer_probe = lambda _: ProbeResult(exit_code=exit_code, output=output)
+
+
+class EngineRig(Rig):
+    """A real engine, and an installation's id that nobody else has."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.instance = f"test-{uuid.uuid4().hex[:12]}"
+        self.runtime = EngineRuntime(self.instance, real_engine())
+        self.docker = docker.from_env(timeout=30).api
+        self._foreign: list[str] = []
+        self._foreign_volumes: list[str] = []
+
+    def clean(self) -> None:
+        """Remove what this rig made, and nothing else."""
+        ours = {"label": f"botmaker.instance={self.instance}"}
+        containers = self.docker.containers(all=True, filters=ours)
+        for name in [row["Id"] for row in containers] + self._foreign:
+            with suppress(APIError):
+                self.docker.remove_container(name, force=True, v=True)
+        volumes = self.docker.volumes(filters=ours)["Volumes"] or []
+        for name in [row["Name"] for row in volumes] + self._foreign_volumes:
+            with suppress(APIError):
+                self.docker.remove_volume(name)
+        for row in self.docker.networks(names=[f"botmaker-{self.instance}"]):
+            with suppress(APIError):
+                self.docker.remove_network(row["Id"])
+        self.docker.close()
+
+    def leftovers(self) -> list[str]:
+        """The names of all containers with our instance label, listed by the runtime or not."""
+        ours = {"label": f"botmaker.instance={self.instance}"}
+        return [row["Names"][0] for row in self.docker.containers(all=True, filters=ours)]
+
+    async def execute(self, bot_id: str, *words: str) -> None:
+        """Run a program inside the bot's container, which has to succeed."""
+        made = self.docker.exec_create(f"botmaker-{bot_id}", list(words))["Id"]
+        self.docker.exec_start(made, detach=True)
+        await eventually(lambda: not self.docker.exec_inspect(made)["Running"])
+        assert self.docker.exec_inspect(made)["ExitCode"] in {0, None}
+
+    def inspect(self, bot_id: str) -> dict[str, Any]:
+        """The engine's own words about the bot's container."""
+        seen: dict[str, Any] = self.docker.inspect_container(f"botmaker-{bot_id}")
+        return seen
+
+    def run_inside(self, script: str, **changes: Any) -> Probe:
+        """A probe that runs a shell script."""
+        asked: dict[str, Any] = {
+            "image": self.image,
+            "user": f"{UID}:{UID}",
+            "command": ("/bin/sh", "-c", script),
+            "secrets_source": self.secrets("probe"),
+        }
+        return Probe(**{**asked, **changes})
+
+    def unreachable(self) -> Runtime:
+        nowhere = f"unix://{self.folder}/nowhere.sock"
+        return EngineRuntime(self.instance, EngineOptions(base_url=nowhere))
+
+    async def crash(self, bot_id: str, code: int) -> None:
+        await self.execute(bot_id, "/bin/sh", "-c", f"printf {code} > /tmp/exit")
+
+    async def print(self, bot_id: str, text: str, stream: Literal["stdout", "stderr"]) -> None:
+        number = 1 if stream == "stdout" else 2
+        before = self._log_size(bot_id)
+        script = f'printf "%s\\n" "$1" > /proc/1/fd/{number}'
+        await self.execute(bot_id, "/bin/sh", "-c", script, "print", text)
+        await eventually(lambda: self._log_size(bot_id) > before)
+
+    def _log_size(self, bot_id: str) -> int:
+        return len(self.docker.logs(f"botmaker-{bot_id}", tail=20_000))
+
+    async def sicken(self, bot_id: str) -> None:
+        async def healthy() -> bool:
+            return self.inspect(bot_id)["State"]["Health"]["Status"] == "healthy"
+
+        await eventually(healthy)
+        await self.execute(bot_id, "/bin/touch", "/tmp/sick")
+
+    def pause(self, bot_id: str) -> None:
+        self.docker.pause(f"botmaker-{bot_id}")
+
+    def make_foreign(self, name: str) -> None:
+        made = self.docker.create_container(IMAGE, ["/bin/sleep", "600"], name=name)
+        self._foreign.append(made["Id"])
+        self.docker.start(made["Id"])
+
+    def is_intact(self, name: str) -> bool:
+        seen = self.docker.inspect_container(name)
+        return bool(seen["Id"] == self._foreign[-1] and seen["State"]["Running"])
+
+    def make_foreign_volume(self, name: str) -> None:
+        self._foreign_volumes.append(name)
+        self.docker.create_volume(name)
+
+    def has_foreign_volume(self, name: str) -> bool:
+        return bool(self.docker.inspect_volume(name))
+
+    def expect_probe(self, exit_code: int, output: str) -> None:
+        del exit_code, output  # here the program really runs
+
+
+def real_engine() -> EngineOptions:
+    """The engine that Docker's own variables name."""
+    return engine_options({k: v for k, v in os.environ.items() if k.startswith("DOCKER_")})

@@ -1,0 +1,524 @@
+"""Secret files, on a real disk: who owns them, what a kill or a full disk leaves, who is let in."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import resource
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from controller.domain.errors import BadInput, BadSetting, StorageTrouble
+from controller.vault import Vault
+
+BOT = "6f1c1b9e-7a60-4b8e-9a55-0d6f3f3c2f11"
+OTHER = "0b7a5f52-0c3d-4a0e-8f0e-5b8f2b3c4d5e"
+ROOT = os.geteuid() == 0
+ME = (os.geteuid(), os.getegid())
+OWNER = (4242, 4343) if ROOT else ME
+NOBODY = 65534
+OLD = {"api_key": "fake-old-key", "channel_token": "fake-old-token"}
+NEW = {"api_key": "fake-new-key", "channel_token": "fake-new-token"}
+
+
+@pytest.fixture
+def vault(tmp_path: Path) -> Vault:
+    vault = Vault(tmp_path / "secrets")
+    vault.open()
+    return vault
+
+
+@pytest.fixture
+def reachable() -> Iterator[Path]:
+    """A folder that the user of `as_nobody` owns and can reach."""
+    folder = Path(tempfile.mkdtemp())
+    if ROOT:
+        os.chown(folder, NOBODY, NOBODY)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def as_nobody(call: Callable[[], Any]) -> Any:
+    """What the call returns (or the code of its error) in a process without any privilege."""
+    reader, writer = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        child = os.fork()
+    if child == 0:
+        answer: Any = "broken"
+        with contextlib.suppress(BaseException):
+            if ROOT:
+                os.setgroups([])
+                os.setresgid(NOBODY, NOBODY, NOBODY)
+                os.setresuid(NOBODY, NOBODY, NOBODY)
+            try:
+                answer = call()
+            except (BadInput, BadSetting, StorageTrouble) as error:
+                answer = error.code
+        os.write(writer, pickle.dumps(answer))
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as stream:
+        data = stream.read()
+    os.waitpid(child, 0)
+    return pickle.loads(data)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.lstat().st_mode)
+
+
+def owner(path: Path) -> tuple[int, int]:
+    seen = path.lstat()
+    return seen.st_uid, seen.st_gid
+
+
+# --- the root -------------------------------------------------------------------------------------
+
+
+def test_opening_makes_a_private_root(tmp_path: Path) -> None:
+    """A root that is missing is made, for the controller alone."""
+    vault = Vault(tmp_path / "a" / "secrets")
+    vault.open()
+    assert mode(vault.root) == 0o700
+    assert list(vault.root.iterdir()) == []
+
+
+def test_opening_tightens_our_own_root(tmp_path: Path) -> None:
+    """A root of ours that others can enter is closed to them."""
+    tmp_path.chmod(0o755)
+    Vault(tmp_path).open()
+    assert mode(tmp_path) == 0o700
+
+
+@pytest.mark.parametrize("kind", ["symlink", "dangling", "file"])
+def test_a_root_that_is_no_folder_is_refused(tmp_path: Path, kind: str) -> None:
+    """What stands in the root's place is named and left alone."""
+    root, aim = tmp_path / "secrets", tmp_path / "aim"
+    if kind == "file":
+        root.write_text("x")
+    else:
+        root.symlink_to(aim)
+    if kind == "symlink":
+        aim.mkdir(mode=0o755)
+        aim.chmod(0o755)
+    with pytest.raises(BadSetting, match="a symlink or a file stands") as caught:
+        Vault(root).open()
+    assert caught.value.hint
+    assert kind != "symlink" or mode(aim) == 0o755
+
+
+def test_a_root_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    """A folder of another user is neither used nor changed."""
+    root = tmp_path / "secrets" if ROOT else Path("/usr")
+    if ROOT:
+        root.mkdir(mode=0o755)
+        os.chown(root, 4242, 4242)
+    before = mode(root)
+    with pytest.raises(BadSetting, match="belongs to user") as caught:
+        Vault(root).open()
+    assert "chown" in caught.value.hint
+    assert mode(root) == before
+
+
+def test_a_root_that_cannot_be_written_is_refused(reachable: Path) -> None:
+    """A read-only root is found at the start, not at the first secret."""
+    reachable.chmod(0o500)
+    assert as_nobody(lambda: Vault(reachable).open()) == "not-permitted"
+
+
+# --- owners ---------------------------------------------------------------------------------------
+
+
+def test_without_the_right_to_chown_the_owner_is_the_controller(reachable: Path) -> None:
+    """A controller that may not give files away runs its bots as itself."""
+    vault = Vault(reachable)
+
+    def look() -> tuple[bool, tuple[int, int]]:
+        vault.open()
+        return vault.can_chown, vault.owner_for("1000:1000")
+
+    can, (uid, gid) = as_nobody(look)
+    assert not can
+    assert (uid, gid) == ((NOBODY, NOBODY) if ROOT else ME)
+    assert list(reachable.iterdir()) == []
+
+
+@pytest.mark.skipif(not ROOT, reason="only root may give files away")
+def test_with_the_right_to_chown_the_owner_is_the_templates_user(vault: Vault) -> None:
+    """A controller that may give files away gives them to the user of the container."""
+    assert vault.can_chown
+    assert vault.owner_for("1000:1001") == (1000, 1001)
+    assert vault.owner_for("1000") == (1000, 1000)
+    assert list(vault.root.iterdir()) == []
+
+
+@pytest.mark.parametrize("user", ["root", "0", "0:0", "1000:0", "", "1000:", "-1", "1 000", "١٠٠٠"])
+def test_only_numeric_users_but_never_root_can_own_secrets(vault: Vault, user: str) -> None:
+    """A user by name or user 0 is refused."""
+    with pytest.raises(BadInput) as caught:
+        vault.owner_for(user)
+    assert caught.value.code == "bad-user"
+
+
+# --- writing --------------------------------------------------------------------------------------
+
+
+def test_files_are_private_and_the_bots_own(vault: Vault) -> None:
+    """Folder 0700, files 0600, both of the bot's user, whatever the umask; nothing else is left."""
+    before = os.umask(0)
+    try:
+        vault.write(BOT, NEW, OWNER)
+    finally:
+        os.umask(before)
+    home = vault.folder(BOT)
+    assert (mode(home), owner(home)) == (0o700, OWNER)
+    assert sorted(path.name for path in home.iterdir()) == ["api_key", "channel_token"]
+    for path in home.iterdir():
+        assert (mode(path), owner(path), path.stat().st_nlink) == (0o600, OWNER, 1)
+    assert vault.read(BOT) == NEW
+    assert vault.check(BOT, NEW, OWNER) == ()
+
+
+def test_a_tight_umask_does_not_close_files_to_the_bot(vault: Vault) -> None:
+    """The modes are set, not left to the umask."""
+    before = os.umask(0o777)
+    try:
+        vault.write(BOT, NEW, OWNER)
+    finally:
+        os.umask(before)
+    assert mode(vault.folder(BOT)) == 0o700
+    assert mode(vault.folder(BOT) / "api_key") == 0o600
+
+
+def test_rotation_replaces_the_file_in_the_same_folder(vault: Vault) -> None:
+    """A mounted folder stays the same one; only the files in it are new; others stay."""
+    vault.write(BOT, OLD, OWNER)
+    home = vault.folder(BOT)
+    folder, file = home.stat().st_ino, (home / "api_key").stat().st_ino
+    vault.write(BOT, {"api_key": "fake-newer"}, OWNER)
+    assert home.stat().st_ino == folder
+    assert (home / "api_key").stat().st_ino != file
+    assert vault.read(BOT) == {**OLD, "api_key": "fake-newer"}
+
+
+def test_a_bot_without_secrets_has_a_folder_to_mount(vault: Vault) -> None:
+    """Writing nothing makes the empty folder."""
+    vault.write(BOT, {}, OWNER)
+    assert vault.names(BOT) == ()
+    assert vault.bots() == (BOT,)
+
+
+@pytest.mark.parametrize("value", ["", "x" * 70_000, "\ud800"])
+def test_a_value_that_cannot_be_stored_changes_nothing(vault: Vault, value: str) -> None:
+    """Empty, huge and unwritable values are refused before the disk is touched, without echo."""
+    with pytest.raises(BadInput) as caught:
+        vault.write(BOT, {"api_key": "fake", "channel_token": value}, OWNER)
+    assert caught.value.code == "bad-secret"
+    assert value == "" or value not in str(caught.value)
+    assert vault.bots() == ()
+
+
+@contextlib.contextmanager
+def full_disk(root: Path, how: str) -> Iterator[None]:
+    """A disk with room for a few KiB only."""
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if how == "tmpfs":
+        command = ["mount", "-t", "tmpfs", "-o", "size=32k,mode=0700", "tmpfs", str(root)]
+        if not ROOT or subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("needs the right to mount; the case with a file size limit ran")
+        try:
+            yield
+        finally:
+            subprocess.run(["umount", str(root)], check=True)
+    else:
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (32_768, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("how", ["rlimit", "tmpfs"])
+def test_a_full_disk_leaves_the_old_values_whole(tmp_path: Path, how: str) -> None:
+    """When the second of two values does not fit, neither is replaced and no copy stays."""
+    vault = Vault(tmp_path / "secrets")
+    with full_disk(vault.root, how):
+        vault.open()
+        vault.write(BOT, OLD, OWNER)
+        with pytest.raises(StorageTrouble, match="disk is full") as caught:
+            vault.write(BOT, {"api_key": "fake-new", "channel_token": "F" * 60_000}, OWNER)
+        assert caught.value.code == "disk-full"
+        assert caught.value.hint
+        assert vault.read(BOT) == OLD
+        assert sorted(os.listdir(vault.folder(BOT))) == sorted(OLD)
+
+
+LOOP = """
+import sys
+from pathlib import Path
+from controller.vault import Vault
+vault, bot = Vault(Path(sys.argv[1])), sys.argv[2]
+owner = (int(sys.argv[3]), int(sys.argv[4]))
+print("ready", flush=True)
+for turn in range(10**9):
+    mark = "AB"[turn % 2]
+    vault.write(bot, {"api_key": mark * 9000, "channel_token": mark * 9000}, owner)
+"""
+
+
+def test_a_kill_leaves_whole_files_and_sweep_removes_the_rest(vault: Vault) -> None:
+    """After each of many kills every file is one of the two values; no copy outlives the sweep."""
+    vault.write(BOT, {"api_key": "A" * 9000, "channel_token": "A" * 9000}, OWNER)
+    command = [sys.executable, "-c", LOOP, str(vault.root), BOT, *map(str, OWNER)]
+    here = {**os.environ, "PYTHONPATH": os.getcwd(), "PYTHONDONTWRITEBYTECODE": "1"}
+    swept = 0
+    for turn in range(8):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=here) as writer:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            time.sleep(0.02 + turn * 0.0037)
+            writer.send_signal(signal.SIGKILL)
+        values = vault.read(BOT)
+        assert set(values) == {"api_key", "channel_token"}
+        assert all(value in {"A" * 9000, "B" * 9000} for value in values.values())
+        assert vault.check(BOT, values, OWNER) == ()
+        swept += vault.sweep()
+        assert sorted(os.listdir(vault.folder(BOT))) == ["api_key", "channel_token"]
+    assert swept >= 0
+
+
+def test_sweep_removes_left_over_copies_only(vault: Vault) -> None:
+    """Temporary files of every bot go and are counted; secrets and strangers' things stay."""
+    for bot in (BOT, OTHER):
+        vault.write(bot, OLD, OWNER)
+        (vault.folder(bot) / ".api_key.0123456789abcdef.tmp").write_text("fake")
+    (vault.root / ".probe.0123.tmp").mkdir()
+    (vault.root / ".probe.0123.tmp" / "secret").write_text("?")
+    (vault.root / "README").write_text("kept")
+    assert vault.sweep() == 3
+    assert vault.sweep() == 0
+    assert vault.read(BOT) == vault.read(OTHER) == OLD
+    assert (vault.root / "README").exists()
+
+
+def test_writers_at_the_same_time_do_not_tear_a_value(vault: Vault) -> None:
+    """Of two simultaneous writes each file holds one value whole, and no copy stays."""
+    values = [{"api_key": mark * 5000} for mark in "ABCD"]
+    threads = [
+        threading.Thread(target=lambda v=value: [vault.write(BOT, v, OWNER) for _ in range(10)])
+        for value in values
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert vault.read(BOT) in values
+    assert os.listdir(vault.folder(BOT)) == ["api_key"]
+
+
+# --- strangers' things in the way -----------------------------------------------------------------
+
+
+def test_a_folder_that_is_a_symlink_is_never_followed(vault: Vault, tmp_path: Path) -> None:
+    """Writing, reading and listing stop at it; dropping removes the link and not its aim."""
+    aim = tmp_path / "aim"
+    aim.mkdir()
+    (aim / "api_key").write_text("theirs")
+    vault.folder(BOT).symlink_to(aim)
+    for call in (
+        lambda: vault.write(BOT, NEW, OWNER),
+        lambda: vault.read(BOT),
+        lambda: vault.names(BOT),
+    ):
+        with pytest.raises(StorageTrouble, match="a symlink or a file stands"):
+            call()
+    assert set(vault.check(BOT, NEW, OWNER)) == set(NEW)
+    assert vault.bots() == ()
+    assert vault.sweep() == 0
+    vault.drop(BOT)
+    assert not vault.folder(BOT).is_symlink()
+    assert (aim / "api_key").read_text() == "theirs"
+
+
+def test_a_file_that_is_a_symlink_is_replaced_and_not_followed(
+    vault: Vault, tmp_path: Path
+) -> None:
+    """A link in a secret's place is neither read nor written through."""
+    aim = tmp_path / "aim"
+    aim.write_text("theirs")
+    vault.write(BOT, OLD, OWNER)
+    (vault.folder(BOT) / "api_key").unlink()
+    (vault.folder(BOT) / "api_key").symlink_to(aim)
+    assert vault.read(BOT) == {"channel_token": OLD["channel_token"]}
+    vault.write(BOT, NEW, OWNER)
+    assert aim.read_text() == "theirs"
+    assert vault.read(BOT) == NEW
+
+
+def test_a_folder_in_a_files_place_stops_the_write_before_it_begins(vault: Vault) -> None:
+    """Where one value cannot be put, the other stays as it was too."""
+    vault.write(BOT, OLD, OWNER)
+    (vault.folder(BOT) / "channel_token").unlink()
+    (vault.folder(BOT) / "channel_token").mkdir()
+    with pytest.raises(StorageTrouble, match="a folder stands where a file belongs"):
+        vault.write(BOT, NEW, OWNER)
+    assert (vault.folder(BOT) / "api_key").read_text() == OLD["api_key"]
+    assert sorted(os.listdir(vault.folder(BOT))) == sorted(OLD)
+
+
+def test_only_small_plain_files_are_read(vault: Vault) -> None:
+    """A pipe does not hang the reader, a huge file does not fill the memory."""
+    vault.write(BOT, OLD, OWNER)
+    os.mkfifo(vault.folder(BOT) / "pipe")
+    (vault.folder(BOT) / "huge").write_bytes(b"F" * 70_000)
+    (vault.folder(BOT) / "Not A Name").write_text("fake")
+    assert vault.read(BOT) == OLD
+
+
+HOSTILE = st.one_of(
+    st.text(max_size=40),
+    st.sampled_from(
+        ["..", ".", "../x", "/etc/passwd", "a/b", "a\0b", "", BOT.upper(), "{" + BOT + "}"]
+        + [f"{BOT}/..", f"../{BOT}", BOT[:-1], BOT.replace("-", ""), f"urn:uuid:{BOT}", f"{BOT}\n"]
+    ),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(bot_id=HOSTILE, name=HOSTILE)
+def test_hostile_ids_and_names_never_leave_the_root(bot_id: str, name: str) -> None:
+    """Whatever is given as id or name: it is refused, or stays in the bot's folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        vault = Vault(Path(folder) / "secrets")
+        vault.open()
+        (Path(folder) / "beside").write_text("kept")
+        for target, key in ((bot_id, "api_key"), (BOT, name)):
+            for call in (
+                lambda t=target, k=key: vault.write(t, {k: "fake-value"}, ME),
+                lambda t=target, k=key: vault.explain(t, [k], ME),
+                lambda t=target: vault.read(t),
+                lambda t=target: vault.drop(t),
+                lambda t=target: vault.folder(t),
+            ):
+                with contextlib.suppress(BadInput):
+                    call()
+        vault.write(BOT, {"api_key": "fake-value"}, ME)
+        with contextlib.suppress(BadInput):
+            vault.write(BOT, {name: "fake-value"}, ME)
+        assert sorted(os.listdir(folder)) == ["beside", "secrets"]
+        assert os.listdir(vault.root) == [BOT]
+        assert all(
+            stat.S_ISREG(entry.lstat().st_mode) for entry in (vault.root / BOT).iterdir()
+        )
+
+
+# --- checking -------------------------------------------------------------------------------------
+
+
+def _hard_link(path: Path) -> None:
+    path.with_name("second").hardlink_to(path)
+
+
+def _link(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("channel_token")
+
+
+def _folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
+    "missing": (Path.unlink, "is missing"),
+    "empty": (lambda path: path.write_text(""), "is empty"),
+    "symlink": (_link, "A symlink stands in its place"),
+    "folder": (_folder, "no file stands in its place"),
+    "hard link": (_hard_link, "second name"),
+    "readable by others": (lambda path: path.chmod(0o644), "has mode 0644"),
+    "readable by the group": (lambda path: path.chmod(0o640), "has mode 0640"),
+    "closed to its owner": (lambda path: path.chmod(0o200), "has mode 0200"),
+}
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_a_spoilt_file_is_named_with_reason_and_remedy(vault: Vault, how: str) -> None:
+    """The check finds each kind of damage in the one file that has it, and writing mends most."""
+    spoil, reason = SPOILT[how]
+    vault.write(BOT, OLD, OWNER)
+    spoil(vault.folder(BOT) / "api_key")
+    assert vault.check(BOT, OLD, OWNER) == ("api_key",)
+    text = vault.explain(BOT, OLD, OWNER)["api_key"]
+    assert reason in text
+    assert "/bot secrets" in text
+    if how != "folder":
+        vault.write(BOT, OLD, OWNER)
+        assert vault.check(BOT, OLD, OWNER) == ()
+
+
+def test_files_of_another_owner_are_named(vault: Vault) -> None:
+    """A folder that the bot's user cannot enter spoils every secret in it."""
+    vault.write(BOT, OLD, OWNER)
+    faults = vault.explain(BOT, OLD, (999, 999))
+    assert set(faults) == set(OLD)
+    assert f"belongs to {OWNER[0]}:{OWNER[1]}, the bot runs as 999:999" in faults["api_key"]
+
+
+@pytest.mark.skipif(not ROOT, reason="only root may give files away")
+def test_a_single_file_of_another_owner_is_named(vault: Vault) -> None:
+    """A root-owned file in the bot's folder is the mistake that keeps a bot silent."""
+    vault.write(BOT, OLD, OWNER)
+    os.chown(vault.folder(BOT) / "api_key", 0, 0)
+    assert vault.check(BOT, OLD, OWNER) == ("api_key",)
+    assert "belongs to 0:0" in vault.explain(BOT, OLD, OWNER)["api_key"]
+
+
+def test_a_folder_that_is_open_or_missing_spoils_every_secret(vault: Vault) -> None:
+    """Without a private folder no file in it can be trusted."""
+    assert set(vault.check(BOT, OLD, OWNER)) == set(OLD)
+    vault.write(BOT, OLD, OWNER)
+    vault.folder(BOT).chmod(0o755)
+    assert "has mode 0755" in vault.explain(BOT, OLD, OWNER)["api_key"]
+    vault.write(BOT, {}, OWNER)
+    assert vault.check(BOT, OLD, OWNER) == ()
+
+
+# --- the end --------------------------------------------------------------------------------------
+
+
+def test_a_dropped_bot_leaves_nothing_and_dropping_again_is_fine(vault: Vault) -> None:
+    """Secrets, copies and folder go; another bot's stay; what is gone counts as dropped."""
+    vault.write(BOT, OLD, OWNER)
+    vault.write(OTHER, NEW, OWNER)
+    (vault.folder(BOT) / ".api_key.0123456789abcdef.tmp").write_text("fake")
+    vault.drop(BOT)
+    vault.drop(BOT)
+    assert vault.bots() == (OTHER,)
+    assert vault.names(BOT) == ()
+    assert vault.read(OTHER) == NEW
+
+
+def test_a_root_that_vanished_is_told_in_words(vault: Vault) -> None:
+    """A missing root is trouble of the disk with a remedy, not a traceback."""
+    vault.root.rmdir()
+    with pytest.raises(StorageTrouble) as caught:
+        vault.write(BOT, OLD, OWNER)
+    assert caught.value.code == "gone"
+    assert "Restart" in caught.value.hint
