@@ -25,7 +25,7 @@ class Settings(BaseSettings):
     """All that can be set; names and defaults are a contract (README, "Configuration")."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
+        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True
     )
 
     discord_token: SecretStr = SecretStr("")
@@ -46,6 +46,12 @@ class Settings(BaseSettings):
     allow_remote_api: bool = False
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_empty(cls, values: dict[str, Any]) -> dict[str, Any]:
+        # An empty variable means "not set", but for the one where empty means "off".
+        return {k: v for k, v in values.items() if v != "" or k == "http_listen"}
 
     @field_validator(
         "admin_user_ids", "admin_role_ids", "operator_role_ids", "viewer_role_ids", mode="before"

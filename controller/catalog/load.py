@@ -118,17 +118,15 @@ def _read(file: Path) -> Template:
 def _parse(text: str) -> Template:
     text = text.replace("\r\n", "\n")
     try:
-        table = tomllib.loads(text)
+        return Template.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         match = _AT.search(str(error))
         line = int(match[1]) if match and match[1] else text.rstrip("\n").count("\n") + 1
         raise _Refused(line, f"Not TOML: {_AT.sub('', str(error))}.") from None
-    except RecursionError:
-        raise _Refused(0, "The file is nested too deeply.") from None
-    try:
-        return Template.model_validate(table)
     except ValidationError as error:
         raise _first(text, error) from None
+    except RecursionError:
+        raise _Refused(0, "The file is nested too deeply.") from None
 
 
 def _first(text: str, error: ValidationError) -> _Refused:

@@ -25,7 +25,9 @@ _WORDS: Mapping[str, str] = {
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
     "string_too_long": "may have at most {max_length} characters",
+    "too_long": "may have at most {max_length} characters",
     "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
     "missing": "is missing",
 }
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from controller.catalog.asked import FieldSpec, SecretSpec, check_variable
@@ -16,6 +15,8 @@ from controller.catalog.placeholders import Where, check_placeholder, texts
 from controller.catalog.tables import Option, Tables
 from controller.domain.keys import looks_like_key, promises_secret
 from controller.domain.spec import SECRETS_TARGET
+
+Parts = tuple[tuple[Where, Option | Tables], ...]
 
 _MOUNT = SECRETS_TARGET + "/"
 
@@ -65,12 +66,16 @@ def _check_variables(template: Tables) -> None:
             check_variable(name, *where)
         check_placeholder(value, known, *where)
     for parts in _combinations(template):
-        taken = Counter(template.run.env)
-        for way, part in parts:
-            for index, field in enumerate(part.fields):
-                taken[field.env] += 1
-                if field.env and taken[field.env] > 1:
-                    refuse(f"would be set twice: `{field.env}` is taken", *way, "fields", index, "env")
+        _check_field_variables(parts, set(template.run.env))
+
+
+def _check_field_variables(parts: Parts, taken: set[str]) -> None:
+    for way, part in parts:
+        for index, field in enumerate(part.fields):
+            where = (*way, "fields", index, "env")
+            if field.env in taken:
+                refuse(f"would be set twice: `{field.env}` is taken", *where)
+            taken |= {field.env} - {""}
 
 
 def _check_hand_over(name: str, value: str, declared: frozenset[str]) -> None:
@@ -145,9 +150,8 @@ def _check_texts(template: Tables) -> None:
         if looks_like_key(text):
             refuse("looks like a secret; declare it with [[secrets]] instead", *where)
         if text.startswith(_MOUNT) and text.removeprefix(_MOUNT) not in declared:
-            refuse(
-                f"names a secret `{text.removeprefix(_MOUNT)[:40]}` that this template does not have", *where
-            )
+            name = text.removeprefix(_MOUNT)[:40]
+            refuse(f"names a secret `{name}` that this template does not have", *where)
 
 
 def _visible_texts(template: Tables) -> Iterator[tuple[str, Where]]:
@@ -169,7 +173,7 @@ def _options(template: Tables) -> Iterator[tuple[Where, Option]]:
         yield ("channels", name), channel
 
 
-def _combinations(template: Tables) -> Iterator[tuple[tuple[Where, Option | Tables], ...]]:
+def _combinations(template: Tables) -> Iterator[Parts]:
     """The tables that one bot is made of, for each choice of provider and channel."""
     options = list(_options(template))
     kinds = [[pair for pair in options if pair[0][0] == kind] for kind in ("providers", "channels")]

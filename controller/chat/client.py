@@ -5,6 +5,7 @@ It owns no background work; `app` does, so that lifetimes are right and a simula
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import logging
@@ -123,18 +124,24 @@ class ControllerClient(discord.Client):
 
 
 async def run_client(client: ControllerClient, token: str) -> None:
-    """Stay connected until cancelled. Raises BadSetting where no retry could help."""
+    """Stay connected until cancelled. Raises BadSetting where no retry could help.
+
+    A Discord that cannot be reached is waited for: the bots are run meanwhile.
+    """
     try:
-        await client.start(token)
+        await _log_in(client, token)
+        await client.connect(reconnect=True)
     except discord.LoginFailure as error:
         raise BadSetting(
             "Discord does not accept BOTMAKER_DISCORD_TOKEN.",
             hint="Copy the token again from the developer portal (Bot, Reset Token).",
             code="wrong-token",
         ) from error
-    except discord.PrivilegedIntentsRequired as error:
+    except discord.ConnectionClosed as error:
         raise BadSetting(
-            "Discord refuses an intent that this bot asked for.", hint="Please report this."
+            f"Discord ended the connection for good (code {error.code}).",
+            hint="Was the token reset? Copy it again from the developer portal.",
+            code="connection-refused",
         ) from error
     except (discord.HTTPException, discord.GatewayNotFound, aiohttp.ClientError) as error:
         raise DiscordTrouble(
@@ -143,6 +150,18 @@ async def run_client(client: ControllerClient, token: str) -> None:
     finally:
         if not client.is_closed():
             await client.close()
+
+
+async def _log_in(client: ControllerClient, token: str) -> None:
+    pause = 1.0
+    while True:
+        try:
+            return await client.login(token)
+        except (aiohttp.ClientError, discord.DiscordServerError, OSError) as error:
+            log.warning("Discord cannot be reached: %s; again in %.0f s", error, pause)
+        await client.http.close()  # the library opens a session for every try
+        await asyncio.sleep(pause)
+        pause = min(60.0, pause * 2)
 
 
 def redirect_discord(api_url: str, gateway_url: str) -> None:

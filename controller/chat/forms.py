@@ -70,7 +70,9 @@ def values_of(interaction: discord.Interaction) -> dict[str, str]:
     return found
 
 
-async def send_button(user: discord.User | discord.Member, bot: Bot, form_id: str, *, rotate: bool) -> bool:
+async def send_button(
+    user: discord.User | discord.Member, bot: Bot, form_id: str, *, rotate: bool
+) -> bool:
     """Send the form's button by direct message; False when the person's DMs are closed."""
     why = "to replace its secrets" if rotate else "to enter its secrets"
     try:
@@ -110,5 +112,4 @@ def receipt(done: Submitted) -> str:
         lines = ["Stored."]
     if done.next_step is not None:
         return "\n".join([*lines, "One more page: press Continue."])
-    then = "It restarts to read them." if done.restarting else "It starts by itself."
-    return "\n".join([f"✅ **{done.bot.name}**", *lines, then])
+    return "\n".join([f"✅ **{done.bot.name}**", *lines, done.then])

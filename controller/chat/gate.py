@@ -45,7 +45,22 @@ class Gate:
         return True
 
     async def admit(self, interaction: discord.Interaction, act: str, bot_id: str = "") -> Asker:
-        """Who asks, if they may; else Denied, in words that say what is missing."""
+        """Who asks, if they may; else Denied, in words that say what is missing.
+
+        What was refused is in the audit, but for suggestions, asked for at every key stroke.
+        """
+        try:
+            return await self._admit(interaction, act, bot_id)
+        except Denied as error:
+            if interaction.type is not discord.InteractionType.autocomplete:
+                user = interaction.user
+                view = self._manager.fleet.get(bot_id)
+                asker = Asker(Person(user.id, name=user.name), str(interaction.id))
+                bot = view.bot if view else None
+                await self._manager.audit.refused(asker, act, bot, error.message)
+            raise
+
+    async def _admit(self, interaction: discord.Interaction, act: str, bot_id: str) -> Asker:
         rule = RULES.get(act)
         if rule is None:
             raise Denied("This is not open to anybody.")

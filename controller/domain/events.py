@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-
 Stream = Literal["both", "stdout", "stderr"]
 STREAMS: dict[str, Stream] = {"both": "both", "stdout": "stdout", "stderr": "stderr"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from controller.domain.access import Person
 from controller.domain.bot import Bot
@@ -59,23 +59,16 @@ class Audit:
         finally:
             await self._store.end_entry(entry_id, outcome.text, time.time())
 
+    async def refused(self, asker: Asker, action: str, bot: Bot | None, why: str) -> None:
+        """Write down a request that was not let through."""
+        now = time.time()
+        entry = replace(_entry(asker, action, bot, why), outcome="refused: denied", ended_at=now)
+        await self._store.begin_entry(entry)
+
     async def note(self, action: str, bot: Bot, outcome: str) -> None:
         """Write down something that happened without anybody asking."""
-        now = time.time()
         entry = _entry(Asker(SYSTEM), action, bot, "")
-        await self._store.begin_entry(
-            Entry(
-                at=now,
-                request=None,
-                user_id=entry.user_id,
-                user_name=entry.user_name,
-                action=action,
-                bot_id=bot.id,
-                bot_name=bot.name,
-                outcome=outcome,
-                ended_at=now,
-            )
-        )
+        await self._store.begin_entry(replace(entry, outcome=outcome, ended_at=time.time()))
 
     async def history(self, bot_id: str = "", limit: int = 20) -> list[Entry]:
         """The newest lines, newest first."""

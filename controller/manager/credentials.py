@@ -42,7 +42,7 @@ class Submitted:
     bot: Bot
     fingerprints: Mapping[str, str]
     next_step: int | None  # the step to open next, or None when the form is complete
-    restarting: bool = False
+    then: str = ""  # what becomes of the bot now, in words
 
 
 def pages(template: Template, bot: Bot) -> tuple[tuple[Input, ...], ...]:
@@ -132,9 +132,9 @@ class Credentials:
                 if last:
                     await self._store.reopen_form(form_id)
                 raise
-            restarting = await self._apply(page, fields, given=bool(given), last=last)
+            then = await self._apply(page, fields, given=bool(given), last=last)
             outcome.text = f"wrote {', '.join(sorted(prints)) or 'no secret'}"
-            return Submitted(page.bot, prints, None if last else step + 1, restarting)
+            return Submitted(page.bot, prints, None if last else step + 1, then)
 
     async def fingerprints_of(self, bot: Bot) -> Mapping[str, str]:
         """A fingerprint for every secret that is there."""
@@ -184,7 +184,7 @@ class Credentials:
 
     async def _apply(
         self, page: FormPage, fields: Mapping[str, str], *, given: bool, last: bool
-    ) -> bool:
+    ) -> str:
         view = self._fleet.get(page.bot.id)
         container = view.world.container if view else None
         running = container.started_at if container and container.state.active else ""
@@ -201,7 +201,9 @@ class Credentials:
             return replace(bot, problem=None, ended_run=running if restart else bot.ended_run)
 
         await self._wishes.change(page.bot.id, edit)
-        return restart
+        if page.bot.wish is Wish.STOP:
+            return "It is stopped; it reads them when it is started."
+        return "It restarts to read them." if restart else "It starts by itself."
 
 
 def _used() -> NotReady:

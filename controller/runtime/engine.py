@@ -20,6 +20,7 @@ from controller.runtime import images, inspection, making
 from controller.runtime.calls import Calls
 from controller.runtime.events import EventFeed
 from controller.runtime.gate import (
+    check_container,
     check_instance,
     check_ref,
     check_spec,
@@ -99,11 +100,11 @@ class EngineRuntime:
 
     async def mounts_of(self, container: str) -> tuple[tuple[str, str, str], ...]:
         """The mounts of any container, read only."""
-        check_instance(container)
+        check_container(container)
 
         def ask(client: APIClient) -> tuple[tuple[str, str, str], ...]:
             mounts = client.inspect_container(container).get("Mounts") or []
-            return tuple((m["Type"], m["Source"], m["Destination"]) for m in mounts)
+            return tuple((m["Type"], m.get("Source") or "", m["Destination"]) for m in mounts)
 
         return await self._calls(ask, write=False, limit=READ_SECONDS)
 

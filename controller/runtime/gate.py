@@ -13,6 +13,7 @@ from controller.domain.names import is_bot_id
 from controller.domain.spec import ContainerSpec
 
 _INSTANCE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}")
+_CONTAINER = re.compile(r"[A-Za-z0-9][\w.-]{0,127}", re.ASCII)
 _REF = re.compile(r"[A-Za-z0-9][\w.:/@-]{0,254}", re.ASCII)
 _USER = re.compile(r"([0-9]{1,10}):([0-9]{1,10})")
 _ON_FAILURE = re.compile(r"on-failure:([1-9][0-9]{0,2})")
@@ -30,6 +31,13 @@ def check_instance(instance: str) -> str:
     if not _INSTANCE.fullmatch(instance):
         raise BadInput("That is not the id of an installation.", code="bad-id")
     return instance
+
+
+def check_container(name: str) -> str:
+    """Return a container's name or id if it is safe in a URL, else raise BadInput."""
+    if not _CONTAINER.fullmatch(name):
+        raise BadInput("That is not the name or id of a container.", code="bad-id")
+    return name
 
 
 def check_ref(ref: str) -> str:

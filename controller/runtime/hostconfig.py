@@ -142,7 +142,9 @@ def bind(source: str, target: str) -> _Json:
 
 def volume(spec: ContainerSpec, target: str, instance: str, *, copy: bool) -> _Json:
     """The bot's named volume; `copy` lets an empty one take what the image has at the target."""
-    options = {"NoCopy": not copy, "Labels": bot_labels(spec.bot_id, instance)}
+    options: _Json = {"Labels": bot_labels(spec.bot_id, instance)}
+    if not copy:
+        options["NoCopy"] = True
     return {"Type": "volume", "Source": spec.name, "Target": target, "VolumeOptions": options}
 
 

@@ -16,6 +16,7 @@ from docker.errors import APIError, ImageNotFound
 from docker.errors import NotFound as DockerNotFound
 
 from controller.domain.errors import BadSpec, Conflict, ImageMissing, OutcomeUnknown
+from controller.domain.events import LogQuery
 from controller.domain.spec import INSTANCE_LABEL, ContainerSpec
 from controller.runtime import hostconfig
 from controller.runtime.faults import CAUGHT, clean_reason
@@ -187,7 +188,8 @@ def run_probe(client: APIClient, probe: Probe, instance: str) -> ProbeResult:
         container = _create(client, hostconfig.probe_body(probe, instance=instance), name)
         client.start(container)
         exit_code = _wait(client, container, probe.timeout)
-        lines = read_log(client, container, entries=200)
+        # As many lines as 4 KiB can hold, and then only the end of them.
+        lines = read_log(client, container, LogQuery(lines=OUTPUT_MAX))
         output = "\n".join(line.text for line in lines)[-OUTPUT_MAX:]
         return ProbeResult(exit_code=exit_code, output=output)
     finally:
@@ -212,11 +214,11 @@ def _wait(client: APIClient, container: str, seconds: float) -> int:
         pause = min(pause * 1.5, 0.25)
 
 
-def sweep(client: APIClient, instance: str) -> None:
+def sweep(client: APIClient, instance: str, older_than: float = STRAY_SECONDS) -> None:
     """Remove the throw-away containers that processes which died left behind."""
     labels = [f"{key}={value}" for key, value in hostconfig.probe_labels(instance).items()]
     for row in client.containers(all=True, filters={"label": labels}):
-        if time.time() - row["Created"] > STRAY_SECONDS:
+        if time.time() - row["Created"] > older_than:
             _discard(client, row["Id"])
 
 

@@ -18,6 +18,7 @@ from controller.domain.errors import (
     Conflict,
     EngineUnavailable,
     ImageMissing,
+    NotFound,
     OutcomeUnknown,
 )
 from controller.domain.events import LogLine, LogQuery
@@ -25,6 +26,7 @@ from controller.domain.observation import ListedContainer, Observation
 from controller.domain.spec import ContainerSpec
 from controller.runtime.frames import Tail
 from controller.runtime.gate import (
+    check_container,
     check_instance,
     check_ref,
     check_spec,
@@ -105,7 +107,12 @@ class MemoryRuntime(MemoryWorld):
 
     async def mounts_of(self, container: str) -> tuple[tuple[str, str, str], ...]:
         """No container of this runtime has mounts that anybody could look up."""
-        raise NotFound("There is no such container.")
+        check_container(container)
+
+        def ask() -> tuple[tuple[str, str, str], ...]:
+            raise NotFound("There is no such container.")
+
+        return await self._read("mounts_of", ask)
 
     async def pin_image(self, ref: str, pull: str) -> str:
         """Resolve a reference to an id."""

@@ -17,15 +17,9 @@ PIECE = 64 << 10
 
 
 def read_log(
-    client: APIClient,
-    container_id: str,
-    query: LogQuery | None = None,
-    *,
-    entries: int = 0,
-    seconds: float = 20.0,
+    client: APIClient, container_id: str, query: LogQuery, *, seconds: float = 20.0
 ) -> list[LogLine]:
-    """The lines of a log that the query wants; without one, the last `entries`."""
-    query = query or LogQuery(lines=entries)
+    """The lines of a log that the query wants."""
     # Always with a tail: it is what makes the cost independent of the log's size.
     params: dict[str, str | int] = {
         "stdout": 1,

@@ -219,6 +219,15 @@ async def test_an_engine_that_is_not_there_is_said_for_every_call(rig: Rig) -> N
     await runtime.close()
 
 
+async def test_the_mounts_of_what_is_not_there_are_not_found(rig: Rig) -> None:
+    """Only names and ids are asked for, and a container that does not exist has no mounts."""
+    with pytest.raises(NotFound):
+        await rig.runtime.mounts_of("f" * 64)
+    for bad in ("../images", "", "a/b", "-x"):
+        with pytest.raises(BadInput):
+            await rig.unreachable().mounts_of(bad)
+
+
 # Images
 
 

@@ -288,7 +288,6 @@ def test_a_kill_leaves_whole_files_and_sweep_removes_the_rest(vault: Vault) -> N
     vault.write(BOT, {"api_key": "A" * 9000, "channel_token": "A" * 9000}, OWNER)
     command = [sys.executable, "-c", LOOP, str(vault.root), BOT, *map(str, OWNER)]
     here = {**os.environ, "PYTHONPATH": os.getcwd(), "PYTHONDONTWRITEBYTECODE": "1"}
-    swept = 0
     for turn in range(8):
         with subprocess.Popen(command, stdout=subprocess.PIPE, env=here) as writer:
             assert writer.stdout is not None
@@ -299,9 +298,8 @@ def test_a_kill_leaves_whole_files_and_sweep_removes_the_rest(vault: Vault) -> N
         assert set(values) == {"api_key", "channel_token"}
         assert all(value in {"A" * 9000, "B" * 9000} for value in values.values())
         assert vault.check(BOT, values, OWNER) == ()
-        swept += vault.sweep()
+        vault.sweep()
         assert sorted(os.listdir(vault.folder(BOT))) == ["api_key", "channel_token"]
-    assert swept >= 0
 
 
 def test_sweep_removes_left_over_copies_only(vault: Vault) -> None:
@@ -321,10 +319,12 @@ def test_sweep_removes_left_over_copies_only(vault: Vault) -> None:
 def test_writers_at_the_same_time_do_not_tear_a_value(vault: Vault) -> None:
     """Of two simultaneous writes each file holds one value whole, and no copy stays."""
     values = [{"api_key": mark * 5000} for mark in "ABCD"]
-    threads = [
-        threading.Thread(target=lambda v=value: [vault.write(BOT, v, OWNER) for _ in range(10)])
-        for value in values
-    ]
+
+    def write_often(value: dict[str, str]) -> None:
+        for _ in range(10):
+            vault.write(BOT, value, OWNER)
+
+    threads = [threading.Thread(target=write_often, args=(value,)) for value in values]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -394,10 +394,8 @@ def test_only_small_plain_files_are_read(vault: Vault) -> None:
 
 HOSTILE = st.one_of(
     st.text(max_size=40),
-    st.sampled_from(
-        ["..", ".", "../x", "/etc/passwd", "a/b", "a\0b", "", BOT.upper(), "{" + BOT + "}"]
-        + [f"{BOT}/..", f"../{BOT}", BOT[:-1], BOT.replace("-", ""), f"urn:uuid:{BOT}", f"{BOT}\n"]
-    ),
+    st.sampled_from(("..", ".", "../x", "/etc/passwd", "a/b", "a\0b", "", f"{BOT}\n", f"../{BOT}")),
+    st.sampled_from((BOT.upper(), f"{{{BOT}}}", f"{BOT}/..", BOT[:-1], f"urn:uuid:{BOT}")),
 )
 
 
@@ -424,9 +422,7 @@ def test_hostile_ids_and_names_never_leave_the_root(bot_id: str, name: str) -> N
             vault.write(BOT, {name: "fake-value"}, ME)
         assert sorted(os.listdir(folder)) == ["beside", "secrets"]
         assert os.listdir(vault.root) == [BOT]
-        assert all(
-            stat.S_ISREG(entry.lstat().st_mode) for entry in (vault.root / BOT).iterdir()
-        )
+        assert all(stat.S_ISREG(entry.lstat().st_mode) for entry in (vault.root / BOT).iterdir())
 
 
 # --- checking -------------------------------------------------------------------------------------

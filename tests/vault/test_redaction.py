@@ -98,10 +98,10 @@ def test_no_generated_key_gets_through(kind: str) -> None:
 
 
 ORDINARY = (
-    "2026-11-21T10:00:00.123456789Z INFO gateway: connected to https://api.example.test/v1 in 23 ms",
+    "2026-11-21T10:00:00.12345Z INFO gateway: connected to https://api.example.test/v1 in 23 ms",
     "container botmaker-6f1c1b9e-7a60-4b8e-9a55-0d6f3f3c2f11 started (exit 137: out of memory)",
     "image sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 pulled",
-    "task-runner-with-a-rather-long-name and risk-assessment-of-the-whole-thing-2026 and disk-usage",
+    "task-runner-with-a-rather-long-name and risk-assessment-of-the-whole-thing-2026 disk-usage",
     "listening on 127.0.0.1:18789 and [::1]:7100 for http://user.example.test:8080/path@here",
     "2026-11-21 10:00:00,123 - root - WARNING - retry 3 of 10 at 1732181234:5678",
     "org.example.service.MethodArgumentNotValidException: Name must not be blank",
@@ -223,9 +223,9 @@ def test_cleaning_leaves_nothing_unseen() -> None:
     every = [chr(code) for code in range(0x110000) if code not in range(0xD800, 0xE000)]
     unseen = [c for c in every if unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp"}]
     assert clean("".join(unseen)) in {"\n\t", "\t\n"}
-    assert clean("a\x1b[2J\x1b[1;31mb\x1b[0m\x1b]8;;http://x.test\x1b\\c\x1b]8;;\x1b\\d\x9b1me") == (
-        "abcde"
-    )
+    assert clean(
+        "a\x1b[2J\x1b[1;31mb\x1b[0m\x1b]8;;http://x.test\x1b\\c\x1b]8;;\x1b\\d\x9b1me"
+    ) == ("abcde")
     assert clean("half \x1b") == clean("half \x1b[") == clean("half \x1b[31") == "half "
     assert clean("grüße 東京 1\n\t2") == "grüße 東京 1\n\t2"
 
@@ -241,8 +241,11 @@ def test_any_text_is_taken_without_an_error(text: str) -> None:
 
 @pytest.mark.parametrize(
     "evil",
-    ["eyJ", "sk-", "MMMMMM.", "1234567890:", "://a:", "-----BEGIN ", "Bearer ", "eyJ.eyJ.", "\x1b["]
-    + ["a@", "xoxb-", "\x1b]", "AIza", "PRIVATE KEY", "%3Dsk-", "\\nsk-", "A" * 100 + "\n", "://"],
+    [
+        *("eyJ", "sk-", "MMMMMM.", "1234567890:", "://a:", "-----BEGIN ", "Bearer ", "eyJ.eyJ."),
+        *("\x1b[", "a@", "xoxb-", "\x1b]", "AIza", "PRIVATE KEY", "%3Dsk-", "\\nsk-", "://"),
+        "A" * 100 + "\n",
+    ],
 )
 def test_no_text_makes_redaction_slow(evil: str) -> None:
     """A stranger's log line costs time in proportion to its length, not to its square."""

@@ -9,9 +9,10 @@ import controller
 from controller.chat import answers, render
 from controller.chat.commands.asked import asker_of
 from controller.chat.gate import Gate
+from controller.chat.inspection import NEEDED
 from controller.chat.text import MESSAGE_MAX, plain, plural
 from controller.manager import Manager
-from controller.manager.doctor import examine, worded
+from controller.manager.doctor import Finding, examine, worded
 
 
 class FleetCommands(app_commands.Group):
@@ -48,5 +49,16 @@ class FleetCommands(app_commands.Group):
         """Every check with its remedy."""
         await answers.think(interaction)
         findings = await examine(self._manager.patient)
+        findings.append(_permissions(interaction.app_permissions))
         lines = [plain(line) for line in worded(findings)]
         await answers.say(interaction, "\n".join(lines)[:MESSAGE_MAX])
+
+
+def _permissions(has: discord.Permissions) -> Finding:
+    missing = [
+        name.replace("_", " ") for name, needed in NEEDED if needed and not getattr(has, name)
+    ]
+    if not missing:
+        return Finding("permissions", True, "all that are needed in this channel")
+    remedy = "Give them to BotMaker's role in this channel's settings."
+    return Finding("permissions", False, f"missing: {', '.join(missing)}", remedy)

@@ -1,0 +1,215 @@
+"""A spec turned into what is sent to the engine: exactly, so that no hardening can get lost."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from typing import Any
+
+import pytest
+
+from controller.domain.errors import BadSpec
+from controller.domain.spec import ContainerSpec, HealthSpec
+from controller.runtime import Probe
+from controller.runtime.gate import restart_policy
+from controller.runtime.hostconfig import (
+    container_body,
+    preparation_archive,
+    preparation_body,
+    probe_body,
+)
+
+BOT = "0b7a2f5e-6b0e-4d7e-9f57-3a1d2b4c5d6e"
+TMPFS = "rw,noexec,nosuid,nodev,size={},mode=1777"
+
+
+def spec(**changes: Any) -> ContainerSpec:
+    base: dict[str, Any] = {
+        "bot_id": BOT, "image": "sha256:abc", "user": "1000:1001", "secrets_source": "/srv/s",
+    }  # fmt: skip
+    return ContainerSpec(**{**base, **changes})
+
+
+def body(**changes: Any) -> dict[str, Any]:
+    return container_body(spec(**changes), instance="here", network="botmaker-here")
+
+
+def test_the_smallest_spec_is_fully_hardened() -> None:
+    """Nothing has to be asked for: this is the whole body, and there is nothing else in it."""
+    assert body() == {
+        "Image": "sha256:abc",
+        "User": "1000:1001",
+        "Tty": False,
+        "OpenStdin": False,
+        "Env": [],
+        "StopTimeout": 10,
+        "Labels": {
+            "botmaker.managed": "true",
+            "botmaker.instance": "here",
+            "botmaker.bot-id": BOT,
+            "botmaker.spec": spec().digest(),
+        },
+        "HostConfig": {
+            "CapDrop": ["ALL"],
+            "SecurityOpt": ["no-new-privileges:true"],
+            "Privileged": False,
+            "ReadonlyRootfs": True,
+            "IpcMode": "private",
+            "NetworkMode": "botmaker-here",
+            "PublishAllPorts": False,
+            "Init": True,
+            "Memory": 268435456,
+            "MemorySwap": 268435456,
+            "NanoCpus": 500000000,
+            "PidsLimit": 128,
+            "Ulimits": [{"Name": "core", "Soft": 0, "Hard": 0}],
+            "RestartPolicy": {"Name": "unless-stopped", "MaximumRetryCount": 0},
+            "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
+            "Tmpfs": {"/tmp": TMPFS.format("64m")},
+            "Mounts": [
+                {
+                    "Type": "bind",
+                    "Source": "/srv/s",
+                    "Target": "/run/secrets",
+                    "ReadOnly": True,
+                    "BindOptions": {"Propagation": "rprivate"},
+                }
+            ],
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "expected"),
+    [
+        ({"entrypoint": ("/bin/x", "-v")}, ("Entrypoint",), ["/bin/x", "-v"]),
+        ({"command": ("run", "it")}, ("Cmd",), ["run", "it"]),
+        ({"workdir": "/app"}, ("WorkingDir",), "/app"),
+        ({"env": (("A", "1"), ("B", "x=y"))}, ("Env",), ["A=1", "B=x=y"]),
+        ({"stop_timeout": 33}, ("StopTimeout",), 33),
+        ({"init": False}, ("HostConfig", "Init"), False),
+        ({"memory": 5}, ("HostConfig", "MemorySwap"), 5),
+        ({"nano_cpus": 7}, ("HostConfig", "NanoCpus"), 7),
+        ({"pids": 9}, ("HostConfig", "PidsLimit"), 9),
+        ({"tmpfs": ()}, ("HostConfig", "Tmpfs"), {}),
+        (
+            {"tmpfs": (("/a", "1m"), ("/b", "2m"))},
+            ("HostConfig", "Tmpfs"),
+            {"/a": TMPFS.format("1m"), "/b": TMPFS.format("2m")},
+        ),
+        (
+            {"restart": "on-failure:5"},
+            ("HostConfig", "RestartPolicy"),
+            {"Name": "on-failure", "MaximumRetryCount": 5},
+        ),
+        (
+            {"restart": "no"},
+            ("HostConfig", "RestartPolicy"),
+            {"Name": "no", "MaximumRetryCount": 0},
+        ),
+        (
+            {"health": HealthSpec(test=("CMD", "/c"), interval=0.5, timeout=2, retries=4)},
+            ("Healthcheck",),
+            {
+                "Test": ["CMD", "/c"],
+                "Interval": 500_000_000,
+                "Timeout": 2_000_000_000,
+                "StartPeriod": 30_000_000_000,
+                "Retries": 4,
+            },
+        ),
+    ],
+)
+def test_each_wish_has_its_place(changes: Any, path: tuple[str, ...], expected: Any) -> None:
+    """A field of the spec ends up in one place of the body."""
+    found: Any = body(**changes)
+    for part in path:
+        found = found[part]
+    assert found == expected
+
+
+def test_files_are_mounted_read_only_beside_the_secrets() -> None:
+    """Rendered folders are binds like the secrets: read-only, private."""
+    mounts = body(files=(("/srv/f", "/config"),))["HostConfig"]["Mounts"]
+    assert [(m["Source"], m["Target"], m["ReadOnly"]) for m in mounts] == [
+        ("/srv/s", "/run/secrets", True),
+        ("/srv/f", "/config", True),
+    ]
+    assert all(m["BindOptions"] == {"Propagation": "rprivate"} for m in mounts)
+
+
+@pytest.mark.parametrize("prepared", [False, True])
+def test_the_state_is_a_labelled_named_volume(prepared: bool) -> None:
+    """A prepared volume is not given the image's owner again."""
+    mounts = body(state_path="/data", prepare_volume=prepared)["HostConfig"]["Mounts"]
+    assert mounts[-1] == {
+        "Type": "volume",
+        "Source": f"botmaker-{BOT}",
+        "Target": "/data",
+        "VolumeOptions": {
+            **({"NoCopy": True} if prepared else {}),
+            "Labels": {
+                "botmaker.managed": "true",
+                "botmaker.instance": "here",
+                "botmaker.bot-id": BOT,
+            },
+        },
+    }
+
+
+def test_nothing_ever_opens_the_host() -> None:
+    """No body has binds, ports, devices, added capabilities or the host's namespaces."""
+    probe = Probe(image="i", user="1:1", command=("x",), secrets_source="/srv/s")
+    bodies = [
+        body(state_path="/data", files=(("/srv/f", "/config"),)),
+        probe_body(probe, instance="here"),
+        preparation_body(spec(state_path="/data"), instance="here"),
+    ]
+    for made in bodies:
+        host = made["HostConfig"]
+        never = {"Binds", "PortBindings", "Devices", "CapAdd", "PidMode", "UTSMode", "UsernsMode"}
+        assert not never & set(host)
+        assert host["CapDrop"] == ["ALL"]
+        assert host["SecurityOpt"] == ["no-new-privileges:true"]
+        assert host["Privileged"] is False
+        assert host["NetworkMode"] in {"none", "botmaker-here"}
+        assert "ExposedPorts" not in made
+
+
+def test_a_probe_is_as_hardened_and_has_no_network() -> None:
+    """It runs only what it was asked to, once, and is not labelled as a bot."""
+    probe = Probe(image="i", user="1:2", command=("/bin/x", "y"), secrets_source="/srv/s")
+    made = probe_body(probe, instance="here")
+    host = made["HostConfig"]
+    assert made["Labels"] == {"botmaker.probe": "true", "botmaker.instance": "here"}
+    assert (made["User"], made["Cmd"], made["Entrypoint"]) == ("1:2", ["/bin/x", "y"], [""])
+    assert (host["NetworkMode"], host["ReadonlyRootfs"]) == ("none", True)
+    assert host["RestartPolicy"]["Name"] == "no"
+    assert host["Memory"] == host["MemorySwap"]
+
+
+def test_the_preparation_names_one_folder_and_its_owner() -> None:
+    """The archive holds the volume's top alone: the user's, mode 0700."""
+    with tarfile.open(fileobj=io.BytesIO(preparation_archive("123:456"))) as archive:
+        (entry,) = archive.getmembers()
+    assert (entry.name, entry.isdir(), entry.mode) == ("top", True, 0o700)
+    assert (entry.uid, entry.gid) == (123, 456)
+    mounts = preparation_body(spec(state_path="/data"), instance="here")["HostConfig"]["Mounts"]
+    assert [(m["Target"], m["VolumeOptions"].get("NoCopy", False)) for m in mounts] == [
+        ("/data", False),
+        ("/botmaker-volume/top", True),
+    ]
+
+
+def test_the_body_is_plain_json() -> None:
+    """What is asserted here is what is sent."""
+    made = body(state_path="/data", health=HealthSpec(test=("NONE",)))
+    assert json.loads(json.dumps(made)) == made
+
+
+@pytest.mark.parametrize("text", ["always", "", "on-failure", "on-failure:0", "on-failure:x", "No"])
+def test_other_policies_are_refused(text: str) -> None:
+    """There are three policies."""
+    with pytest.raises(BadSpec):
+        restart_policy(text)
