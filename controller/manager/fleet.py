@@ -85,6 +85,11 @@ class Fleet:
         self._ids[bot.name] = bot.id
         return self._show(replace(old, bot=bot))
 
+    def add(self, bot: Bot, world: World) -> View:
+        """Show a new bot; nobody hears of it before its first phase is right."""
+        self._ids[bot.name] = bot.id
+        return self._show(View(bot, world, seen=True))
+
     def look(self, bot_id: str, world: World) -> View | None:
         """Show what was seen of a bot; None when the bot is gone."""
         view = self._views.get(bot_id)

@@ -13,6 +13,7 @@ from controller.catalog import Catalog
 from controller.domain.bot import Bot, Wish
 from controller.domain.errors import NotReady
 from controller.domain.names import check_name, new_bot_id
+from controller.domain.observation import World
 from controller.domain.phase import Phase
 from controller.manager.audit import Asker, Audit
 from controller.manager.fleet import Fleet, View
@@ -62,7 +63,8 @@ class Lifecycle:
             created_by=asker.person.user_id,
         )
         async with self._audit.entry(asker, "create", bot, f"template {template.id}") as outcome:
-            await self._wishes.add(bot)
+            names = (s.name for s in template.secrets_for(bot.provider, bot.channel) if s.required)
+            await self._wishes.add(bot, World(missing=tuple(names)))
             outcome.text = "made, waiting for secrets"
         return bot
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from controller.domain.bot import Bot
 from controller.domain.errors import NotFound
+from controller.domain.observation import World
 from controller.manager.fleet import Fleet, View
 from controller.store import Store
 
@@ -23,12 +24,12 @@ class Wishes:
         self._poke = poke
         self._lock = asyncio.Lock()
 
-    async def add(self, bot: Bot) -> View:
-        """A new bot. Raises Conflict when the name is taken."""
+    async def add(self, bot: Bot, world: World) -> View:
+        """A new bot, with what is known of its world. Raises Conflict when the name is taken."""
 
         async def work() -> View:
             await self._store.add_bot(bot)
-            return self._fleet.put(bot)
+            return self._fleet.add(bot, world)
 
         return await self._alone(work())
 

@@ -17,7 +17,7 @@ from controller.domain.errors import StorageTrouble
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe must not hang us
 
 _FULL = ("the disk is full", "Free some space there, then try again.", "disk-full")
 _MAY_NOT = (
@@ -128,7 +128,7 @@ def _write_all(handle: int, data: bytes) -> None:
 def read_small(name: str, inside: int, limit: int) -> bytes | None:
     """The content of a regular file of at most `limit` bytes; None for everything else."""
     try:
-        handle = os.open(name, _OLD, dir_fd=inside)
+        handle = os.open(name, READ, dir_fd=inside)
     except OSError as error:
         if error.errno in {errno.ENOENT, errno.ELOOP, errno.ENXIO}:
             return None

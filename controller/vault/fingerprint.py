@@ -63,7 +63,7 @@ def _read(home: int) -> bytes | None:
 
 def _tighten(home: int) -> None:
     try:
-        handle = os.open(_KEY_FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=home)
+        handle = os.open(_KEY_FILE, disk.READ, dir_fd=home)
     except OSError as error:
         if error.errno == errno.ELOOP:
             return
