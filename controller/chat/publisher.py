@@ -75,9 +75,10 @@ class Publisher:
                 del self._cards[bot_id]
                 self._last.pop(bot_id, None)
             return
-        if not view.seen and card is not None:
-            return  # nothing is known yet; the old words stay until the first look
-        text = render.card(view, self._manager.fleet.engine)
+        engine = self._manager.fleet.engine
+        if not view.seen and (card is not None or engine.reachable):
+            return  # nothing is known yet: the first look, or the engine's absence, pokes again
+        text = render.card(view, engine)
         found = buttons.of_card(view)
         digest = _digest(text, found)
         if card is not None and card.digest == digest:
@@ -85,20 +86,23 @@ class Publisher:
         row = buttons.row(found)
         self._last[bot_id] = time.monotonic()
         if card is None or not await self._edit(card, text, row):
-            card = await self._post(view, text, row)
+            card = await self._post(view, text, row, card.message_id if card else 0)
         card = replace(card, digest=digest, title=view.bot.name)
         await self._manager.store.save_card(card)
         self._cards[bot_id] = card
 
-    async def _post(self, view: View, text: str, row: discord.ui.View | None) -> Card:
+    async def _post(
+        self, view: View, text: str, row: discord.ui.View | None, instead_of: int
+    ) -> Card:
         place = self._client.place
         channel = self._client.get_partial_messageable(place.channel_id, guild_id=place.guild_id)
         message = await channel.send(
             text,
             view=row or discord.utils.MISSING,
             allowed_mentions=answers.NO_MENTIONS,
-            # Discord drops a second message with this nonce: a retry says it once.
-            nonce=view.bot.id.replace("-", "")[:25],
+            # Discord drops a second message with this nonce: a retry says it once. The message that
+            # somebody deleted had another one.
+            nonce=hashlib.sha256(f"{view.bot.id} {instead_of}".encode()).hexdigest()[:25],
         )
         return Card(view.bot.id, view.bot.name, place.channel_id, message.id, "")
 

@@ -169,13 +169,14 @@ def show(view: View, engine: EngineState, secrets: Mapping[str, str]) -> str:
     return ("\n".join(lines) + engine_note(engine))[:MESSAGE_MAX]
 
 
-def outcome(view: View | None, name: str, doing: str) -> str:
+def outcome(view: View | None, name: str, doing: str, engine: EngineState) -> str:
     """How an action stands: ended, or still on its way."""
     if view is None:
         return f"🗑️ **{name}** — removed. Nothing is left of it."
     if not view.phase.settled or view.bot.ended_run:
-        return f"{SIGNS[view.phase]} **{name}** — {doing}. Its public message follows it."
-    return "\n".join([headline(view), *reasons(view)])[:MESSAGE_MAX]
+        text = f"{SIGNS[view.phase]} **{name}** — {doing}. Its public message follows it."
+        return text + engine_note(engine)
+    return ("\n".join([headline(view), *reasons(view)]) + engine_note(engine))[:MESSAGE_MAX]
 
 
 def log_line(line: LogLine) -> str:

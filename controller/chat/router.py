@@ -16,7 +16,8 @@ import discord
 
 from controller.chat import answers, buttons, errors, forms, render
 from controller.chat.gate import Gate
-from controller.chat.text import text_file
+from controller.chat.text import plural, text_file
+from controller.domain.bot import Bot
 from controller.domain.errors import BadInput, ControllerError, NotFound, NotReady
 from controller.domain.events import STREAMS, LogQuery
 from controller.manager import Manager
@@ -83,33 +84,36 @@ class Router:
             )
         return asker, view
 
+    def _outcome(self, ended: View | None, bot: Bot, doing: str) -> str:
+        return render.outcome(ended, bot.name, doing, self._manager.fleet.engine)
+
     # Actions on a bot
 
     async def _start(self, interaction: discord.Interaction, arguments: Sequence[str]) -> None:
         asker, view = await self._target(interaction, arguments)
         await answers.think(interaction)
         ended = await self._manager.lifecycle.start(asker, view.bot)
-        await answers.say(interaction, render.outcome(ended, view.bot.name, "starting"))
+        await answers.say(interaction, self._outcome(ended, view.bot, "starting"))
 
     async def _stop(self, interaction: discord.Interaction, arguments: Sequence[str]) -> None:
         asker, view = await self._target(interaction, arguments)
         await answers.think(interaction)
         ended = await self._manager.lifecycle.stop(asker, view.bot)
-        await answers.say(interaction, render.outcome(ended, view.bot.name, "stopping"))
+        await answers.say(interaction, self._outcome(ended, view.bot, "stopping"))
 
     async def _restart(self, interaction: discord.Interaction, arguments: Sequence[str]) -> None:
         asker, view = await self._target(interaction, arguments)
         await answers.think(interaction)
         ended = await self._manager.lifecycle.restart(asker, view.bot)
-        await answers.say(interaction, render.outcome(ended, view.bot.name, "restarting"))
+        await answers.say(interaction, self._outcome(ended, view.bot, "restarting"))
 
     async def _delete(self, interaction: discord.Interaction, arguments: Sequence[str]) -> None:
         asker, view = await self._target(interaction, arguments)
-        if float(arguments[1]) < time.time():
+        if _moment(arguments) < time.time():
             raise NotReady("That button has expired.", hint=f"/bot delete {view.bot.name} again.")
         await answers.hold(interaction)
         ended = await self._manager.lifecycle.delete(asker, view.bot)
-        await answers.say(interaction, render.outcome(ended, view.bot.name, "being removed"))
+        await answers.say(interaction, self._outcome(ended, view.bot, "being removed"))
 
     # Logs
 
@@ -128,7 +132,8 @@ class Router:
         _, view = await self._target(interaction, arguments)
         await answers.hold(interaction)
         query = _query(arguments)
-        query = replace(query, since=0.0, until=query.since)
+        # Just before the oldest line that is shown, which would come again otherwise.
+        query = replace(query, since=0.0, until=query.since - 1e-6)
         await say_log(interaction, await self._manager.logbook.read(view.bot, query))
 
     async def _file(self, interaction: discord.Interaction, arguments: Sequence[str]) -> None:
@@ -136,10 +141,13 @@ class Router:
         await answers.think(interaction)
         query = replace(_query(arguments), lines=LINES_MAX)
         snippet = await self._manager.logbook.read(view.bot, query)
+        if not snippet.lines:
+            await answers.say(interaction, render.log_snippet(snippet)[0])
+            return
         text = whole_log(snippet)
         await answers.say(
             interaction,
-            f"**{view.bot.name}** — the newest {len(snippet.lines)} lines as a file.",
+            f"**{view.bot.name}** — the newest {plural(len(snippet.lines), 'line')} as a file.",
             make_file=lambda: text_file(text, f"{view.bot.name}.log"),
         )
 
@@ -177,8 +185,7 @@ class Router:
             return
         await answers.say(interaction, text)
         ended = await self._manager.lifecycle.follow(done.bot)
-        name = done.bot.name
-        await answers.say(interaction, f"{text}\n{render.outcome(ended, name, 'starting')}")
+        await answers.say(interaction, f"{text}\n{self._outcome(ended, done.bot, 'starting')}")
 
 
 def custom_id_of(interaction: discord.Interaction) -> str:
@@ -197,8 +204,15 @@ def _query(arguments: Sequence[str]) -> LogQuery:
         raise BadInput("That button is damaged.", hint="Use /bot logs.") from None
 
 
+def _moment(arguments: Sequence[str]) -> float:
+    """Until when a button may be pressed."""
+    if len(arguments) != 2 or not arguments[1].isdecimal():
+        raise BadInput("That button is damaged.", hint="Use the command again.")
+    return float(arguments[1])
+
+
 def _step(arguments: Sequence[str]) -> int:
-    if len(arguments) != 2 or not arguments[1].isdigit():
+    if len(arguments) != 2 or not arguments[1].isdecimal():
         raise BadInput("That form is damaged.", hint="Ask for a new one: /bot secrets.")
     return int(arguments[1])
 

@@ -22,8 +22,11 @@ def plain(text: str, limit: int = 400) -> str:
 
 def code_block(text: str) -> str:
     """Outside text in a block that it cannot break out of."""
-    inside = _FENCE.sub("`\u200b", text).replace("@", "@\u200b")
-    return f"```\n{inside or ' '}\n```"
+    return f"```\n{_fenced(text) or ' '}\n```"
+
+
+def _fenced(text: str) -> str:
+    return _FENCE.sub("`\u200b", text).replace("@", "@\u200b")
 
 
 def newest_fitting(lines: Sequence[str], room: int) -> tuple[list[str], bool]:
@@ -32,11 +35,11 @@ def newest_fitting(lines: Sequence[str], room: int) -> tuple[list[str], bool]:
     A line that alone is too long is cut.
     """
     kept: list[str] = []
-    left = room - len(code_block("")) - 4
+    left = room - len(code_block("")) + 1  # the last line has no newline of its own
     for line in reversed(lines):
-        cost = len(code_block(line)) - len(code_block("")) + 1
+        cost = _cost(line)
         if cost > left:
-            if not kept:
+            if not kept and left > 2:
                 kept.append(_cut(line, left))
             return kept[::-1], False
         kept.append(line)
@@ -44,11 +47,15 @@ def newest_fitting(lines: Sequence[str], room: int) -> tuple[list[str], bool]:
     return kept[::-1], True
 
 
+def _cost(line: str) -> int:
+    """What a line takes in a block, its newline included."""
+    return len(_fenced(line)) + 1
+
+
 def _cut(line: str, room: int) -> str:
-    while len(code_block(line)) - len(code_block("")) + 2 > room:
-        line = line[: max(0, min(len(line) - 1, room * len(line) // len(code_block(line))))]
-        if not line:
-            break
+    line = line[:room]
+    while line and _cost(line + "…") > room:
+        line = line[: min(len(line) - 1, len(line) * room // _cost(line + "…"))]
     return line + "…"
 
 

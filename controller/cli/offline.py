@@ -82,7 +82,11 @@ async def read_log(settings: Settings, name: str, lines: int) -> list[str]:
         bot = fleet.named(name).bot
         redactor = Redactor()
         redactor.learn(bot.id, Vault(settings.secrets_dir.absolute()).read(bot.id).values())
-        snippet = await Logbook(runtime, redactor).read(bot, LogQuery(lines=lines))
+        disk = Disk()
+        try:
+            snippet = await Logbook(runtime, redactor, disk).read(bot, LogQuery(lines=lines))
+        finally:
+            disk.close()
         stamp = "%Y-%m-%dT%H:%M:%SZ"
         return [
             f"{time.strftime(stamp, time.gmtime(line.at))} {line.stream} {line.text}"

@@ -155,7 +155,7 @@ class Converger:
             lines = await self._runtime.logs(bot_id, LogQuery(lines=TAIL_LINES))
         except ControllerError:
             return ()  # no log is no reason to stop telling of the crash
-        return tuple(self._redactor(line.text) for line in lines)
+        return tuple(self._redactor.lines([line.text for line in lines]))
 
     async def _edit(self, bot: Bot, **changes: object) -> Bot:
         view = await self._wishes.change(

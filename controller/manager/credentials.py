@@ -227,7 +227,7 @@ def _check(page: FormPage, values: Mapping[str, str]) -> tuple[dict[str, str], d
         try:
             item.check(value)
         except BadInput as error:
-            wrong.append(f"{item.label}: {error.message}")
+            wrong.append(error.message)
             hints.append(error.hint)
         else:
             (given if isinstance(item, SecretSpec) else fields)[item.name] = value

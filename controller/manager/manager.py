@@ -139,7 +139,7 @@ def build(parts: Parts) -> Manager:
             disk=disk,
         ),
         blueprints=blueprints,
-        logbook=Logbook(runtime, parts.redactor),
+        logbook=Logbook(runtime, parts.redactor, disk),
         orphans=Orphans(runtime, fleet, vault, disk),
         reconciler=reconciler,
         converger=converger,

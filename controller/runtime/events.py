@@ -90,7 +90,10 @@ class _Mailbox:
 
 
 class EventFeed(AsyncIterator[ContainerEvent]):
-    """Keeps the promise of `Runtime.events`; a cancelled wait does not end it, `aclose` does."""
+    """Keeps the promise of `Runtime.events`; a cancelled wait does not end it, `aclose` does.
+
+    What happened up to two seconds before a subscription may be told after its resync.
+    """
 
     def __init__(self, calls: Calls, instance: str, *, patience: float = 15.0) -> None:
         self._calls = calls

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from docker.errors import APIError, DockerException, ImageNotFound
+from docker.errors import APIError, DockerException, ImageNotFound, StreamParseError
 from docker.errors import NotFound as DockerNotFound
 from requests.exceptions import ConnectTimeout, RequestException, SSLError
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
@@ -21,7 +21,7 @@ from controller.domain.errors import (
     RuntimeTrouble,
 )
 
-CAUGHT = (DockerException, RequestException, HTTPError, OSError)
+CAUGHT = (DockerException, StreamParseError, RequestException, HTTPError, OSError)
 REASON_MAX = 240
 
 # What only happens before a connection stands: nothing was sent, so even a write did not happen.

@@ -10,7 +10,8 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from urllib.parse import quote_from_bytes
@@ -93,6 +94,21 @@ class Redactor:
             if core in text:
                 text = _without_runs(text, core)
         return hide_keys(text, MARK)
+
+    def lines(self, texts: Sequence[str]) -> list[str]:
+        """The same for the lines of one log, seen together: a key may go over several lines.
+
+        As many come back as went in; a line that was a part of such a key is the mark alone.
+        """
+        together = self("\n".join(texts)).split("\n")
+        if len(together) == len(texts):
+            return together
+        left = Counter(together)
+        found: list[str] = []
+        for text in map(self, texts):
+            left[text] -= 1
+            found.append(text if left[text] >= 0 else MARK)
+        return found
 
 
 def _joined(parts: Iterable[_Known]) -> _Known:

@@ -226,6 +226,15 @@ def test_a_long_secret_may_have_lines() -> None:
         spec.check("BEGIN\nfake\rline\nEND")
 
 
+def test_a_pattern_has_to_fit_the_whole_secret() -> None:
+    """Also where the template's author left the anchors out."""
+    spec = secret(pattern=r"ak-\d{4}")
+    spec.check("ak-1234")
+    for value in ("ak-12345", "xak-1234"):
+        with pytest.raises(BadInput):
+            spec.check(value)
+
+
 def test_an_optional_secret_may_be_empty() -> None:
     """What is not required can be left out, but not be wrong."""
     spec = secret(required=False, min_length=4)

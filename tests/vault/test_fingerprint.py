@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 import threading
@@ -72,7 +73,7 @@ def test_an_open_key_file_is_closed_to_others(tmp_path: Path) -> None:
     assert not (tmp_path / ".install.key.0123.tmp").exists()
 
 
-@pytest.mark.parametrize("spoil", ["short", "empty", "long", "symlink", "folder"])
+@pytest.mark.parametrize("spoil", ["short", "empty", "long", "symlink", "folder", "pipe"])
 def test_a_spoilt_key_is_refused_and_never_replaced(tmp_path: Path, spoil: str) -> None:
     """A new key would silently change every fingerprint, so a person has to decide."""
     file = tmp_path / "install.key"
@@ -82,6 +83,9 @@ def test_a_spoilt_key_is_refused_and_never_replaced(tmp_path: Path, spoil: str) 
         file.symlink_to("aim")
     elif spoil == "folder":
         file.mkdir()
+    elif spoil == "pipe":
+        os.mkfifo(file, 0o644)
+        file.chmod(0o644)
     else:
         file.write_bytes({"short": b"x" * 31, "empty": b"", "long": b"x" * 33}[spoil])
     with pytest.raises(StorageTrouble) as caught:

@@ -278,3 +278,17 @@ def test_learning_and_redacting_at_the_same_time_is_safe() -> None:
         for thread in threads:
             thread.join()
     assert shown == {f"x {MARK} y"}
+
+
+def test_a_key_over_several_log_lines_goes_and_the_number_of_lines_stays() -> None:
+    """Lines are seen together; each one that was a part of the key is the mark alone."""
+    block = ["-----BEGIN PRIVATE KEY-----", "FAKEFAKEFAKE", "-----END PRIVATE KEY-----"]
+    hidden = Redactor().lines(["before", *block, "after", "before"])
+    assert len(hidden) == 6
+    assert (hidden[0], hidden[4], hidden[5]) == ("before", "after", "before")
+    assert "FAKE" not in " ".join(hidden)
+
+
+def test_lines_without_a_secret_come_back_as_they_are() -> None:
+    """The common case changes nothing."""
+    assert Redactor().lines(["one", "", "two"]) == ["one", "", "two"]

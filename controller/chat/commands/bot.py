@@ -181,7 +181,10 @@ class BotCommands(app_commands.Group):
     ) -> None:
         await answers.think(interaction)
         ended = await act()
-        await answers.say(interaction, render.outcome(ended, view.bot.name, doing))
+        await answers.say(interaction, self._outcome(ended, view, doing))
+
+    def _outcome(self, ended: View | None, view: View, doing: str) -> str:
+        return render.outcome(ended, view.bot.name, doing, self._manager.fleet.engine)
 
     def _ready_for_start(self, name: str) -> View:
         view = self._manager.fleet.named(name)
