@@ -79,3 +79,12 @@ async def say(
 async def hold(interaction: discord.Interaction) -> None:
     """Acknowledge a press on a private message that will be edited in place."""
     await first(interaction, interaction.response.defer)
+    interaction.extras["held"] = True
+
+
+async def say_error(interaction: discord.Interaction, text: str) -> None:
+    """Say privately why it did not work; what a held message showed stays as it is."""
+    if interaction.extras.get("held"):
+        await interaction.followup.send(text, ephemeral=True, allowed_mentions=NO_MENTIONS)
+        return
+    await say(interaction, text)

@@ -17,7 +17,12 @@ from discord import app_commands
 from controller.chat.commands import command_groups
 from controller.chat.gate import Gate, Place
 from controller.chat.router import Router, report
-from controller.domain.errors import BadSetting, ControllerError, DiscordTrouble
+from controller.domain.errors import (
+    BadSetting,
+    ControllerError,
+    DiscordTrouble,
+    NotFound,
+)
 from controller.manager import Manager
 
 log = logging.getLogger(__name__)
@@ -32,10 +37,14 @@ class _Tree(app_commands.CommandTree["ControllerClient"]):
     ) -> bool:
         autocomplete = interaction.type is discord.InteractionType.autocomplete
         command = interaction.command
-        act = command.qualified_name if command is not None else "?"
         gate = self.client.gate
         if not autocomplete and not gate.first_sight(interaction):
             return False
+        if command is None:
+            if not autocomplete:
+                await report(interaction, _changed())
+            return False
+        act = command.qualified_name
         try:
             asker = await gate.admit(interaction, act, self._bot_named(interaction))
         except ControllerError as error:
@@ -61,8 +70,23 @@ class _Tree(app_commands.CommandTree["ControllerClient"]):
         error: app_commands.AppCommandError,
         /,
     ) -> None:
-        original = getattr(error, "original", error)
-        await report(interaction, original)
+        await report(interaction, _ours(error))
+
+
+def _changed() -> NotFound:
+    return NotFound(
+        "That command has changed since Discord showed it to you.",
+        hint="Restart Discord (on a computer: Ctrl+R) and try again.",
+        code="old-command",
+    )
+
+
+def _ours(error: app_commands.AppCommandError) -> BaseException:
+    """The error as it was raised, or in our words where discord.py itself refused."""
+    if isinstance(error, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
+        return _changed()
+    original: BaseException = getattr(error, "original", error)
+    return original
 
 
 class ControllerClient(discord.Client):

@@ -70,12 +70,17 @@ class Gate:
         if not direct:
             self._check_place(interaction)
         person = await self._person(interaction, direct=direct)
-        if rule.any_bot:
-            ids = [view.bot.id for view in self._manager.fleet]
-            if any(self._manager.access.role_of(person, i) >= rule.role for i in ids):
-                return Asker(person, str(interaction.id))
+        # A name that is still being typed names no bot: whoever may do it to one is helped.
+        typing = interaction.type is discord.InteractionType.autocomplete
+        if (rule.any_bot or typing) and self.has_anywhere(person, rule.role):
+            return Asker(person, str(interaction.id))
         self._manager.access.require(person, rule.role, rule.what, bot_id)
         return Asker(person, str(interaction.id))
+
+    def has_anywhere(self, person: Person, role: Role) -> bool:
+        """Whether the person has that role for at least one bot."""
+        access = self._manager.access
+        return any(access.role_of(person, view.bot.id) >= role for view in self._manager.fleet)
 
     def visible(self, person: Person, bot_id: str) -> bool:
         """Whether the person may see that bot at all."""
@@ -108,4 +113,5 @@ class Gate:
             member = await client.http.get_member(self._place.guild_id, user_id)
         except discord.NotFound:
             return frozenset()
-        return frozenset(int(role) for role in member["roles"])
+        # @everyone has the server's id, and is listed for nobody.
+        return frozenset(map(int, (self._place.guild_id, *member["roles"])))

@@ -46,6 +46,8 @@ _WORST_FIRST = [
     Phase.RUNNING,
 ]
 
+_TAIL_ROOM = 60  # characters; in less than that a log's last lines say nothing
+
 
 def phase_word(phase: Phase) -> str:
     """The phase, with what it waits for where the word alone would not say."""
@@ -84,6 +86,8 @@ def reasons(view: View) -> list[str]:
     if container is not None and container.health is Health.UNHEALTHY:
         said = plain(container.probe_output) or "it said nothing"
         found.append(f"Its health check fails: {said}")
+    if view.phase is Phase.UNHEALTHY and container and container.health is Health.STARTING:
+        found.append("It runs, but its health check did not succeed in the time it is given.")
     if view.world.missing and view.phase is not Phase.CREATED:
         found.append(f"Secrets missing or not usable: {', '.join(view.world.missing)}.")
     return found
@@ -98,8 +102,9 @@ def card(view: View, engine: EngineState) -> str:
             f"⚠️ The engine does not answer since {moment(engine.since)}; last known state."
         )
     text = "\n".join(lines)
-    if view.tail and view.phase.bad:
-        kept, _ = newest_fitting(view.tail, MESSAGE_MAX - len(text) - 20)
+    room = MESSAGE_MAX - len(text) - 1
+    if view.tail and view.phase.bad and room >= _TAIL_ROOM:
+        kept, _ = newest_fitting(view.tail, room)
         text += "\n" + code_block("\n".join(kept))
     return text[:MESSAGE_MAX]
 

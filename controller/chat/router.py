@@ -49,6 +49,13 @@ class Router:
         }
         self._modals: dict[str, Handler] = {"form": self._submit}
 
+    @property
+    def acts(self) -> frozenset[str]:
+        """All that can be pressed or submitted, as `rules` calls it."""
+        return frozenset(
+            [*(f"button {name}" for name in self._buttons), *(f"modal {n}" for n in self._modals)]
+        )
+
     async def __call__(self, interaction: discord.Interaction) -> None:
         """Handle a press or a submit; anything else is not ours. Never raises."""
         kinds = {
@@ -243,6 +250,6 @@ async def report(interaction: discord.Interaction, error: BaseException) -> None
         log.warning("an interaction was answered too late for Discord")
         return
     try:
-        await answers.say(interaction, errors.word(error))
+        await answers.say_error(interaction, errors.word(error))
     except (discord.DiscordException, OSError) as trouble:
         log.warning("an error could not be told: %s (it was: %s)", trouble, error)

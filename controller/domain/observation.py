@@ -46,6 +46,7 @@ class Observation:
     oom_killed: bool = False
     error: str = ""  # the engine's reason when a start failed
     started_at: str = ""  # the engine's own text: names this run
+    started: float = 0.0  # the same, seconds since the epoch; 0 when it never started
     finished_at: float = 0.0  # seconds since the epoch; 0 when it never ended
     restart_count: int = 0
     spec: str = ""  # the botmaker.spec label
@@ -73,4 +74,5 @@ class World:
     volume: bool = False
     folder: bool = False  # its secrets folder or rendered files exist
     missing: tuple[str, ...] = ()  # names of secrets that are not there or not usable
+    ready_by: float = 0.0  # seconds since the epoch by which it should be healthy; 0: no matter
     spec: str = ""  # the hash that a container made now would carry; empty: cannot be made

@@ -49,10 +49,10 @@ def derive(bot: Bot, world: World, crashes: Sequence[Crash], now: float) -> Phas
         return Phase.CREATED
     if crash_rules.is_looping(crashes, now):
         return Phase.CRASH_LOOPING
-    return _of_container(bot, container)
+    return _of_container(bot, container, world.ready_by, now)
 
 
-def _of_container(bot: Bot, container: Observation | None) -> Phase:
+def _of_container(bot: Bot, container: Observation | None, ready_by: float, now: float) -> Phase:
     if container is None:
         return Phase.STARTING
     match container.state:
@@ -63,7 +63,8 @@ def _of_container(bot: Bot, container: Observation | None) -> Phase:
                 case Health.NONE | Health.HEALTHY:
                     return Phase.RUNNING
                 case Health.STARTING:
-                    return Phase.STARTING
+                    late = 0 < ready_by < now
+                    return Phase.UNHEALTHY if late else Phase.STARTING
                 case Health.UNHEALTHY:
                     return Phase.UNHEALTHY
         case ContainerState.PAUSED:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from controller.catalog import Catalog, Template, container_spec, rendered_files
 from controller.domain.bot import Bot
-from controller.domain.errors import NotFound, StorageTrouble
+from controller.domain.errors import BadInput, NotFound, StorageTrouble
 from controller.domain.spec import ContainerSpec
 from controller.manager.hostpaths import HostPaths
 from controller.vault import Vault
@@ -37,13 +37,25 @@ class Blueprints:
         except NotFound:
             return None
 
+    def fitting(self, bot: Bot) -> Template | None:
+        """The same, and None too when it has no place for the bot's provider, channel or fields
+        any more. What runs goes on then, and can be stopped and removed; a new container is a
+        problem with that reason."""
+        template = self.known(bot)
+        try:
+            if template is not None:
+                rendered_files(template, bot)
+        except BadInput:
+            return None
+        return template
+
     def owner(self, template: Template) -> tuple[int, int]:
         """The uid and gid that own the bot's files and run its process."""
         return self._vault.owner_for(template.run.user)
 
     def required_secrets(self, bot: Bot) -> tuple[str, ...]:
         """Names of the files without which the bot is not started."""
-        template = self.known(bot)
+        template = self.fitting(bot)
         if template is None:
             return ()
         secrets = template.secrets_for(bot.provider, bot.channel)
@@ -51,7 +63,7 @@ class Blueprints:
 
     def missing_secrets(self, bot: Bot) -> tuple[str, ...]:
         """Which of them are not there, or not usable by the bot. Blocking."""
-        template = self.known(bot)
+        template = self.fitting(bot)
         if template is None:
             return ()
         return self._vault.check(bot.id, self.required_secrets(bot), self.owner(template))

@@ -13,7 +13,13 @@ from dataclasses import replace
 
 from controller.domain import crashes as crash_rules
 from controller.domain.bot import Bot, Crash, Problem, Wish
-from controller.domain.errors import ControllerError, EngineUnavailable, OutcomeUnknown
+from controller.domain.errors import (
+    Conflict,
+    ControllerError,
+    EngineUnavailable,
+    NotFound,
+    OutcomeUnknown,
+)
 from controller.domain.events import LogQuery
 from controller.domain.observation import Observation, World
 from controller.domain.plan import Step, decide
@@ -56,6 +62,7 @@ class Converger:
         self._redactor = redactor
         self._disk = disk
         self._exits: dict[str, tuple[float, int]] = {}
+        self.unfinished: set[str] = set()  # bots whose look the engine's absence cut short
 
     def note_exit(self, bot_id: str, at: float, exit_code: int) -> None:
         """Remember an exit code that an event told: after a restart no look can see it."""
@@ -63,10 +70,12 @@ class Converger:
 
     async def __call__(self, bot_id: str) -> float | None:
         """Converge one bot; None when settled, else seconds until the next look."""
+        self.unfinished.discard(bot_id)
         try:
             return await self._converge(bot_id)
         except EngineUnavailable as error:
-            # The patrol notices its return and pokes every bot: no need to try on our own.
+            # The patrol notices its return and pokes these bots: no need to try on our own.
+            self.unfinished.add(bot_id)
             self._fleet.engine_is(False, error.message)
             return None
 
@@ -88,13 +97,18 @@ class Converger:
 
     async def _look(self, view: View) -> tuple[Bot, World]:
         before, bot = view.world.container, view.bot
-        container = await self._runtime.observe(bot.id)
+        try:
+            container = await self._runtime.observe(bot.id)
+        except Conflict:
+            # Somebody else's, and none of our business; a create will say that it is in the way.
+            container = None
         removing = bot.wish is Wish.REMOVE
         world = World(
             container=container,
             volume=removing and await self._runtime.has_volume(bot.id),
             folder=removing and await self._disk(lambda: self._blueprints.has_files(bot.id)),
             missing=await self._disk(lambda: self._blueprints.missing_secrets(bot)),
+            ready_by=self._ready_by(bot, container),
             spec=self._spec_digest(bot),
         )
         self._fleet.engine_is(True)
@@ -102,8 +116,14 @@ class Converger:
         self._fleet.look(bot.id, world)
         return await self._account(bot, before, container), world
 
+    def _ready_by(self, bot: Bot, container: Observation | None) -> float:
+        template = self._blueprints.known(bot)
+        if template is None or container is None or not container.started:
+            return 0.0
+        return container.started + template.run.start_timeout
+
     def _spec_digest(self, bot: Bot) -> str:
-        if not bot.image or self._blueprints.known(bot) is None:
+        if not bot.image or self._blueprints.fitting(bot) is None:
             return ""
         return self._blueprints.spec(bot).digest()
 
@@ -173,6 +193,8 @@ class Converger:
         except OutcomeUnknown as error:
             log.warning("bot %s (%s): %s: %s; looking again", bot.name, bot.id, step, error)
         except ControllerError as error:
+            if isinstance(error, NotFound) and step in {Step.START, Step.RESTART}:
+                return  # removed by hand since the look; the next look sees that
             if error.retryable or bot.wish is not Wish.RUN:
                 raise
             log.warning("bot %s (%s): %s failed: %s", bot.name, bot.id, step, error)
@@ -194,6 +216,7 @@ class Converger:
             case Step.RESTART:
                 await self._runtime.restart(bot.id, grace)
             case Step.STOP:
+                await self._end_run(bot)
                 await self._runtime.stop(bot.id, grace)
             case Step.REMOVE_CONTAINER:
                 await self._runtime.remove(bot.id, grace)
@@ -204,8 +227,18 @@ class Converger:
                 self._redactor.forget(bot.id)
             case Step.FORGET:
                 await self._wishes.forget(bot.id)
+                # Secrets may have come since the look; `credentials` drops what comes from now on.
+                await self._disk(lambda: self._blueprints.drop_files(bot.id))
             case Step.SETTLED | Step.LOOK_AGAIN:
                 return
+
+    async def _end_run(self, bot: Bot) -> None:
+        """Note first which run is about to be ended: a start asked for meanwhile must not take that
+        end for a crash."""
+        view = self._fleet.get(bot.id)
+        container = view.world.container if view else None
+        if container is not None and container.started_at != bot.ended_run:
+            await self._edit(bot, ended_run=container.started_at)
 
     async def _create(self, bot: Bot) -> None:
         if not bot.image:

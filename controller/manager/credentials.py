@@ -122,17 +122,24 @@ class Credentials:
         async with self._audit.entry(asker, action, page.bot) as outcome:
             given, fields = _check(page, values)
             last = step == page.steps - 1
-            if last and page.form.rotate and not given and not fields:
+            alone = page.steps == 1  # of more pages an earlier one may have changed something
+            if alone and page.form.rotate and not given and not fields:
                 raise BadInput("Nothing was entered, so nothing was changed.", code="bad-secret")
             if last and not await self._store.use_form(form_id, time.time()):
                 raise _used()
             try:
-                prints = await self._write(page.bot, given, complete=last)
-            except ControllerError:
-                if last:
-                    await self._store.reopen_form(form_id)
-                raise
-            then = await self._apply(page, fields, given=bool(given), last=last)
+                try:
+                    prints = await self._write(page.bot, given, complete=last)
+                except ControllerError:
+                    if last:
+                        await self._store.reopen_form(form_id)
+                    raise
+                then = await self._apply(page, fields, given=bool(given), last=last)
+            finally:
+                if self._fleet.get(page.bot.id) is None:
+                    # Removed meanwhile: what came too late must not outlive the bot.
+                    await self._disk(lambda: self._blueprints.drop_files(page.bot.id))
+                    self._redactor.forget(page.bot.id)
             outcome.text = f"wrote {', '.join(sorted(prints)) or 'no secret'}"
             return Submitted(page.bot, prints, None if last else step + 1, then)
 
@@ -189,7 +196,7 @@ class Credentials:
         container = view.world.container if view else None
         running = container.started_at if container and container.state.active else ""
         # Most programs read their keys once: new values mean a new run.
-        restart = bool(last and running and (given or fields))
+        restart = bool(last and running and (given or fields or page.step > 0))
         if last:
             await self._store.clear_crashes(page.bot.id)
             self._fleet.crashed(page.bot.id, (), ())

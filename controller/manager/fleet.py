@@ -93,7 +93,9 @@ class Fleet:
     def look(self, bot_id: str, world: World) -> View | None:
         """Show what was seen of a bot; None when the bot is gone."""
         view = self._views.get(bot_id)
-        return None if view is None else self._show(replace(view, world=world, seen=True))
+        if view is None:
+            return None
+        return self._show(replace(view, world=world, seen=True), first=not view.seen)
 
     def crashed(self, bot_id: str, crashes: tuple[Crash, ...], tail: tuple[str, ...]) -> None:
         """Show these crashes (all that are remembered) and the log lines before the last."""
@@ -127,10 +129,12 @@ class Fleet:
         window = crash_rules.recent(view.crashes, self._clock())
         return max(1.0, window[0].at + crash_rules.WINDOW_SECONDS - self._clock())
 
-    def _show(self, view: View) -> View:
+    def _show(self, view: View, *, first: bool = False) -> View:
         now = self._clock()
         phase = derive(view.bot, view.world, view.crashes, now)
         since = view.since if phase is view.phase and view.since else now
+        if first:  # it was so before this process began
+            since = _beginning(view, phase) or since
         view = replace(view, phase=phase, since=since)
         if self._views.get(view.bot.id) != view:
             self._views[view.bot.id] = view
@@ -162,5 +166,17 @@ class Fleet:
 
         with self.listening(listener), contextlib.suppress(TimeoutError):
             if not done(self.get(bot_id)):
-                await asyncio.wait_for(ended, seconds)
+                async with asyncio.timeout(seconds):
+                    await ended
         return self.get(bot_id)
+
+
+def _beginning(view: View, phase: Phase) -> float:
+    """When a phase met at the first look began, by the container's own times; 0: unknown."""
+    container = view.world.container
+    if view.bot.problem is not None:
+        return view.bot.problem.at
+    if container is None:
+        return view.bot.created_at if phase is Phase.CREATED else 0.0
+    running = phase in {Phase.RUNNING, Phase.UNHEALTHY, Phase.STARTING}
+    return container.started if running else container.finished_at

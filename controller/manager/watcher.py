@@ -50,9 +50,7 @@ class Watcher:
                     self._converger.note_exit(event.bot_id, event.at, event.exit_code)
                 self._poke(event.bot_id)
         finally:
-            close = getattr(events, "aclose", None)
-            if close is not None:
-                await close()
+            await events.aclose()
 
     async def _patrol(self) -> None:
         while True:
@@ -61,7 +59,9 @@ class Watcher:
             away = not self._fleet.engine.reachable
             pause = PATROL_SECONDS_AWAY if away else PATROL_SECONDS
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._resync.wait(), pause)
+                # Not wait_for: in 3.11 it loses a cancellation that meets the event.
+                async with asyncio.timeout(pause):
+                    await self._resync.wait()
 
     async def resync(self) -> None:
         """Compare one full list with what was seen last; poke what differs.
@@ -79,8 +79,10 @@ class Watcher:
         self._fleet.engine_is(True)
         by_bot = {row.bot_id: row for row in rows}
         for view in self._fleet:
-            if was_away or not view.seen or _differs(view, by_bot.get(view.bot.id)):
-                self._poke(view.bot.id)
+            bot_id = view.bot.id
+            unfinished = was_away or not view.seen or bot_id in self._converger.unfinished
+            if unfinished or _differs(view, by_bot.get(bot_id)):
+                self._poke(bot_id)
 
 
 def _differs(view: View, row: ListedContainer | None) -> bool:

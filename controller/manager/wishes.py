@@ -29,7 +29,9 @@ class Wishes:
 
         async def work() -> View:
             await self._store.add_bot(bot)
-            return self._fleet.add(bot, world)
+            view = self._fleet.add(bot, world)
+            self._poke(bot.id)  # a bot that needs no secrets starts now
+            return view
 
         return await self._alone(work())
 
@@ -41,14 +43,13 @@ class Wishes:
             if view is None:
                 raise NotFound("That bot is gone.", code="no-such-bot")
             bot = edit(view.bot)
-            if bot == view.bot:
-                return view
-            await self._store.save_bot(bot)
-            return self._fleet.put(bot)
+            if bot != view.bot:
+                await self._store.save_bot(bot)
+                view = self._fleet.put(bot)
+            self._poke(bot_id)  # in here: what is written is acted on, whoever gave up waiting
+            return view
 
-        view = await self._alone(work())
-        self._poke(bot_id)
-        return view
+        return await self._alone(work())
 
     async def forget(self, bot_id: str) -> None:
         """Remove the row: the last act of a removal."""

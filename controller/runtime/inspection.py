@@ -69,6 +69,7 @@ def observation(inspected: Mapping[str, Any]) -> Observation:
         oom_killed=bool(seen.get("OOMKilled")),
         error=clean_reason(seen.get("Error")),
         started_at="" if started.startswith("0001-") else started,
+        started=parse_time(started),
         finished_at=parse_time(seen.get("FinishedAt")),
         restart_count=int(inspected.get("RestartCount") or 0),
         spec=labels_of(inspected).get(SPEC_LABEL, ""),

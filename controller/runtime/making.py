@@ -155,7 +155,7 @@ def prepare_volume(client: APIClient, spec: ContainerSpec, instance: str) -> Non
     nothing (the engine skips "."), one put at the mount point's parent is refused by a read-only
     root, and a later create gives an empty volume the image's owner again. So a helper container
     with a writable root, which is never started, carries the volume one folder down, the archive
-    names that folder, and the bot's own mount says NoCopy. 40 ms; any image will do.
+    names that folder, and the bot's own mount says NoCopy. 110 ms; any image will do.
     """
     name = f"botmaker-prepare-{spec.bot_id}"
     body = hostconfig.preparation_body(spec, instance=instance)

@@ -214,6 +214,7 @@ class MemoryWorld:
             exit_code=None,
             oom_killed=False,
             started_at=f"{now}{self._runs % 1000:03}Z",
+            started=self._clock(),
         )
         self.tell(bot_id, "start")
 

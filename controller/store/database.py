@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
@@ -61,21 +62,13 @@ class Database:
         Raises BadSetting for a file newer than the program, StorageTrouble for one that cannot be
         read.
         """
-        connection = await aiosqlite.connect(path, isolation_level=None)
-        try:
+        async with _opened(path, str(path)) as connection:
+            version = await _version(connection)
+            _refuse_newer(path, version)  # before the pragmas, which write
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
                 await connection.execute(f"PRAGMA {pragma}")
-            await _migrate(connection, path)
-        except sqlite3.Error as error:
-            await connection.close()
-            raise StorageTrouble(
-                f"The database {path} cannot be used: {error}.",
-                hint="Restore the newest copy beside it, or move it away to start afresh.",
-            ) from error
-        except BaseException:
-            await connection.close()
-            raise
-        return cls(connection)
+            await _migrate(connection, path, version)
+            return cls(connection)
 
     @classmethod
     async def open_read_only(cls, path: Path) -> Database:
@@ -86,15 +79,13 @@ class Database:
                 hint="Start the controller once, or set BOTMAKER_DATA_DIR.",
             )
         uri = f"{path.absolute().as_uri()}?mode=ro"  # noqa: ASYNC240 - no I/O
-        connection = await aiosqlite.connect(uri, uri=True, isolation_level=None)
-        rows = list(await connection.execute_fetchall("PRAGMA user_version"))
-        if int(rows[0][0]) != max(migrations()):
-            await connection.close()
-            raise BadSetting(
-                f"The database {path} has another schema than this program.",
-                hint="Use the same version as the controller that runs.",
-            )
-        return cls(connection)
+        async with _opened(path, uri) as connection:
+            if await _version(connection) != max(migrations()):
+                raise BadSetting(
+                    f"The database {path} has another schema than this program.",
+                    hint="Use the same version as the controller that runs.",
+                )
+            return cls(connection)
 
     async def read(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         """All rows of one query."""
@@ -148,10 +139,8 @@ async def check_database(path: Path) -> str:
     """What is wrong with the file, in words; an empty text when it is sound. Changes nothing."""
     try:
         database = await Database.open_read_only(path)
-    except BadSetting as error:
+    except (BadSetting, StorageTrouble) as error:
         return error.message
-    except sqlite3.Error as error:
-        return f"The database cannot be opened: {error}."
     try:
         rows = await database.read("PRAGMA quick_check")
     except StorageTrouble as error:
@@ -168,11 +157,30 @@ def _trouble(error: sqlite3.Error) -> StorageTrouble:
     )
 
 
-async def _migrate(connection: aiosqlite.Connection, path: Path) -> None:
-    scripts = migrations()
-    newest = max(scripts)
+@contextlib.asynccontextmanager
+async def _opened(path: Path, name: str) -> AsyncIterator[aiosqlite.Connection]:
+    """A connection that stays open unless the block fails: a forgotten one hangs the program's
+    end. SQLite's errors become StorageTrouble."""
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            connection = await aiosqlite.connect(name, uri=name != str(path), isolation_level=None)
+            stack.push_async_callback(connection.close)
+            yield connection
+        except sqlite3.Error as error:
+            raise StorageTrouble(
+                f"The database {path} cannot be used: {error}.",
+                hint="Restore the newest copy beside it, or move it away to start afresh.",
+            ) from error
+        stack.pop_all()
+
+
+async def _version(connection: aiosqlite.Connection) -> int:
     rows = list(await connection.execute_fetchall("PRAGMA user_version"))
-    version = int(rows[0][0])
+    return int(rows[0][0])
+
+
+def _refuse_newer(path: Path, version: int) -> None:
+    newest = max(migrations())
     if version > newest:
         raise BadSetting(
             f"The database {path} is of a newer BotMaker (schema {version}; "
@@ -180,7 +188,11 @@ async def _migrate(connection: aiosqlite.Connection, path: Path) -> None:
             hint="Run the newer program, or restore a copy of the older file.",
             code="database-newer",
         )
-    for number in range(version + 1, newest + 1):
+
+
+async def _migrate(connection: aiosqlite.Connection, path: Path, version: int) -> None:
+    scripts = migrations()
+    for number in range(version + 1, max(scripts) + 1):
         if version > 0:
             copy = path.with_name(f"{path.name}.before-{number}")
             copy.unlink(missing_ok=True)

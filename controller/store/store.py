@@ -12,7 +12,7 @@ import aiosqlite
 
 from controller.domain.access import Grant, Role
 from controller.domain.bot import Bot, Crash, Problem, Wish
-from controller.domain.errors import Conflict
+from controller.domain.errors import Conflict, NotFound
 from controller.store.database import Database, Row
 
 _BOT = (
@@ -170,7 +170,7 @@ class Store:
     # Forms
 
     async def add_form(self, form: Form) -> None:
-        """Give a person a form; forms that expired a day ago go."""
+        """Give a person a form; forms that expired a day ago go. NotFound when the bot is gone."""
 
         async def work(connection: aiosqlite.Connection) -> None:
             await connection.execute(
@@ -181,7 +181,12 @@ class Store:
                 [form.id, form.bot_id, form.user_id, int(form.rotate), form.expires_at],
             )
 
-        await self._db.write(work)
+        try:
+            await self._db.write(work)
+        except sqlite3.IntegrityError:
+            raise NotFound(
+                "That bot is gone.", hint="/bot list shows the bots there are.", code="no-such-bot"
+            ) from None
 
     async def form(self, form_id: str) -> Form | None:
         """The form of that id, if it is still there."""

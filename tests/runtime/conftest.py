@@ -10,8 +10,11 @@ import docker
 import pytest
 from docker.errors import APIError
 
+from controller.runtime.calls import Calls
+from controller.runtime.engine import EngineRuntime
+from controller.runtime.options import EngineOptions
 from tests.runtime import image
-from tests.runtime.fakeengine import FakeEngine
+from tests.runtime.fakeengine import INSTANCE, FakeEngine
 from tests.runtime.rig import IMAGE, EngineRig, MemoryRig, Rig
 
 
@@ -19,11 +22,10 @@ from tests.runtime.rig import IMAGE, EngineRig, MemoryRig, Rig
 def test_image() -> Iterator[str]:
     """The test image, made for this session and untagged after it."""
     client = docker.from_env(timeout=30).api
-    built = image.build(client, IMAGE)
-    yield built
-    # Another session may have the tag by now, or still use ours: then it stays.
+    image.build(client, IMAGE)
+    yield IMAGE
     with suppress(APIError):
-        client.remove_image(built)
+        client.remove_image(IMAGE)
     client.close()
 
 
@@ -63,3 +65,21 @@ def fake_engine(tmp_path: Path) -> Iterator[FakeEngine]:
     """An engine that misbehaves as it is told, on a socket of its own."""
     with FakeEngine(tmp_path / "fake.sock") as fake:
         yield fake
+
+
+@pytest.fixture
+async def runtime(fake_engine: FakeEngine) -> AsyncIterator[EngineRuntime]:
+    """A runtime whose engine is the fake one."""
+    made = EngineRuntime(INSTANCE, EngineOptions(base_url=fake_engine.url))
+    yield made
+    fake_engine.released.set()
+    await made.close()
+
+
+@pytest.fixture
+async def calls(fake_engine: FakeEngine) -> AsyncIterator[Calls]:
+    """Bare calls to the fake engine."""
+    made = Calls(EngineOptions(base_url=fake_engine.url))
+    yield made
+    fake_engine.released.set()
+    made.close()

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
+INSTANCE = "faults"
 VERSION = {"Version": "fake", "ApiVersion": "1.41", "MinAPIVersion": "1.12"}
 
 
@@ -132,7 +134,7 @@ class FakeEngine:
 
     def serve(self, exchange: Exchange) -> None:
         """Answer one request."""
-        path = exchange.path.partition("?")[0]
+        path = unquote(exchange.path.partition("?")[0])
         self.requests.append(f"{exchange.command} {path}")
         for end, rule in self.rules.items():
             if path.endswith(end):

@@ -14,17 +14,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 import docker
-from docker.errors import APIError
+from docker.errors import APIError, NotFound
 
+from controller.domain.events import ContainerEvent, LogQuery
 from controller.domain.names import new_bot_id
-from controller.domain.observation import ContainerState, Health
+from controller.domain.observation import ContainerState, Health, Observation
 from controller.domain.spec import ContainerSpec
 from controller.runtime import Probe, ProbeResult, Runtime
 from controller.runtime.engine import EngineRuntime
 from controller.runtime.memory import MemoryRuntime
 from controller.runtime.options import EngineOptions, engine_options
 
-IMAGE = "botmaker-test:1"
+# Of this process alone: whoever tests at the same time removes only their own.
+IMAGE = f"botmaker-test:{uuid.uuid4().hex[:12]}"
 ABSENT_PROGRAM = "/bin/absent"
 UID = 1000
 
@@ -41,6 +43,15 @@ async def eventually(check: Callable[[], Any], seconds: float = 15.0) -> Any:
         if time.monotonic() > deadline:
             raise AssertionError("it did not happen in time")
         await asyncio.sleep(0.02)
+
+
+async def until(events: Any, action: str) -> ContainerEvent:
+    """The next event of that kind; what comes before it is let go."""
+    async with asyncio.timeout(20):
+        while True:
+            event: ContainerEvent = await anext(events)
+            if event.action == action:
+                return event
 
 
 class Rig(ABC):
@@ -195,8 +206,7 @@ class EngineRig(Rig):
         ours = {"label": f"botmaker.instance={self.instance}"}
         containers = self.docker.containers(all=True, filters=ours)
         for name in [row["Id"] for row in containers] + self._foreign:
-            with suppress(APIError):
-                self.docker.remove_container(name, force=True, v=True)
+            self._remove(name)
         volumes = self.docker.volumes(filters=ours)["Volumes"] or []
         for name in [row["Name"] for row in volumes] + self._foreign_volumes:
             with suppress(APIError):
@@ -205,6 +215,17 @@ class EngineRig(Rig):
             with suppress(APIError):
                 self.docker.remove_network(row["Id"])
         self.docker.close()
+
+    def _remove(self, name: str) -> None:
+        # Stopped first: a forced removal that meets a restart fails, and 20.10 leaves it behind.
+        for _ in range(3):
+            try:
+                self.docker.stop(name, timeout=0)
+                self.docker.remove_container(name, force=True, v=True)
+            except NotFound:
+                return
+            except APIError:
+                time.sleep(0.2)
 
     def leftovers(self) -> list[str]:
         """The names of all containers with our instance label, listed by the runtime or not."""
@@ -217,6 +238,10 @@ class EngineRig(Rig):
         self.docker.exec_start(made, detach=True)
         await eventually(lambda: not self.docker.exec_inspect(made)["Running"])
         assert self.docker.exec_inspect(made)["ExitCode"] in {0, None}
+
+    def make(self, body: dict[str, Any], name: str) -> str:
+        """Create a container from the engine's own JSON, behind the runtime's back; its id."""
+        return str(self.docker.create_container_from_config(body, name)["Id"])  # type: ignore[no-untyped-call]
 
     def inspect(self, bot_id: str) -> dict[str, Any]:
         """The engine's own words about the bot's container."""
@@ -252,7 +277,7 @@ class EngineRig(Rig):
 
     async def sicken(self, bot_id: str) -> None:
         async def healthy() -> bool:
-            return self.inspect(bot_id)["State"]["Health"]["Status"] == "healthy"
+            return bool(self.inspect(bot_id)["State"]["Health"]["Status"] == "healthy")
 
         await eventually(healthy)
         await self.execute(bot_id, "/bin/touch", "/tmp/sick")
@@ -274,7 +299,7 @@ class EngineRig(Rig):
         self.docker.create_volume(name)
 
     def has_foreign_volume(self, name: str) -> bool:
-        return bool(self.docker.inspect_volume(name))
+        return bool(self.docker.inspect_volume(name)["Name"] == name)
 
     def expect_probe(self, exit_code: int, output: str) -> None:
         del exit_code, output  # here the program really runs
@@ -283,3 +308,24 @@ class EngineRig(Rig):
 def real_engine() -> EngineOptions:
     """The engine that Docker's own variables name."""
     return engine_options({k: v for k, v in os.environ.items() if k.startswith("DOCKER_")})
+
+
+async def seen(rig: Rig, bot_id: str) -> Observation:
+    """What is seen of a container that has to be there."""
+    found = await rig.runtime.observe(bot_id)
+    assert found is not None
+    return found
+
+
+def every_call(runtime: Runtime, bot_id: str) -> dict[str, Any]:
+    """Every call that takes a bot's id, by name."""
+    return {
+        "observe": lambda: runtime.observe(bot_id),
+        "has_volume": lambda: runtime.has_volume(bot_id),
+        "start": lambda: runtime.start(bot_id),
+        "stop": lambda: runtime.stop(bot_id, 1),
+        "restart": lambda: runtime.restart(bot_id, 1),
+        "remove": lambda: runtime.remove(bot_id, 1),
+        "remove_volume": lambda: runtime.remove_volume(bot_id),
+        "logs": lambda: runtime.logs(bot_id, LogQuery()),
+    }

@@ -15,7 +15,7 @@ import pytest
 from docker.errors import APIError
 
 from controller.domain.errors import Conflict, OutcomeUnknown
-from controller.domain.events import LogQuery
+from controller.domain.events import LogLine, LogQuery
 from controller.domain.observation import ContainerState
 from controller.domain.spec import ContainerSpec, HealthSpec
 from controller.runtime.engine import EngineRuntime
@@ -122,6 +122,7 @@ async def test_a_prepared_volume_keeps_its_content_and_owner_for_ever(
     script = "cat /data/x; echo seen=$(cat /data/x); echo one > /data/x"
     changes = {"state_path": "/data", "prepare_volume": True}
     spec = engine_rig.spec(command=("/bin/sh", "-c", script), restart="no", **changes)
+    lines: list[LogLine] = []
     for _ in range(2):
         await engine_rig.runtime.create(spec)
         await engine_rig.runtime.start(spec.bot_id)
@@ -138,7 +139,7 @@ async def test_what_a_dead_controller_left_of_a_preparation_does_not_matter(
     spec = engine_rig.spec(state_path="/data", prepare_volume=True)
     body = {"Image": engine_rig.image, "Cmd": ["x"], "Labels": probe_labels(engine_rig.instance)}
     name = f"botmaker-prepare-{spec.bot_id}"
-    engine_rig.docker.create_container_from_config(body, name)
+    engine_rig.make(body, name)
     await engine_rig.runtime.create(spec)
     assert engine_rig.leftovers() == [f"/{spec.name}"]
     other = engine_rig.spec(state_path="/data", prepare_volume=True)
@@ -150,7 +151,7 @@ async def test_what_a_dead_controller_left_of_a_preparation_does_not_matter(
 
 async def test_bots_cannot_reach_each_other(engine_rig: EngineRig) -> None:
     """They share one network of the installation, on which traffic between them is off."""
-    server = await engine_rig.running(command=("/bin/nc", "-l", "-p", "8080"))
+    server = await engine_rig.running(command=("/bin/nc", "-l", "-p", "8080"), restart="no")
     (network,) = engine_rig.inspect(server.bot_id)["NetworkSettings"]["Networks"].values()
     address = network["IPAddress"]
     told = await report(
@@ -221,7 +222,7 @@ async def test_anonymous_volumes_go_with_their_container(engine_rig: EngineRig) 
         spec, instance=engine_rig.instance, network=f"botmaker-{engine_rig.instance}"
     )
     body["Volumes"] = {"/scratch": {}}
-    engine_rig.docker.create_container_from_config(body, spec.name)
+    engine_rig.make(body, spec.name)
     mounts = engine_rig.inspect(spec.bot_id)["Mounts"]
     (anonymous,) = [m["Name"] for m in mounts if m["Destination"] == "/scratch"]
     await engine_rig.runtime.remove(spec.bot_id, 1)
@@ -235,7 +236,7 @@ async def test_labels_that_an_image_hands_down_make_no_bot(engine_rig: EngineRig
     spec = engine_rig.spec()
     labels = bot_labels(spec.bot_id, engine_rig.instance)
     body = {"Image": engine_rig.image, "Cmd": ["x"], "Labels": labels}
-    engine_rig.docker.create_container_from_config(body, f"other-{spec.bot_id}")
+    engine_rig.make(body, f"other-{spec.bot_id}")
     assert await engine_rig.runtime.list_containers() == []
     assert len(engine_rig.leftovers()) == 1
 
@@ -294,7 +295,7 @@ async def test_a_probe_is_as_hard_as_a_bot(engine_rig: EngineRig) -> None:
 async def test_probes_that_a_dead_controller_left_are_swept(engine_rig: EngineRig) -> None:
     """Only old ones: a young one may be somebody's who still waits."""
     body = {"Image": engine_rig.image, "Cmd": ["x"], "Labels": probe_labels(engine_rig.instance)}
-    engine_rig.docker.create_container_from_config(body, f"botmaker-probe-{engine_rig.instance}")
+    engine_rig.make(body, f"botmaker-probe-{engine_rig.instance}")
     sweep(engine_rig.docker, engine_rig.instance)
     assert len(engine_rig.leftovers()) == 1
     await asyncio.sleep(1.1)
@@ -333,11 +334,13 @@ async def test_the_end_of_a_huge_log_is_as_quick_as_docker_py(engine_rig: Engine
     body = container_body(spec, instance=engine_rig.instance, network="none")
     body["Cmd"] = ["/bin/sh", "-c", f"yes {text} | head -n 100000"]
     body["HostConfig"]["LogConfig"] = {"Type": "json-file", "Config": {}}  # let it grow
-    made = engine_rig.docker.create_container_from_config(body, spec.name)["Id"]
+    made = engine_rig.make(body, spec.name)
     engine_rig.docker.start(made)
     engine_rig.docker.wait(made, timeout=150)
 
-    bare, ours = [], []
+    bare: list[float] = []
+    ours: list[float] = []
+    lines: list[LogLine] = []
     for _ in range(7):
         began = time.perf_counter()
         engine_rig.docker.logs(made, tail=50, timestamps=True)

@@ -49,6 +49,7 @@ def test_a_whole_look() -> None:
         exit_code=None,
         oom_killed=True,
         started_at="2026-11-21T03:24:55.5Z",
+        started=1795231495.5,
         finished_at=1795231490.25,
         restart_count=2,
         spec="f00",

@@ -11,7 +11,11 @@ from controller.manager import Manager
 
 def command_groups(manager: Manager, gate: Gate) -> list[app_commands.Group]:
     """Every group, ready for the tree."""
-    return [BotCommands(manager, gate), FleetCommands(manager, gate), AccessCommands(manager)]
+    return [
+        BotCommands(manager, gate),
+        FleetCommands(manager, gate),
+        AccessCommands(manager, gate),
+    ]
 
 
 __all__ = ["command_groups"]

@@ -9,6 +9,7 @@ from discord import app_commands
 
 from controller.chat import answers
 from controller.chat.commands.asked import asker_of, suggest
+from controller.chat.gate import Gate
 from controller.chat.rules import RULES
 from controller.chat.text import MESSAGE_MAX
 from controller.domain.access import Grant, Person, Role
@@ -22,15 +23,16 @@ ROLES = [
         (Role.ADMIN, "everything"),
     )
 ]
-Who = discord.Member | discord.Role
+Who = discord.Member | discord.User | discord.Role  # a user: somebody who is not in the server
 
 
 class AccessCommands(app_commands.Group):
     """Who may do what."""
 
-    def __init__(self, manager: Manager) -> None:
+    def __init__(self, manager: Manager, gate: Gate) -> None:
         super().__init__(name="access", description="Who may do what with the bots")
         self._manager = manager
+        self._gate = gate
 
     @app_commands.command(description="Give a person or a Discord role a role here")
     @app_commands.describe(
@@ -86,11 +88,16 @@ class AccessCommands(app_commands.Group):
         role = grant.role if grant else Role.NONE
         because = f" ({_mention(grant)}: {grant.source})" if grant else ""
         lines = [f"{who.mention} is **{role.word}** {_scope(bot)}{because}."]
+        for view in self._manager.fleet if not bot else ():
+            more = access.role_of(person, view.bot.id)
+            if more > role:
+                lines.append(f"For **{view.bot.name}** alone: {more.word}.")
         for act, rule in RULES.items():
             if not act.startswith(("button", "modal")):
-                mark = "✅" if role >= rule.role else "❌"
-                needs = "" if role >= rule.role else f" — needs {rule.role.word}"
-                lines.append(f"{mark} /{act}{needs}")
+                may = role >= rule.role
+                may = may or (rule.any_bot and self._gate.has_anywhere(person, rule.role))
+                needs = "" if may else f" — needs {rule.role.word}"
+                lines.append(f"{'✅' if may else '❌'} /{act}{needs}")
         await answers.say(interaction, "\n".join(lines)[:MESSAGE_MAX])
 
     @grant.autocomplete("bot")
@@ -110,7 +117,8 @@ def _kind(who: Who) -> Literal["user", "role"]:
 def _person(who: Who) -> Person:
     if isinstance(who, discord.Role):
         return Person(0, frozenset({who.id}))
-    return Person(who.id, frozenset(role.id for role in who.roles), who.name)
+    held = who.roles if isinstance(who, discord.Member) else ()
+    return Person(who.id, frozenset(role.id for role in held), who.name)
 
 
 def _mention(grant: Grant) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import discord
 from discord import app_commands
@@ -54,8 +55,19 @@ class BotCommands(app_commands.Group):
         asker = asker_of(interaction)
         order = Order(name=name, template=template, provider=provider, model=model, channel=channel)
         bot = await self._manager.lifecycle.create(asker, order)
-        form = await self._manager.credentials.open_form(asker, bot, rotate=False)
-        await forms.offer(interaction, bot, form.id, rotate=False)
+        credentials = self._manager.credentials
+        form = await credentials.open_form(asker, bot, rotate=False)
+        page = await credentials.page(asker, form.id, 0)
+        if page.inputs:
+            await forms.offer(interaction, bot, form.id, rotate=False)
+            return
+        # Nothing to ask, so nobody to wait for; a request is in the audit once.
+        await credentials.submit(replace(asker, request=None), form.id, 0, {})
+        view = self._manager.fleet.get(bot.id)
+        ended = await self._manager.lifecycle.follow(bot)
+        made = f"**{bot.name}** is made; it has nothing to ask and starts by itself."
+        outcome = self._outcome(ended, view, "starting") if view else ""
+        await answers.say(interaction, f"{made}\n{outcome}")
 
     @app_commands.command(name="list", description="Every bot and how it is")
     @app_commands.describe(phase="Only bots in this phase")
@@ -68,6 +80,9 @@ class BotCommands(app_commands.Group):
                     "There is no such phase.", hint="One of: " + ", ".join(p.value for p in Phase)
                 )
             views = [view for view in views if view.phase == phase]
+            if not views:
+                await answers.say(interaction, f"No bot is in the phase {phase}.")
+                return
         text, whole = render.listing(views, self._manager.fleet.engine)
         make = (lambda: text_file(whole, "bots.tsv")) if whole is not None else None
         await answers.say(interaction, text, make_file=make)
@@ -155,9 +170,11 @@ class BotCommands(app_commands.Group):
         view = self._manager.fleet.named(name)
         await answers.think(interaction)
         rotate = not view.world.missing
-        form = await self._manager.credentials.open_form(
-            asker_of(interaction), view.bot, rotate=rotate
-        )
+        asker = asker_of(interaction)
+        form = await self._manager.credentials.open_form(asker, view.bot, rotate=rotate)
+        page = await self._manager.credentials.page(asker, form.id, 0)
+        if not page.inputs:
+            raise NotReady(f"{view.bot.name} has no secrets to enter.", code="nothing-to-ask")
         await forms.offer(interaction, view.bot, form.id, rotate=rotate)
 
     @app_commands.command(description="Remove a bot: container, data, secrets (asks first)")
