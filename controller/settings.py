@@ -124,6 +124,9 @@ def _is_loopback(url: str) -> bool:
         return False
 
 
+_REASONS = {"int_parsing": "must be a number", "bool_parsing": "must be 1 or 0"}
+
+
 def load_settings(env_file: str | None = ".env") -> Settings:
     """Read the settings; BadSetting names the variable and the reason, never a value."""
     try:
@@ -132,7 +135,8 @@ def load_settings(env_file: str | None = ".env") -> Settings:
         found = []
         for item in error.errors(include_input=False, include_url=False):
             where = "_".join(str(part) for part in item["loc"]).upper()
-            reason = item["msg"].removeprefix("Value error, ")
+            reason = _REASONS.get(item["type"], item["msg"])
+            reason = reason.removeprefix("Value error, ").replace("Input should be", "must be")
             found.append(f"{PREFIX}{where}: {reason}" if where else reason)
         raise BadSetting(
             "A setting cannot be used. " + "; ".join(found) + ".",
