@@ -2,7 +2,7 @@
 # ARGS goes to the program: `make test ARGS="-k vault"`.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test run check bench prove test-openclaw lock image clean
+.PHONY: help demo test run check bench lock image clean
 
 # An empty value or 0 is "not asked for".
 NO_ENGINE ?=
@@ -44,12 +44,6 @@ bench: ## the benchmarks, as a table and as JSON
 	@scripts/engine
 	@.venv/bin/python images/build.py demo --if-missing
 	@.venv/bin/python -m bench $(ARGS)
-
-prove:
-	@echo 'make prove (kills, faults, fuzz, soak) comes with a later issue.' >&2; exit 1
-
-test-openclaw:
-	@echo 'make test-openclaw (a real OpenClaw image) comes with a later issue.' >&2; exit 1
 
 lock: ## lock the dependencies again after a change in pyproject.toml (ARGS=--upgrade: newer ones)
 	@scripts/lock $(ARGS)

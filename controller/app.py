@@ -99,6 +99,7 @@ async def open_application(
             )
         )
         stack.callback(manager.disk.close)
+        stack.push_async_callback(manager.wishes.drain)
         await manager.load()
         place = Place(settings.guild_id, settings.admin_channel_id)
         client = ControllerClient(manager, place)

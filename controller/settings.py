@@ -61,7 +61,7 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         parts = [part.strip() for part in value.split(",") if part.strip()]
-        if not all(part.isdigit() for part in parts):
+        if not all(part.isascii() and part.isdigit() for part in parts):
             raise ValueError("must be ids (numbers) with commas between them")
         return tuple(int(part) for part in parts)
 
@@ -93,6 +93,11 @@ class Settings(BaseSettings):
                     f"BOTMAKER_DISCORD_TOKEN_FILE cannot be read: {error.strerror}.",
                     hint="Name a file that this user may read.",
                 ) from error
+            except UnicodeDecodeError:
+                raise BadSetting(
+                    "BOTMAKER_DISCORD_TOKEN_FILE is not a text file.",
+                    hint="Name the file that holds the token and nothing else.",
+                ) from None
         return self.discord_token.get_secret_value().strip()
 
     def require_discord(self) -> None:

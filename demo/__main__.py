@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import sys
+from collections.abc import Awaitable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 from simcord.backend.errors import SetupError
@@ -17,57 +16,112 @@ from simcord.backend.errors import SetupError
 from controller.domain.bot import Wish
 from controller.domain.errors import ControllerError
 from controller.log import set_up
+from controller.manager import Manager
 from controller.vault import Redactor
-from demo.world import World, close_dms, simulated
+from demo.page import LivePreview
+from demo.world import close_dms, simulated
+
+REMOVE_SECONDS = 30.0
+LAST_LOOK_SECONDS = 0.7  # an open page asks for news twice a second: it shows the end, too
+# A start that cannot work: what to do about it here, where no setting is read.
+REMEDIES = {
+    "data-dir-locked": "Another demo uses the folder {folder}. "
+    "End that one, or give this one its own: --folder.",
+    "bad-setting": "{error.message} A demo needs a Docker engine and a folder that it may write.",
+}
+WELCOME = """\
+**Welcome!** This page is a simulated Discord; BotMaker and the containers that it makes are real.
+**1.** Type `/bot create`, give a name, choose the template `demo`, send it with Enter.
+**2.** Press **Enter secrets**. Any 8 letters will do as a key; \
+*Behaviour* can make a bot misbehave: `crash`, `hang`, `flood`, `hostile` …
+**3.** Watch its message follow the container, press its buttons, \
+and try `/bot logs`, `/bot show`, `/fleet status`, `/bot delete`."""
 
 
-async def _refresh(preview: Any, changed: asyncio.Event) -> None:
-    """Publish the page when a public message changed; wait while somebody's action is under way."""
-    while True:
-        await changed.wait()
-        changed.clear()
-        try:
-            await preview.refresh()
-        except SetupError:
-            await asyncio.sleep(0.1)
-            changed.set()
-
-
-async def _remove_everything(world: World) -> None:
-    manager = world.application.manager
-    for view in manager.fleet:
-        await manager.wishes.change(view.bot.id, lambda bot: replace(bot, wish=Wish.REMOVE))
-    for view in manager.fleet:
-        await manager.fleet.wait(view.bot.id, lambda left: left is None, 30)
+class Ended(Exception):
+    """Somebody wants the demo to end."""
 
 
 async def serve(folder: Path, port: int, *, keep: bool) -> None:
-    """Serve the page until it is closed or the process is told to end."""
-    changed, ended = asyncio.Event(), asyncio.Event()
-    loop = asyncio.get_running_loop()
+    """Serve the page until it is closed or the process is told to end; then remove the bots."""
+    redactor, changed, signals = Redactor(), asyncio.Event(), asyncio.Queue[None]()
+    set_up("WARNING", "text", redactor)
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, ended.set)
-    async with simulated(folder, published=changed.set) as world:
+        asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, None)
+    async with simulated(
+        folder, published=changed.set, redactor=redactor, welcome=WELCOME
+    ) as world:
+        manager = world.application.manager
         close_dms(world.env)  # the page shows one channel: the form's button comes there
-        viewers = [world.admin]
-        preview = world.env.preview(world.channel, viewers=viewers, layout="channel", port=port)
-        async with preview:
-            click.echo(f"\nBotMaker's demo is at\n\n    {preview.url}\n")
-            click.echo("Type /bot create in the page. Ctrl-C ends it and removes its bots.")
-            sys.stdout.flush()
-            work = [
-                asyncio.create_task(_refresh(preview, changed)),
-                asyncio.create_task(preview.wait_closed()),
-                asyncio.create_task(ended.wait()),
-                world.background,
-            ]
-            await asyncio.wait(work[1:], return_when=asyncio.FIRST_COMPLETED)
-            for task in work[:3]:
-                task.cancel()
-            await asyncio.gather(*work[:3], return_exceptions=True)
-            if not keep:
-                click.echo("Removing the demo's bots.")
-                await _remove_everything(world)
+        async with LivePreview(world.env, world.channel, world.admin, port) as preview:
+            _say_where(preview.url, manager, keep=keep)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(preview.follow(changed))
+                    group.create_task(_end_with(preview.wait_closed()))
+                    group.create_task(_end_with(signals.get()))
+                    group.create_task(_end_with(asyncio.shield(world.background)))
+            except* Ended:
+                pass
+            if keep:
+                click.echo(f"The bots go on: {_names(manager) or 'there are none'}.")
+                return
+            await _remove(manager, signals)
+            await preview.refresh()
+            await asyncio.sleep(LAST_LOOK_SECONDS)
+
+
+async def _end_with(end: Awaitable[None]) -> None:
+    await end
+    raise Ended
+
+
+def _say_where(url: str, manager: Manager, *, keep: bool) -> None:
+    click.echo(f"\nBotMaker's demo is ready. Open this address in a browser:\n\n    {url}\n")
+    kept = [view.bot.name for view in manager.fleet if view.bot.wish is not Wish.REMOVE]
+    if kept:
+        click.echo(f"It goes on with the bots of an earlier run: {', '.join(sorted(kept))}.")
+    click.echo("Ctrl-C ends it" + (" and leaves its bots." if keep else " and removes its bots."))
+    sys.stdout.flush()
+
+
+async def _remove(manager: Manager, signals: asyncio.Queue[None]) -> None:
+    """Remove every bot; a second Ctrl-C leaves at once. Says what happened either way."""
+    names = _names(manager)
+    if not names:
+        click.echo("\nEnded; there were no bots to remove.")
+        return
+    click.echo(f"\nRemoving the demo's bots: {names}. Ctrl-C again does not wait.")
+    removal = asyncio.ensure_future(_remove_all(manager))
+    impatience = asyncio.ensure_future(signals.get())
+    await asyncio.wait((removal, impatience), return_when=asyncio.FIRST_COMPLETED)
+    for task in (removal, impatience):
+        task.cancel()
+    for result in await asyncio.gather(removal, impatience, return_exceptions=True):
+        if isinstance(result, Exception):
+            raise result
+    left = _names(manager)
+    click.echo(
+        f"Still there: {left}. The next start with this folder goes on removing them."
+        if left
+        else "Removed: their containers, their data and their secrets."
+    )
+
+
+async def _remove_all(manager: Manager) -> None:
+    bots = [view.bot.id for view in manager.fleet]
+    for bot_id in bots:
+        await manager.wishes.change(bot_id, lambda bot: replace(bot, wish=Wish.REMOVE))
+    await asyncio.gather(
+        *(manager.fleet.wait(bot_id, lambda view: view is None, REMOVE_SECONDS) for bot_id in bots)
+    )
+    # The last words about each are said after it is gone.
+    while {card.bot_id for card in await manager.store.cards()} & {*bots}:  # noqa: ASYNC110
+        await asyncio.sleep(0.1)
+
+
+def _names(manager: Manager) -> str:
+    return ", ".join(sorted(view.bot.name for view in manager.fleet))
 
 
 @click.command()
@@ -77,12 +131,11 @@ async def serve(folder: Path, port: int, *, keep: bool) -> None:
 def main(port: int, folder: Path, *, keep: bool) -> None:
     """Serve the demo."""
     os.umask(0o077)
-    set_up("WARNING", "text", Redactor())
     try:
-        with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(serve(folder, port, keep=keep))
-    except ControllerError as error:
-        sys.exit(f"demo: {error}")
+        asyncio.run(serve(folder, port, keep=keep))
+    except (ControllerError, SetupError) as error:
+        code = getattr(error, "code", "")
+        sys.exit("demo: " + REMEDIES.get(code, "{error}").format(error=error, folder=folder))
 
 
 if __name__ == "__main__":

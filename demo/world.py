@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from controller.settings import Settings
 from controller.vault import Redactor
 
 DM_CLOSED = 50007
+# A command waits for a real engine; SimCord's own patience of five seconds is for tests.
+LIVE_SETTLE_SECONDS = 30.0
 
 
 @dataclass(slots=True)
@@ -33,6 +36,24 @@ class World:
     admin: MemberActor
     application: Application
     background: asyncio.Task[None]
+
+
+@dataclass(slots=True)
+class WallClock:
+    """A clock for SimCord that tells the real time; its own starts in 2026 and stands still.
+
+    `elapsed` stays virtual: SimCord counts timers with it, and nobody is shown it.
+    """
+
+    elapsed: float = 0.0
+
+    def now(self) -> datetime:
+        """The real time."""
+        return datetime.now(UTC)
+
+    def advance(self, seconds: float) -> None:
+        """What SimCord's timers ask for."""
+        self.elapsed += seconds
 
 
 def close_dms(env: Env) -> None:
@@ -48,15 +69,28 @@ async def simulated(
     *,
     runtime: Runtime | None = None,
     published: Callable[[], None] = lambda: None,
+    redactor: Redactor | None = None,
+    welcome: str = "",
     **settings: Any,
 ) -> AsyncIterator[World]:
-    """Open a world whose data and secrets are under `folder`; bots go on when it closes."""
+    """Open a world whose data and secrets are under `folder`; bots go on when it closes.
+
+    With a `welcome` it is one to live in: the guide says the welcome before the bot comes, and the
+    clock goes on by itself. Without one it is a test's, and SimCord's clock stands still.
+    """
     # The ids of the place are known only once a client is there: a bare one goes first.
     stranger = discord.Client(intents=discord.Intents(guilds=True))
-    async with simcord.run(stranger) as env:
+    patience = {"settle_timeout": LIVE_SETTLE_SECONDS} if welcome else {}
+    async with simcord.run(stranger, **patience) as env:
+        env.backend.bot_user.name = "BotMaker"
         guild = env.create_guild("Workshop")
         channel = guild.create_text_channel("bot-admin", topic="The control room of the bots")
         admin = guild.add_member(env.create_user("ann", global_name="Ann"))
+        if welcome:
+            # All the above has the same ids at every start: what the database says of them holds.
+            guide = guild.add_member(env.create_user("guide", global_name="Demo guide", bot=True))
+            env.backend.clock = WallClock()  # type: ignore[assignment]  # quacks like theirs
+            await guide.send(channel, welcome)
         chosen: dict[str, Any] = {
             "guild_id": guild.id,
             "admin_channel_id": channel.id,
@@ -67,7 +101,7 @@ async def simulated(
         }
         made = Settings(_env_file=None, **{**chosen, **settings})  # type: ignore[call-arg]
         async with open_application(
-            made, Redactor(), runtime=runtime, published=published
+            made, redactor or Redactor(), runtime=runtime, published=published
         ) as application:
             background = asyncio.create_task(application.run_background())
             try:

@@ -27,6 +27,7 @@ from controller.manager import Manager
 
 log = logging.getLogger(__name__)
 _SYNCED = "commands"
+DRAIN_SECONDS = 0.5  # at the end, for a wish that is just being written down
 
 
 class _Tree(app_commands.CommandTree["ControllerClient"]):
@@ -35,6 +36,7 @@ class _Tree(app_commands.CommandTree["ControllerClient"]):
     async def interaction_check(
         self, interaction: discord.Interaction[ControllerClient], /
     ) -> bool:
+        self.client.note_handler()
         autocomplete = interaction.type is discord.InteractionType.autocomplete
         command = interaction.command
         gate = self.client.gate
@@ -92,7 +94,7 @@ def _ours(error: app_commands.AppCommandError) -> BaseException:
 class ControllerClient(discord.Client):
     """The controller as Discord sees it."""
 
-    def __init__(self, manager: Manager, place: Place, *, ready_timeout: float = 2.0) -> None:
+    def __init__(self, manager: Manager, place: Place, *, ready_timeout: float = 0.1) -> None:
         super().__init__(
             intents=discord.Intents(guilds=True),
             allowed_mentions=discord.AllowedMentions.none(),
@@ -105,6 +107,7 @@ class ControllerClient(discord.Client):
         self.router = Router(manager, self.gate)
         self.tree = _Tree(self)
         self._guild = discord.Object(place.guild_id)
+        self._at_work: set[asyncio.Task[object]] = set()
         for group in command_groups(manager, self.gate):
             self.tree.add_command(group, guild=self._guild)
 
@@ -115,7 +118,17 @@ class ControllerClient(discord.Client):
             team = application.team
             members = [member.id for member in team.members] if team else []
             self.manager.access.set_owners(members or [application.owner.id])
+        await self._check_place()
         await self._sync()
+
+    async def _check_place(self) -> None:
+        try:
+            await self.fetch_channel(self.place.channel_id)
+        except (discord.Forbidden, discord.NotFound, discord.InvalidData) as error:
+            raise BadSetting(
+                f"This bot cannot see the channel {self.place.channel_id}.",
+                hint="Check BOTMAKER_ADMIN_CHANNEL_ID, and that the bot may see that channel.",
+            ) from error
 
     async def _sync(self) -> None:
         commands = self.tree.get_commands(guild=self._guild)
@@ -130,7 +143,7 @@ class ControllerClient(discord.Client):
                 if known == {command.name for command in commands}:
                     return
             await self.tree.sync(guild=self._guild)
-        except discord.Forbidden as error:
+        except (discord.Forbidden, discord.NotFound) as error:
             raise BadSetting(
                 "Discord does not let this bot register commands in that server.",
                 hint="Invite it with the link that `botmaker doctor` prints, "
@@ -140,7 +153,25 @@ class ControllerClient(discord.Client):
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         """Buttons and forms; commands go through the tree."""
+        self.note_handler()
         await self.router(interaction)
+
+    def note_handler(self) -> None:
+        """Remember the task that handles an interaction now, so that it ends before we do."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._at_work.add(task)
+        task.add_done_callback(self._at_work.discard)
+
+    async def end_handlers(self) -> None:
+        """Cut short what is still handled. While the store is open, and the way to Discord."""
+        handlers = tuple(self._at_work)
+        if not handlers:
+            return
+        _, late = await asyncio.wait(handlers, timeout=DRAIN_SECONDS)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*handlers, return_exceptions=True)
 
     async def on_ready(self) -> None:
         """Say so in the log."""
@@ -172,6 +203,7 @@ async def run_client(client: ControllerClient, token: str) -> None:
             f"Discord could not be reached: {error}.", hint="Check the network and try again."
         ) from error
     finally:
+        await client.end_handlers()
         if not client.is_closed():
             await client.close()
 

@@ -36,8 +36,6 @@ def modal_of(page: FormPage) -> discord.ui.Modal:
 
 def _labelled(item: Input, page: FormPage) -> discord.ui.Label[discord.ui.Modal]:
     hint = item.hint
-    if isinstance(item, FieldSpec) and item.choices:
-        hint = hint or "One of: " + ", ".join(item.choices)
     if page.form.rotate:
         hint = "Leave it empty to keep what is there."
     keep = isinstance(item, FieldSpec) and not page.form.rotate
@@ -50,7 +48,10 @@ def _labelled(item: Input, page: FormPage) -> discord.ui.Label[discord.ui.Modal]
         placeholder=hint[:100] or None,
         default=known if keep and known else None,
     )
-    return discord.ui.Label(text=item.label[:45], component=field)
+    choices = ", ".join(item.choices) if isinstance(item, FieldSpec) else ""
+    return discord.ui.Label(
+        text=item.label[:45], description=choices[:100] or None, component=field
+    )
 
 
 def _is_long(item: Input) -> bool:

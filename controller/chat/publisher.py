@@ -25,7 +25,7 @@ from controller.store import Card
 
 log = logging.getLogger(__name__)
 SPACING = 1.5  # seconds between two edits of one message; Discord limits edits of old ones
-UNKNOWN_MESSAGE = 10008
+GONE = {10003, 10008}  # the channel, the message
 
 
 class Publisher:
@@ -115,7 +115,7 @@ class Publisher:
                 content=text, view=row, allowed_mentions=answers.NO_MENTIONS
             )
         except discord.NotFound as error:
-            if error.code == UNKNOWN_MESSAGE:
+            if error.code in GONE:
                 return False
             raise
         return True

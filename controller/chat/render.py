@@ -178,7 +178,8 @@ def outcome(view: View | None, name: str, doing: str, engine: EngineState) -> st
     """How an action stands: ended, or still on its way."""
     if view is None:
         return f"🗑️ **{name}** — removed. Nothing is left of it."
-    if not view.phase.settled or view.bot.ended_run:
+    renewing = view.bot.wish is Wish.RUN and view.bot.ended_run
+    if not view.phase.settled or renewing:
         text = f"{SIGNS[view.phase]} **{name}** — {doing}. Its public message follows it."
         return text + engine_note(engine)
     return ("\n".join([headline(view), *reasons(view)]) + engine_note(engine))[:MESSAGE_MAX]
@@ -194,7 +195,9 @@ def log_snippet(snippet: Snippet) -> tuple[str, bool]:
     """A snippet as a message, and whether all of it fitted."""
     name = snippet.bot.name
     if not snippet.lines:
-        asked = snippet.query.grep or snippet.query.since or snippet.query.until
+        asked = snippet.query.grep or snippet.query.since
+        if snippet.query.until:
+            return f"**{name}** — Nothing older.", True
         nothing = "No line fits." if asked else "Its log is empty."
         return f"**{name}** — {nothing}", True
     head = f"**{name}** — {plural(len(snippet.lines), 'line')}, times in UTC, `!` is stderr"

@@ -249,6 +249,9 @@ async def report(interaction: discord.Interaction, error: BaseException) -> None
     if isinstance(error, discord.NotFound) and error.code == 10062:
         log.warning("an interaction was answered too late for Discord")
         return
+    if isinstance(error, discord.HTTPException) and error.code == answers.ALREADY_ACKNOWLEDGED:
+        log.warning("an interaction was delivered again; it was answered before")
+        return
     try:
         await answers.say_error(interaction, errors.word(error))
     except (discord.DiscordException, OSError) as trouble:

@@ -8,13 +8,15 @@ from collections.abc import Sequence
 
 import discord
 
+from controller.vault import clean
+
 MESSAGE_MAX = 2000
 _FENCE = re.compile("`(?=`)")
 
 
 def plain(text: str, limit: int = 400) -> str:
-    """Outside text for use between our own words: no markup, no mention, one line, bounded."""
-    line = " ".join(text.split())
+    """Outside text for use between our own words: no markup, mention or control, one line."""
+    line = " ".join(clean(" ".join(text.split())).split())
     if len(line) > limit:
         line = line[: limit - 1] + "…"
     return discord.utils.escape_mentions(discord.utils.escape_markdown(line))

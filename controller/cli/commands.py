@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import os
 import sys
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -21,16 +23,19 @@ CANNOT_START = 78
 FAILED = 1
 
 
-def execute(work: Coroutine[Any, Any, int | None]) -> None:
+def execute(work: Coroutine[Any, Any, int | None]) -> NoReturn:
     """Run a command's work; every expected error ends in one sentence and a status."""
+    sys.exit(_status(work, FAILED))
+
+
+def _status(work: Coroutine[Any, Any, int | None], on_trouble: int) -> int:
     try:
-        status = asyncio.run(work)
+        return asyncio.run(work) or 0
     except ControllerError as error:
         sys.stderr.write(f"botmaker: {error}\n")
-        sys.exit(CANNOT_START if isinstance(error, BadSetting) else FAILED)
+        return CANNOT_START if isinstance(error, BadSetting) else on_trouble
     except KeyboardInterrupt:
-        sys.exit(130)
-    sys.exit(status or 0)
+        return 130
 
 
 @click.group()
@@ -47,7 +52,12 @@ def run_command(*, wait: bool) -> None:
     async def work() -> None:
         await run(load_settings(), wait=wait)
 
-    execute(work())
+    # Whatever ends the controller in words is a start that cannot work: no restart mends it.
+    status = _status(work(), CANNOT_START)
+    logging.shutdown()
+    # Everything is closed. Threads that wait for a hanging engine have nothing more to give, and
+    # the interpreter's own exit would wait for them.
+    os._exit(status)
 
 
 @cli.command()

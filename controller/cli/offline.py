@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 
 from controller.app import host_paths
 from controller.catalog import load
+from controller.chat.client import redirect_discord
 from controller.chat.gate import Place
 from controller.chat.inspection import inspect
 from controller.domain.errors import BadSetting, ControllerError
@@ -99,6 +100,7 @@ async def doctor(settings: Settings, say: Callable[[str], object]) -> int:
     findings: list[Finding] = []
     try:
         settings.require_discord()
+        redirect_discord(settings.discord_api_url, settings.discord_gateway_url)
         findings.append(Finding("settings", True, "complete"))
         place = Place(settings.guild_id, settings.admin_channel_id)
         findings += [Finding(*result) for result in await inspect(settings.token(), place)]

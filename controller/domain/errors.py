@@ -9,6 +9,7 @@ ControllerError
 ├── BadTemplate         a template file with an error
 ├── BadSetting          a start that cannot work: exit status 78
 ├── StorageTrouble      database or disk
+├── DiscordTrouble      refused or not reachable
 └── RuntimeTrouble      the container engine
     ├── EngineUnavailable   not reachable or not answering; nothing was done
     ├── OutcomeUnknown      the answer to a write was lost: look again, never call it failed

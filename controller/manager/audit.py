@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
@@ -52,6 +53,9 @@ class Audit:
             yield outcome
         except ControllerError as error:
             outcome.text = f"refused: {error.code}"
+            raise
+        except asyncio.CancelledError:
+            outcome.text = "the controller ended before it was known"
             raise
         except Exception:
             outcome.text = "failed"

@@ -19,6 +19,7 @@ from controller.domain.errors import (
     EngineUnavailable,
     NotFound,
     OutcomeUnknown,
+    StorageTrouble,
 )
 from controller.domain.events import LogQuery
 from controller.domain.observation import Observation, World
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 STEPS_AT_ONCE = 12  # more than any way from nothing to running, or back
 PACE = 1.0  # seconds between looks while the engine is on its way; events usually come first
 TAIL_LINES = 8
+TOLD_WITHIN = 5.0  # seconds between an end and the event that tells of it, at most
 
 
 class Converger:
@@ -62,11 +64,16 @@ class Converger:
         self._redactor = redactor
         self._disk = disk
         self._exits: dict[str, tuple[float, int]] = {}
+        self._ooms: dict[str, float] = {}
         self.unfinished: set[str] = set()  # bots whose look the engine's absence cut short
 
     def note_exit(self, bot_id: str, at: float, exit_code: int) -> None:
         """Remember an exit code that an event told: after a restart no look can see it."""
         self._exits[bot_id] = (at, exit_code)
+
+    def note_oom(self, bot_id: str, at: float) -> None:
+        """Remember that the kernel took a process for lack of memory, likewise."""
+        self._ooms[bot_id] = at
 
     async def __call__(self, bot_id: str) -> float | None:
         """Converge one bot; None when settled, else seconds until the next look."""
@@ -102,12 +109,20 @@ class Converger:
         except Conflict:
             # Somebody else's, and none of our business; a create will say that it is in the way.
             container = None
+        if container is not None:  # words from inside: hostile, and shown to people
+            container = replace(
+                container,
+                probe_output=self._redactor(container.probe_output),
+                error=self._redactor(container.error),
+            )
         removing = bot.wish is Wish.REMOVE
         world = World(
             container=container,
             volume=removing and await self._runtime.has_volume(bot.id),
-            folder=removing and await self._disk(lambda: self._blueprints.has_files(bot.id)),
-            missing=await self._disk(lambda: self._blueprints.missing_secrets(bot)),
+            folder=removing
+            and container is None
+            and await self._disk(lambda: self._blueprints.has_files(bot.id)),
+            missing=await self._missing(bot),
             ready_by=self._ready_by(bot, container),
             spec=self._spec_digest(bot),
         )
@@ -121,6 +136,14 @@ class Converger:
         if template is None or container is None or not container.started:
             return 0.0
         return container.started + template.run.start_timeout
+
+    async def _missing(self, bot: Bot) -> tuple[str, ...]:
+        try:
+            return await self._disk(lambda: self._blueprints.missing_secrets(bot))
+        except StorageTrouble:
+            if bot.wish is Wish.RUN:
+                raise
+            return ()  # a disk that is away holds back a start, never a stop or a removal
 
     def _spec_digest(self, bot: Bot) -> str:
         if not bot.image or self._blueprints.fitting(bot) is None:
@@ -157,9 +180,9 @@ class Converger:
 
     async def _note_crashes(self, bot: Bot, found: tuple[Crash, ...]) -> tuple[Crash, ...]:
         at, code = self._exits.get(bot.id, (0.0, None))
-        if code is not None and abs(at - found[-1].at) < 5:
-            last = crash_rules.with_exit(found[-1], code, oom_killed=False)
-            found = (*found[:-1], last)
+        if code is not None and abs(at - found[-1].at) < TOLD_WITHIN:
+            oom = code == 137 and abs(self._ooms.get(bot.id, 0.0) - at) < TOLD_WITHIN
+            found = (*found[:-1], crash_rules.with_exit(found[-1], code, oom_killed=oom))
         await self._store.add_crashes(bot.id, found)
         view = self._fleet.get(bot.id)
         crashes = (*(view.crashes if view else ()), *found)

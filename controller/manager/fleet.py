@@ -85,10 +85,13 @@ class Fleet:
         self._ids[bot.name] = bot.id
         return self._show(replace(old, bot=bot))
 
-    def add(self, bot: Bot, world: World) -> View:
-        """Show a new bot; nobody hears of it before its first phase is right."""
+    def add(self, bot: Bot, world: World, *, seen: bool = True) -> View:
+        """Show a new bot; nobody hears of it before its first phase is right.
+
+        Not `seen`: `world` is what can be known without asking the engine.
+        """
         self._ids[bot.name] = bot.id
-        return self._show(View(bot, world, seen=True))
+        return self._show(View(bot, world, seen=seen))
 
     def look(self, bot_id: str, world: World) -> View | None:
         """Show what was seen of a bot; None when the bot is gone."""

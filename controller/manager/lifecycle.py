@@ -72,7 +72,7 @@ class Lifecycle:
         """Wish it to run, and forget why it was given up."""
         async with self._audit.entry(asker, "start", bot) as outcome:
             await self._begin_anew(bot, lambda now: replace(now, wish=Wish.RUN, problem=None))
-            view = await self._settle(bot, lambda v: v.phase.settled)
+            view = await self._settle(bot, lambda v: not v.bot.ended_run and v.phase.settled)
             outcome.text = _word(view)
             return view
 
@@ -80,7 +80,7 @@ class Lifecycle:
         """Wish it to be stopped."""
         async with self._audit.entry(asker, "stop", bot) as outcome:
             await self._change(bot, lambda now: replace(now, wish=Wish.STOP))
-            view = await self._settle(bot, lambda v: v.phase.settled)
+            view = await self._settle(bot, lambda v: not v.bot.ended_run and v.phase.settled)
             outcome.text = _word(view)
             return view
 

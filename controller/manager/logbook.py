@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, replace
 
 from controller.domain.bot import Bot
-from controller.domain.errors import BadInput
+from controller.domain.errors import BadInput, NotFound
 from controller.domain.events import STREAMS, LogLine, LogQuery
 from controller.manager.disk import Disk
 from controller.runtime import Runtime
@@ -59,7 +59,15 @@ class Logbook:
 
     async def read(self, bot: Bot, query: LogQuery) -> Snippet:
         """The newest lines that fit. Raises NotFound when the bot has no container yet."""
-        found = await self._runtime.logs(bot.id, query)
+        try:
+            found = await self._runtime.logs(bot.id, query)
+        except NotFound as error:
+            why = f" {bot.problem.message}" if bot.problem else ""
+            raise NotFound(
+                f"{bot.name} has no log: it has no container.{why}",
+                hint=f"/bot show {bot.name} tells how it stands.",
+                code="no-log",
+            ) from error
         # Beside the event loop: a megabyte takes some tenths of a second.
         texts = await self._disk(lambda: self._redactor.lines([line.text for line in found]))
         pairs = zip(found, texts, strict=True)

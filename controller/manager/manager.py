@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controller.catalog import Catalog
+from controller.domain.bot import Bot
+from controller.domain.errors import ControllerError
+from controller.domain.observation import World
 from controller.manager.access import Access, StaticGrants
 from controller.manager.audit import Audit
 from controller.manager.blueprint import Blueprints
@@ -61,13 +64,19 @@ class Manager:
         """Read what is wished for, and sweep what a crash in the middle of a write left."""
         crashes = await self.store.crashes()
         for bot in await self.store.bots():
-            self.fleet.put(bot)
+            self.fleet.add(bot, World(missing=await self._missing(bot)), seen=False)
             self.fleet.crashed(bot.id, tuple(crashes.get(bot.id, ())), ())
         await self.access.load()
         swept = await self.disk(self.vault.sweep)
         if swept:
             log.warning("removed %d half-written secret files of an earlier crash", swept)
         await self.credentials.learn()
+
+    async def _missing(self, bot: Bot) -> tuple[str, ...]:
+        try:
+            return await self.disk(lambda: self.blueprints.missing_secrets(bot))
+        except ControllerError:
+            return ()  # one bot's trouble is told by its own look, and stops no start
 
     async def run(self) -> None:
         """Converge and watch until cancelled. Every bot is looked at once at the start."""

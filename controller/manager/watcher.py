@@ -32,9 +32,19 @@ class Watcher:
         self._converger = converger
         self._poke = poke
         self._resync = asyncio.Event()
+        self._away = False  # whether the last patrol found no engine
 
     async def run(self) -> None:
         """Watch until cancelled."""
+        with self._fleet.listening(self._notice):
+            await self._watch()
+
+    def _notice(self, _: str) -> None:
+        # Somebody else found the engine away: patrol at the quicker pace from now on.
+        if not self._fleet.engine.reachable and not self._away:
+            self._resync.set()
+
+    async def _watch(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow(), name="watcher-events")
             group.create_task(self._patrol(), name="watcher-patrol")
@@ -46,6 +56,8 @@ class Watcher:
                 if event.action == "resync":
                     self._resync.set()
                     continue
+                if event.action == "oom":
+                    self._converger.note_oom(event.bot_id, event.at)
                 if event.action == "die" and event.exit_code is not None:
                     self._converger.note_exit(event.bot_id, event.at, event.exit_code)
                 self._poke(event.bot_id)
@@ -56,8 +68,8 @@ class Watcher:
         while True:
             self._resync.clear()
             await self.resync()
-            away = not self._fleet.engine.reachable
-            pause = PATROL_SECONDS_AWAY if away else PATROL_SECONDS
+            self._away = not self._fleet.engine.reachable
+            pause = PATROL_SECONDS_AWAY if self._away else PATROL_SECONDS
             with contextlib.suppress(TimeoutError):
                 # Not wait_for: in 3.11 it loses a cancellation that meets the event.
                 async with asyncio.timeout(pause):

@@ -23,6 +23,7 @@ class Wishes:
         self._fleet = fleet
         self._poke = poke
         self._lock = asyncio.Lock()
+        self._changes: set[asyncio.Task[Any]] = set()
 
     async def add(self, bot: Bot, world: World) -> View:
         """A new bot, with what is known of its world. Raises Conflict when the name is taken."""
@@ -66,4 +67,11 @@ class Wishes:
                 return await work
 
         # Shielded, so that a cancelled caller leaves store and memory agreeing.
-        return await asyncio.shield(asyncio.ensure_future(locked()))
+        task = asyncio.create_task(locked())
+        self._changes.add(task)
+        task.add_done_callback(self._changes.discard)
+        return await asyncio.shield(task)
+
+    async def drain(self) -> None:
+        """Wait for changes whose callers have given up. Before the store is closed."""
+        await asyncio.gather(*self._changes, return_exceptions=True)

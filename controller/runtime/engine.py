@@ -31,7 +31,7 @@ from controller.runtime.options import EngineOptions
 from controller.runtime.protocol import EngineInfo, Probe, ProbeResult, Runtime, VolumeInfo
 from controller.runtime.reading import read_log
 
-READ_SECONDS = 10.0
+READ_SECONDS = 5.0
 LOG_SECONDS = 20.0
 WRITE_SECONDS = 60.0
 

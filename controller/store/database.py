@@ -54,6 +54,7 @@ class Database:
     def __init__(self, connection: aiosqlite.Connection) -> None:
         self._connection = connection
         self._lock = asyncio.Lock()
+        self._writes: set[asyncio.Task[Any]] = set()
 
     @classmethod
     async def open(cls, path: Path) -> Database:
@@ -103,7 +104,10 @@ class Database:
 
         A cancelled caller does not cut it in half: the work goes on to its commit.
         """
-        return await asyncio.shield(asyncio.ensure_future(self._transact(work)))
+        task = asyncio.create_task(self._transact(work))
+        self._writes.add(task)
+        task.add_done_callback(self._writes.discard)
+        return await asyncio.shield(task)
 
     async def _transact(self, work: Callable[[aiosqlite.Connection], Awaitable[T]]) -> T:
         async with self._lock:
@@ -131,8 +135,10 @@ class Database:
         return await self.write(work)
 
     async def close(self) -> None:
-        """Let go of the file."""
-        await self._connection.close()
+        """Let go of the file, after the writes that are under way."""
+        await asyncio.gather(*self._writes, return_exceptions=True)
+        async with self._lock:
+            await self._connection.close()
 
 
 async def check_database(path: Path) -> str:

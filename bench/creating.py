@@ -1,0 +1,174 @@
+"""Create to running: from the submit of the secrets, against the same docker-py calls by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import statistics
+import threading
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import docker
+
+from bench.engine import IMAGE, connect, installation, remove
+from bench.figure import Figure
+from controller.app import open_application
+from controller.domain.access import Person
+from controller.domain.bot import Bot
+from controller.domain.names import new_bot_id
+from controller.manager import Manager
+from controller.manager.audit import Asker
+from controller.manager.lifecycle import Order
+from controller.runtime.hostconfig import container_body
+from controller.settings import Settings
+from controller.vault import Redactor
+
+ROUNDS = 20
+QUIET_SECONDS = 0.3  # for the engine to end with what was removed
+ADMIN = Person(1, name="bench")
+VALUES = {"api_key": "bench-key-1234", "channel_token": "bench-token-1234"}
+# The demo bot without its healthcheck, whose first verdict would take two seconds.
+TEMPLATE = f"""
+schema = 1
+id = "bench"
+title = "Bench bot"
+description = "Runs."
+[image]
+ref = "{IMAGE}"
+pull = "never"
+[run]
+user = "1000:1000"
+stop_timeout = 1
+resources = {{ memory = "32m", cpus = 0.5, pids = 32 }}
+[state]
+path = "/data"
+[[secrets]]
+name = "api_key"
+label = "Key"
+[[secrets]]
+name = "channel_token"
+label = "Token"
+"""
+
+
+class Starts:
+    """When the engine told of each container's start; seconds of `time.perf_counter`."""
+
+    def __init__(self) -> None:
+        self._client = connect()
+        self._told: dict[str, float] = {}
+        self._news = threading.Condition()
+        filters = {"type": "container", "event": "start"}
+        self._events = self._client.events(decode=True, filters=filters)
+        threading.Thread(target=self._follow, daemon=True).start()
+
+    def _follow(self) -> None:
+        for event in self._events:
+            with self._news:
+                self._told[event["Actor"]["Attributes"]["name"]] = time.perf_counter()
+                self._news.notify_all()
+
+    async def of(self, name: str) -> float:
+        """Wait for that container's start."""
+
+        def wait() -> float:
+            with self._news:
+                assert self._news.wait_for(lambda: name in self._told, 30), f"{name} never started"
+                return self._told[name]
+
+        return await asyncio.to_thread(wait)
+
+    def close(self) -> None:
+        """Let go of the stream."""
+        self._events.close()
+        self._client.close()
+
+
+async def measure(folder: Path) -> list[Figure]:
+    """Both ways in turns, a fresh bot each time; medians."""
+    client = connect()
+    ours: list[float] = []
+    by_hand: list[float] = []
+    with installation(client) as other, contextlib.closing(Starts()) as starts:
+        async with _manager(folder, client) as manager:
+            # The first one also makes the network, and is the pattern of what is made by hand.
+            model, _ = await _through_manager(manager, starts, "model")
+            view = await manager.fleet.wait(
+                model.id, lambda v: v is not None and bool(v.bot.image), 5
+            )
+            assert view is not None
+            pattern = manager.blueprints.spec(view.bot)
+            network = f"botmaker-{manager.instance}"
+
+            async def first() -> None:
+                bot, seconds = await _through_manager(manager, starts, f"bench-{number}")
+                ours.append(seconds)
+                await manager.lifecycle.delete(Asker(ADMIN), bot)
+                await manager.fleet.wait(bot.id, lambda v: v is None, 20)
+
+            async def second() -> None:
+                spec = replace(pattern, bot_id=new_bot_id())
+                body = container_body(spec, instance=other, network=network)
+                start = time.perf_counter()
+                await asyncio.to_thread(_by_hand, client, body, spec.name)
+                by_hand.append(await starts.of(spec.name) - start)
+                await asyncio.to_thread(remove, client, other)
+
+            for number in range(ROUNDS):
+                for way in (first, second) if number % 2 else (second, first):
+                    await way()
+                    await asyncio.sleep(QUIET_SECONDS)
+    client.close()
+    mine, raw = statistics.median(ours) * 1000, statistics.median(by_hand) * 1000
+    return [
+        Figure(
+            name="create to running through the manager",
+            value=mine / raw,
+            unit="× raw",
+            target=1.2,
+            at_most=True,
+            note=f"{mine:.0f} ms against {raw:.0f} ms, {ROUNDS} times in turns",
+        )
+    ]
+
+
+async def _through_manager(manager: Manager, starts: Starts, name: str) -> tuple[Bot, float]:
+    """A new bot, and the seconds from the submit of its secrets to its container's start."""
+    bot = await manager.lifecycle.create(Asker(ADMIN), Order(name=name, template="bench"))
+    form = await manager.credentials.open_form(Asker(ADMIN), bot, rotate=False)
+    start = time.perf_counter()
+    await manager.credentials.submit(Asker(ADMIN), form.id, 0, VALUES)
+    return bot, await starts.of(bot.container_name) - start
+
+
+def _by_hand(client: docker.APIClient, body: dict[str, Any], name: str) -> None:
+    container = client.create_container_from_config(body, name=name)  # type: ignore[no-untyped-call]
+    client.start(container)
+
+
+@contextlib.asynccontextmanager
+async def _manager(folder: Path, client: docker.APIClient) -> AsyncIterator[Manager]:
+    """A running manager with the real engine and no Discord; nothing of it is left."""
+    templates = folder / "templates"
+    templates.mkdir(parents=True)
+    (templates / "bench.toml").write_text(TEMPLATE)
+    settings = Settings(
+        _env_file=None,  # type: ignore[call-arg]  # pydantic-settings' own
+        data_dir=folder / "data",
+        secrets_dir=folder / "secrets",
+        templates_dir=templates,
+    )
+    async with open_application(settings, Redactor()) as application:
+        manager = application.manager
+        running = asyncio.create_task(manager.run())
+        try:
+            yield manager
+        finally:
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+            await asyncio.to_thread(remove, client, manager.instance)

@@ -1,0 +1,288 @@
+"""A bot's log in Discord: what is shown, how one goes on from there, and that it cannot harm."""
+
+from __future__ import annotations
+
+import re
+import time
+
+from simcord.results import InteractionResult
+
+from controller.manager.fleet import View
+from demo.world import World
+from tests.chat.acting import (
+    COMPONENT,
+    KEY,
+    TOKEN,
+    Message,
+    card,
+    engine_of,
+    forge,
+    labels,
+    press,
+    ready_bot,
+    said,
+)
+
+MENTION = re.compile(r"@(?:everyone|here)|<@[!&]?\d+>")
+
+
+async def logs(world: World, **options: object) -> InteractionResult:
+    """`/bot logs shop`."""
+    return await world.admin.slash(world.channel, "bot logs", name="shop", **options)
+
+
+def inside(text: str) -> str:
+    """What stands in the one code block of a message, which nothing may break out of."""
+    assert text.count("```") == 2, text
+    before, block, after = text.split("```")
+    assert after == ""
+    assert "\n" not in before.rstrip("\n")
+    return block.strip("\n")
+
+
+def shown(text: str) -> list[str]:
+    """The lines of the log in a message, without their times."""
+    return [re.sub(r"^\d\d:\d\d:\d\d [! ] ", "", line) for line in inside(text).split("\n")]
+
+
+def numbered(world: World, view: View, count: int) -> None:
+    """Lines that are a moment apart, as a real program's are."""
+    for number in range(count):
+        engine_of(world).write_log(view.bot.id, f"line {number:03}")
+        time.sleep(0.00001)
+
+
+async def content(message: Message) -> str:
+    """The text of the one file of a message."""
+    (attachment,) = message.attachments
+    return (await attachment.read()).decode()
+
+
+async def test_a_snippet_has_the_newest_lines_in_order(world: World) -> None:
+    """Fifty lines unless asked otherwise, newest last, private, with its buttons."""
+    view = await ready_bot(world)
+    numbered(world, view, 60)
+    answer = await logs(world)
+    text = said(answer)
+    assert text.startswith("**shop** — 50 lines, times in UTC, `!` is stderr\n```")
+    assert shown(text) == [f"line {n:03}" for n in range(10, 60)]
+    assert answer.response is not None
+    assert labels(answer.response) == ["Older", "Refresh", "File"]
+
+
+async def test_older_shows_what_came_before_and_no_line_twice(world: World) -> None:
+    """Page by page to the beginning, which is said."""
+    view = await ready_bot(world)
+    numbered(world, view, 25)
+    answer = await logs(world, lines=10)
+    message = answer.response
+    assert message is not None
+    pages = [shown(message.content)]
+    for _ in range(2):
+        await world.admin.click(message, label="Older")
+        pages.append(shown(message.content))
+    found = [line for page in reversed(pages) for line in page]
+    assert found == [f"line {n:03}" for n in range(25)]
+    await world.admin.click(message, label="Older")
+    assert message.content == "**shop** — Nothing older."
+    assert labels(message) == ["Refresh", "File"]
+
+
+async def test_refresh_edits_the_snippet_in_place(world: World) -> None:
+    """No second message; the new line is there."""
+    view = await ready_bot(world)
+    numbered(world, view, 3)
+    answer = await logs(world, lines=2)
+    assert answer.response is not None
+    engine_of(world).write_log(view.bot.id, "brand new")
+    pressed = await world.admin.click(answer.response, label="Refresh")
+    assert shown(answer.response.content) == ["line 002", "brand new"]
+    assert pressed.followups == []
+
+
+async def test_the_file_has_up_to_a_thousand_lines(world: World) -> None:
+    """As an attachment of its own, named after the bot."""
+    view = await ready_bot(world)
+    numbered(world, view, 1100)
+    answer = await logs(world)
+    assert answer.response is not None
+    pressed = await world.admin.click(answer.response, label="File")
+    assert "the newest 1000 lines as a file." in said(pressed)
+    assert pressed.response is not None
+    assert pressed.response.attachments[0].filename == "shop.log"
+    lines = (await content(pressed.response)).splitlines()
+    assert len(lines) == 1000
+    assert lines[-1].endswith("line 1099")
+
+
+async def test_grep_since_stream_and_lines_choose(world: World) -> None:
+    """Each option alone and together; the buttons keep what was chosen."""
+    view = await ready_bot(world)
+    engine = engine_of(world)
+    engine.write_log(view.bot.id, "Apple one\nbanana\nAPPLE two")
+    engine.write_log(view.bot.id, "apple on stderr", "stderr")
+    assert shown(said(await logs(world, grep="apple"))) == [
+        "Apple one",
+        "APPLE two",
+        "apple on stderr",
+    ]
+    assert shown(said(await logs(world, stream="stderr"))) == ["apple on stderr"]
+    assert "! apple on stderr" in said(await logs(world))
+    assert shown(said(await logs(world, grep="apple", lines=1))) == ["apple on stderr"]
+    assert len(shown(said(await logs(world, since="10m")))) == 4
+    chosen = await logs(world, grep="apple", stream="stdout", lines=1)
+    assert chosen.response is not None
+    engine.write_log(view.bot.id, "apple three\ncherry")
+    await world.admin.click(chosen.response, label="Refresh")
+    assert shown(chosen.response.content) == ["apple three"]
+    await world.admin.click(chosen.response, label="Older")
+    assert shown(chosen.response.content) == ["APPLE two"]
+
+
+async def test_grep_is_plain_text_and_may_hold_what_ids_are_made_of(world: World) -> None:
+    """No pattern, and a colon in it survives the buttons."""
+    view = await ready_bot(world)
+    engine_of(world).write_log(view.bot.id, "a:b:c (x)*\nother")
+    answer = await logs(world, grep="a:b:c (x)*")
+    assert shown(said(answer)) == ["a:b:c (x)*"]
+    assert answer.response is not None
+    await world.admin.click(answer.response, label="Refresh")
+    assert shown(answer.response.content) == ["a:b:c (x)*"]
+
+
+async def test_a_grep_too_long_for_a_button_still_answers(world: World) -> None:
+    """Discord's ids end at a hundred characters; the snippet comes with fewer buttons."""
+    view = await ready_bot(world)
+    engine_of(world).write_log(view.bot.id, "x" * 100)
+    answer = await logs(world, grep="x" * 100)
+    assert shown(said(answer)) == ["x" * 100]
+    assert answer.response is not None
+    assert labels(answer.response) == []
+
+
+BAD_OPTIONS: list[tuple[dict[str, object], str]] = [
+    ({"since": "yesterday"}, "since is a time back from now, such as 10m.\nA number and s, m"),
+    ({"since": "10"}, "since is a time back from now"),
+    ({"since": "-5m"}, "since is a time back from now"),
+    ({"lines": 0}, "lines goes from 1 to 1000.\nLeave it out for 50."),
+    ({"lines": 1001}, "lines goes from 1 to 1000."),
+    ({"lines": -1}, "lines goes from 1 to 1000."),
+]
+
+
+async def test_bad_options_are_refused_with_the_right_form(world: World) -> None:
+    """The answer shows what could be typed."""
+    await ready_bot(world)
+    for options, words in BAD_OPTIONS:
+        assert words in said(await logs(world, **options))
+
+
+async def test_an_empty_log_is_said_to_be_empty(world: World) -> None:
+    """Nothing to show is no error, and no empty file comes."""
+    await ready_bot(world)
+    answer = await logs(world)
+    assert said(answer) == "**shop** — Its log is empty."
+    assert answer.response is not None
+    assert labels(answer.response) == ["Refresh", "File"]
+    pressed = await world.admin.click(answer.response, label="File")
+    assert said(pressed) == "**shop** — Its log is empty."
+    assert "No line fits." in said(await logs(world, grep="apple"))
+
+
+HOSTILE = {
+    "fence": "``` ```` `````` @everyone",
+    "fence at the end": "broken ``",
+    "mentions": "<@123456789012345678> <@&123456789012345678> @everyone @here <#12345678901234567>",
+    "escape codes": "\x1b[31mred\x1b[0m \x1b]0;title\x07 \x1b[2J",
+    "bidi": "user\u202egnp.exe\u2066 \u200f\ufeff\u2028next",
+    "controls": "bell\x07 back\x08 nul\x00 del\x7f c1\x9b31m",
+    "markdown": "**bold** [click](https://evil.example) # head\n> quote ||spoiler||",
+    "keys": "sk-ant-" + "a1B2" * 10 + " ghp_" + "a" * 36 + " AKIA" + "A" * 16,
+    "a bot's own secrets": f"key={KEY} token={TOKEN}",
+    "url with a password": "postgres://user:hunter2secret@db/x",
+    "long": "y" * 5000,
+    "long and fenced": "`" * 5000,
+    "long and full of mentions": "@" * 5000,
+    "wide": "👩‍👩‍👧‍👦" * 400,
+    "lone surrogate replaced": "\ufffd" * 10,
+    "only spaces": " " * 30,
+}
+
+
+async def test_hostile_lines_stay_in_their_block(world: World) -> None:
+    """No break-out, no live mention, no control character, no secret, not too long."""
+    view = await ready_bot(world)
+    for line in HOSTILE.values():
+        engine_of(world).containers[view.bot.id].log.clear()
+        engine_of(world).write_log(view.bot.id, "before\n" + line + "\nafter")
+        await harmless(await logs(world))
+
+
+async def harmless(answer: InteractionResult) -> None:
+    """Whatever was in the log, this is what of it may be read."""
+    text = said(answer)
+    block = inside(text)
+    assert "after" in block
+    assert MENTION.search(text) is None
+    for character in text:
+        assert character in "\n\u200b" or character.isprintable(), repr(character)
+    for secret in (KEY, TOKEN, "a1B2" * 5, "AKIA" + "A" * 16, "hunter2secret", "ghp_aaaa"):
+        assert secret not in text
+    assert answer.response is not None
+    for attachment in answer.response.attachments:
+        whole = (await attachment.read()).decode()
+        assert KEY not in whole
+        assert "\x1b" not in whole
+
+
+async def test_what_does_not_fit_comes_as_a_file_beside_the_newest_lines(world: World) -> None:
+    """The message says how much of it is here; the file has all of it, once."""
+    view = await ready_bot(world)
+    for number in range(200):
+        engine_of(world).write_log(view.bot.id, f"{number:03} " + "z" * 20)
+    answer = await logs(world, lines=200)
+    text = said(answer)
+    count = len(shown(text))
+    assert 0 < count < 200
+    assert f"**shop** — 200 lines, times in UTC, `!` is stderr; the newest {count} here" in text
+    assert shown(text)[-1].startswith("199 ")
+    assert answer.response is not None
+    assert len((await content(answer.response)).splitlines()) == 200
+
+
+async def test_many_short_lines_never_make_a_message_too_long(world: World) -> None:
+    """Discord refuses 2,001 characters, however many lines they are."""
+    view = await ready_bot(world)
+    for text in (" ", "x", "xx", "x" * 5, "`", "@"):
+        for _ in range(300):
+            engine_of(world).write_log(view.bot.id, text)
+        answer = await logs(world, lines=300)
+        assert len(said(answer)) > 1500
+        assert answer.response is not None
+        assert len((await content(answer.response)).splitlines()) == 300
+
+
+async def test_the_logs_button_is_the_command_without_options(world: World) -> None:
+    """From the card, private to whoever pressed."""
+    view = await ready_bot(world)
+    numbered(world, view, 2)
+    data = press(f"logs:{view.bot.id}")
+    pressed = forge(world, world.admin, world.channel, COMPONENT, data, card(world, "shop"))
+    await world.env.settle()
+    assert shown(said(pressed)) == ["line 000", "line 001"]
+
+
+async def test_a_refresh_without_an_engine_keeps_the_snippet(world: World) -> None:
+    """What is on the screen stays; the reason comes beside it."""
+    view = await ready_bot(world)
+    numbered(world, view, 2)
+    answer = await logs(world)
+    assert answer.response is not None
+    before = answer.response.content
+    engine_of(world).go_away()
+    pressed = await world.admin.click(answer.response, label="Refresh")
+    assert answer.response.content == before
+    assert labels(answer.response) == ["Older", "Refresh", "File"]
+    (beside,) = pressed.followups
+    assert beside.ephemeral
+    assert "engine is not reachable" in beside.content

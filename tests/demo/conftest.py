@@ -1,0 +1,143 @@
+"""A demo of its own for each test, and a person in front of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from controller.domain.spec import INSTANCE_LABEL
+from tests.conftest import ROOT, remove_everything_of
+from tests.demo.person import Person
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+]
+
+
+def run_demo(folder: Path, **environment: str) -> subprocess.Popen[str]:
+    """Start a demo as a person does."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "demo", "--folder", str(folder)],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+class Demo:
+    """One demo process after another on one folder, and what the engine has of them."""
+
+    def __init__(self, folder: Path, client: docker.APIClient) -> None:
+        self.folder = folder
+        self._client = client
+        self.process: subprocess.Popen[str] | None = None
+        self.said = ""  # until it was ready
+
+    def start(self) -> str:
+        """Start; the address that it prints."""
+        self.process = run_demo(self.folder)
+        assert self.process.stdout is not None
+        self.said = ""
+        while not self.said.endswith("bots.\n"):
+            line = self.process.stdout.readline()
+            assert line, f"it ended: {self.said}{self.process.communicate()[1]}"
+            self.said += line
+        (address,) = re.findall(r"http://127\.0\.0\.1:\S+", self.said)
+        return str(address)
+
+    def interrupt(self) -> tuple[int, str, str]:
+        """Ctrl-C; the exit status and what it said until its end."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGINT)
+        out, err = self.process.communicate(timeout=45)
+        return self.process.returncode, out, err
+
+    def kill(self) -> None:
+        """kill -9."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.communicate()
+
+    @property
+    def instance(self) -> str:
+        """The id of this installation."""
+        database = sqlite3.connect(self.folder / "data" / "botmaker.db")
+        try:
+            rows = database.execute("SELECT value FROM installation WHERE key = 'instance'")
+            return str(rows.fetchone()[0])
+        finally:
+            database.close()
+
+    def containers(self) -> list[dict[str, Any]]:
+        """What the engine says of its containers, in full."""
+        mine = {"label": f"{INSTANCE_LABEL}={self.instance}"}
+        rows = self._client.containers(all=True, filters=mine)
+        return [self._client.inspect_container(row["Id"]) for row in rows]
+
+    def container(self) -> dict[str, Any]:
+        """The only container."""
+        (found,) = self.containers()
+        return found
+
+    def volumes(self) -> list[str]:
+        """Its volumes."""
+        mine = {"label": f"{INSTANCE_LABEL}={self.instance}"}
+        return [row["Name"] for row in self._client.volumes(filters=mine)["Volumes"] or []]
+
+    def secret_files(self) -> dict[str, Path]:
+        """Every file under its secrets folder, by name."""
+        found = (self.folder / "secrets").rglob("*")
+        return {path.name: path for path in found if path.is_file()}
+
+
+@pytest.fixture
+def demo(tmp_path: Path, docker_client: docker.APIClient, demo_image: str) -> Iterator[Demo]:
+    """A demo with a folder of its own, not yet started; nothing of it is left afterwards."""
+    made = Demo(tmp_path / "demo", docker_client)
+    yield made
+    if made.process is not None and made.process.poll() is None:
+        made.kill()
+    if (made.folder / "data" / "botmaker.db").exists():
+        remove_everything_of(docker_client, made.instance)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A Chromium of this machine; the test fails where there is none."""
+    wanted = (os.environ.get("BOTMAKER_CHROMIUM", ""), *BROWSERS)
+    path = next((found for name in wanted if name and (found := shutil.which(name))), None)
+    assert path is not None, "these tests need Chromium: scripts/browser installs it"
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=path, args=QUIET)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def person(browser: Browser) -> Iterator[Person]:
+    """Somebody with a browser."""
+    page = browser.new_page(viewport={"width": 1100, "height": 700})
+    page.set_default_timeout(15_000)
+    yield Person(page)
+    page.close()

@@ -1,0 +1,80 @@
+"""What a person does on the demo's page: types a command, picks, presses, fills in, reads."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+
+class Person:
+    """Somebody in front of the page. Everything is found by what can be read on it."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.messages = page.locator("#channel-message-list > article")
+        self.problems: list[str] = []
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+
+    def open(self, url: str) -> None:
+        """Go to the address, as if for the first time."""
+        self.page.goto("about:blank")
+        self.page.goto(url)
+        expect(self.messages.first).to_be_visible()
+
+    def begin(self, command: str) -> None:
+        """Type a slash command and take it from the list."""
+        self.page.get_by_placeholder("Message #bot-admin").click()
+        self.page.keyboard.type(command, delay=20)
+        entry = self.page.locator(".command-entry.is-active", has_text=command)
+        expect(entry).to_be_visible()
+        self.page.keyboard.press("Enter")
+        expect(self.page.locator(".command-chip", has_text=command)).to_be_visible()
+
+    def suggestion(self, value: str) -> Locator:
+        """One of the suggestions for the option that is being typed."""
+        return self.page.locator(".command-suggestion").get_by_text(value, exact=True)
+
+    def pick(self, value: str) -> None:
+        """Take a suggestion."""
+        self.suggestion(value).click()
+
+    def send(self) -> None:
+        """Send the command, and wait for the page to be ready for the next."""
+        self.page.get_by_role("button", name="Send").click()
+        expect(self.page.locator(".command-chip")).to_have_count(0)
+
+    def on_bot(self, command: str, name: str) -> None:
+        """A command that takes a bot's name and nothing else."""
+        self.begin(command)
+        self.pick(name)
+        self.send()
+
+    def press(self, label: str, within: Locator) -> None:
+        """Press a button under a message."""
+        within.get_by_role("button", name=label, exact=True).click()
+
+    def card(self, name: str) -> Locator:
+        """The public message about a bot: it says since when."""
+        return (
+            self.messages.filter(has_text=f"{name} —")
+            .filter(has_text="since")
+            .filter(has_not_text="Only you can see this")
+        )
+
+    def newest(self) -> Locator:
+        """The last message."""
+        return self.messages.last
+
+    def sees(self, where: Locator, text: str, seconds: float = 15) -> None:
+        """Wait until it stands there."""
+        expect(where).to_contain_text(text, timeout=seconds * 1000)
+
+    def take_picture(self, name: str) -> None:
+        """Keep a picture, where BOTMAKER_SCREENSHOTS names a folder for them."""
+        folder = os.environ.get("BOTMAKER_SCREENSHOTS")
+        if not folder:
+            return
+        self.page.wait_for_timeout(600)  # scrolling and fonts come to rest
+        self.page.screenshot(path=Path(folder) / f"{name}.png")

@@ -1,0 +1,1 @@
+"""Tests of the domain: tables and properties, no I/O."""

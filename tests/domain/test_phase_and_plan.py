@@ -1,0 +1,264 @@
+"""What is shown and what is done next, for everything that can be wished and seen."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.domain.bot import Bot, Crash, Problem, Wish
+from controller.domain.crashes import LOOPING_AT, WINDOW_SECONDS
+from controller.domain.observation import ContainerState, Health, Observation, World
+from controller.domain.phase import Phase, derive
+from controller.domain.plan import Step, decide
+
+NOW = 1_000_000.0
+RUN = "2026-01-01T00:00:00Z"
+S, H, W, P = ContainerState, Health, Wish, Phase
+LOOP = tuple(Crash(NOW - n, 1) for n in range(LOOPING_AT))
+GAVE_UP = Problem("crash-loop", "m", "h", NOW)
+BROKEN = Problem("image-missing", "m", "h", NOW)
+
+
+def bot(wish: Wish = W.RUN, problem: Problem | None = None, ended: str = "") -> Bot:
+    return Bot(
+        id="6f1c1b9e-7a60-4b8e-9a55-0d6f3f3c2f11",
+        name="shop",
+        template="demo",
+        provider="demo",
+        model="m",
+        channel="demo",
+        wish=wish,
+        problem=problem,
+        ended_run=ended,
+    )
+
+
+def world(
+    state: ContainerState | None = None,
+    health: Health = H.NONE,
+    missing: tuple[str, ...] = (),
+    spec: str = "now",
+    made: str = "now",
+    **more: bool,
+) -> World:
+    seen = state and Observation(
+        container_id="c", state=state, health=health, started_at=RUN, spec=made
+    )
+    return World(container=seen, missing=missing, spec=spec, **more)
+
+
+# The phase of a bot that shall run, has its secrets, no problem and no crashes.
+SHOWN = {
+    (None, H.NONE): P.STARTING,
+    (S.CREATED, H.NONE): P.STARTING,
+    (S.RUNNING, H.NONE): P.RUNNING,
+    (S.RUNNING, H.HEALTHY): P.RUNNING,
+    (S.RUNNING, H.STARTING): P.STARTING,
+    (S.RUNNING, H.UNHEALTHY): P.UNHEALTHY,
+    (S.PAUSED, H.NONE): P.UNHEALTHY,
+    (S.RESTARTING, H.NONE): P.STARTING,
+    (S.REMOVING, H.NONE): P.STARTING,
+    (S.EXITED, H.NONE): P.STARTING,
+    (S.DEAD, H.NONE): P.STARTING,
+}
+EVERY = [
+    *itertools.product(
+        W,
+        [(None, H.NONE), *itertools.product(S, H)],
+        [None, GAVE_UP, BROKEN],
+        [(), ("api_key",)],
+        [(), LOOP],
+    )
+]
+
+
+def expected(  # the rules in the order of their weight, one line each
+    wish: Wish,
+    place: tuple[ContainerState | None, Health],
+    problem: Problem | None,
+    missing: tuple[str, ...],
+    crashes: tuple[Crash, ...],
+) -> Phase:
+    state, health = place
+    active = state in {S.RUNNING, S.PAUSED, S.RESTARTING}
+    rules = [
+        (wish is W.REMOVE, P.REMOVING),
+        (wish is W.STOP, P.STOPPING if active else P.STOPPED),
+        (problem is GAVE_UP, P.CRASH_LOOPING),
+        (problem is BROKEN, P.ERROR),
+        (bool(missing) and not active, P.CREATED),
+        (bool(crashes), P.CRASH_LOOPING),
+        (True, SHOWN[state, health if state is S.RUNNING else H.NONE]),
+    ]
+    return next(phase for holds, phase in rules if holds)
+
+
+@pytest.mark.parametrize(("wish", "place", "problem", "missing", "crashes"), EVERY)
+def test_every_wish_and_sight_has_its_phase(
+    wish: Wish,
+    place: tuple[ContainerState | None, Health],
+    problem: Problem | None,
+    missing: tuple[str, ...],
+    crashes: tuple[Crash, ...],
+) -> None:
+    """Wish × container × health × problem × missing secrets × crashes."""
+    shown = derive(bot(wish, problem), world(*place, missing), crashes, NOW)
+    assert shown is expected(wish, place, problem, missing, crashes)
+
+
+def test_every_phase_can_be_reached() -> None:
+    """No phase is only a word."""
+    assert {expected(*case) for case in EVERY} == set(Phase)
+
+
+def test_the_words_are_those_of_the_contract() -> None:
+    """People and machines read these; they do not change by accident."""
+    words = "created starting running unhealthy crash-looping stopping stopped error removing"
+    assert [phase.value for phase in Phase] == words.split()
+    assert {phase for phase in Phase if not phase.settled} == {P.STARTING, P.STOPPING, P.REMOVING}
+    assert {phase for phase in Phase if phase.bad} == {P.UNHEALTHY, P.CRASH_LOOPING, P.ERROR}
+
+
+def test_a_run_that_shall_end_is_starting() -> None:
+    """Between the order to restart and the new run nobody reads `running`."""
+    assert derive(bot(ended=RUN), world(S.RUNNING), (), NOW) is P.STARTING
+    assert derive(bot(ended="another"), world(S.RUNNING), (), NOW) is P.RUNNING
+
+
+def test_old_crashes_no_longer_make_a_loop() -> None:
+    """After ten minutes the phase is `running` again."""
+    later = NOW + WINDOW_SECONDS
+    assert derive(bot(), world(S.RUNNING), LOOP, NOW) is P.CRASH_LOOPING
+    assert derive(bot(), world(S.RUNNING), LOOP, later) is P.RUNNING
+
+
+T = Step
+# What is next for a bot that shall run, by its container; then with an outdated container.
+NEXT = {
+    (None, H.NONE): (T.CREATE, T.CREATE),
+    (S.CREATED, H.NONE): (T.START, T.REMOVE_CONTAINER),
+    (S.EXITED, H.NONE): (T.START, T.REMOVE_CONTAINER),
+    (S.DEAD, H.NONE): (T.REMOVE_CONTAINER, T.REMOVE_CONTAINER),
+    (S.PAUSED, H.NONE): (T.START, T.START),
+    (S.RUNNING, H.NONE): (T.SETTLED, T.SETTLED),
+    (S.RUNNING, H.HEALTHY): (T.SETTLED, T.SETTLED),
+    (S.RUNNING, H.UNHEALTHY): (T.SETTLED, T.SETTLED),
+    (S.RUNNING, H.STARTING): (T.LOOK_AGAIN, T.LOOK_AGAIN),
+    (S.RESTARTING, H.NONE): (T.LOOK_AGAIN, T.LOOK_AGAIN),
+    (S.REMOVING, H.NONE): (T.LOOK_AGAIN, T.LOOK_AGAIN),
+}
+
+
+@pytest.mark.parametrize(("state", "health"), NEXT)
+@pytest.mark.parametrize("outdated", [False, True])
+def test_the_way_to_running(state: ContainerState | None, health: Health, outdated: bool) -> None:
+    """A running bot is never touched for a new template; one that stands is made anew."""
+    seen = world(state, health, made="before" if outdated else "now")
+    assert decide(bot(), seen) is NEXT[state, health][outdated]
+
+
+@pytest.mark.parametrize("state", [S.RUNNING, S.RESTARTING])
+def test_a_run_that_shall_end_is_restarted(state: ContainerState) -> None:
+    """In its container, or in a new one where the template changed; another run is left alone."""
+    assert decide(bot(ended=RUN), world(state)) is T.RESTART
+    assert decide(bot(ended=RUN), world(state, made="before")) is T.REMOVE_CONTAINER
+    assert decide(bot(ended="another"), world(state)) is not T.RESTART
+
+
+def test_a_template_that_is_gone_makes_nothing_outdated() -> None:
+    """With no spec to compare, what stands is started as it is."""
+    assert decide(bot(), world(S.EXITED, spec="")) is T.START
+
+
+@pytest.mark.parametrize("state", [None, *S])
+def test_a_bot_with_a_problem_is_only_stopped(state: ContainerState | None) -> None:
+    """The controller gave up: what still runs ends, and nothing begins."""
+    active = state is not None and state.active
+    assert decide(bot(problem=BROKEN), world(state)) is (T.STOP if active else T.SETTLED)
+
+
+@pytest.mark.parametrize("state", [None, *S])
+def test_missing_secrets_hold_back_every_step(state: ContainerState | None) -> None:
+    """Never started without them, never stopped for them."""
+    assert decide(bot(), world(state, missing=("api_key",))) is T.SETTLED
+
+
+def test_a_removal_goes_from_the_container_to_the_row() -> None:
+    """Container, volume, folder, row: each only when the one before is gone."""
+    removed = bot(W.REMOVE)
+    for state in S:
+        wanted = T.LOOK_AGAIN if state is S.REMOVING else T.REMOVE_CONTAINER
+        assert decide(removed, world(state, volume=True, folder=True)) is wanted
+    assert decide(removed, world(volume=True, folder=True)) is T.REMOVE_VOLUME
+    assert decide(removed, world(folder=True)) is T.DROP_FOLDER
+    assert decide(removed, world()) is T.FORGET
+
+
+words = st.sampled_from(["", RUN, "another"])
+specs = st.sampled_from(["", "now", "before"])
+problems = st.none() | st.builds(
+    Problem, st.sampled_from(["crash-loop", "x"]), st.text(), st.text(), st.floats(0, 2 * NOW)
+)
+crashes = st.lists(
+    st.builds(Crash, st.floats(0, 2 * NOW), st.none() | st.integers(-1, 300), st.booleans()),
+    max_size=8,
+)
+any_bot = st.builds(bot, wish=st.sampled_from(W), problem=problems, ended=words)
+observations = st.builds(
+    Observation,
+    container_id=st.text(),
+    state=st.sampled_from(S),
+    health=st.sampled_from(H),
+    exit_code=st.none() | st.integers(),
+    started_at=words,
+    finished_at=st.floats(0, 2 * NOW),
+    restart_count=st.integers(0, 99),
+    spec=specs,
+)
+any_world = st.builds(
+    World,
+    container=st.none() | observations,
+    volume=st.booleans(),
+    folder=st.booleans(),
+    missing=st.sampled_from([(), ("api_key",)]),
+    spec=specs,
+)
+
+
+@given(any_bot, any_world, crashes)
+def test_neither_raises_and_they_agree(wished: Bot, seen: World, ended: list[Crash]) -> None:
+    """Whatever is seen there is a phase and a step, and the step never works against the wish."""
+    phase, step = derive(wished, seen, ended, NOW), decide(wished, seen)
+    assert phase in Phase
+    if wished.wish is not W.RUN or wished.problem is not None:
+        assert step not in {T.CREATE, T.START, T.RESTART}
+    if seen.container is not None or seen.volume or seen.folder or wished.wish is not W.REMOVE:
+        assert step is not T.FORGET
+    if wished.wish is not W.REMOVE:
+        assert step not in {T.REMOVE_VOLUME, T.DROP_FOLDER}
+    if wished.wish is W.RUN and wished.problem is None:
+        assert step is not T.STOP
+    if seen.missing and wished.wish is W.RUN and wished.problem is None:
+        assert step is T.SETTLED
+    if step is T.SETTLED:
+        assert phase not in {P.STOPPING, P.REMOVING}
+
+
+@given(any_bot, any_world)
+def test_a_healthy_run_without_a_problem_is_running_and_settled(wished: Bot, seen: World) -> None:
+    """For every such bot, whatever else is seen of it."""
+    container = seen.container
+    fits = (
+        wished.wish is W.RUN
+        and wished.problem is None
+        and container is not None
+        and container.state is S.RUNNING
+        and container.health in {H.NONE, H.HEALTHY}
+        and not (container.started_at and container.started_at == wished.ended_run)
+    )
+    if fits:
+        assert derive(wished, seen, (), NOW) is P.RUNNING
+        assert decide(wished, seen) is T.SETTLED

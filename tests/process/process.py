@@ -1,0 +1,378 @@
+"""The controller as a process of its own, and the place that it serves.
+Next door: conftest.py makes these for a test; ../loopback is the Discord that they talk to."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import os
+import secrets
+import signal
+import socket
+import sqlite3
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+import docker
+from docker.errors import NotFound
+
+from tests.conftest import ROOT, remove_everything_of
+from tests.loopback import Invocation, LoopbackDiscord, Message, Modal, Person, payloads
+
+# As the built-in demo, but without a health check: it runs as soon as it runs.
+BRISK = (ROOT / "controller/catalog/builtin/demo.toml").read_text()
+BRISK = BRISK.replace('id = "demo"', 'id = "brisk"', 1)
+_HEAD, _, _TAIL = BRISK.partition("[health]")
+BRISK = _HEAD + _TAIL[_TAIL.index("[providers") :]
+TROUBLE = ("Traceback", "incident ", "never retrieved", "Unclosed", " ERROR ")
+
+
+async def eventually(check: Callable[[], Any], seconds: float = 10.0) -> Any:
+    """Wait until the check answers something true, and return that."""
+    deadline = time.monotonic() + seconds
+    while not (found := check()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not so within {seconds:g} s")
+        await asyncio.sleep(0.02)
+    return found
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def a_secret() -> str:
+    """A value that a demo bot takes, unlike any other; URL-encoding changes it."""
+    return f"v:{secrets.token_urlsafe(15)}"
+
+
+def disguises(value: str) -> list[str]:
+    """The value as it stands, URL-encoded, as hex, and in base64 at each of the three offsets."""
+    raw = value.encode()
+    found = [value, quote(value, safe=""), raw.hex()]
+    for offset in range(3):
+        inner = raw[(3 - offset) % 3 :]
+        inner = inner[: len(inner) // 3 * 3]
+        found += [base64.b64encode(inner).decode(), base64.urlsafe_b64encode(inner).decode()]
+    return found
+
+
+class Controller:
+    """`python -m controller run`: started, stopped, killed; its files and what it made."""
+
+    def __init__(self, world: LoopbackDiscord, engine: docker.APIClient, folder: Path) -> None:
+        self.world = world
+        self.engine = engine
+        self.folder = folder
+        self.data = folder / "data"
+        self.secrets_dir = folder / "secrets"
+        self.log_path = folder / "log.txt"
+        self.port = free_port()
+        self.entered: list[str] = []  # every secret value that a person typed
+        self.process: asyncio.subprocess.Process | None = None
+        keep = {k: v for k, v in os.environ.items() if k in {"PATH", "HOME", "DOCKER_HOST"}}
+        self.env: dict[str, str] = keep | {
+            "PYTHONPATH": str(ROOT),
+            "BOTMAKER_DISCORD_TOKEN": world.token,
+            "BOTMAKER_GUILD_ID": str(world.guild_id),
+            "BOTMAKER_ADMIN_CHANNEL_ID": str(world.admin_channel_id),
+            "BOTMAKER_DATA_DIR": str(self.data),
+            "BOTMAKER_SECRETS_DIR": str(self.secrets_dir),
+            "BOTMAKER_HTTP_LISTEN": f"127.0.0.1:{self.port}",
+            "BOTMAKER_DISCORD_API_URL": world.api_url,
+            "BOTMAKER_DISCORD_GATEWAY_URL": world.gateway_url,
+        }
+
+    async def launch(self, *options: str) -> None:
+        """Start the process, without waiting for anything."""
+        assert self.process is None or self.process.returncode is not None
+        with self.log_path.open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "controller", "run", *options),
+                cwd=self.folder,
+                env=self.env,
+                stdout=log,
+                stderr=log,
+            )
+
+    async def start(self, *options: str) -> None:
+        """Start it and wait until it serves Discord."""
+        sessions = self.world.gateway.sessions
+        await self.launch(*options)
+        try:
+            await self.wait_ready(sessions + 1)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\nlog of the controller:\n{self.log}") from None
+
+    async def wait_ready(self, sessions: int = 1) -> None:
+        """Until the gateway has it (the n-th session in all)."""
+        await self.world.wait_ready(sessions=sessions)
+
+    async def end(self, number: signal.Signals, within: float = 10.0) -> int:
+        """Send a signal, wait for the end, return the status."""
+        assert self.process is not None
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(number)
+        return await asyncio.wait_for(self.process.wait(), within)
+
+    async def stop(self) -> int:
+        """SIGTERM, as a service manager ends it."""
+        return await self.end(signal.SIGTERM)
+
+    async def kill(self) -> int:
+        """SIGKILL, as a power cut ends it."""
+        return await self.end(signal.SIGKILL)
+
+    async def restart(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """End it so and start it again."""
+        await self.end(how)
+        await self.start()
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.returncode is None
+
+    @property
+    def returncode(self) -> int | None:
+        return self.process.returncode if self.process else None
+
+    @property
+    def log(self) -> str:
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    # What it wrote.
+
+    @property
+    def database(self) -> Path:
+        return self.data / "botmaker.db"
+
+    def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """A query on the database, read only."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as base:
+            return base.execute(sql, values).fetchall()
+
+    @property
+    def instance(self) -> str:
+        if not self.database.exists():
+            return ""
+        with contextlib.suppress(sqlite3.Error):
+            found = self.rows("SELECT value FROM installation WHERE key = 'instance'")
+            return str(found[0][0]) if found else ""
+        return ""
+
+    def bot_id(self, name: str) -> str:
+        return str(self.rows("SELECT id FROM bot WHERE name = ?", name)[0][0])
+
+    def audit(self, action: str) -> list[str | None]:
+        """The outcome of every line of the audit about that action, oldest first."""
+        found = self.rows("SELECT outcome FROM audit WHERE action = ? ORDER BY id", action)
+        return [row[0] for row in found]
+
+    # What it made.
+
+    def inspect(self, bot_id: str) -> dict[str, Any] | None:
+        try:
+            return dict(self.engine.inspect_container(f"botmaker-{bot_id}"))
+        except NotFound:
+            return None
+
+    def started_at(self, bot_id: str) -> str:
+        found = self.inspect(bot_id)
+        assert found is not None, "there is no container"
+        assert found["State"]["Running"], found["State"]
+        return str(found["State"]["StartedAt"])
+
+    def started_at_or_none(self, bot_id: str) -> str | None:
+        """When the present run began; None while there is none."""
+        found = self.inspect(bot_id)
+        return found["State"]["StartedAt"] if found and found["State"]["Running"] else None
+
+    def containers(self) -> list[dict[str, Any]]:
+        mine = {"label": f"botmaker.instance={self.instance}"}
+        return [dict(self.engine.inspect_container(row["Id"])) for row in self._listed(mine)]
+
+    def _listed(self, mine: Mapping[str, str]) -> list[dict[str, Any]]:
+        return list(self.engine.containers(all=True, filters=dict(mine)))
+
+    def volumes(self) -> list[str]:
+        mine = {"label": f"botmaker.instance={self.instance}"}
+        return [row["Name"] for row in self.engine.volumes(filters=mine)["Volumes"] or []]
+
+    def folders(self) -> list[str]:
+        found = self.secrets_dir.iterdir() if self.secrets_dir.exists() else []
+        return [entry.name for entry in found if not entry.name.startswith(".")]
+
+    def nothing_left(self) -> bool:
+        """No container, volume, folder or row of any bot."""
+        rows = sum(len(self.rows(f"SELECT 1 FROM {t}")) for t in ("bot", "form", "crash", "card"))
+        files = self.data / "files"
+        rendered = list(files.iterdir()) if files.exists() else []
+        things = [*self.containers(), *self.volumes(), *self.folders(), *rendered]
+        return not things and rows == 0
+
+    async def get(self, path: str) -> tuple[int, str]:
+        """A page of its HTTP server."""
+        limit = aiohttp.ClientTimeout(total=1)
+        async with aiohttp.ClientSession(timeout=limit) as session:
+            async with session.get(f"http://127.0.0.1:{self.port}{path}") as answer:
+                return answer.status, await answer.text()
+
+    async def health(self) -> dict[str, Any]:
+        return dict(json.loads((await self.get("/health"))[1]))
+
+    # What must never be.
+
+    def leaks(self) -> list[str]:
+        """Where a value that was entered can be found, in any disguise."""
+        found = []
+        for where, text in self._places():
+            for value in self.entered:
+                found += [f"{where}: {d}" for d in disguises(value) if len(d) > 7 and d in text]
+        return found
+
+    def _places(self) -> Iterator[tuple[str, str]]:
+        yield "Discord", self.world.traffic_text("from_bot")
+        yield "log", self.log
+        for file in self.data.rglob("*"):
+            if file.is_file():
+                yield str(file), file.read_bytes().decode("latin-1")
+        if self.instance:
+            for made in self.containers():
+                yield f"inspect {made['Name']}", json.dumps(made)
+                yield f"environment of {made['Name']}", environment_of(made["State"]["Pid"])
+
+    def trouble(self) -> list[str]:
+        """Lines of the log that no test should cause; a refused template is none of them."""
+        lines = [line for line in self.log.splitlines() if ": template " not in line]
+        return [line for line in lines if any(sign in line for sign in TROUBLE)]
+
+
+def environment_of(pid: int) -> str:
+    """The environment and command lines of a container's processes, from outside."""
+    text, waiting = "", [pid] if pid else []
+    while waiting:
+        home = Path(f"/proc/{waiting.pop()}")
+        with contextlib.suppress(OSError):
+            text += (home / "environ").read_bytes().decode("latin-1")
+            text += (home / "cmdline").read_bytes().decode("latin-1")
+            children = (home / "task" / home.name / "children").read_text().split()
+            waiting += [int(child) for child in children]
+    return text
+
+
+@dataclass
+class Place:
+    """A Discord, its admin Ann, and the controller that serves it."""
+
+    world: LoopbackDiscord
+    ann: Person
+    controller: Controller
+
+    @property
+    def cards(self) -> list[Message]:
+        """The public messages of the admin channel."""
+        return self.world.messages(self.world.admin_channel_id)
+
+    def card(self, name: str) -> Message:
+        """The newest public message about that bot."""
+        return [message for message in self.cards if f"**{name}**" in message.content][-1]
+
+    async def card_says(self, name: str, words: str, timeout: float = 15.0) -> Message:
+        """Wait until the public message about that bot says so."""
+        wanted = f"**{name}**"
+        await self.world.until(
+            lambda _: any(wanted in m.content and words in m.content for m in self.cards), timeout
+        )
+        return self.card(name)
+
+    async def create(self, name: str, template: str = "brisk", **options: Any) -> Invocation:
+        """Ann makes a bot; done when the private answer says so."""
+        inv = await self.ann.slash("bot create", name=name, template=template, **options)
+        return await inv.until(lambda i: i.message is not None and not i.message.loading)
+
+    def dm(self, name: str, person: Person | None = None) -> Message:
+        """The newest direct message about that bot."""
+        dms = (person or self.ann).dms
+        return [message for message in dms if f"**{name}**" in message.content][-1]
+
+    async def open_form(self, name: str) -> Modal:
+        """Ann presses the button of the direct message."""
+        clicked = await self.ann.click(self.dm(name), label="Enter secrets")
+        return await clicked.modal_sent
+
+    async def submit(
+        self, modal: Modal | None, person: Person | None = None, **values: str
+    ) -> Invocation:
+        """Send the form, with fresh secrets where none are given; returns without waiting."""
+        assert modal is not None
+        given = {"api_key": a_secret(), "channel_token": a_secret()} | values
+        self.controller.entered += [given["api_key"], given["channel_token"]]
+        fields = {field["custom_id"]: field["value"] or "" for field in modal.fields}
+        sent = {**fields, **given}
+        # What no real client would send, as a forger would: built with short values, then swapped.
+        short = {name: value[:2000] for name, value in sent.items()}
+        data = payloads.modal_data(self.world, modal, short)
+        for part in data["components"]:
+            part["component"]["value"] = sent[part["component"]["custom_id"]]
+        who = person or self.ann
+        return await who.submit(modal, short, wait=False, override={"data": data})
+
+    async def bot(self, name: str, template: str = "brisk", **fields: str) -> str:
+        """A bot made and running; returns its id."""
+        await self.create(name, template)
+        inv = await self.submit(await self.open_form(name), **fields)
+        await inv.until(lambda i: "running" in i.text)
+        return self.controller.bot_id(name)
+
+
+async def said(inv: Invocation, words: str, timeout: float = 10.0) -> Invocation:
+    """Wait until the answer to an interaction has these words."""
+    return await inv.until(lambda i: words in i.text, timeout)
+
+
+@contextlib.asynccontextmanager
+async def open_place(
+    folder: Path, engine: docker.APIClient, *, start: bool = True, **env: str
+) -> AsyncIterator[Place]:
+    """A place whose controller runs; its end removes all that the controller made."""
+    templates = folder / "templates"
+    templates.mkdir()
+    (templates / "brisk.toml").write_text(BRISK)
+    async with LoopbackDiscord() as world:
+        controller = Controller(world, engine, folder)
+        ann = world.person("ann")
+        controller.env |= {
+            "BOTMAKER_ADMIN_USER_IDS": str(ann.id),
+            "BOTMAKER_TEMPLATES_DIR": str(templates),
+        }
+        controller.env |= env
+        place = Place(world, ann, controller)
+        try:
+            if start:
+                await controller.start()
+            yield place
+            leaks = controller.leaks()
+            if controller.running:
+                assert await controller.stop() == 0
+            assert not leaks, leaks
+            assert not controller.trouble(), controller.trouble()
+            assert world.unknown_requests == []
+        except AssertionError as error:
+            error.add_note(f"log of the controller:\n{controller.log[-1500:]}")
+            raise
+        finally:
+            if controller.running:
+                await controller.kill()
+            if controller.instance:
+                remove_everything_of(engine, controller.instance)

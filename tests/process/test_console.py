@@ -1,0 +1,191 @@
+"""The console script beside a running controller, and what is left on the machine by all of it.
+Next door: test_start.py has `run` itself."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+
+import pytest
+
+from tests.process.process import Controller, Place, a_secret, disguises, environment_of, said
+
+pytestmark = [pytest.mark.engine, pytest.mark.asyncio(loop_scope="module")]
+
+
+async def _botmaker(controller: Controller, *words: str, **env: str) -> tuple[int, str, str]:
+    made = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "controller", *words),
+        cwd=controller.folder,
+        env=controller.env | env,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await asyncio.wait_for(made.communicate(), 20)
+    assert made.returncode is not None
+    assert "Traceback" not in err.decode()
+    return made.returncode, out.decode(), err.decode()
+
+
+async def test_list_shows_the_bots_as_they_are(shared: Place) -> None:
+    """As a table and as JSON, beside the controller."""
+    bot_id = await shared.bot("listed")
+    await shared.create("waiting")
+    status, text, _ = await _botmaker(shared.controller, "list", "--json")
+    rows = {row["name"]: row for row in json.loads(text)}
+    assert status == 0
+    assert rows["listed"]["phase"] == "running"
+    assert rows["listed"]["id"] == bot_id
+    assert rows["waiting"]["phase"] == "created"
+    status, table, _ = await _botmaker(shared.controller, "list")
+    assert status == 0
+    assert [line.split()[:2] for line in table.splitlines()] == [
+        ["listed", "running"],
+        ["waiting", "created"],
+    ]
+    status, text, _ = await _botmaker(
+        shared.controller, "list", "--json", DOCKER_HOST="unix:///absent.sock"
+    )
+    assert {row["phase"] for row in json.loads(text)} == {"unknown"}
+    assert status == 0
+
+
+async def test_logs_prints_the_newest_lines(shared: Place) -> None:
+    """And one sentence for a bot that is not there."""
+    await shared.bot("talker")
+    status, text, _ = await _botmaker(shared.controller, "logs", "talker", "--lines", "20")
+    assert status == 0
+    assert "demo bot starting" in text
+    status, text, err = await _botmaker(shared.controller, "logs", "nobody")
+    assert (status, text) == (1, "")
+    assert "no bot of that name" in err
+
+
+async def test_templates_lists_those_that_can_be_used(shared: Place) -> None:
+    """The built-in ones and those of the folder; a broken one with line and reason, status 1."""
+    status, text, _ = await _botmaker(shared.controller, "templates")
+    assert status == 0
+    assert {line.split()[0] for line in text.splitlines()} == {"brisk", "demo", "openclaw"}
+    folder = shared.controller.folder / "others"
+    folder.mkdir()
+    (folder / "bad.toml").write_text('schema = 1\nid = "bad"\ntitle = 7\n')
+    status, text, err = await _botmaker(
+        shared.controller, "templates", BOTMAKER_TEMPLATES_DIR=str(folder)
+    )
+    assert status == 1
+    assert "bad.toml, line" in err
+    assert "demo" in text
+
+
+async def test_doctor_finds_everything_well_and_gives_the_invite_link(shared: Place) -> None:
+    """Token, server, channel, permissions, engine, database, and a secret read in a container."""
+    status, text, err = await _botmaker(shared.controller, "doctor")
+    assert status == 0, text + err
+    for subject in ("settings", "token", "server", "channel", "permissions", "engine", "database"):
+        assert f"✅ {subject}: " in text, text
+    assert "✅ secrets: readable inside a container as uid 1000" in text
+    assert f"client_id={shared.world.application_id}" in text
+    assert "applications.commands" in text
+    assert shared.world.token not in text
+    assert (await shared.ann.slash("bot list")).answered
+    assert shared.world.gateway.sessions == 1  # it looked over REST alone
+    assert sorted(shared.controller.folders()) == sorted(
+        row[0]
+        for row in shared.controller.rows("SELECT id FROM bot")
+        if row[0] in shared.controller.folders()
+    )
+
+
+@pytest.mark.parametrize(
+    ("env", "words"),
+    [
+        ({"BOTMAKER_DISCORD_TOKEN": "quite.wrong.token"}, "❌ token"),
+        ({"BOTMAKER_GUILD_ID": "42"}, "❌ server"),
+        ({"BOTMAKER_ADMIN_CHANNEL_ID": "42"}, "❌ channel"),
+        ({"BOTMAKER_DISCORD_TOKEN": ""}, "❌ settings"),
+        ({"DOCKER_HOST": "unix:///absent.sock"}, "❌ engine"),
+        ({"BOTMAKER_DISCORD_API_URL": "http://127.0.0.1:9/api/v10"}, "❌ discord"),
+    ],
+    ids=str,
+)
+async def test_doctor_names_what_is_wrong_with_its_remedy(
+    shared: Place, env: dict[str, str], words: str
+) -> None:
+    """Status 1, the finding, what to do; the other checks are done all the same."""
+    status, text, _ = await _botmaker(shared.controller, "doctor", **env)
+    assert status == 1
+    (line,) = [line for line in text.splitlines() if line.startswith(words)]
+    assert "→" in line
+    assert "database: sound" in text
+    assert "quite.wrong.token" not in text
+
+
+async def test_health_and_metrics_say_how_it_is(shared: Place) -> None:
+    """Version, uptime, both connections, bots by phase; metrics in Prometheus' form."""
+    await shared.bot("counted")
+    await shared.card_says("counted", "running")
+    health = await shared.controller.health()
+    assert health["status"] == "ok"
+    assert health["discord"] == {"connected": True}
+    assert health["engine"]["reachable"] is True
+    assert health["bots"]["running"] >= 1
+    assert health["uptime_seconds"] > 0
+    metrics = (await shared.controller.get("/metrics"))[1]
+    assert "botmaker_engine_up 1.0" in metrics
+    assert f'botmaker_bots{{phase="running"}} {float(health["bots"]["running"])}' in metrics
+    assert (await shared.controller.get("/"))[0] == 404
+
+
+async def test_an_entered_value_is_nowhere_but_in_its_file(shared: Place) -> None:
+    """Not in Discord, the log, the database, `docker inspect` or an environment, in no disguise."""
+    values = {"api_key": a_secret(), "channel_token": a_secret()}
+    bot_id = await shared.bot("sealed", **values)
+    for command in ("bot show", "bot logs", "bot history"):
+        inv = await shared.ann.slash(command, name="sealed")
+        await said(inv, "sealed")
+    found = shared.controller.inspect(bot_id)
+    assert found is not None
+    process = environment_of(found["State"]["Pid"])
+    assert "BOT_PROVIDER=demo" in process  # the search looks at the right processes
+    assert shared.controller.leaks() == []
+    home = shared.controller.secrets_dir / bot_id
+    assert {file.name: file.read_text() for file in home.iterdir()} == values
+    for disguise in disguises(values["api_key"]):  # and it would find one
+        stray = shared.controller.data / "stray"
+        stray.write_text(f"x{disguise}x")
+        assert shared.controller.leaks()
+        stray.unlink()
+
+
+async def test_a_bots_container_is_hardened(shared: Place) -> None:
+    """As the contract says: user, capabilities, read-only root, limits, network, restart, image."""
+    bot_id = await shared.bot("tight")
+    found = shared.controller.inspect(bot_id)
+    assert found is not None
+    host, config = found["HostConfig"], found["Config"]
+    assert config["User"] == "1000:1000"
+    assert host["CapDrop"] == ["ALL"]
+    assert not host["CapAdd"]
+    assert any(option.startswith("no-new-privileges") for option in host["SecurityOpt"])
+    assert host["ReadonlyRootfs"]
+    assert "/tmp" in host["Tmpfs"]
+    assert host["Memory"] == host["MemorySwap"] == 32 * 1024 * 1024
+    assert host["PidsLimit"] == 32
+    assert host["Init"]
+    assert not host["Privileged"]
+    assert not host["PortBindings"]
+    assert host["RestartPolicy"]["Name"] == "unless-stopped"
+    assert host["LogConfig"]["Config"]["max-size"]
+    assert config["Image"].startswith("sha256:")
+    mounts = {mount["Destination"]: mount for mount in found["Mounts"]}
+    assert mounts["/run/secrets"]["RW"] is False
+    assert mounts["/run/secrets"]["Source"] == str(shared.controller.secrets_dir / bot_id)
+    labels = config["Labels"]
+    assert labels["botmaker.managed"] == "true"
+    assert labels["botmaker.bot-id"] == bot_id
+    assert labels["botmaker.instance"] == shared.controller.instance
+    assert labels["botmaker.spec"]
+    (network,) = found["NetworkSettings"]["Networks"]
+    options = shared.controller.engine.inspect_network(network)["Options"]
+    assert options["com.docker.network.bridge.enable_icc"] == "false"

@@ -1,0 +1,164 @@
+"""Settings: defaults, files, ids, what is refused, and messages that never hold a value."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from controller.domain.errors import BadSetting
+from controller.settings import Settings, docker_environment, load_settings
+
+NEEDED = {"DISCORD_TOKEN": "fake-token", "GUILD_ID": "1", "ADMIN_CHANNEL_ID": "2"}
+
+
+@pytest.fixture(autouse=True)
+def _bare(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An environment without any setting of ours."""
+    for name in list(os.environ):
+        if name.startswith(("BOTMAKER_", "DOCKER_")):
+            monkeypatch.delenv(name)
+    return
+
+
+def loaded(monkeypatch: pytest.MonkeyPatch, **values: str) -> Settings:
+    for name, value in values.items():
+        monkeypatch.setenv(f"BOTMAKER_{name}", value)
+    return load_settings(None)
+
+
+def test_the_defaults_are_those_of_the_contract(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With nothing set."""
+    made = loaded(monkeypatch)
+    assert (made.data_dir, made.secrets_dir) == (Path("data"), Path("secrets"))
+    assert (made.http_listen, made.runtime) == ("127.0.0.1:7100", "engine")
+    assert (made.log_format, made.log_level, made.templates_dir) == ("text", "INFO", None)
+    assert made.admin_user_ids == made.viewer_role_ids == ()
+
+
+def test_a_file_is_read_and_the_environment_wins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """`.env` is for what the environment does not say."""
+    file = tmp_path / ".env"
+    file.write_text("BOTMAKER_GUILD_ID=5\nBOTMAKER_LOG_LEVEL=DEBUG\nSOMETHING_ELSE=1\n")
+    monkeypatch.setenv("BOTMAKER_GUILD_ID", "6")
+    made = load_settings(str(file))
+    assert (made.guild_id, made.log_level) == (6, "DEBUG")
+
+
+def test_what_is_missing_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of it in one sentence; complete it is quiet."""
+    with pytest.raises(BadSetting) as caught:
+        loaded(monkeypatch).require_discord()
+    for name in NEEDED:
+        assert f"BOTMAKER_{name}" in caught.value.message
+    loaded(monkeypatch, **NEEDED).require_discord()
+    with pytest.raises(BadSetting, match="BOTMAKER_GUILD_ID"):
+        loaded(monkeypatch, GUILD_ID="").require_discord()
+
+
+def test_the_token_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It wins, without its line break; one that cannot be read is said."""
+    file = tmp_path / "token"
+    file.write_text("from-the-file\n")
+    made = loaded(monkeypatch, DISCORD_TOKEN="other", DISCORD_TOKEN_FILE=str(file))
+    assert made.token() == "from-the-file"
+    file.unlink()
+    with pytest.raises(BadSetting, match="BOTMAKER_DISCORD_TOKEN_FILE"):
+        made.token()
+    file.write_bytes(b"\xff\xfe\xfa")
+    with pytest.raises(BadSetting, match="BOTMAKER_DISCORD_TOKEN_FILE"):
+        made.token()
+
+
+def test_the_token_is_not_in_any_repr(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings may be logged."""
+    made = loaded(monkeypatch, **NEEDED)
+    assert made.token() == "fake-token"
+    assert "fake-token" not in f"{made!r}{made}"
+
+
+def test_ids_come_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spaces and a comma at the end do no harm; an empty one is none."""
+    made = loaded(monkeypatch, ADMIN_USER_IDS=" 1, 22 ,333,", VIEWER_ROLE_IDS="")
+    assert (made.admin_user_ids, made.viewer_role_ids) == ((1, 22, 333), ())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ADMIN_USER_IDS", "ann-secret"),
+        ("ADMIN_USER_IDS", "1;2-secret"),
+        ("ADMIN_ROLE_IDS", "12²"),
+        ("GUILD_ID", "my-secret-guild"),
+        ("GUILD_ID", "-17771"),
+        ("RUNTIME", "kubernetes-secret"),
+        ("HTTP_LISTEN", "7100-secret"),
+        ("HTTP_LISTEN", "127.0.0.1:99999"),
+        ("LOG_LEVEL", "LOUD-secret"),
+        ("LOG_FORMAT", "xml-secret"),
+        ("ALLOW_REMOTE_API", "perhaps-secret"),
+    ],
+)
+def test_a_wrong_value_is_named_and_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """The variable and the reason; never what was set, it may be a token in the wrong place."""
+    with pytest.raises(BadSetting) as caught:
+        loaded(monkeypatch, **{name: value})
+    assert f"BOTMAKER_{name}" in caught.value.message
+    assert value not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_the_pages_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Empty means off here, and not set everywhere else."""
+    assert loaded(monkeypatch, HTTP_LISTEN="", DATA_DIR="").http_listen == ""
+    assert loaded(monkeypatch, HTTP_LISTEN="", DATA_DIR="").data_dir == Path("data")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:8080/api/v10",
+        "ws://localhost:1",
+        "http://[::1]:80/",
+        "http://127.8.8.8/",
+    ],
+)
+def test_a_simulated_discord_on_this_machine_is_fine(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    """Loopback in every spelling."""
+    assert loaded(monkeypatch, DISCORD_API_URL=url, DISCORD_GATEWAY_URL=url).discord_api_url == url
+
+
+@pytest.mark.parametrize("name", ["DISCORD_API_URL", "DISCORD_GATEWAY_URL"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example/api",
+        "http://127.0.0.1.evil.example/",
+        "http://localhost@evil.example/",
+        "http://0.0.0.0/",
+        "http://10.0.0.1/",
+        "evil",
+    ],
+)
+def test_another_machine_does_not_get_the_token(
+    monkeypatch: pytest.MonkeyPatch, name: str, url: str
+) -> None:
+    """Refused unless it was allowed in so many words."""
+    with pytest.raises(BadSetting, match="BOTMAKER_ALLOW_REMOTE_API=1") as caught:
+        loaded(monkeypatch, **{name: url})
+    assert url not in str(caught.value)
+    loaded(monkeypatch, ALLOW_REMOTE_API="1")
+
+
+def test_dockers_own_variables_are_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those and no others."""
+    monkeypatch.setenv("DOCKER_HOST", "tcp://1.2.3.4:2375")
+    assert docker_environment() == {"DOCKER_HOST": "tcp://1.2.3.4:2375"}
