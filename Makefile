@@ -2,7 +2,7 @@
 # ARGS goes to the program: `make test ARGS="-k vault"`.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test run check bench lock image clean
+.PHONY: help demo test run check bench prove lock image clean
 
 # An empty value or 0 is "not asked for".
 NO_ENGINE ?=
@@ -44,6 +44,12 @@ bench: ## the benchmarks, as a table and as JSON
 	@scripts/engine
 	@.venv/bin/python images/build.py demo --if-missing
 	@.venv/bin/python -m bench $(ARGS)
+
+prove: ## the long proofs: kills, faults, fuzz, soak, with a table of what was tried and lost
+	@scripts/setup
+	@scripts/engine
+	@.venv/bin/python images/build.py demo --if-missing
+	@.venv/bin/pytest tests/prove --prove $(ARGS)
 
 lock: ## lock the dependencies again after a change in pyproject.toml (ARGS=--upgrade: newer ones)
 	@scripts/lock $(ARGS)

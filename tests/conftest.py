@@ -17,8 +17,9 @@ DEMO_IMAGE = "botmaker-demo:1"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--no-engine` leaves the engine tests out, and says so."""
+    """`--no-engine` leaves the engine tests out and says so; `--prove` runs the proofs in full."""
     parser.addoption("--no-engine", action="store_true", help="leave out what needs Docker")
+    parser.addoption("--prove", action="store_true", help="the proofs in full (make prove)")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

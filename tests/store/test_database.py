@@ -312,8 +312,9 @@ async def test_a_close_waits_for_the_transaction_under_way(path: Path) -> None:
     caller.cancel()
     await database.close()
     again = await Database.open(path)
-    assert await again.read("SELECT count(*) FROM installation") == [(20,)]
+    rows = await again.read("SELECT count(*) FROM installation")
     await again.close()
+    assert rows == [(20,)]
 
 
 async def test_writes_at_once_follow_each_other(database: Database) -> None:

@@ -1,0 +1,28 @@
+"""The proofs run short in `make test` and in full with `--prove` (`make prove`)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.prove.tally import Tally
+
+_TALLY = pytest.StashKey[Tally]()
+
+
+@pytest.fixture(scope="session")
+def tally(pytestconfig: pytest.Config) -> Tally:
+    """Where a proof counts what it tried: `tally.tried["kills"] += 1`, `tally.pick(3, 200)`."""
+    if _TALLY not in pytestconfig.stash:
+        pytestconfig.stash[_TALLY] = Tally(full=bool(pytestconfig.getoption("--prove")))
+    return pytestconfig.stash[_TALLY]
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print the table where proofs ran."""
+    found = config.stash.get(_TALLY, None)
+    if found is not None and found.tried:
+        terminalreporter.section("what the proofs tried")
+        for line in found.table():
+            terminalreporter.write_line(line)
