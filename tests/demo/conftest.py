@@ -122,7 +122,8 @@ def demo(tmp_path: Path, docker_client: docker.APIClient, demo_image: str) -> It
         remove_everything_of(docker_client, made.instance)
 
 
-@pytest.fixture(scope="session")
+# Not for the session: Playwright's own event loop would be in the way of every async test after it.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A Chromium of this machine; the test fails where there is none."""
     wanted = (os.environ.get("BOTMAKER_CHROMIUM", ""), *BROWSERS)

@@ -42,6 +42,7 @@ def enter_secrets(person: Person) -> None:
 
 
 def test_a_person_makes_watches_and_removes_a_bot_on_the_page(demo: Demo, person: Person) -> None:
+    """The whole path with the words on the page and the real container at each step."""
     person.open(demo.start())
     expect(person.page).to_have_title("BotMaker demo")
     person.sees(person.newest(), "Type /bot create")
@@ -104,6 +105,7 @@ def test_a_person_makes_watches_and_removes_a_bot_on_the_page(demo: Demo, person
 def test_what_happens_in_the_background_shows_at_once_and_spoils_no_command(
     demo: Demo, person: Person, docker_client: docker.APIClient
 ) -> None:
+    """A killed container shows while a command is being typed; the command still goes through."""
     person.open(demo.start())
     make_bee(person)
     enter_secrets(person)
@@ -117,6 +119,7 @@ def test_what_happens_in_the_background_shows_at_once_and_spoils_no_command(
 
 
 def test_times_on_the_page_are_real_and_go_on(demo: Demo, person: Person) -> None:
+    """ "since 1 second ago" is true and becomes older."""
     person.open(demo.start())
     make_bee(person)
     card, soon = person.card("bee"), 15_000
@@ -125,6 +128,7 @@ def test_times_on_the_page_are_real_and_go_on(demo: Demo, person: Person) -> Non
 
 
 def test_ctrl_c_removes_the_bots_and_says_so(demo: Demo, person: Person) -> None:
+    """Nothing is left on the engine, and the names are printed."""
     person.open(demo.start())
     make_bee(person)
     enter_secrets(person)
@@ -138,6 +142,7 @@ def test_ctrl_c_removes_the_bots_and_says_so(demo: Demo, person: Person) -> None
 def test_after_a_kill_a_new_demo_goes_on_with_the_bots_that_still_run(
     demo: Demo, person: Person
 ) -> None:
+    """The same run of the same container is shown by the next demo."""
     person.open(demo.start())
     make_bee(person)
     enter_secrets(person)
@@ -155,6 +160,7 @@ def test_after_a_kill_a_new_demo_goes_on_with_the_bots_that_still_run(
 
 
 def test_a_second_demo_on_the_same_folder_is_refused_in_one_sentence(demo: Demo) -> None:
+    """Status 1 and no traceback."""
     demo.start()
     second = run_demo(demo.folder)
     out, err = second.communicate(timeout=20)
@@ -167,6 +173,7 @@ def test_a_second_demo_on_the_same_folder_is_refused_in_one_sentence(demo: Demo)
 
 
 def test_without_an_engine_the_demo_says_so_in_one_sentence(tmp_path: Path) -> None:
+    """Status 1 and no traceback."""
     process = run_demo(tmp_path / "demo", DOCKER_HOST=f"unix://{tmp_path}/nothing.sock")
     _, err = process.communicate(timeout=20)
     assert process.returncode == 1
