@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import threading
 import time
 from typing import Any
 
@@ -27,6 +28,12 @@ from controller.runtime.reading import read_log
 
 STRAY_SECONDS = 900.0  # a throw-away container older than this was left by a process that died
 OUTPUT_MAX = 4096
+# Seconds before each try. A container that somebody is just making has its name before it can be
+# looked at; a busy engine takes its time for that.
+ADOPT_PAUSES = (0.0, 0.05, 0.2, 0.5, 1.0, 2.0)
+# One look-and-make at a time: 20.10 makes two networks of one name when asked twice at once,
+# check_duplicate or not, and then refuses every start by that name as ambiguous.
+_NETWORK = threading.Lock()
 
 _Json = dict[str, Any]
 
@@ -49,7 +56,8 @@ def look(client: APIClient, instance: str, bot_id: str) -> _Json | None:
 
 def create(client: APIClient, spec: ContainerSpec, instance: str, network: str) -> str:
     """Make or adopt the bot's container; its full id."""
-    for _ in range(2):
+    for pause in ADOPT_PAUSES:
+        time.sleep(pause)
         seen = look(client, instance, spec.bot_id)
         if seen is not None:
             return str(seen["Id"])
@@ -95,6 +103,11 @@ def require_image(client: APIClient, ref: str) -> _Json:
 
 def ensure_network(client: APIClient, name: str, instance: str) -> str:
     """The installation's network, made when it is not there; its name, or id where needed."""
+    with _NETWORK:
+        return _ensure_network(client, name, instance)
+
+
+def _ensure_network(client: APIClient, name: str, instance: str) -> str:
     for _ in range(2):
         # The engine's filter finds parts of names too.
         same = [row for row in client.networks(names=[name]) if row["Name"] == name]

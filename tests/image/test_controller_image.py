@@ -5,6 +5,7 @@ Its data lies under another path inside than outside, so that the translation of
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import socket
 import sqlite3
@@ -140,9 +141,11 @@ async def test_doctor_inside_the_container_finds_its_secrets_readable(
     """The probe container reads a canary through the translated path."""
     async with LoopbackDiscord() as world:
         container = start(world, world.person("ann"), "doctor")
-        assert docker_client.wait(container, timeout=60)
+        # In a thread: it asks this very loop, where the loopback Discord is.
+        await asyncio.to_thread(docker_client.wait, container, timeout=60)
         said = docker_client.logs(container).decode()
         assert "secrets: readable inside a container as uid 1000" in said, said
+        assert "✅ token" in said, said
 
 
 async def test_the_image_says_whether_it_is_healthy(
