@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,7 +58,16 @@ def remove_everything_of(client: docker.APIClient, instance: str) -> None:
     """Remove what a test's own installation left on the engine: containers, volumes, network."""
     mine = {"label": f"{INSTANCE_LABEL}={instance}"}
     for row in client.containers(all=True, filters=mine):
-        client.remove_container(row["Id"], force=True, v=True)
+        try:
+            client.remove_container(row["Id"], force=True, v=True)
+        except docker.errors.NotFound:
+            continue
+        except docker.errors.APIError as error:
+            if error.status_code != 409:  # its removal is under way already
+                raise
+    deadline = time.monotonic() + 10
+    while client.containers(all=True, filters=mine) and time.monotonic() < deadline:
+        time.sleep(0.05)
     for row in client.volumes(filters=mine)["Volumes"] or []:
         client.remove_volume(row["Name"], force=True)
     for row in client.networks(filters=mine):
