@@ -49,7 +49,8 @@ prove: ## the long proofs: kills, faults, fuzz, soak, with a table of what was t
 	@scripts/setup
 	@scripts/engine
 	@.venv/bin/python images/build.py demo --if-missing
-	@.venv/bin/pytest tests/prove --prove $(ARGS)
+	@BOTMAKER_MACHINE_EXAMPLES=300 BOTMAKER_MACHINE_STEPS=30 \
+		.venv/bin/pytest tests/prove tests/manager/test_state_machine.py --prove $(ARGS)
 
 lock: ## lock the dependencies again after a change in pyproject.toml (ARGS=--upgrade: newer ones)
 	@scripts/lock $(ARGS)
