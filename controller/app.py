@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import resource
 import signal
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -48,6 +49,7 @@ class Application:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.manager.run(), name="manager")
             group.create_task(self.publisher.run(), name="publisher")
+            group.create_task(self.client.outbox.run(), name="outbox")
             if self.settings.http_listen:
                 connected = self.client.is_ready
                 listen = self.settings.http_listen
@@ -62,21 +64,24 @@ async def open_application(
     runtime: Runtime | None = None,
     published: Callable[[], None] = lambda: None,
     wait: bool = False,
+    store_type: type[Store] = Store,
+    engine_type: type[EngineRuntime] = EngineRuntime,
 ) -> AsyncIterator[Application]:
     """Open every part; close all of them at the end. Raises BadSetting where a start cannot work.
 
     `runtime` replaces the engine, `published` is called after a public message changed (both for
-    simulations); `wait` waits for an engine that does not answer yet.
+    simulations); `wait` waits for an engine that does not answer yet. The types are for the proofs,
+    which end the process before and after each of their writes.
     """
     async with contextlib.AsyncExitStack() as stack:
         data = settings.data_dir
         _make_folder(settings)
         stack.callback(os.close, lock(data))
-        store = await Store.open(data)
+        store = await store_type.open(data)
         stack.push_async_callback(store.close)
         instance = await store.instance()
         if runtime is None:
-            runtime = EngineRuntime(instance, engine_options(docker_environment()))
+            runtime = engine_type(instance, engine_options(docker_environment()))
         stack.push_async_callback(runtime.close)
         host = await _reach_engine(runtime, wait=wait)
         vault = Vault(settings.secrets_dir.absolute())
@@ -101,8 +106,12 @@ async def open_application(
         stack.callback(manager.disk.close)
         stack.push_async_callback(manager.wishes.drain)
         await manager.load()
+        cut_short = await manager.audit.end_open()
+        if cut_short:
+            log.warning("%d requests were cut short by the end of the last controller", cut_short)
         place = Place(settings.guild_id, settings.admin_channel_id)
         client = ControllerClient(manager, place)
+        await client.outbox.load()
         yield Application(settings, manager, client, Publisher(manager, client, published))
 
 
@@ -153,14 +162,24 @@ async def host_paths(runtime: Runtime) -> HostPaths:
         return HostPaths()  # a container, but not one of this engine
 
 
-async def run(settings: Settings, *, wait: bool = False) -> None:
+async def run(
+    settings: Settings,
+    *,
+    wait: bool = False,
+    store_type: type[Store] = Store,
+    engine_type: type[EngineRuntime] = EngineRuntime,
+) -> None:
     """Run the controller until SIGINT or SIGTERM. Running bots do not notice either end."""
     os.umask(0o077)  # nothing that we write is for others, unless it says so itself
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold every secret we know
     redactor = Redactor()
     set_up(settings.log_level, settings.log_format, redactor)
     settings.require_discord()
     redirect_discord(settings.discord_api_url, settings.discord_gateway_url)
-    async with open_application(settings, redactor, wait=wait) as application:
+    opening = open_application(
+        settings, redactor, wait=wait, store_type=store_type, engine_type=engine_type
+    )
+    async with opening as application:
         try:
             async with asyncio.TaskGroup() as group:
                 work = [

@@ -127,6 +127,8 @@ def _parse(text: str) -> Template:
         raise _first(text, error) from None
     except RecursionError:
         raise _Refused(0, "The file is nested too deeply.") from None
+    except ValueError:
+        raise _Refused(0, "A number in it is too long to be read.") from None
 
 
 def _first(text: str, error: ValidationError) -> _Refused:

@@ -1,33 +1,61 @@
-"""Answering an interaction: a first answer in time and not lost, then edits of it."""
+"""Answering an interaction: a first answer in time and not lost, then edits of it.
+
+Who asked for something and cannot be told the end of it now is told later, by the outbox: the work
+does not depend on Discord.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import aiohttp
 import discord
 
+if TYPE_CHECKING:
+    from controller.chat.outbox import Outbox
+
+log = logging.getLogger(__name__)
 ALREADY_ACKNOWLEDGED = 40060
+FIRST_SECONDS = 3.0  # Discord takes no first answer after that
+FINAL_SECONDS = 10.0  # for the last words about a request; then the outbox has them
+CHECK_SECONDS = 3.0
 # On Linux discord.py loses a POST whose connection broke: it retries two macOS errors alone.
-_BROKEN = (aiohttp.ClientConnectionError, ConnectionError, asyncio.IncompleteReadError)
+BROKEN = (aiohttp.ClientConnectionError, ConnectionError, asyncio.IncompleteReadError)
+_LOST = (aiohttp.ClientError, ConnectionError, asyncio.IncompleteReadError, TimeoutError)
 
 NO_MENTIONS = discord.AllowedMentions.none()
+
+
+def away(error: BaseException) -> bool:
+    """Whether it is Discord's doing, not ours: out of order, out of reach, or refusing."""
+    if isinstance(error, discord.HTTPException):
+        return error.status >= 500 or error.status in {401, 403, 404, 429}
+    return isinstance(error, (*_LOST, discord.RateLimited))
+
+
+def _outbox(interaction: discord.Interaction) -> Outbox | None:
+    """Where the answer goes that cannot be given; None for what is not worth it."""
+    found: Outbox | None = interaction.extras.get("outbox")
+    return found
 
 
 async def first(interaction: discord.Interaction, send: Callable[[], Awaitable[object]]) -> None:
     """Send the first answer; once more if the connection broke in the middle.
 
-    If Discord then says that it was answered already, the first try had arrived.
+    If Discord then says that it was answered already, an earlier try had arrived.
     """
     try:
-        await send()
-    except _BROKEN:
-        try:
-            await send()
-        except discord.HTTPException as error:
-            if error.code != ALREADY_ACKNOWLEDGED:
-                raise
+        async with asyncio.timeout(FIRST_SECONDS):
+            try:
+                await send()
+            except BROKEN:
+                await send()
+    except discord.HTTPException as error:
+        if error.code != ALREADY_ACKNOWLEDGED:
+            raise
     interaction.extras["answered"] = True
 
 
@@ -36,9 +64,30 @@ def answered(interaction: discord.Interaction) -> bool:
     return bool(interaction.extras.get("answered")) or interaction.response.is_done()
 
 
+async def _acknowledge(
+    interaction: discord.Interaction, send: Callable[[], Awaitable[object]]
+) -> None:
+    try:
+        await first(interaction, send)
+    except Exception as error:
+        if not away(error) or _outbox(interaction) is None:
+            raise
+        # What was asked is done all the same. The end is said as if this had arrived: it may have.
+        interaction.extras["answered"] = True
+        log.warning("a request could not be acknowledged: %s", error)
+
+
 async def think(interaction: discord.Interaction) -> None:
     """Acknowledge, privately: the answer follows by `say`."""
-    await first(interaction, lambda: interaction.response.defer(ephemeral=True, thinking=True))
+    await _acknowledge(
+        interaction, lambda: interaction.response.defer(ephemeral=True, thinking=True)
+    )
+
+
+async def hold(interaction: discord.Interaction) -> None:
+    """Acknowledge a press on a private message that will be edited in place."""
+    await _acknowledge(interaction, interaction.response.defer)
+    interaction.extras["held"] = True
 
 
 async def say(
@@ -47,8 +96,13 @@ async def say(
     *,
     view: discord.ui.View | None = None,
     make_file: Callable[[], discord.File] | None = None,
+    more: bool = False,
+    later: str = "",
 ) -> None:
-    """Say it privately: as the first answer, or in place of what was said before."""
+    """Say it privately: as the first answer, or in place of what was said before.
+
+    `more` follows, so that nothing is lost if this is. `later` is what is said by other ways.
+    """
 
     async def start() -> None:
         await interaction.response.send_message(
@@ -67,24 +121,69 @@ async def say(
             allowed_mentions=NO_MENTIONS,
         )
 
-    if not answered(interaction):
-        await first(interaction, start)
-        return
-    try:
-        await edit()
-    except _BROKEN:
-        await edit()
+    async def send() -> None:
+        if answered(interaction):
+            await _again_if_broken(edit)
+        else:
+            await first(interaction, start)
 
-
-async def hold(interaction: discord.Interaction) -> None:
-    """Acknowledge a press on a private message that will be edited in place."""
-    await first(interaction, interaction.response.defer)
-    interaction.extras["held"] = True
+    await _deliver(interaction, text, send, more=more, later=later)
 
 
 async def say_error(interaction: discord.Interaction, text: str) -> None:
     """Say privately why it did not work; what a held message showed stays as it is."""
-    if interaction.extras.get("held"):
-        await interaction.followup.send(text, ephemeral=True, allowed_mentions=NO_MENTIONS)
+    if not interaction.extras.get("held"):
+        await say(interaction, text)
         return
-    await say(interaction, text)
+
+    async def send() -> None:
+        await interaction.followup.send(text, ephemeral=True, allowed_mentions=NO_MENTIONS)
+
+    await _deliver(interaction, text, send)
+
+
+async def _again_if_broken(send: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await send()
+    except BROKEN:
+        await send()
+
+
+async def _deliver(
+    interaction: discord.Interaction,
+    text: str,
+    send: Callable[[], Awaitable[None]],
+    *,
+    more: bool = False,
+    later: str = "",
+) -> None:
+    outbox = _outbox(interaction)
+    if outbox is None:
+        await send()
+        return
+    try:
+        async with asyncio.timeout(FINAL_SECONDS):
+            await send()
+    except Exception as error:
+        if not away(error):
+            raise
+        if more:
+            log.warning("a part of an answer could not be given: %s", error)
+            return
+        if not (isinstance(error, _LOST) and await _arrived(interaction, text)):
+            await outbox.keep(interaction, later or text, error)
+            return
+    if not more:
+        await outbox.told(interaction)
+
+
+async def _arrived(interaction: discord.Interaction, text: str) -> bool:
+    """Whether an answer is there although nobody said so: unknown is not failed."""
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            found = await interaction.followup.fetch_message("@original")  # type: ignore[arg-type]
+    except Exception as error:
+        if not away(error):
+            raise
+        return False
+    return found.content.strip() == text.strip()

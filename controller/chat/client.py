@@ -16,6 +16,7 @@ from discord import app_commands
 
 from controller.chat.commands import command_groups
 from controller.chat.gate import Gate, Place
+from controller.chat.outbox import Outbox
 from controller.chat.router import Router, report
 from controller.domain.errors import (
     BadSetting,
@@ -47,6 +48,8 @@ class _Tree(app_commands.CommandTree["ControllerClient"]):
                 await report(interaction, _changed())
             return False
         act = command.qualified_name
+        if not autocomplete:
+            self.client.outbox.open(interaction, act)
         try:
             asker = await gate.admit(interaction, act, self._bot_named(interaction))
         except ControllerError as error:
@@ -104,12 +107,18 @@ class ControllerClient(discord.Client):
         self.manager = manager
         self.place = place
         self.gate = Gate(manager, place)
-        self.router = Router(manager, self.gate)
+        self.outbox = Outbox(manager, self, place)
+        self.router = Router(manager, self.gate, self.outbox)
         self.tree = _Tree(self)
         self._guild = discord.Object(place.guild_id)
         self._at_work: set[asyncio.Task[object]] = set()
         for group in command_groups(manager, self.gate):
             self.tree.add_command(group, guild=self._guild)
+
+    def dispatch(self, event: str, /, *args: object, **kwargs: object) -> None:
+        """Tell nobody after the end: what discord.py still has under way finds no loop then."""
+        if not self.is_closed():
+            super().dispatch(event, *args, **kwargs)
 
     async def setup_hook(self) -> None:
         """Note who owns the application, and register the commands if they changed."""
@@ -174,7 +183,8 @@ class ControllerClient(discord.Client):
         await asyncio.gather(*handlers, return_exceptions=True)
 
     async def on_ready(self) -> None:
-        """Say so in the log."""
+        """Say so in the log; what is still owed to people can be said now."""
+        self.outbox.connected()
         log.info("connected to Discord as %s", self.user)
 
 
@@ -183,6 +193,7 @@ async def run_client(client: ControllerClient, token: str) -> None:
 
     A Discord that cannot be reached is waited for: the bots are run meanwhile.
     """
+    logging.getLogger("discord.client").addFilter(_without_traceback)
     try:
         await _log_in(client, token)
         await client.connect(reconnect=True)
@@ -206,6 +217,16 @@ async def run_client(client: ControllerClient, token: str) -> None:
         await client.end_handlers()
         if not client.is_closed():
             await client.close()
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """A gateway that is away is no error of the program: one line says it, not a traceback."""
+    if record.exc_info and str(record.msg).startswith("Attempting a reconnect"):
+        reason = str(record.exc_info[1]).replace("%", "%%")
+        record.msg = f"Discord's gateway is away ({reason}); again in %.2f s"
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+        record.exc_info = record.exc_text = None
+    return True
 
 
 async def _log_in(client: ControllerClient, token: str) -> None:

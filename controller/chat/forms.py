@@ -61,14 +61,21 @@ def _is_long(item: Input) -> bool:
 def values_of(interaction: discord.Interaction) -> dict[str, str]:
     """The submitted texts by custom id, from the raw payload; BadInput for another shape."""
     data: dict[str, Any] = dict(interaction.data or {})
+    try:
+        pairs = [_pair(item) for item in data.get("components", [])]
+    except (LookupError, TypeError, AttributeError):
+        pairs = [(None, None)]
     found: dict[str, str] = {}
-    for item in data.get("components", []):
-        inner = item.get("component") or (item.get("components") or [{}])[0]
-        name, value = inner.get("custom_id"), inner.get("value", "")
+    for name, value in pairs:
         if not isinstance(name, str) or not isinstance(value, str):
             raise BadInput("That form could not be read.", hint="Open it again.")
         found[name] = value
     return found
+
+
+def _pair(item: dict[str, Any]) -> tuple[object, object]:
+    inner = item.get("component") or (item.get("components") or [{}])[0]
+    return inner.get("custom_id"), inner.get("value", "")
 
 
 async def send_button(
@@ -76,12 +83,20 @@ async def send_button(
 ) -> bool:
     """Send the form's button by direct message; False when the person's DMs are closed."""
     why = "to replace its secrets" if rotate else "to enter its secrets"
-    try:
+
+    async def send() -> None:
         await user.send(
             f"**{bot.name}** ({bot.template}): press the button {why}.\n{_PRIVACY}",
             view=buttons.of_form(form_id) or discord.utils.MISSING,
             allowed_mentions=answers.NO_MENTIONS,
+            nonce=form_id,  # a second try after a lost answer makes no second message
         )
+
+    try:
+        try:
+            await send()
+        except answers.BROKEN:
+            await send()
     except discord.Forbidden as error:
         if error.code != DM_CLOSED:
             raise
@@ -94,14 +109,16 @@ async def offer(interaction: discord.Interaction, bot: Bot, form_id: str, *, rot
     done = "" if rotate else f"**{bot.name}** is made and waits for its secrets. "
     try:
         sent = await send_button(interaction.user, bot, form_id, rotate=rotate)
-    except discord.HTTPException:
+    except (discord.HTTPException, *answers.BROKEN):
         sent = False  # whatever keeps the message from arriving, the button here does as well
     if sent:
         text = f"{done}I sent you a direct message with a button to enter them."
         await answers.say(interaction, text)
         return
     text = f"{done}I could not send you a direct message; here is the button.\n{_PRIVACY}"
-    await answers.say(interaction, text, view=buttons.of_form(form_id))
+    where = f"/bot secrets {bot.name}" if rotate else "the button under its public message"
+    later = f"{done}I could not send you a direct message; use {where}."
+    await answers.say(interaction, text, view=buttons.of_form(form_id), later=later)
 
 
 def receipt(done: Submitted) -> str:

@@ -104,7 +104,11 @@ class Publisher:
             # somebody deleted had another one.
             nonce=hashlib.sha256(f"{view.bot.id} {instead_of}".encode()).hexdigest()[:25],
         )
-        return Card(view.bot.id, view.bot.name, place.channel_id, message.id, "")
+        card = Card(view.bot.id, view.bot.name, place.channel_id, message.id, "")
+        if message.content != text:
+            # Posted by a controller that died before it noted that: the words are of that time.
+            await self._edit(card, text, row)
+        return card
 
     async def _edit(self, card: Card, text: str, row: discord.ui.View | None) -> bool:
         channel = self._client.get_partial_messageable(

@@ -12,13 +12,21 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import aiohttp
 import discord
 
 from controller.chat import answers, buttons, errors, forms, render
 from controller.chat.gate import Gate
+from controller.chat.outbox import Outbox
 from controller.chat.text import plural, text_file
 from controller.domain.bot import Bot
-from controller.domain.errors import BadInput, ControllerError, NotFound, NotReady
+from controller.domain.errors import (
+    BadInput,
+    ControllerError,
+    DiscordTrouble,
+    NotFound,
+    NotReady,
+)
 from controller.domain.events import STREAMS, LogQuery
 from controller.manager import Manager
 from controller.manager.audit import Asker
@@ -32,9 +40,10 @@ Handler = Callable[[discord.Interaction, Sequence[str]], Awaitable[None]]
 class Router:
     """Handles every button and modal of ours."""
 
-    def __init__(self, manager: Manager, gate: Gate) -> None:
+    def __init__(self, manager: Manager, gate: Gate, outbox: Outbox) -> None:
         self._manager = manager
         self._gate = gate
+        self._outbox = outbox
         self._buttons: dict[str, Handler] = {
             "logs": self._logs,
             "older": self._older,
@@ -66,7 +75,8 @@ class Router:
             return
         kind, table = kinds[interaction.type]
         action, arguments = buttons.parse(custom_id_of(interaction))
-        interaction.extras["act"] = f"{kind} {action}"
+        act = interaction.extras["act"] = f"{kind} {action}"
+        self._outbox.open(interaction, act)
         try:
             handler = table.get(action)
             if handler is None or not arguments:
@@ -190,7 +200,7 @@ class Router:
         if done.next_step is not None:
             await answers.say(interaction, text, view=buttons.of_form(form_id, done.next_step))
             return
-        await answers.say(interaction, text)
+        await answers.say(interaction, text, more=True)
         ended = await self._manager.lifecycle.follow(done.bot)
         await answers.say(interaction, f"{text}\n{self._outcome(ended, done.bot, 'starting')}")
 
@@ -249,10 +259,10 @@ async def report(interaction: discord.Interaction, error: BaseException) -> None
     if isinstance(error, discord.NotFound) and error.code == 10062:
         log.warning("an interaction was answered too late for Discord")
         return
-    if isinstance(error, discord.HTTPException) and error.code == answers.ALREADY_ACKNOWLEDGED:
-        log.warning("an interaction was delivered again; it was answered before")
-        return
+    if answers.away(error):
+        log.warning("Discord did not answer as it should: %s", error)
+        error = DiscordTrouble("Discord did not answer as it should.", hint="Try that again.")
     try:
         await answers.say_error(interaction, errors.word(error))
-    except (discord.DiscordException, OSError) as trouble:
+    except (discord.DiscordException, aiohttp.ClientError, OSError) as trouble:
         log.warning("an error could not be told: %s (it was: %s)", trouble, error)

@@ -54,6 +54,9 @@ class Bot:
     # by a crash already noted. A later end is a crash. In the row, so that a restart of the
     # controller neither forgets a crash nor takes an old stop for one.
     accounted_end: float = 0.0
+    # Log lines before this moment are not shown: they may hold a secret that was replaced since,
+    # and a controller that started later could not know it to hide it. Seconds since the epoch.
+    log_floor: float = 0.0
     created_at: float = 0.0
     created_by: int = 0
 

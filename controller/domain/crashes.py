@@ -31,8 +31,12 @@ _MEANINGS = {
 
 
 def recent(crashes: Iterable[Crash], now: float) -> list[Crash]:
-    """The crashes of the last ten minutes, oldest first."""
-    return sorted((c for c in crashes if now - c.at < WINDOW_SECONDS), key=lambda c: c.at)
+    """The crashes of the last ten minutes, oldest first.
+
+    Those that a clock set back left in the future do not count, or they would for all that time; a
+    little ahead is the difference between two machines.
+    """
+    return sorted((c for c in crashes if abs(now - c.at) < WINDOW_SECONDS), key=lambda c: c.at)
 
 
 def is_looping(crashes: Iterable[Crash], now: float) -> bool:
@@ -69,6 +73,18 @@ def detect(
     code = None if after.state is ContainerState.RUNNING else after.exit_code
     last = Crash(at=after.finished_at, exit_code=code, oom_killed=after.oom_killed)
     return tuple(replace(last, at=last.at - 0.001 * i) for i in range(max(1, grown) - 1, -1, -1))
+
+
+def ended_with_engine(container: Observation, *, in_gap: bool) -> bool:
+    """Whether the engine ended the last run, by its own stop or death, and not the bot itself.
+
+    A program that ends by itself is started again by its restart policy, which counts. Where it
+    runs again uncounted, the engine (or somebody by hand) began it anew. An engine that was killed
+    leaves it ended: that was its doing when it happened while it was not there (`in_gap`).
+    """
+    if container.state is ContainerState.RUNNING:
+        return container.restart_count == 0
+    return in_gap and container.state is ContainerState.EXITED
 
 
 def judge(

@@ -14,6 +14,7 @@ from controller.domain.errors import Conflict, ControllerError
 from controller.store import Entry, Store
 
 SYSTEM = Person(0, name="BotMaker")
+CUT_SHORT = "the controller was restarted; see its public message"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,10 @@ class Audit:
         """Write down something that happened without anybody asking."""
         entry = _entry(Asker(SYSTEM), action, bot, "")
         await self._store.begin_entry(replace(entry, outcome=outcome, ended_at=time.time()))
+
+    async def end_open(self) -> int:
+        """End what a controller that died left open; how many requests. At the start only."""
+        return await self._store.end_open_entries(CUT_SHORT, time.time())
 
     async def history(self, bot_id: str = "", limit: int = 20) -> list[Entry]:
         """The newest lines, newest first."""

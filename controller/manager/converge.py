@@ -19,6 +19,7 @@ from controller.domain.errors import (
     EngineUnavailable,
     NotFound,
     OutcomeUnknown,
+    RuntimeTrouble,
     StorageTrouble,
 )
 from controller.domain.events import LogQuery
@@ -37,6 +38,8 @@ log = logging.getLogger(__name__)
 STEPS_AT_ONCE = 12  # more than any way from nothing to running, or back
 PACE = 1.0  # seconds between looks while the engine is on its way; events usually come first
 TAIL_LINES = 8
+SAID_MAX = 1000  # characters of what a failed check said
+REFUSALS_MAX = 5  # failures of the engine in a row, over some 8 s, that are not told yet
 TOLD_WITHIN = 5.0  # seconds between an end and the event that tells of it, at most
 
 
@@ -66,6 +69,10 @@ class Converger:
         self._exits: dict[str, tuple[float, int]] = {}
         self._ooms: dict[str, float] = {}
         self.unfinished: set[str] = set()  # bots whose look the engine's absence cut short
+        # When a submit of secrets was cut short by the end of the last controller, by bot.
+        self.new_secrets: dict[str, float] = {}
+        self._in_gap: dict[str, str] = {}  # the run of each bot that ran when the engine went away
+        self._refusals: dict[str, int] = {}  # how often in a row the engine failed at a step
 
     def note_exit(self, bot_id: str, at: float, exit_code: int) -> None:
         """Remember an exit code that an event told: after a restart no look can see it."""
@@ -74,6 +81,17 @@ class Converger:
     def note_oom(self, bot_id: str, at: float) -> None:
         """Remember that the kernel took a process for lack of memory, likewise."""
         self._ooms[bot_id] = at
+
+    def note_gap(self, bot_id: str) -> None:
+        """The engine is or was away: the bot's run of now may end, or have ended, with it."""
+        view = self._fleet.get(bot_id)
+        container = view.world.container if view else None
+        if container is not None and container.state.active:
+            self._in_gap[bot_id] = container.started_at
+
+    def note_unchanged(self, bot_id: str) -> None:
+        """The engine is there, and this bot's run outlived the gap."""
+        self._in_gap.pop(bot_id, None)
 
     async def __call__(self, bot_id: str) -> float | None:
         """Converge one bot; None when settled, else seconds until the next look."""
@@ -112,7 +130,7 @@ class Converger:
         if container is not None:  # words from inside: hostile, and shown to people
             container = replace(
                 container,
-                probe_output=self._redactor(container.probe_output),
+                probe_output=self._redactor(container.probe_output)[:SAID_MAX],
                 error=self._redactor(container.error),
             )
         removing = bot.wish is Wish.REMOVE
@@ -153,21 +171,27 @@ class Converger:
     async def _account(
         self, bot: Bot, before: Observation | None, container: Observation | None
     ) -> Bot:
-        """Tell ends that were wished for from crashes, and note both in the row."""
+        """Tell ends that were wished for, or the engine's doing, from crashes; note all of them."""
+        gap_run = self._in_gap.pop(bot.id, None)
+        bot = await self._owe_a_run(bot, container)
         if bot.ended_run and (
             container is None or container.started_at != bot.ended_run or not container.state.active
         ):
             ended = container.finished_at if container else 0.0
-            return await self._edit(bot, accounted_end=ended, ended_run="")
+            floor = _log_floor(bot, before, container)
+            return await self._edit(bot, accounted_end=ended, ended_run="", log_floor=floor)
         if container is None:
             return bot
         found = crash_rules.detect(bot.accounted_end, before, container)
         if not found:
             return bot
-        bot = await self._edit(bot, accounted_end=container.finished_at)
-        if bot.wish is not Wish.RUN or bot.problem is not None:
-            return bot
+        engines = crash_rules.ended_with_engine(container, in_gap=gap_run == container.started_at)
+        if engines or bot.wish is not Wish.RUN or bot.problem is not None:
+            log.info("bot %s (%s): its run ended, and not by itself", bot.name, bot.id)
+            return await self._edit(bot, accounted_end=container.finished_at)
+        # Noted before it is accounted for: a kill in between notes it twice, which is once.
         crashes = await self._note_crashes(bot, found)
+        bot = await self._edit(bot, accounted_end=container.finished_at)
         template = self._blueprints.known(bot)
         problem = crash_rules.judge(
             crashes,
@@ -178,6 +202,15 @@ class Converger:
         )
         return await self._edit(bot, problem=problem) if problem else bot
 
+    async def _owe_a_run(self, bot: Bot, container: Observation | None) -> Bot:
+        """New secrets may be on the disk that the present run never read: end it, as their submit
+        was about to."""
+        written = self.new_secrets.get(bot.id, 0.0)
+        if container and container.state.active and 0 < container.started < written:
+            bot = await self._edit(bot, ended_run=container.started_at)
+        self.new_secrets.pop(bot.id, None)
+        return bot
+
     async def _note_crashes(self, bot: Bot, found: tuple[Crash, ...]) -> tuple[Crash, ...]:
         at, code = self._exits.get(bot.id, (0.0, None))
         if code is not None and abs(at - found[-1].at) < TOLD_WITHIN:
@@ -186,16 +219,17 @@ class Converger:
         await self._store.add_crashes(bot.id, found)
         view = self._fleet.get(bot.id)
         crashes = (*(view.crashes if view else ()), *found)
-        self._fleet.crashed(bot.id, crashes, await self._tail(bot.id))
+        self._fleet.crashed(bot.id, crashes, await self._tail(bot))
         last = found[-1]
         what = crash_rules.describe_exit(last.exit_code, oom_killed=last.oom_killed)
         log.warning("bot %s (%s) crashed: %s", bot.name, bot.id, what)
         await self._audit.note("crash", bot, what)
         return crashes
 
-    async def _tail(self, bot_id: str) -> tuple[str, ...]:
+    async def _tail(self, bot: Bot) -> tuple[str, ...]:
+        query = LogQuery(lines=TAIL_LINES, since=bot.log_floor)
         try:
-            lines = await self._runtime.logs(bot_id, LogQuery(lines=TAIL_LINES))
+            lines = await self._runtime.logs(bot.id, query)
         except ControllerError:
             return ()  # no log is no reason to stop telling of the crash
         return tuple(self._redactor.lines([line.text for line in lines]))
@@ -211,6 +245,7 @@ class Converger:
         log.info("bot %s (%s): %s", bot.name, bot.id, step)
         try:
             await self._take(step, bot)
+            self._refusals.pop(bot.id, None)
         except (EngineUnavailable, asyncio.CancelledError):
             raise
         except OutcomeUnknown as error:
@@ -218,7 +253,7 @@ class Converger:
         except ControllerError as error:
             if isinstance(error, NotFound) and step in {Step.START, Step.RESTART}:
                 return  # removed by hand since the look; the next look sees that
-            if error.retryable or bot.wish is not Wish.RUN:
+            if bot.wish is not Wish.RUN or (error.retryable and not self._hopeless(bot, error)):
                 raise
             log.warning("bot %s (%s): %s failed: %s", bot.name, bot.id, step, error)
             problem = Problem(
@@ -228,6 +263,16 @@ class Converger:
                 bot.id, lambda now: replace(now, problem=problem) if now.wish is Wish.RUN else now
             )
             await self._audit.note("problem", bot, f"{step} failed: {problem.message}")
+
+    def _hopeless(self, bot: Bot, error: ControllerError) -> bool:
+        """Whether the engine itself refused so often in a row that a person has to know why."""
+        if not isinstance(error, RuntimeTrouble):
+            return False
+        self._refusals[bot.id] = self._refusals.get(bot.id, 0) + 1
+        if self._refusals[bot.id] < REFUSALS_MAX:
+            return False
+        del self._refusals[bot.id]
+        return True
 
     async def _take(self, step: Step, bot: Bot) -> None:
         grace = self._blueprints.stop_timeout(bot)
@@ -270,3 +315,12 @@ class Converger:
             bot = await self._edit(bot, image=pinned)
         await self._disk(lambda: self._blueprints.write_files(bot))
         await self._runtime.create(self._blueprints.spec(bot))
+
+
+def _log_floor(bot: Bot, before: Observation | None, container: Observation | None) -> float:
+    """Where the bot's log may be shown from, once a run is over: the lines that the run wrote after
+    its secrets were replaced, while it still had the old ones, stay hidden too."""
+    if not bot.log_floor or container is None:
+        return bot.log_floor
+    was_that_run = before is None or before.started < bot.log_floor
+    return max(bot.log_floor, container.started) if was_that_run else bot.log_floor

@@ -203,6 +203,8 @@ class Credentials:
 
         def edit(bot: Bot) -> Bot:
             bot = replace(bot, fields={**bot.fields, **fields})
+            if page.form.rotate and given:
+                bot = replace(bot, log_floor=time.time())
             if not last:
                 return bot
             return replace(bot, problem=None, ended_run=running if restart else bot.ended_run)

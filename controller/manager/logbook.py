@@ -14,6 +14,7 @@ from controller.runtime import Runtime
 from controller.vault import Redactor
 
 LINES_MAX = 1000
+LOOK_BACK = 5000  # lines that a search looks through: the most that a runtime gives
 _AGO = re.compile(r"(\d{1,5})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -59,8 +60,12 @@ class Logbook:
 
     async def read(self, bot: Bot, query: LogQuery) -> Snippet:
         """The newest lines that fit. Raises NotFound when the bot has no container yet."""
+        # What is searched is what is shown: a search of the raw log would tell, a letter at a time,
+        # what the redaction hides, and would cut a key's lines out of what makes them known as one.
+        asked = replace(query, grep="", lines=LOOK_BACK) if query.grep else query
+        asked = replace(asked, since=max(asked.since, bot.log_floor))
         try:
-            found = await self._runtime.logs(bot.id, query)
+            found = await self._runtime.logs(bot.id, asked)
         except NotFound as error:
             why = f" {bot.problem.message}" if bot.problem else ""
             raise NotFound(
@@ -70,5 +75,10 @@ class Logbook:
             ) from error
         # Beside the event loop: a megabyte takes some tenths of a second.
         texts = await self._disk(lambda: self._redactor.lines([line.text for line in found]))
-        pairs = zip(found, texts, strict=True)
-        return Snippet(bot, query, tuple(replace(line, text=text) for line, text in pairs))
+        lines = [replace(line, text=text) for line, text in zip(found, texts, strict=True)]
+        if query.grep:
+            needle = query.grep.casefold()
+            lines = [line for line in lines if needle in line.text.casefold()][-query.lines :]
+        # The buttons under the answer carry the search text: a value that was searched for, too.
+        query = replace(query, grep=self._redactor(query.grep))
+        return Snippet(bot, query, tuple(lines))

@@ -67,6 +67,7 @@ class Manager:
             self.fleet.add(bot, World(missing=await self._missing(bot)), seen=False)
             self.fleet.crashed(bot.id, tuple(crashes.get(bot.id, ())), ())
         await self.access.load()
+        self.converger.new_secrets.update(await self.store.cut_short_forms())
         swept = await self.disk(self.vault.sweep)
         if swept:
             log.warning("removed %d half-written secret files of an earlier crash", swept)

@@ -39,7 +39,9 @@ class Watcher:
         with self._fleet.listening(self._notice):
             await self._watch()
 
-    def _notice(self, _: str) -> None:
+    def _notice(self, bot_id: str) -> None:
+        if not self._fleet.engine.reachable:
+            self._converger.note_gap(bot_id)
         # Somebody else found the engine away: patrol at the quicker pace from now on.
         if not self._fleet.engine.reachable and not self._away:
             self._resync.set()
@@ -54,6 +56,8 @@ class Watcher:
         try:
             async for event in events:
                 if event.action == "resync":
+                    for view in self._fleet:
+                        self._converger.note_gap(view.bot.id)
                     self._resync.set()
                     continue
                 if event.action == "oom":
@@ -95,6 +99,8 @@ class Watcher:
             unfinished = was_away or not view.seen or bot_id in self._converger.unfinished
             if unfinished or _differs(view, by_bot.get(bot_id)):
                 self._poke(bot_id)
+            else:
+                self._converger.note_unchanged(bot_id)
 
 
 def _differs(view: View, row: ListedContainer | None) -> bool:

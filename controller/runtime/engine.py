@@ -83,6 +83,8 @@ class EngineRuntime:
 
         def ask(client: APIClient) -> Observation | None:
             seen = making.look(client, self._instance, bot_id)
+            if seen is not None and inspection.state_of(seen) is ContainerState.EXITED:
+                seen = self._look_anew(bot_id)
             return None if seen is None else inspection.observation(seen)
 
         return await self._calls(ask, write=False, limit=READ_SECONDS)
@@ -248,6 +250,18 @@ class EngineRuntime:
             feed.close()
         self._calls.close()
         await asyncio.sleep(0)
+
+    def _look_anew(self, bot_id: str) -> _Json | None:
+        """Look through a new connection.
+
+        An engine that is told to stop ends its containers first. It answers on connections that
+        stand all the while, but takes no new one: what is seen through those is not to be acted on.
+        """
+        client = self._calls.connect(READ_SECONDS)
+        try:
+            return making.look(client, self._instance, bot_id)
+        finally:
+            self._calls.release(client)
 
     def _require(self, client: APIClient, bot_id: str) -> _Json:
         seen = making.look(client, self._instance, bot_id)

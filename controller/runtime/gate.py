@@ -42,7 +42,8 @@ def check_container(name: str) -> str:
 
 def check_ref(ref: str) -> str:
     """Return an image reference that is safe in a URL, else raise BadInput."""
-    if not _REF.fullmatch(ref) or ".." in ref or "//" in ref:
+    empty = not all(part.strip(".") for part in ref.split("/"))  # servers clean such paths
+    if not _REF.fullmatch(ref) or ".." in ref or empty:
         raise BadInput(
             "That is not an image reference.",
             hint="It looks like name:tag, registry/name@sha256:… or sha256:….",

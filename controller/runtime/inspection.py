@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
+from controller.domain.errors import RuntimeTrouble
 from controller.domain.names import is_bot_id
 from controller.domain.observation import ContainerState, Health, ListedContainer, Observation
 from controller.domain.spec import BOT_LABEL, INSTANCE_LABEL, MANAGED_LABEL, SPEC_LABEL
 from controller.runtime.faults import clean_reason
 
-PROBE_OUTPUT_MAX = 1000
+# More than the engine keeps of a check: who shows it cuts it after redaction, since half a secret
+# is one that nobody recognises.
+PROBE_OUTPUT_MAX = 8192
 _HEALTH = re.compile(r"\((health: starting|healthy|unhealthy)\)$")
 _HEALTHS = {
     "health: starting": Health.STARTING,
@@ -20,6 +24,28 @@ _HEALTHS = {
     "healthy": Health.HEALTHY,
     "unhealthy": Health.UNHEALTHY,
 }
+
+
+T = TypeVar("T")
+
+
+def _understood(read: Callable[[Mapping[str, Any]], T]) -> Callable[[Mapping[str, Any]], T]:
+    """An answer of a shape that no engine should give is trouble in words, never "no container"."""
+
+    @wraps(read)
+    def guarded(answer: Mapping[str, Any]) -> T:
+        try:
+            return read(answer)
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            trouble = RuntimeTrouble(
+                "The Docker engine answered in a way that cannot be understood.",
+                hint="Check its version and what stands between it and the controller.",
+                code="strange-answer",
+            )
+            trouble.retryable = True
+            raise trouble from error
+
+    return guarded
 
 
 def parse_time(text: str | None) -> float:
@@ -52,6 +78,7 @@ def state_of(inspected: Mapping[str, Any]) -> ContainerState:
     return _state((inspected.get("State") or {}).get("Status"))
 
 
+@_understood
 def observation(inspected: Mapping[str, Any]) -> Observation:
     """One complete look, from an inspect's answer."""
     seen = inspected.get("State") or {}
@@ -78,6 +105,7 @@ def observation(inspected: Mapping[str, Any]) -> Observation:
     )
 
 
+@_understood
 def listed(row: Mapping[str, Any]) -> ListedContainer | None:
     """One row of the engine's list; None where its labels and its name do not agree.
 

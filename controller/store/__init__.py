@@ -1,10 +1,11 @@
-"""SQLite, the truth of what is wished for: bots, forms, grants, cards, audit.
+"""SQLite, the truth of what is wished for: bots, forms, grants, cards, audit, answers owed.
 
 `database` opens, migrates and runs transactions; one module a table group beside it. Only this
 package imports aiosqlite.
 """
 
 from controller.store.database import check_database, lock
+from controller.store.outbox import OutboxTable, Owed
 from controller.store.store import Card, Entry, Form, Store
 
-__all__ = ["Card", "Entry", "Form", "Store", "check_database", "lock"]
+__all__ = ["Card", "Entry", "Form", "OutboxTable", "Owed", "Store", "check_database", "lock"]

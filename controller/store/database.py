@@ -33,9 +33,17 @@ def migrations() -> dict[int, str]:
 def lock(folder: Path) -> int:
     """Take the data folder for this process; the file descriptor holds it until it is closed.
 
-    Raises BadSetting at once when another controller has it.
+    Raises BadSetting at once when another controller has it, or when it cannot be written.
     """
-    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise BadSetting(
+            f"The data folder {folder} cannot be used: {error.strerror}.",
+            hint="The user that the controller runs as must be able to write there, and it needs "
+            "some free space; or set BOTMAKER_DATA_DIR to another folder.",
+            code="data-dir-unusable",
+        ) from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -156,11 +164,27 @@ async def check_database(path: Path) -> str:
     return "" if rows == [("ok",)] else f"The database is damaged: {rows[0][0]}."
 
 
+_HELD = "Another program holds it: end that other program (a database shell, a backup), try again."
+_RIGHTS = "Check the free space and the rights of the data folder; `botmaker doctor` helps."
+_REMEDIES = {
+    sqlite3.SQLITE_BUSY: _HELD,
+    sqlite3.SQLITE_LOCKED: _HELD,
+    sqlite3.SQLITE_FULL: "Make some free space there, then try again.",
+    sqlite3.SQLITE_READONLY: _RIGHTS,
+    sqlite3.SQLITE_CANTOPEN: _RIGHTS,
+    sqlite3.SQLITE_PERM: _RIGHTS,
+    sqlite3.SQLITE_IOERR: _RIGHTS,
+}
+
+
+def _remedy(error: sqlite3.Error, otherwise: str) -> str:
+    """What to do about it: a file that is only held or closed must not be moved away."""
+    code = getattr(error, "sqlite_errorcode", None) or 0
+    return _REMEDIES.get(code & 0xFF, otherwise)
+
+
 def _trouble(error: sqlite3.Error) -> StorageTrouble:
-    return StorageTrouble(
-        f"The database refused: {error}.",
-        hint="Check the free space and the rights of the data folder; `botmaker doctor` helps.",
-    )
+    return StorageTrouble(f"The database refused: {error}.", hint=_remedy(error, _RIGHTS))
 
 
 @contextlib.asynccontextmanager
@@ -175,7 +199,9 @@ async def _opened(path: Path, name: str) -> AsyncIterator[aiosqlite.Connection]:
         except sqlite3.Error as error:
             raise StorageTrouble(
                 f"The database {path} cannot be used: {error}.",
-                hint="Restore the newest copy beside it, or move it away to start afresh.",
+                hint=_remedy(
+                    error, "Restore the newest copy beside it, or move it away to start afresh."
+                ),
             ) from error
         stack.pop_all()
 

@@ -14,10 +14,11 @@ from controller.domain.access import Grant, Role
 from controller.domain.bot import Bot, Crash, Problem, Wish
 from controller.domain.errors import Conflict, NotFound
 from controller.store.database import Database, Row
+from controller.store.outbox import OutboxTable, Owed, owe
 
 _BOT = (
     "id, name, template, provider, model, channel, fields, wish, ended_run, image, problem, "
-    "accounted_end, created_at, created_by"
+    "accounted_end, log_floor, created_at, created_by"
 )
 CRASHES_KEPT = 50
 
@@ -67,6 +68,7 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self.outbox = OutboxTable(database)
 
     @classmethod
     async def open(cls, folder: Path) -> Store:
@@ -106,7 +108,7 @@ class Store:
 
     async def add_bot(self, bot: Bot) -> None:
         """Add a row; Conflict when the name is taken."""
-        marks = ", ".join("?" * 14)
+        marks = ", ".join("?" * len(_row(bot)))
         try:
             await self._db.execute(f"INSERT INTO bot ({_BOT}) VALUES ({marks})", _row(bot))  # noqa: S608
         except sqlite3.IntegrityError:
@@ -201,6 +203,15 @@ class Store:
         sql = "UPDATE form SET used_at = ? WHERE id = ? AND used_at IS NULL"
         return await self._db.execute(sql, [at, form_id]) > 0
 
+    async def cut_short_forms(self) -> dict[str, float]:
+        """When a form of each bot was used by a request that has no end. At the start only."""
+        rows = await self._db.read(
+            "SELECT form.bot_id, max(form.used_at) FROM form JOIN audit "
+            "ON audit.bot_id = form.bot_id AND form.used_at >= audit.at "
+            "WHERE audit.outcome IS NULL GROUP BY form.bot_id"
+        )
+        return {str(bot_id): float(used_at) for bot_id, used_at in rows}
+
     async def reopen_form(self, form_id: str) -> None:
         """Let a form be used again: what it was used for did not work out."""
         await self._db.execute("UPDATE form SET used_at = NULL WHERE id = ?", [form_id])
@@ -245,7 +256,10 @@ class Store:
     # Audit
 
     async def begin_entry(self, entry: Entry) -> int | None:
-        """Write down that something was asked; None when that request is there already."""
+        """Write down that something was asked; None when that request is there already.
+
+        Somebody who asked by a request is owed an answer from here on: see `outbox`.
+        """
 
         async def work(connection: aiosqlite.Connection) -> int | None:
             cursor = await connection.execute(
@@ -264,6 +278,8 @@ class Store:
                     entry.ended_at,
                 ],
             )
+            if entry.request is not None and entry.outcome is None:
+                await owe(connection, _owed(entry, entry.request))
             return cursor.lastrowid
 
         try:
@@ -278,6 +294,11 @@ class Store:
             [outcome, at, entry_id],
         )
 
+    async def end_open_entries(self, outcome: str, at: float) -> int:
+        """Give every entry without an end this one; how many there were. At the start only."""
+        sql = "UPDATE audit SET outcome = ?, ended_at = ? WHERE outcome IS NULL"
+        return await self._db.execute(sql, [outcome, at])
+
     async def entries(self, bot_id: str = "", limit: int = 20) -> list[Entry]:
         """The newest lines of the audit, newest first; of one bot or of all."""
         rows = await self._db.read(
@@ -287,6 +308,17 @@ class Store:
         )
         names = Entry.__dataclass_fields__
         return [Entry(**dict(zip(names, row, strict=True))) for row in rows]
+
+
+def _owed(entry: Entry, request: str) -> Owed:
+    return Owed(
+        request=request,
+        user_id=entry.user_id,
+        action=entry.action,
+        bot_id=entry.bot_id,
+        bot_name=entry.bot_name,
+        asked_at=entry.at,
+    )
 
 
 def _row(bot: Bot) -> list[object]:
@@ -303,6 +335,7 @@ def _row(bot: Bot) -> list[object]:
         bot.image,
         json.dumps(asdict(bot.problem)) if bot.problem else None,
         bot.accounted_end,
+        bot.log_floor,
         bot.created_at,
         bot.created_by,
     ]
@@ -323,6 +356,7 @@ def _bot(row: Row) -> Bot:
         image=row[9],
         problem=problem,
         accounted_end=row[11],
-        created_at=row[12],
-        created_by=row[13],
+        log_floor=row[12],
+        created_at=row[13],
+        created_by=row[14],
     )

@@ -35,6 +35,7 @@ class Fault:
     delay: float = 0.0
     drop: bool = False
     drop_after: bool = False
+    after: bool = False  # the status comes although Discord did what it was asked
     retry_after: float = 0.1
     globally: bool = False
     times: int | None = None

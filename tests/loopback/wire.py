@@ -4,6 +4,7 @@ Next door: rest.py has the handlers, faults.py says what goes wrong."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -110,6 +111,9 @@ class Wire:
     async def _answer(
         self, request: web.Request, call: Call, handler: Handler, fault: Fault | None
     ) -> web.Response:
+        if fault is not None and fault.after:
+            with contextlib.suppress(ApiError):
+                await handler(call)
         if fault is not None and fault.text is not None:
             status = fault.status or 200
             return web.Response(text=fault.text, status=status, headers=fault.all_headers())

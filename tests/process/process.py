@@ -302,8 +302,8 @@ class Place:
         return await inv.until(lambda i: i.message is not None and not i.message.loading)
 
     def dm(self, name: str, person: Person | None = None) -> Message:
-        """The newest direct message about that bot."""
-        dms = (person or self.ann).dms
+        """The newest direct message about that bot that has a button."""
+        dms = [message for message in (person or self.ann).dms if message.labels()]
         return [message for message in dms if f"**{name}**" in message.content][-1]
 
     async def open_form(self, name: str) -> Modal:

@@ -91,6 +91,7 @@ async def test_every_field_of_a_bot_has_a_column(store: Store) -> None:
         image="sha256:1",
         problem=Problem("code", "message", "hint", 5.0),
         accounted_end=6.5,
+        log_floor=7.0,
         created_at=7.5,
         created_by=8,
     )

@@ -1,0 +1,231 @@
+"""The outbox: what was owed by a controller that died, what is too old, what is not on the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+
+from controller.chat.outbox import ASKS
+from controller.chat.rules import RULES
+from controller.domain.access import Role
+from controller.domain.phase import Phase
+from controller.manager.audit import CUT_SHORT
+from controller.store import Entry, Owed, Store
+from controller.store.database import migrations
+from demo.world import World
+from tests.chat.acting import make, newcomer, public, ready_bot, said, until_phase
+from tests.chat.house import House
+
+LATE = "The answer, late"
+
+
+async def until_nothing_is_owed(world: World, seconds: float = 6.0) -> None:
+    """Wait until everybody was told."""
+    end = time.monotonic() + seconds
+    while await world.application.manager.store.outbox.all():
+        assert time.monotonic() < end, "somebody is still owed an answer"
+        await asyncio.sleep(0.02)
+
+
+async def owe(house: House, **changes: object) -> None:
+    """Leave a debt on the disk, as a controller that is gone now would."""
+    entry = {"request": "77", "user_id": house.admin.id, "action": "stop", "bot_name": "shop"}
+    store = await Store.open(house.settings.data_dir)
+    await store.outbox.keep(Owed(**{"asked_at": time.time(), **entry, **changes}))  # type: ignore[arg-type]
+    await store.close()
+
+
+async def begun(house: House, action: str, bot_id: str, bot_name: str) -> None:
+    """Leave a request on the disk that was written down and never ended."""
+    store = await Store.open(house.settings.data_dir)
+    asked = Entry(
+        at=time.time(),
+        request="78",
+        user_id=house.admin.id,
+        user_name="ann",
+        action=action,
+        bot_id=bot_id,
+        bot_name=bot_name,
+    )
+    assert await store.begin_entry(asked) is not None
+    await store.close()
+
+
+def late(world: World) -> list[str]:
+    """Every late answer, by direct message or in the channel."""
+    dms = world.admin.user.dm_channel.history() if world.admin.user.dm_channel else []
+    return [m.content for m in [*dms, *public(world)] if LATE in m.content]
+
+
+def test_all_that_changes_something_is_worth_an_answer_later() -> None:
+    """Each command, button or form for more than viewers, but those that only ask or look."""
+    looks = {"bot secrets", "bot delete", "fleet orphans", "fleet doctor", "access list"}
+    looks |= {"access test", "button secrets", "button form"}
+    assert {act for act, rule in RULES.items() if rule.role > Role.VIEWER} - looks == ASKS
+
+
+async def test_nothing_is_owed_after_an_answer_that_was_given(world: World) -> None:
+    """A create, a form, a stop and a refusal: each answer is out, so nothing is kept."""
+    await ready_bot(world)
+    await world.admin.slash(world.channel, "bot stop", name="shop")
+    assert "no bot of that name" in said(
+        await world.admin.slash(world.channel, "bot start", name="nobody")
+    )
+    await until_nothing_is_owed(world)
+    assert late(world) == []
+
+
+async def test_kept_words_are_said_at_the_next_start_once(house: House) -> None:
+    """With what it is about and when it was asked; a further start says nothing."""
+    async with house.controller() as world:
+        await make(world)
+    await owe(house, words="⚫ **shop** — stopped", asked_at=1000 + time.time() // 1 - 2000)
+    for _ in range(2):
+        async with house.controller() as world:
+            await until_nothing_is_owed(world)
+            (text,) = late(world)
+            assert "**stop** of **shop**" in text
+            assert "<t:" in text
+            assert text.endswith("⚫ **shop** — stopped")
+
+
+async def test_who_takes_no_direct_message_is_named_in_the_channel(house: House) -> None:
+    """A plain mention, to be read but not heard."""
+    async with house.controller() as world:
+        house.env.inject_error("POST", "/users/@me/channels", status=403, code=50007, times=None)
+        await make(world)
+    await owe(house, words="done")
+    async with house.controller() as world:
+        await until_nothing_is_owed(world)
+        (found,) = [m for m in public(world) if LATE in m.content]
+        assert found.content.startswith(f"<@{world.admin.id}> ")
+        (sent,) = [r.json for r in house.env.http_requests if r.json and LATE in str(r.json)]
+        assert sent["allowed_mentions"] == {"parse": []}
+
+
+async def test_an_answer_older_than_a_day_is_dropped_with_a_line_in_the_log(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody is told yesterday's news."""
+    async with house.controller() as world:
+        await make(world)
+    await owe(house, words="done", asked_at=time.time() - 86_500)
+    async with house.controller() as world:
+        await until_nothing_is_owed(world)
+        assert late(world) == []
+    assert "dropped an answer" in caplog.text
+
+
+async def test_a_request_that_a_dead_controller_left_open_gets_an_end_and_its_asker_the_state(
+    house: House,
+) -> None:
+    """The audit says that the controller was restarted, the person how the bot is now."""
+    async with house.controller() as world:
+        view = await ready_bot(world)
+    await begun(house, "restart", view.bot.id, "shop")
+    async with house.controller() as world:
+        await until_phase(world, "shop", Phase.RUNNING)
+        await until_nothing_is_owed(world)
+        (text,) = late(world)
+        assert "The controller was restarted before it could answer" in text
+        assert "🟢 **shop** — running" in text
+        newest = (await world.application.manager.audit.history(view.bot.id))[0]
+        assert (newest.action, newest.outcome) == ("restart", CUT_SHORT)
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [("create", "was not made"), ("delete", "removed"), ("grant", "/access list")],
+)
+async def test_a_request_about_a_bot_that_is_not_there_says_so(
+    house: House, action: str, words: str
+) -> None:
+    """A create that was never made, a delete that was ended, a grant for all bots."""
+    async with house.controller():
+        pass
+    bot_id = "" if action == "grant" else "6f1c1b9e-7a60-4b8e-9a55-0d6f3f3c2f11"
+    await begun(house, action, bot_id, "shop" if bot_id else "")
+    async with house.controller() as world:
+        await until_nothing_is_owed(world)
+        (text,) = late(world)
+        assert words in text
+
+
+async def test_words_are_bounded_and_hold_no_secret(house: House) -> None:
+    """What is kept passed the redactor; a message that is too long is cut."""
+    key = "sk-test-0123456789abcdef"
+    async with house.controller() as world:
+        await ready_bot(world)
+        house.env.inject_error("PATCH", "/webhooks/*", status=404, times=None)
+        house.env.inject_error("POST", "/users/@me/channels", status=503, times=None)
+        house.env.inject_error("POST", "/channels/*/messages", status=503, times=None)
+        await world.admin.slash(world.channel, "bot stop", name="shop")
+        (owed,) = await world.application.manager.store.outbox.all()
+        assert owed.words is not None
+        assert "stopped" in owed.words
+        assert key not in owed.words
+        house.env.backend.faults.clear()
+        await until_nothing_is_owed(world)
+        assert len(late(world)) == 1
+
+
+async def test_a_refusal_that_was_read_is_not_said_again(world: World) -> None:
+    """Who may not is told so at once, and nothing is kept of it."""
+    stranger = newcomer(world, "eve")
+    await make(world)
+    text = said(await stranger.slash(world.channel, "bot stop", name="shop"))
+    assert "needs the role operator" in text
+    await until_nothing_is_owed(world)
+    assert [m.content for m in public(world) if LATE in m.content] == []
+
+
+async def test_what_an_older_program_left_open_is_owed_too(tmp_path: Path) -> None:
+    """The migration notes every request that had no end, but not what was ended."""
+    file = sqlite3.connect(tmp_path / "botmaker.db")
+    file.executescript(migrations()[1])
+    row = "INSERT INTO audit VALUES (NULL, 5.0, ?, 1, 'ann', 'stop', 'b', 'shop', '', ?, NULL)"
+    file.executemany(row, [("open", None), ("ended", "stopped"), (None, None)])
+    file.commit()
+    file.close()
+    store = await Store.open(tmp_path)
+    owed = Owed(request="open", user_id=1, action="stop", bot_id="b", bot_name="shop", asked_at=5.0)
+    assert await store.outbox.all() == [owed]
+    assert await store.end_open_entries("restarted", 6.0) == 2
+    assert [entry.outcome for entry in await store.entries("b")].count("restarted") == 2
+    await store.close()
+
+
+async def test_a_disk_that_fails_costs_no_answer_and_no_controller(house: House) -> None:
+    """What cannot be noted any more is still said, and once."""
+    async with house.controller() as world:
+        await make(world)
+    await owe(house, words="done")
+    house.env.inject_error("POST", "/users/@me/channels", status=503, times=None)
+    house.env.inject_error("POST", "/channels/*/messages", status=503, times=None)
+    async with house.controller() as world:
+        await world.application.manager.store.outbox._db.execute("DROP TABLE outbox")
+        house.env.backend.faults.clear()
+        end = time.monotonic() + 5
+        while not late(world) and time.monotonic() < end:
+            await asyncio.sleep(0.02)
+        assert "no bot of that name" in said(
+            await world.admin.slash(world.channel, "bot start", name="nobody")
+        )
+        await asyncio.sleep(0.8)
+        assert len(late(world)) == 1
+
+
+async def test_only_the_newest_thousand_answers_are_kept(tmp_path: Path) -> None:
+    """A Discord that stays away fills no disk."""
+    store = await Store.open(tmp_path)
+    for number in range(1003):
+        await store.outbox.keep(
+            Owed(request=str(number), user_id=1, action="stop", asked_at=number, words="x")
+        )
+    kept = await store.outbox.all()
+    assert (len(kept), kept[0].request) == (1000, "3")
+    await store.close()

@@ -1,0 +1,132 @@
+"""Canaries: values that stand nowhere else, every shape in which one could be seen, the search.
+Next door: test_canary.py runs a controller with them; controller/vault redacts.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import re
+import secrets
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+from docker import APIClient
+
+from tests.process.process import Controller
+
+Place = tuple[str, bytes]
+END = 12  # a part of a value that short would still be a part of it
+
+
+def canary(length: int = 33) -> str:
+    """A fresh value that the demo templates take; URL-encoding changes it, no word is like it."""
+    half = secrets.token_urlsafe(length)
+    return f"{half[:13]}:{half[13:length]}"
+
+
+def shapes(value: str) -> dict[bytes, str]:
+    """What to look for, and what to call it: raw, ends, base64 at each alignment, URL, hex."""
+    raw = value.encode()
+    found: dict[bytes, str] = {
+        raw: "raw",
+        raw[:END]: "its beginning",
+        raw[-END:]: "its end",
+        quote(value, safe="").encode(): "URL-encoded",
+        quote_plus(value).encode(): "URL-encoded",
+        quote(value, safe="").lower().encode(): "URL-encoded",
+        re.sub(
+            "%..", lambda found: found[0].lower(), quote(value, safe="")
+        ).encode(): "URL-encoded",
+        raw.hex().encode(): "hex",
+        raw.hex().upper().encode(): "hex",
+        raw.hex(" ").encode(): "hex",
+        json.dumps(value)[1:-1].encode(): "JSON",
+        value.encode("utf-16-le"): "UTF-16",
+        value[::-1].encode(): "backwards",
+    }
+    for shift in range(3):  # whatever stands before it, up to the group of three
+        padded = bytes(shift) + raw
+        first, last = -(-8 * shift // 6), 8 * len(padded) // 6
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            found.setdefault(encode(padded)[first:last], f"base64 at {shift}")
+    return found
+
+
+def search(values: Iterable[str], places: Iterable[Place]) -> list[str]:
+    """Where a value is, in whatever shape. Every place is one blob of bytes with a name."""
+    wanted = {form: name for value in values for form, name in shapes(value).items()}
+    return [
+        f"{where}: {name} {form[:8]!r}…"
+        for where, blob in places
+        for form, name in wanted.items()
+        if form in blob
+    ]
+
+
+def everywhere(
+    controller: Controller, traffic: str, *, folder: Path, but: Iterable[Path] = ()
+) -> Iterator[Place]:
+    """All places where no secret may be: files, engine, processes, Discord. `but`: where it may."""
+    yield "Discord, from the bot", traffic.encode()
+    apart = tuple(but)
+    for file in sorted(folder.rglob("*")):
+        if file.is_file() and not file.is_symlink() and not _below(file, apart):
+            yield str(file.relative_to(folder)), file.read_bytes()
+        yield "names of files", file.name.encode()
+    yield from _engine(controller)
+    if controller.process is not None and controller.running:
+        yield from process(controller.process.pid, "the controller")
+
+
+def _below(file: Path, folders: tuple[Path, ...]) -> bool:
+    return any(file.is_relative_to(folder) for folder in folders)
+
+
+def _engine(controller: Controller) -> Iterator[Place]:
+    client, mine = controller.engine, {"label": f"botmaker.instance={controller.instance}"}
+    for row in client.containers(all=True, filters=mine):
+        seen = client.inspect_container(row["Id"])
+        # What a health check prints is the bot's own doing, and the engine keeps it for a look.
+        for entry in (seen["State"].get("Health") or {}).get("Log") or ():
+            entry["Output"] = ""
+        yield f"inspect of container {seen['Name']}", _text(seen)
+        yield f"list row of {seen['Name']}", _text(row)
+        if seen["State"]["Pid"]:
+            yield from process(seen["State"]["Pid"], seen["Name"])
+    yield from _other_things(client, mine)
+
+
+def _other_things(client: APIClient, mine: dict[str, str]) -> Iterator[Place]:
+    for row in client.volumes(filters=mine)["Volumes"] or ():
+        yield f"inspect of volume {row['Name']}", _text(client.inspect_volume(row["Name"]))
+    for row in client.networks(filters=mine):
+        yield f"inspect of network {row['Name']}", _text(client.inspect_network(row["Id"]))
+    for row in client.images():
+        yield f"inspect of image {row['Id'][:20]}", _text(client.inspect_image(row["Id"]))
+
+
+def process(pid: int, name: str) -> Iterator[Place]:
+    """What others can read of a process and its children: environment, command line, title."""
+    waiting = [pid]
+    while waiting:
+        home = Path(f"/proc/{waiting.pop()}")
+        with contextlib.suppress(OSError):
+            for what in ("environ", "cmdline", "comm", "maps"):
+                yield f"{what} of {name}", (home / what).read_bytes()
+            children = (home / "task" / home.name / "children").read_text().split()
+            waiting += [int(child) for child in children]
+
+
+def core_limit(pid: int) -> str:
+    """The soft and hard limit of a process's core dump, which would hold all that it knows."""
+    lines = Path(f"/proc/{pid}/limits").read_text().splitlines()
+    line = next(line for line in lines if line.startswith("Max core file size"))
+    return " ".join(line.split()[4:6])
+
+
+def _text(seen: Any) -> bytes:
+    return json.dumps(seen, ensure_ascii=False).encode()

@@ -1,0 +1,239 @@
+"""What is wrong in the world, by looking only: sqlite3, files, docker-py, messages in Discord.
+
+Nothing of the controller's is used here: it may be wrong. Next door: crash_points.py asks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from docker.errors import APIError
+from docker.errors import NotFound as Gone
+
+from tests.loopback import Invocation
+from tests.process.process import Controller, Place
+
+SECRETS = {"api_key", "channel_token"}
+ROW = "SELECT id, name, wish, ended_run, problem FROM bot"
+WITHIN = 10.0  # seconds from the start of the controller until all is well
+CALM = 0.3  # seconds that it stays so: a second message, say, may come late
+
+
+@dataclass(slots=True)
+class Expected:
+    """What may have happened since a moment: of all else nothing may."""
+
+    since: float = 0.0
+    acted: dict[str, int] = field(default_factory=dict)  # names and how often they may be started
+    told: list[Invocation] = field(default_factory=list)  # what a person was told has to be true
+    untouched: dict[str, tuple[str, str, int]] = field(default_factory=dict)  # bot id: its run
+
+
+def _moment(text: str) -> float:
+    """A moment in the engine's words, with its nine digits after the point, in seconds."""
+    whole, _, rest = text.rstrip("Z").partition(".")
+    return datetime.fromisoformat(f"{whole}+00:00").timestamp() + float(f"0.{rest or 0}")
+
+
+class Checker:
+    """Looks at one installation. `names` are those of all bots that were ever asked for."""
+
+    def __init__(self, place: Place, controller: Controller) -> None:
+        self.place, self.controller = place, controller
+        self.names: set[str] = set()
+        self.values: dict[str, set[str]] = {}  # secrets by bot name: each file holds one of them
+
+    # Looking.
+
+    def bots(self) -> list[dict[str, Any]]:
+        """The rows, as they are."""
+        keys = ("id", "name", "wish", "ended_run", "problem")
+        return [dict(zip(keys, row, strict=True)) for row in self.controller.rows(ROW)]
+
+    def run_of(self, bot_id: str) -> tuple[str, str, int] | None:
+        """Which container the bot runs in, since when, and how often the engine restarted it."""
+        found = self.controller.inspect(bot_id)
+        if found is None or not found["State"]["Running"]:
+            return None
+        return str(found["Id"]), str(found["State"]["StartedAt"]), int(found["RestartCount"])
+
+    def has_secrets(self, bot_id: str) -> bool:
+        home = self.controller.secrets_dir / bot_id
+        return home.is_dir() and set(os.listdir(home)) >= SECRETS
+
+    def written_at(self, bot_id: str) -> float:
+        """When the newest of its secrets was written."""
+        home = self.controller.secrets_dir / bot_id
+        files = home.iterdir() if home.is_dir() else []
+        return max((file.stat().st_mtime for file in files), default=0.0)
+
+    async def settled(self, expected: Expected) -> list[str]:
+        """What is still wrong when its time is over; nothing, once nothing is for a while."""
+        deadline = time.monotonic() + WITHIN
+        well_since = 0.0
+        while True:
+            found = await asyncio.to_thread(lambda: list(self.faults(expected)))
+            now = time.monotonic()
+            well_since = 0.0 if found else well_since or now
+            if well_since and now - well_since > CALM:
+                return []
+            if found and now > deadline:
+                return found
+            await asyncio.sleep(0.05)
+
+    def faults(self, expected: Expected) -> Iterator[str]:
+        """One line for everything that is not as it has to be."""
+        bots = self.bots()
+        try:
+            containers = self.controller.containers()
+        except (Gone, APIError):
+            yield "a container goes away just now"
+            return
+        yield from self._rows(bots)
+        yield from self._engine(bots, containers)
+        yield from self._files(bots)
+        yield from self._messages(bots, containers)
+        yield from self._acts(bots, expected)
+        yield from self._words(bots, expected.told)
+
+    # What has to be.
+
+    def _rows(self, bots: list[dict[str, Any]]) -> Iterator[str]:
+        ids = {bot["id"] for bot in bots}
+        for bot in bots:
+            if bot["wish"] == "remove":
+                yield f"{bot['name']}: its removal is not done"
+            if bot["ended_run"]:
+                yield f"{bot['name']}: the end of a run is not accounted for"
+            if bot["problem"]:
+                yield f"{bot['name']}: has a problem that nobody made: {bot['problem']}"
+        yield from self._strays(ids)
+
+    def _strays(self, ids: set[str]) -> Iterator[str]:
+        for table in ("form", "crash", "card"):
+            for (bot_id,) in self.controller.rows(f"SELECT bot_id FROM {table}"):
+                if bot_id not in ids:
+                    yield f"a row of {table} belongs to no bot: {bot_id}"
+                if table == "crash":
+                    yield f"a crash was noted of {bot_id}, and none happened"
+        twice = "SELECT action, bot_name FROM audit WHERE request IS NOT NULL GROUP BY request "
+        for row in self.controller.rows(f"{twice} HAVING count(*) > 1"):
+            yield f"one request acted twice: {row}"
+        for row in self.controller.rows("SELECT bot_name FROM audit WHERE action = 'crash'"):
+            yield f"the audit has a crash that did not happen: {row}"
+
+    def _engine(
+        self, bots: list[dict[str, Any]], containers: list[dict[str, Any]]
+    ) -> Iterator[str]:
+        known = {f"botmaker-{bot['id']}" for bot in bots}
+        names = Counter(found["Name"].lstrip("/") for found in containers)
+        for name, count in names.items():
+            if name not in known:
+                yield f"orphan container {name}"
+            if count > 1:
+                yield f"{count} containers {name}"
+        owners = Counter(c["Config"]["Labels"].get("botmaker.bot-id") for c in containers)
+        yield from (f"bot {o} has {n} containers" for o, n in owners.items() if n > 1)
+        yield from (f"orphan volume {v}" for v in self.controller.volumes() if v not in known)
+        running = {c["Name"].lstrip("/") for c in containers if c["State"]["Running"]}
+        for bot in bots:
+            there = f"botmaker-{bot['id']}" in running
+            wanted = bot["wish"] == "run" and self.has_secrets(bot["id"])
+            if there is not wanted:
+                yield f"{bot['name']}: runs: {there}, wished for: {wanted}"
+            run = self.run_of(bot["id"])
+            if run and _moment(run[1]) < self.written_at(bot["id"]):
+                yield f"{bot['name']}: runs with other secrets than those on the disk"
+
+    def _files(self, bots: list[dict[str, Any]]) -> Iterator[str]:
+        by_id = {bot["id"]: bot for bot in bots}
+        root = self.controller.secrets_dir
+        for entry in os.listdir(root) if root.exists() else []:
+            if entry not in by_id:
+                yield f"stray in the secrets folder: {entry}"
+                continue
+            known = self.values.get(by_id[entry]["name"], set())
+            for file in (root / entry).iterdir():
+                if file.name not in SECRETS:
+                    yield f"stray secret file {file}"
+                    continue
+                seen = file.stat()
+                if file.read_text() not in known:
+                    yield f"{file} is torn or somebody else's"
+                if seen.st_mode & 0o777 != 0o600 or seen.st_uid != 1000 or seen.st_nlink != 1:
+                    yield f"{file} is not private: {seen}"
+        yield from self._rendered(by_id)
+
+    def _rendered(self, by_id: dict[str, dict[str, Any]]) -> Iterator[str]:
+        rendered = self.controller.data / "files"
+        for folder, _, names in os.walk(rendered):
+            for name in names:
+                if name.startswith("."):
+                    yield f"temporary file {folder}/{name}"
+        for entry in os.listdir(rendered) if rendered.exists() else []:
+            if entry not in by_id:
+                yield f"rendered files of no bot: {entry}"
+
+    def _messages(
+        self, bots: list[dict[str, Any]], containers: list[dict[str, Any]]
+    ) -> Iterator[str]:
+        running = {c["Name"].lstrip("/") for c in containers if c["State"]["Running"]}
+        rows = {bot["name"]: bot for bot in bots}
+        for name in self.names:
+            cards = [m.content for m in self.place.cards if f"**{name}**" in m.content]
+            if len(cards) > 1:
+                yield f"{name} has {len(cards)} public messages: {cards}"
+            if name not in rows:
+                yield from (f"{name} is gone, but: {c}" for c in cards if "removed" not in c)
+                continue
+            word = "created (waiting for secrets)"
+            if rows[name]["wish"] == "stop":
+                word = "stopped"
+            elif f"botmaker-{rows[name]['id']}" in running:
+                word = "running"
+            if not cards or f"— {word}\n" not in f"{cards[0]}\n":
+                yield f"{name} is {word}, but its message says {cards}"
+
+    def _acts(self, bots: list[dict[str, Any]], expected: Expected) -> Iterator[str]:
+        for bot_id, run in expected.untouched.items():
+            if self.run_of(bot_id) != run:
+                yield f"running bot {bot_id} was touched: {run} became {self.run_of(bot_id)}"
+        if not expected.since:
+            return
+        names = {f"botmaker-{bot['id']}": bot["name"] for bot in bots}
+        seen: Counter[tuple[str, str]] = Counter()
+        mine = {
+            "label": f"botmaker.instance={self.controller.instance}",
+            "event": ["create", "start", "die"],
+        }
+        found = self.controller.engine.events(
+            since=f"{expected.since:.6f}", until=f"{time.time():.6f}", filters=mine, decode=True
+        )
+        for event in found:
+            seen[event["Actor"]["Attributes"]["name"], event["Action"]] += 1
+        for (container, action), count in seen.items():
+            name = names.get(container, "")
+            if name and count > expected.acted.get(name, 0):
+                yield f"{name}: {count} times {action} for {expected.acted.get(name, 0)} requests"
+
+    def _words(self, bots: list[dict[str, Any]], told: list[Invocation]) -> Iterator[str]:
+        """A person was told that it is done: then it is on the disk, whatever comes after."""
+        wishes = {bot["name"]: bot["wish"] for bot in bots}
+        ids = {bot["name"]: bot["id"] for bot in bots}
+        for inv in told:
+            text, name = inv.text, inv.text.partition("**")[2].partition("**")[0]
+            if "is made" in text and name not in wishes:
+                yield f"lost, though it was told: {text}"
+            if "— stopped" in text and wishes.get(name) != "stop":
+                yield f"lost, though it was told: {text}"
+            if "— removed" in text and name in wishes:
+                yield f"lost, though it was told: {text}"
+            if "fingerprint" in text and name in ids and not self.has_secrets(ids[name]):
+                yield f"lost, though it was told: {text}"

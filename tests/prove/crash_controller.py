@@ -1,0 +1,216 @@
+"""The real controller with points at which it kills itself, run as a module of its own.
+
+Which point is told by a small file that the tests write and this process maps into its memory, at
+any time: `kill|<point>|<nth>|<milliseconds later>`, or `trace` to have every point noted down.
+Product code is not changed: its classes are extended, files are seen by an audit hook, and what
+goes to Discord by two methods of discord.py. Next door: crash_points.py names the points.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import mmap
+import os
+import re
+import signal
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import discord
+from discord.webhook.async_ import AsyncWebhookAdapter
+
+from controller.app import run
+from controller.runtime.engine import EngineRuntime
+from controller.settings import load_settings
+from controller.store import Store
+
+SIZE = 256
+TRAP, TRACE = "trap", "trace"  # files in the working folder
+WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+ENGINE_METHODS = ("pin_image", "create", "start", "stop", "restart", "remove", "remove_volume")
+STORE_METHODS = (
+    *("add_bot", "save_bot", "drop_bot", "add_crashes", "clear_crashes"),
+    *("add_form", "use_form", "reopen_form", "save_card", "drop_card"),
+    *("begin_entry", "end_entry"),
+)
+_REQUEST = re.compile(rb"(POST|DELETE) /v[\d.]+/([a-z]+)(?:/(create)|/[^/? ]+)?(?:/([a-z]+))?[? ]")
+
+
+class Trap:
+    """Knows the point that is armed, and ends the process there as a power cut would."""
+
+    def __init__(self, folder: Path) -> None:
+        with (folder / TRAP).open("r+b") as file:
+            self._memory = mmap.mmap(file.fileno(), SIZE)
+        self._trace = os.open(folder / TRACE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._text = b""
+        self._count = 0
+
+    @property
+    def armed(self) -> bool:
+        return self._memory[0] != 0
+
+    def wants(self, name: str) -> bool:
+        """Whether that point may do something now."""
+        return self.armed and (self._memory[:5] == TRACE.encode() or name in self._wanted())
+
+    def _wanted(self) -> str:
+        return self._memory[:].rstrip(b"\0").decode()
+
+    def __call__(self, name: str) -> None:
+        """The process is at this point."""
+        if not self.armed:
+            return
+        text = self._memory[:]
+        if text != self._text:
+            self._text, self._count = text, 0
+        what, *rest = self._wanted().split("|")
+        if what == TRACE:
+            os.write(self._trace, f"{name}\n".encode())
+        elif rest[0] == name:
+            self._count += 1
+            if self._count == int(rest[1]):
+                die(float(rest[2]) / 1000)
+
+
+def die(seconds: float) -> None:
+    """SIGKILL: now, or a moment later while the program goes on."""
+    if seconds <= 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def later() -> None:
+        time.sleep(seconds)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=later, daemon=True).start()
+
+
+Method = Callable[..., Awaitable[Any]]
+
+
+def watched(trap: Trap, original: Method, name: Callable[..., str]) -> Method:
+    """The method with a point before, one after, and one a moment after it began."""
+
+    async def method(self: Any, *args: Any, **options: Any) -> Any:
+        called = name(*args)
+        trap(f"{called}:before")
+        trap(f"{called}:during")
+        result = await original(self, *args, **options)
+        trap(f"{called}:after")
+        return result
+
+    return method
+
+
+def extended(trap: Trap, base: type, prefix: str, methods: tuple[str, ...]) -> type:
+    """A class of our own with points around these methods."""
+
+    def named(method: str) -> Callable[..., str]:
+        return lambda *_: f"{prefix}.{method}"
+
+    found = {m: watched(trap, getattr(base, m), named(m)) for m in methods}
+    return type(f"Crashing{base.__name__}", (base,), found)
+
+
+class Files:
+    """Audit hook: every change of a folder below data and secrets, every request to the engine."""
+
+    def __init__(self, trap: Trap, data: Path, secrets: Path) -> None:
+        self._trap = trap
+        self._places = {str(data / "files"): "files", str(secrets): "vault"}
+
+    def __call__(self, event: str, args: tuple[Any, ...]) -> None:
+        if not self._trap.armed:
+            return
+        if event == "http.client.send":
+            self._sent(args[1])
+            return
+        name = self._name(event, args)
+        if name:
+            self._trap(f"{name}:before")
+            if self._trap.wants(f"{name}:after"):
+                self._once_done(f"{name}:after")
+
+    def _sent(self, data: Any) -> None:
+        found = _REQUEST.match(data) if isinstance(data, bytes) else None
+        if found:
+            method, kind, create, action = (
+                part.decode() if part else "" for part in found.groups()
+            )
+            self._trap(f"engine.{method}-{kind}-{create or action or 'one'}:before")
+
+    def _name(self, event: str, args: tuple[Any, ...]) -> str:
+        match event:
+            case "open" if isinstance(args[2], int) and args[2] & WRITES:
+                path, folder = args[0], -1
+            case "os.rename":
+                path, folder = args[1], args[3]
+            case "os.remove" | "os.rmdir":
+                path, folder = args[0], args[1]
+            case "os.mkdir":
+                path, folder = args[0], args[2]
+            case _:
+                return ""
+        if isinstance(path, os.PathLike):
+            path = os.fspath(path)
+        if not isinstance(path, str):
+            return ""
+        verb = "write" if event == "open" else event.removeprefix("os.")
+        if verb == "write" and path.startswith(".") and path.endswith(".tmp"):
+            return "vault.write"  # the hook is not told in which folder; only the vault does this
+        if folder >= 0:
+            path = os.path.join(os.readlink(f"/proc/self/fd/{folder}"), path)
+        found = [kind for root, kind in self._places.items() if path.startswith(f"{root}/")]
+        return f"{found[0]}.{verb}" if found else ""
+
+    def _once_done(self, name: str) -> None:
+        # The hook is called before the act. The next thing that this thread does comes after it.
+        def profile(frame: FrameType, event: str, _: Any) -> None:
+            if frame.f_code.co_filename != __file__:
+                sys.setprofile(None)
+                self._trap(name)
+
+        sys.setprofile(profile)
+
+
+def discord_name(admin_channel: str) -> Callable[..., str]:
+    """Names a request to Discord by what it does."""
+
+    def name(route: Any, *_: Any) -> str:
+        path, method = str(route.path), str(route.method)
+        if "/callback" in path:
+            return "discord.answer"
+        if "/webhooks/" in path:
+            return "discord.complete" if method == "PATCH" else f"discord.webhook-{method}"
+        if path.endswith("/messages") and method == "POST":
+            return "discord.post" if str(route.channel_id) == admin_channel else "discord.dm"
+        if "/messages/" in path and method == "PATCH":
+            return "discord.edit"
+        return f"discord.{method}-{path.rsplit('/', 1)[-1].strip('{}')}"
+
+    return name
+
+
+def main() -> None:
+    """The controller itself, as `botmaker run` runs it."""
+    trap = Trap(Path.cwd())
+    settings = load_settings()
+    name = discord_name(str(settings.admin_channel_id))
+    for owner in (discord.http.HTTPClient, AsyncWebhookAdapter):
+        owner.request = watched(trap, owner.request, name)  # type: ignore[method-assign]
+    sys.addaudithook(Files(trap, settings.data_dir.absolute(), settings.secrets_dir.absolute()))
+    work = run(
+        settings,
+        store_type=extended(trap, Store, "store", STORE_METHODS),
+        engine_type=extended(trap, EngineRuntime, "runtime", ENGINE_METHODS),
+    )
+    asyncio.run(work)
+
+
+if __name__ == "__main__":
+    main()

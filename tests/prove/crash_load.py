@@ -1,0 +1,95 @@
+"""Several people who work with their bots until the controller dies, and then go on.
+
+Next door: crash_points.py makes the place, crash_checker.py looks at what is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+
+from tests.loopback import Invocation, Person
+from tests.process.process import a_secret
+from tests.prove.crash_checker import Expected
+from tests.prove.crash_points import Driver
+
+PEOPLE = ("ben", "cleo", "dan")
+BOTS_EACH = 2
+ACTIONS = ("start", "stop", "restart", "restart", "delete", "secrets", "secrets", "create")
+
+
+class Load:
+    """The people of one place. Each has bots of their own and does one thing after the other."""
+
+    def __init__(self, driver: Driver, seed: int) -> None:
+        self.driver, self.place = driver, driver.place
+        self.rng = random.Random(seed)
+        self.people = list(self.place.world.people.values())[1:]  # but the owner of the server
+        self.told: dict[str, Invocation] = {}  # the last request for each bot
+        self.asked = 0
+
+    async def until_killed(self) -> None:
+        """Everybody works; the controller is killed at a random moment."""
+        self.told.clear()
+        work = [asyncio.create_task(self._work(person)) for person in self.people]
+        await asyncio.sleep(self.rng.uniform(0.02, 1.2))
+        await self.driver.controller.kill()
+        for task in work:
+            task.cancel()
+        await asyncio.gather(*work, return_exceptions=True)
+
+    async def look(self) -> list[str]:
+        """What is wrong some seconds after the next start, when nobody asks for anything."""
+        return await self.driver.checker.settled(Expected(told=list(self.told.values())))
+
+    async def _work(self, person: Person) -> None:
+        while True:
+            # What a person cannot do just now (no such bot, an old button) is no loss.
+            with contextlib.suppress(AssertionError, LookupError):
+                await self._act(person)
+            await asyncio.sleep(self.rng.uniform(0.0, 0.1))
+
+    def _own(self, person: Person) -> list[str]:
+        rows = self.driver.controller.rows("SELECT name FROM bot WHERE created_by = ?", person.id)
+        return [str(name) for (name,) in rows]
+
+    async def _act(self, person: Person) -> None:
+        own, action = self._own(person), self.rng.choice(ACTIONS)
+        if len(own) < BOTS_EACH and (not own or action == "create"):
+            self.asked += 1
+            name = f"{person.name}{self.asked}"
+            self.driver.checker.names.add(name)
+            await self._note(name, await person.slash("bot create", name=name, template="proof"))
+            await self._secrets(person, name)
+            return
+        name = self.rng.choice(own)
+        self.told.pop(name, None)  # what was told before need not be so any more
+        if action == "secrets":
+            await self._secrets(person, name)
+        elif action == "delete":
+            asked = await person.slash("bot delete", name=name)
+            await self._note(name, await person.click(asked, label=f"Delete {name}"))
+        elif action != "create":
+            await self._note(name, await person.slash(f"bot {action}", name=name))
+
+    async def _secrets(self, person: Person, name: str) -> None:
+        """By the newest button in a direct message, or else by the public one."""
+        found = [m for m in person.dms if f"**{name}** (" in m.content and m.labels()]
+        if not found or self.rng.random() < 0.3:
+            await person.slash("bot secrets", name=name)
+            await asyncio.sleep(0.05)
+            found = [m for m in person.dms if f"**{name}** (" in m.content and m.labels()]
+        pressed = await person.click(found[-1], label="Enter secrets")
+        if pressed.modal is None:
+            return
+        values = {"api_key": a_secret(), "channel_token": a_secret()}
+        self.driver.checker.values.setdefault(name, set()).update(values.values())
+        self.told.pop(name, None)
+        await self._note(name, await self.place.submit(pressed.modal, person, **values))
+
+    async def _note(self, name: str, inv: Invocation) -> None:
+        self.told[name] = inv
+        self.asked += 1
+        with contextlib.suppress(AssertionError):
+            await inv.until(lambda i: i.text, 6)

@@ -1,0 +1,308 @@
+"""The points at which the controller is killed, and the one who drives it there and back.
+
+Next door: crash_controller.py has the points, crash_checker.py looks at what is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import sys
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+
+from tests.loopback import Invocation, Modal
+from tests.process.process import BRISK, Controller, Place, a_secret, eventually, open_place, said
+from tests.prove.crash_checker import Checker, Expected
+from tests.prove.crash_controller import SIZE, TRACE, TRAP
+
+PROOF = (
+    BRISK.replace('id = "brisk"', 'id = "proof"', 1)
+    + '\n[[files]]\npath = "/etc/proof/proof.json"\nformat = "json"\n'
+    + '[files.content]\nmodel = "{{provider/model}}"\n'
+)
+BEFORE = {  # the state of the bot that each operation is asked of
+    "create": "none",
+    "secrets": "created",
+    "start": "stopped",
+    "stop": "running",
+    "restart": "running",
+    "rotate": "running",
+    "delete": "running",
+}
+AFTER = {
+    "create": "created",
+    "secrets": "running",
+    "start": "running",
+    "stop": "stopped",
+    "restart": "running",
+    "rotate": "running",
+    "delete": "none",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One place in the course of one operation; `name` may end in #n for the n-th time."""
+
+    operation: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.operation}/{self.name}"
+
+
+def _points(operation: str, both: str, single: str) -> list[Point]:
+    """Before and after each of `both`; `x#2` is the second time, written `x:before#2` in full."""
+    names = []
+    for effect in both.split():
+        name, mark, nth = effect.partition("#")
+        names += [f"{name}:{side}{mark}{nth}" for side in ("before", "after")]
+    return [Point(operation, name) for name in [*names, *single.split()]]
+
+
+POINTS = [
+    *_points(
+        "create",
+        "store.begin_entry store.add_bot store.add_form discord.dm discord.post store.save_card",
+        "discord.answer:after discord.complete:after",
+    ),
+    *_points(
+        "secrets",
+        "store.use_form vault.mkdir vault.write vault.rename vault.rename#2 store.save_bot "
+        "files.write files.rename runtime.create runtime.start",
+        "store.begin_entry:after vault.write:after#2 store.clear_crashes:after "
+        "runtime.pin_image:after store.end_entry:after "
+        "engine.POST-volumes-create:before engine.POST-containers-create:before "
+        "runtime.create:during runtime.start:during discord.edit:after",
+    ),
+    *_points(
+        "start",
+        "store.save_bot runtime.start",
+        "store.begin_entry:after runtime.start:during store.end_entry:before",
+    ),
+    *_points(
+        "stop",
+        "store.save_bot store.save_bot#2 runtime.stop store.save_bot#3",
+        "store.begin_entry:after runtime.stop:during store.end_entry:before discord.edit:after",
+    ),
+    *_points(
+        "restart",
+        "store.save_bot runtime.restart store.save_bot#2",
+        "store.begin_entry:after runtime.restart:during store.end_entry:before",
+    ),
+    *_points(
+        "rotate",
+        "vault.rename runtime.restart",
+        "store.use_form:after vault.rename:after#2 store.save_bot:before store.save_bot:after",
+    ),
+    *_points(
+        "delete",
+        "store.save_bot runtime.remove runtime.remove_volume vault.remove#2 vault.rmdir "
+        "files.rmdir store.drop_bot discord.edit store.drop_card",
+        "store.begin_entry:after runtime.remove:during engine.DELETE-containers-one:before "
+        "engine.DELETE-volumes-one:before files.remove:after store.end_entry:before",
+    ),
+]
+
+
+class Armed(Controller):
+    """The controller with points, none of which is armed until `arm` says so."""
+
+    def disarm(self) -> None:
+        (self.folder / TRAP).open("ab").close()
+        with (self.folder / TRAP).open("r+b") as file:
+            file.write(b"\0" * SIZE)
+
+    def arm(self, point: Point, later: int = 0) -> None:
+        """Kill it at that point, or so many milliseconds later."""
+        name, _, nth = point.name.partition("#")
+        moment = later or (4 if name.endswith(":during") else 0)
+        self._write(f"kill|{name}|{nth or 1}|{moment}")
+
+    def trace(self) -> None:
+        """Have every point that is passed noted down."""
+        self._write(TRACE)
+
+    def traced(self) -> list[str]:
+        return (self.folder / TRACE).read_text().split()
+
+    def _write(self, text: str) -> None:
+        with (self.folder / TRAP).open("r+b") as file:
+            file.write(text.encode().ljust(SIZE, b"\0"))
+
+    async def launch(self, *_: str) -> None:
+        assert self.process is None or self.process.returncode is not None
+        self.disarm()
+        with self.log_path.open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "tests.prove.crash_controller"),
+                cwd=self.folder,
+                env=self.env,
+                stdout=log,
+                stderr=log,
+            )
+
+
+class Driver:
+    """Ann and her bots: brings one to where a point can be met, and looks at what came of it."""
+
+    def __init__(self, place: Place, controller: Armed) -> None:
+        self.place, self.controller = place, controller
+        self.checker = Checker(place, controller)
+        self.bots: dict[str, str] = {}  # name: created, running or stopped
+        self._made = 0
+
+    async def case(self, point: Point, rng: random.Random, *, plain: bool = False) -> list[str]:
+        """One kill at that point, one start, and what is wrong after it."""
+        name = await self._have(BEFORE[point.operation])
+        await self._have("running", other_than=name)
+        prepared = await self.prepare(point.operation, name)
+        running = [n for n, state in self.bots.items() if state == "running" and n != name]
+        busy = "" if plain or rng.random() < 0.5 else rng.choice(running)
+        expected = Expected(time.time(), {name: 1} | ({busy: 1} if busy else {}))
+        for other in running:
+            run = self.checker.run_of(self.controller.bot_id(other))
+            if other != busy and run is not None:
+                expected.untouched[self.controller.bot_id(other)] = run
+        self.controller.arm(point, 0 if plain else rng.choice([0, 0, 0, 3, 15]))
+        if busy and rng.random() < 0.5:
+            await self.place.ann.slash("bot restart", name=busy, wait=False)
+        inv = await self.act(point.operation, name, prepared)
+        expected.told.append(inv)
+        if busy:
+            await self.place.ann.slash("bot restart", name=busy, wait=False)
+            expected.acted[busy] = 2
+        await self.killed(point)
+        await self.controller.start()
+        if not plain and rng.random() < 0.3:
+            await self._deliver_again(inv)
+        found = await self.checker.settled(expected)
+        if not found:
+            await self.finish(point.operation, name)
+        return found
+
+    async def killed(self, point: Point) -> None:
+        assert self.controller.process is not None
+        try:
+            await asyncio.wait_for(self.controller.process.wait(), 8)
+        except TimeoutError:
+            self.controller.disarm()
+            raise AssertionError(f"{point} was never reached") from None
+
+    async def _deliver_again(self, inv: Invocation) -> None:
+        """The very request once more: it acts now, or it acted before."""
+        asked = "SELECT 1 FROM audit WHERE request = ?"
+        before = self.controller.rows(asked, str(inv.id))
+        await self.place.world.deliver_again(inv)
+        await self.place.ann.slash("bot list")
+        if not before:
+            with contextlib.suppress(AssertionError):  # refused: the bot is gone
+                await eventually(lambda: self.controller.rows(asked, str(inv.id)), 0.5)
+
+    # Bots in a certain state.
+
+    async def _have(self, state: str, other_than: str = "") -> str:
+        if state != "none":
+            found = [n for n, s in self.bots.items() if s == state and n != other_than]
+            if found:
+                return found[0]
+        self._made += 1
+        name = f"bot{self._made}"
+        self.checker.names.add(name)
+        if state == "none":
+            return name
+        await self.finish("create", name)
+        if state in ("running", "stopped"):
+            await self.finish("secrets", name)
+        if state == "stopped":
+            await self.finish("stop", name)
+        return name
+
+    async def prepare(self, operation: str, name: str) -> Modal | Invocation | None:
+        if operation == "secrets":
+            return await self._form(name)
+        if operation == "rotate":
+            return await self._new_form(name)
+        if operation == "delete":
+            return await self.place.ann.slash("bot delete", name=name)
+        return None
+
+    async def _form(self, name: str) -> Modal:
+        """A form that is good: the one in the direct message, or a new one."""
+        with contextlib.suppress(AssertionError, IndexError):
+            return await self._open(name)
+        return await self._new_form(name)
+
+    async def _new_form(self, name: str) -> Modal:
+        sent = len(self.place.ann.dms)
+        await said(await self.place.ann.slash("bot secrets", name=name), "direct message")
+        await eventually(lambda: len(self.place.ann.dms) > sent)
+        return await self._open(name)
+
+    async def _open(self, name: str) -> Modal:
+        found = [m for m in self.place.ann.dms if f"**{name}** (" in m.content and m.labels()]
+        clicked = await self.place.ann.click(found[-1], label="Enter secrets")
+        return await clicked.modal_sent
+
+    async def act(
+        self, operation: str, name: str, prepared: Modal | Invocation | None
+    ) -> Invocation:
+        ann = self.place.ann
+        if operation == "create":
+            return await ann.slash("bot create", name=name, template="proof", wait=False)
+        if operation == "delete":
+            assert isinstance(prepared, Invocation)
+            return await ann.click(prepared, label=f"Delete {name}", wait=False)
+        if operation not in ("secrets", "rotate"):
+            return await ann.slash(f"bot {operation}", name=name, wait=False)
+        assert isinstance(prepared, Modal)
+        values = {"api_key": a_secret(), "channel_token": a_secret()}
+        self.checker.values.setdefault(name, set()).update(values.values())
+        return await self.place.submit(prepared, **values)
+
+    async def finish(self, operation: str, name: str) -> None:
+        """Have it done after all: what was asked before the kill and got lost is asked again."""
+        if not self._done(operation, name):
+            await self.act(operation, name, await self.prepare(operation, name))
+        await eventually(lambda: self._done(operation, name))
+        self.bots[name] = AFTER[operation]
+        if operation == "delete":
+            del self.bots[name]
+        found = await self.checker.settled(Expected())
+        assert not found, f"after {operation} of {name}: {found}"
+
+    def _done(self, operation: str, name: str) -> bool:
+        rows = {bot["name"]: bot for bot in self.checker.bots()}
+        if operation == "delete" or name not in rows:
+            return operation == "delete" and name not in rows
+        running = self.checker.run_of(rows[name]["id"]) is not None
+        return {"create": True, "stop": not running}.get(operation, running)
+
+
+@contextlib.asynccontextmanager
+async def open_driver(
+    folder: Path, engine: docker.APIClient, *people: str
+) -> AsyncIterator[Driver]:
+    """A place with a controller that can be killed; its end looks for leaks and tracebacks."""
+    folder.mkdir(parents=True, exist_ok=True)
+    async with open_place(folder, engine, start=False) as place:
+        (folder / "templates" / "proof.toml").write_text(PROOF)
+        armed = Armed(place.world, engine, folder)
+        admins = [place.ann, *(place.world.person(name) for name in people)]
+        armed.env = dict(place.controller.env)
+        armed.env["BOTMAKER_ADMIN_USER_IDS"] = ",".join(str(person.id) for person in admins)
+        place.controller = armed
+        await armed.start()
+        try:
+            yield Driver(place, armed)
+            assert not armed.leaks(), "a secret is where it must not be"
+            assert not armed.trouble(), armed.trouble()
+        finally:
+            if armed.running:
+                await armed.kill()

@@ -1,0 +1,46 @@
+"""Killed at random moments while several people work: nothing is lost, nothing is left."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import docker
+import pytest
+
+from tests.prove.crash_load import PEOPLE, Load
+from tests.prove.crash_points import open_driver
+from tests.prove.tally import Tally
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+SHORT, FULL = 5, 200
+
+
+async def _lane(
+    folder: Path, engine: docker.APIClient, seed: int, kills: int, tally: Tally
+) -> list[str]:
+    async with open_driver(folder, engine, *PEOPLE) as driver:
+        load = Load(driver, seed)
+        for number in range(kills):
+            await load.until_killed()
+            await driver.controller.start()
+            found = await load.look()
+            tally.tried["random kills"] += 1
+            tally.lost["random kills"] += bool(found)
+            if found:
+                return [f"lane {seed}, kill {number}: {text}" for text in found]
+        tally.tried["requests under random kills"] += load.asked
+    return []
+
+
+async def test_a_kill_at_any_moment_under_load_loses_nothing_and_leaves_nothing(
+    tmp_path: Path, docker_client: docker.APIClient, demo_image: str, tally: Tally
+) -> None:
+    """After each start, within ten seconds: what people were told is so, and all is in order."""
+    lanes = 2 if tally.full else 1
+    kills = tally.pick(SHORT, FULL) // lanes
+    work = [
+        _lane(tmp_path / f"lane{seed}", docker_client, seed, kills, tally) for seed in range(lanes)
+    ]
+    wrong = [text for found in await asyncio.gather(*work) for text in found]
+    assert not wrong, "\n".join(wrong)
