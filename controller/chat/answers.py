@@ -25,6 +25,7 @@ CHECK_SECONDS = 3.0
 # On Linux discord.py loses a POST whose connection broke: it retries two macOS errors alone.
 BROKEN = (aiohttp.ClientConnectionError, ConnectionError, asyncio.IncompleteReadError)
 _LOST = (aiohttp.ClientError, ConnectionError, asyncio.IncompleteReadError, TimeoutError)
+TROUBLE = (*_LOST, discord.DiscordException)  # everything that speaking to Discord may raise
 
 NO_MENTIONS = discord.AllowedMentions.none()
 
@@ -69,7 +70,7 @@ async def _acknowledge(
 ) -> None:
     try:
         await first(interaction, send)
-    except Exception as error:
+    except TROUBLE as error:
         if not away(error) or _outbox(interaction) is None:
             raise
         # What was asked is done all the same. The end is said as if this had arrived: it may have.
@@ -164,7 +165,7 @@ async def _deliver(
     try:
         async with asyncio.timeout(FINAL_SECONDS):
             await send()
-    except Exception as error:
+    except TROUBLE as error:
         if not away(error):
             raise
         if more:
@@ -182,7 +183,7 @@ async def _arrived(interaction: discord.Interaction, text: str) -> bool:
     try:
         async with asyncio.timeout(CHECK_SECONDS):
             found = await interaction.followup.fetch_message("@original")  # type: ignore[arg-type]
-    except Exception as error:
+    except TROUBLE as error:
         if not away(error):
             raise
         return False

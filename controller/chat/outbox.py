@@ -135,9 +135,7 @@ class Outbox:
             owed = self._owed[request] = await self._table.keep(replace(owed, words=words))
         try:
             await self._say(owed)
-        except Exception as error:
-            if not (answers.away(error) or isinstance(error, discord.DiscordException)):
-                raise
+        except answers.TROUBLE as error:
             raise DiscordTrouble(f"an answer is still owed: {error}") from error
         await self._forget(request)
         return None

@@ -189,7 +189,7 @@ class Converger:
         if engines or bot.wish is not Wish.RUN or bot.problem is not None:
             log.info("bot %s (%s): its run ended, and not by itself", bot.name, bot.id)
             return await self._edit(bot, accounted_end=container.finished_at)
-        # Noted before it is accounted for: a kill in between notes it twice, which is once.
+        # Noted before it is accounted for: a kill in between must not lose it.
         crashes = await self._note_crashes(bot, found)
         bot = await self._edit(bot, accounted_end=container.finished_at)
         template = self._blueprints.known(bot)
@@ -212,13 +212,17 @@ class Converger:
         return bot
 
     async def _note_crashes(self, bot: Bot, found: tuple[Crash, ...]) -> tuple[Crash, ...]:
+        view = self._fleet.get(bot.id)
+        noted = view.crashes if view else ()
+        found = tuple(crash for crash in found if crash.at not in {known.at for known in noted})
+        if not found:
+            return noted
         at, code = self._exits.get(bot.id, (0.0, None))
         if code is not None and abs(at - found[-1].at) < TOLD_WITHIN:
             oom = code == 137 and abs(self._ooms.get(bot.id, 0.0) - at) < TOLD_WITHIN
             found = (*found[:-1], crash_rules.with_exit(found[-1], code, oom_killed=oom))
         await self._store.add_crashes(bot.id, found)
-        view = self._fleet.get(bot.id)
-        crashes = (*(view.crashes if view else ()), *found)
+        crashes = (*noted, *found)
         self._fleet.crashed(bot.id, crashes, await self._tail(bot))
         last = found[-1]
         what = crash_rules.describe_exit(last.exit_code, oom_killed=last.oom_killed)
