@@ -2,10 +2,12 @@
 # ARGS goes to the program: `make test ARGS="-k vault"`.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test run check bench prove lock image clean
+.PHONY: help demo test test-openclaw run check bench prove lock image clean
 
 # An empty value or 0 is "not asked for".
 NO_ENGINE ?=
+# Processes for the tests: most of their time is waiting for containers. LANES=0: one, and in order.
+LANES ?= 2
 WITH_ENGINE := $(if $(filter-out 0,$(NO_ENGINE)),,yes)
 
 help: ## this list
@@ -23,10 +25,16 @@ ifdef WITH_ENGINE
 	@scripts/engine
 	@.venv/bin/python images/build.py demo --if-missing
 	@scripts/browser
-	@.venv/bin/pytest $(ARGS)
+	@.venv/bin/pytest -n $(LANES) --dist loadfile $(ARGS)
 else
 	@.venv/bin/pytest --no-engine $(ARGS)
 endif
+
+test-openclaw: ## a real OpenClaw, made here: configs, a conversation, faults (15 minutes, 3 GB)
+	@scripts/setup
+	@scripts/engine
+	@.venv/bin/python images/build.py openclaw --if-missing
+	@.venv/bin/pytest tests/openclaw --openclaw $(ARGS)
 
 run: ## the real thing, configured by the environment or .env (see .env.example)
 	@scripts/setup
@@ -49,8 +57,7 @@ prove: ## the long proofs: kills, faults, fuzz, soak, with a table of what was t
 	@scripts/setup
 	@scripts/engine
 	@.venv/bin/python images/build.py demo --if-missing
-	@BOTMAKER_MACHINE_EXAMPLES=300 BOTMAKER_MACHINE_STEPS=30 \
-		.venv/bin/pytest tests/prove tests/manager/test_state_machine.py --prove $(ARGS)
+	@.venv/bin/python -m tests.prove $(ARGS)
 
 lock: ## lock the dependencies again after a change in pyproject.toml (ARGS=--upgrade: newer ones)
 	@scripts/lock $(ARGS)

@@ -14,6 +14,7 @@ from bench.fleet import BOTS, seed
 from controller.app import open_application
 from controller.chat.commands.bot import BotCommands
 from controller.chat.gate import Gate, Place
+from controller.chat.logview import LogView
 from controller.runtime.memory import MemoryRuntime
 from controller.settings import Settings
 from controller.vault import Redactor
@@ -39,7 +40,7 @@ async def measure(folder: Path) -> list[Figure]:
         for view in manager.fleet:
             await manager.converger(view.bot.id)
         gate = Gate(manager, Place(GUILD, CHANNEL))
-        commands = BotCommands(manager, gate)
+        commands = BotCommands(manager, gate, LogView(manager))
         before = runtime.calls.total()
         spent: list[float] = []
         passed: list[float] = []

@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from controller.api import serve
-from controller.catalog import load
+from controller.catalog import Catalog, load
 from controller.chat import ControllerClient, Publisher
 from controller.chat.client import redirect_discord, run_client
 from controller.chat.gate import Place
@@ -28,6 +28,7 @@ from controller.manager.hostpaths import HostPaths, binds_only, own_container
 from controller.runtime import Runtime
 from controller.runtime.engine import EngineRuntime
 from controller.runtime.options import engine_options
+from controller.services import LiveChecks
 from controller.settings import Settings, docker_environment
 from controller.store import Store, lock
 from controller.vault import Fingerprints, Redactor, Vault, install_key
@@ -86,9 +87,11 @@ async def open_application(
         host = await _reach_engine(runtime, wait=wait)
         vault = Vault(settings.secrets_dir.absolute())
         vault.open()
-        catalog = load(settings.templates_dir)
+        catalog = catalog_of(settings)
         for refusal in catalog.refused:
             log.error("template %s, line %s: %s", refusal.file, refusal.line, refusal.reason)
+        live = live_checks(settings)
+        stack.push_async_callback(live.close)
         manager = build(
             Parts(
                 instance=instance,
@@ -101,6 +104,7 @@ async def open_application(
                 host=host,
                 data_dir=data.absolute(),
                 static_grants=static_grants(settings),
+                live=live,
             )
         )
         stack.callback(manager.disk.close)
@@ -113,6 +117,16 @@ async def open_application(
         client = ControllerClient(manager, place)
         await client.outbox.load()
         yield Application(settings, manager, client, Publisher(manager, client, published))
+
+
+def catalog_of(settings: Settings) -> Catalog:
+    """The templates, with the images that the settings give them."""
+    return load(settings.templates_dir).with_images(settings.images)
+
+
+def live_checks(settings: Settings) -> LiveChecks:
+    """The asking of services about secrets, as the settings have it."""
+    return LiveChecks(settings.live_checks_base, enabled=settings.live_checks != "off")
 
 
 def static_grants(settings: Settings) -> StaticGrants:
@@ -148,7 +162,16 @@ async def _reach_engine(runtime: Runtime, *, wait: bool) -> HostPaths:
             await asyncio.sleep(2)
         else:
             log.info("engine %s, API %s", info.version, info.api_version)
+            await _sweep(runtime)
             return await host_paths(runtime)
+
+
+async def _sweep(runtime: Runtime) -> None:
+    """Remove what the last controller left in the middle of; no reason not to start."""
+    try:
+        await runtime.sweep()
+    except ControllerError as error:
+        log.warning("throw-away containers of an earlier crash may be left: %s", error)
 
 
 async def host_paths(runtime: Runtime) -> HostPaths:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,6 +20,9 @@ from controller.domain.errors import BadSetting
 
 PREFIX = "BOTMAKER_"
 Ids = Annotated[tuple[int, ...], NoDecode]
+Images = Annotated[Mapping[str, str], NoDecode]  # image reference by template id
+_TEMPLATE_ID = re.compile(r"[a-z0-9][a-z0-9-]*")
+_IMAGE = re.compile(r"[A-Za-z0-9][\w./:@-]*", re.ASCII)
 
 
 class Settings(BaseSettings):
@@ -39,7 +43,9 @@ class Settings(BaseSettings):
     data_dir: Path = Path("./data")
     secrets_dir: Path = Path("./secrets")
     templates_dir: Path | None = None
+    images: Images = {}
     runtime: Literal["engine", "swarm"] = "engine"
+    live_checks: str = "on"
     http_listen: str = "127.0.0.1:7100"
     discord_api_url: str = ""
     discord_gateway_url: str = ""
@@ -65,6 +71,32 @@ class Settings(BaseSettings):
             raise ValueError("must be ids (numbers) with commas between them")
         return tuple(int(part) for part in parts)
 
+    @field_validator("images", mode="before")
+    @classmethod
+    def _split_images(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        images: dict[str, str] = {}
+        for part in filter(None, (part.strip() for part in value.split(","))):
+            template, _, image = part.partition("=")
+            if not (_TEMPLATE_ID.fullmatch(template) and _IMAGE.fullmatch(image)):
+                raise ValueError("must look like openclaw=openclaw:latest,other=example/image:1")
+            if template in images:
+                raise ValueError("must not name a template twice")
+            images[template] = image
+        return images
+
+    @field_validator("live_checks")
+    @classmethod
+    def _check_live_checks(cls, value: str) -> str:
+        # Whoever stands in for the services gets every bot's secrets: never another machine.
+        if value not in ("on", "off") and not _is_plain_loopback(value):
+            raise ValueError(
+                "must be on, off, or the http URL of a stand-in for the services on this machine, "
+                "like http://127.0.0.1:8090"
+            )
+        return value
+
     @field_validator("http_listen")
     @classmethod
     def _check_listen(cls, value: str) -> str:
@@ -82,6 +114,11 @@ class Settings(BaseSettings):
                     "they are refused unless they are loopback or BOTMAKER_ALLOW_REMOTE_API=1"
                 )
         return self
+
+    @property
+    def live_checks_base(self) -> str:
+        """The URL that stands in for every service; empty for the services themselves."""
+        return "" if self.live_checks in ("on", "off") else self.live_checks
 
     def token(self) -> str:
         """The controller's own token, read from its file where one is named."""
@@ -127,6 +164,16 @@ def _is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _is_plain_loopback(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - raises for what is no port
+    except ValueError:
+        return False
+    plain = not (parts.query or parts.fragment or parts.username or parts.password)
+    return parts.scheme in ("http", "https") and plain and _is_loopback(url)
 
 
 _REASONS = {"int_parsing": "must be a number", "bool_parsing": "must be 1 or 0"}

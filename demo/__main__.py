@@ -31,7 +31,7 @@ REMEDIES = {
 }
 WELCOME = """\
 **Welcome!** This page is a simulated Discord; BotMaker and the containers that it makes are real.
-**1.** Type `/bot create`, give a name, choose the template `demo`, send it with Enter.
+**1.** Type `/bot create`, give a name, choose the template *Demo bot*, send it with Enter.
 **2.** Press **Enter secrets**. Any 8 letters will do as a key; \
 *Behaviour* can make a bot misbehave: `crash`, `hang`, `flood`, `hostile` …
 **3.** Watch its message follow the container, press its buttons, \

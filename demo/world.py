@@ -98,6 +98,7 @@ async def simulated(
             "data_dir": folder / "data",
             "secrets_dir": folder / "secrets",
             "http_listen": "",
+            "live_checks": "off",  # what is made up here is nothing to show a service
         }
         made = Settings(_env_file=None, **{**chosen, **settings})  # type: ignore[call-arg]
         async with open_application(

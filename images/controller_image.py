@@ -72,14 +72,8 @@ def fetch_wheels(python: str, architecture: str) -> None:
     """Put every locked wheel for that Python, and this project's own, into wheels/."""
     shutil.rmtree(WHEELS, ignore_errors=True)
     WHEELS.mkdir()
+    download(for_python(python, ROOT / "requirements.txt"), python, architecture, WHEELS)
     with tempfile.TemporaryDirectory() as folder:
-        wanted = Path(folder) / "requirements.txt"
-        wanted.write_text(for_python(python), encoding="utf-8")
-        # The lock is complete, so --no-deps loses nothing.
-        target = ["--python-version", python, "--implementation", "cp", "--only-binary=:all:"]
-        machine = MACHINES.get(architecture, architecture)
-        target += [f"--platform={library}_{machine}" for library in LIBRARIES]
-        pip("download", "--no-deps", "--require-hashes", *target, "-r", str(wanted))
         source = Path(folder) / "source"
         source.mkdir()
         # From a copy: building in place would leave build/ and *.egg-info behind.
@@ -89,9 +83,21 @@ def fetch_wheels(python: str, architecture: str) -> None:
         pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(WHEELS), str(source))
 
 
-def for_python(version: str) -> str:
-    """Return the lock with its markers decided: pip would decide them for the Python it runs on."""
-    text = (ROOT / "requirements.txt").read_text(encoding="utf-8").replace("\\\n", " ")
+def download(lock: str, python: str, architecture: str, folder: Path) -> None:
+    """Put the wheels of a lock for that Python into the folder."""
+    # The lock is complete, so --no-deps loses nothing.
+    target = ["--python-version", python, "--implementation", "cp", "--only-binary=:all:"]
+    machine = MACHINES.get(architecture, architecture)
+    target += [f"--platform={library}_{machine}" for library in LIBRARIES]
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as wanted:
+        wanted.write(lock)
+        wanted.flush()
+        pip("download", "--no-deps", "--require-hashes", *target, "-r", wanted.name, folder=folder)
+
+
+def for_python(version: str, lock: Path) -> str:
+    """Return a lock with its markers decided: pip would decide them for the Python it runs on."""
+    text = lock.read_text(encoding="utf-8").replace("\\\n", " ")
     target = {
         "python_version": version,
         "python_full_version": f"{version}.0",
@@ -109,10 +115,10 @@ def for_python(version: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def pip(*arguments: str) -> None:
-    """Run this environment's pip in wheels/, showing only what goes wrong."""
+def pip(*arguments: str, folder: Path = WHEELS) -> None:
+    """Run this environment's pip in a folder, showing only what goes wrong."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments]
-    done = subprocess.run(command, cwd=WHEELS, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         print(done.stderr)
         raise Stop("pip could not fetch the wheels: the lines above say why.", 1)

@@ -26,32 +26,37 @@ APT_INSTALL = Path(__file__).parent.parent / "scripts" / "apt-install"
 
 def build(client: docker.DockerClient, *, if_missing: bool) -> None:
     """Make the base image, or leave it when it is there for this release of the system."""
-    system, suite = release()
-    recipe = f"{system} {suite} {PACKAGES} {UNNEEDED} {EMPTIED}"
+    name, suite = release()
+    recipe = f"{name} {suite} {PACKAGES} {UNNEEDED} {EMPTIED}"
     labels = {
-        "org.opencontainers.image.title": f"{system} {suite} with Python, for BotMaker",
+        "org.opencontainers.image.title": f"{name} {suite} with Python, for BotMaker",
         engine.CONTENT_LABEL: hashlib.sha256(recipe.encode()).hexdigest(),
     }
     if if_missing and engine.has(client, TAG, {"Labels": labels}):
         return
     if os.geteuid() != 0:
         raise Stop(f"Making {TAG} needs root, for debootstrap: use sudo, or name another BASE.")
-    if not shutil.which("debootstrap"):
-        print("Installing debootstrap from this system's packages.")
-        if subprocess.run([APT_INSTALL, "debootstrap"], check=False).returncode != 0:
-            raise Stop("debootstrap cannot be installed: install it and try again.")
-    print(f"Making {TAG} from {system} {suite}: a minute or two.")
+    need_debootstrap()
+    print(f"Making {TAG} from {name} {suite}: a minute or two.")
     # Not in the memory that /tmp may be, and which may refuse devices and programs.
     with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="botmaker-base-") as folder:
         root = Path(folder) / "root"
-        bootstrap(system, suite, root, Path(folder) / "log")
+        bootstrap(name, suite, root, Path(folder) / "log")
         changes = ['CMD ["python3"]', "ENV LANG=C.UTF-8"]
-        changes += [f"LABEL {name}={json.dumps(value)}" for name, value in labels.items()]
+        changes += [f"LABEL {key}={json.dumps(value)}" for key, value in labels.items()]
         archive = Path(folder) / "root.tar"
         run(["tar", "-C", str(root), "--numeric-owner", "-cf", str(archive), "."])
         with archive.open("rb") as tar:
             engine.load(client, TAG, tar, changes)
         print(f"Built {TAG} ({archive.stat().st_size / 1e6:.0f} MB).")
+
+
+def need_debootstrap() -> None:
+    """Install debootstrap where it is missing."""
+    if not shutil.which("debootstrap"):
+        print("Installing debootstrap from this system's packages.")
+        if subprocess.run([APT_INSTALL, "debootstrap"], check=False).returncode != 0:
+            raise Stop("debootstrap cannot be installed: install it and try again.")
 
 
 def release() -> tuple[str, str]:
@@ -83,10 +88,18 @@ def mirror(suite: str) -> str:
     raise Stop(f"apt on this machine has no mirror for {suite}: add it to apt's sources.")
 
 
-def bootstrap(system: str, suite: str, root: Path, log: Path) -> None:
-    """Fill the folder with a minimal system that has Python, and drop what no container reads."""
-    command = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
-    if system == "ubuntu":  # pip and venv are not in its first component
+def bootstrap(name: str, suite: str, root: Path, log: Path) -> None:
+    """Fill the folder with a minimal system that has a Python that BotMaker runs on."""
+    system(name, suite, PACKAGES, root, log)
+    check = "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))"
+    if subprocess.run(["chroot", str(root), "python3", "-c", check], check=False).returncode != 0:
+        raise Stop(f"The Python of {name} {suite} is not 3.11 to 3.13: name another BASE.")
+
+
+def system(name: str, suite: str, packages: tuple[str, ...], root: Path, log: Path) -> None:
+    """Fill the folder with a minimal system and these packages; drop what no container reads."""
+    command = ["debootstrap", "--variant=minbase", f"--include={','.join(packages)}"]
+    if name == "ubuntu":  # not all of them are in its first component
         command.append("--components=main,universe")
     with log.open("w", encoding="utf-8") as output:
         done = subprocess.run(
@@ -95,9 +108,6 @@ def bootstrap(system: str, suite: str, root: Path, log: Path) -> None:
     if done.returncode != 0:
         print("\n".join(log.read_text(encoding="utf-8").splitlines()[-8:]))
         raise Stop("debootstrap failed: the lines above are the end of its log.", 1)
-    check = "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))"
-    if subprocess.run(["chroot", str(root), "python3", "-c", check], check=False).returncode != 0:
-        raise Stop(f"The Python of {system} {suite} is not 3.11 to 3.13: name another BASE.")
     for path in UNNEEDED:
         shutil.rmtree(root / path, ignore_errors=True)
     for path in EMPTIED:

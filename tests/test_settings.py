@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from controller.app import catalog_of, live_checks
 from controller.domain.errors import BadSetting
 from controller.settings import Settings, docker_environment, load_settings
+from tests.services.standin import Standin
 
 NEEDED = {"DISCORD_TOKEN": "fake-token", "GUILD_ID": "1", "ADMIN_CHANNEL_ID": "2"}
 
@@ -36,6 +38,7 @@ def test_the_defaults_are_those_of_the_contract(monkeypatch: pytest.MonkeyPatch)
     assert (made.http_listen, made.runtime) == ("127.0.0.1:7100", "engine")
     assert (made.log_format, made.log_level, made.templates_dir) == ("text", "INFO", None)
     assert made.admin_user_ids == made.viewer_role_ids == ()
+    assert (made.live_checks, made.live_checks_base, made.images) == ("on", "", {})
 
 
 def test_a_file_is_read_and_the_environment_wins(
@@ -101,6 +104,14 @@ def test_ids_come_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
         ("LOG_LEVEL", "LOUD-secret"),
         ("LOG_FORMAT", "xml-secret"),
         ("ALLOW_REMOTE_API", "perhaps-secret"),
+        ("LIVE_CHECKS", "perhaps-secret"),
+        ("IMAGES", "openclaw:secret"),
+        ("IMAGES", "openclaw=fake secret:1"),
+        ("IMAGES", "Open_Secret=fake:1"),
+        ("IMAGES", "shop-secret="),
+        ("IMAGES", "=openclaw:1"),
+        ("IMAGES", "openclaw=-secret"),
+        ("IMAGES", "a=secret:1,a=secret:2"),
     ],
 )
 def test_a_wrong_value_is_named_and_not_repeated(
@@ -156,6 +167,87 @@ def test_another_machine_does_not_get_the_token(
         loaded(monkeypatch, **{name: url})
     assert url not in str(caught.value)
     loaded(monkeypatch, ALLOW_REMOTE_API="1")
+
+
+@pytest.mark.parametrize(
+    ("value", "base"),
+    [
+        ("on", ""),
+        ("off", ""),
+        ("", ""),
+        ("http://127.0.0.1:8090", "http://127.0.0.1:8090"),
+        ("https://localhost:1/all", "https://localhost:1/all"),
+        ("http://[::1]:9", "http://[::1]:9"),
+    ],
+)
+def test_live_checks_are_on_or_off_or_of_a_stand_in(
+    monkeypatch: pytest.MonkeyPatch, value: str, base: str
+) -> None:
+    """Only a URL becomes one."""
+    made = loaded(monkeypatch, LIVE_CHECKS=value)
+    assert (made.live_checks, made.live_checks_base) == (value or "on", base)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example",
+        "http://127.0.0.1.evil.example/",
+        "http://127.0.0.1@evil.example/",
+        "http://evil@127.0.0.1/",
+        "http://0.0.0.0:1/",
+        "http://10.0.0.1/",
+        "http://127.0.0.1:port/",
+        "http://127.0.0.1/?to=evil",
+        "http://127.0.0.1/#x",
+        "http://[::1",
+        "ftp://127.0.0.1/",
+        "127.0.0.1:8091",
+        "ON",
+    ],
+)
+def test_another_machine_does_not_get_the_bots_secrets(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    """Refused in a sentence, also where a remote Discord is allowed: nothing allows this one."""
+    with pytest.raises(BadSetting) as caught:
+        loaded(monkeypatch, LIVE_CHECKS=url, ALLOW_REMOTE_API="1")
+    assert "BOTMAKER_LIVE_CHECKS: must be on, off, or the http URL of a stand-in" in str(
+        caught.value
+    )
+    assert url == "ON" or url not in str(caught.value)
+
+
+def test_images_come_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By template id; spaces and a comma at the end do no harm; a digest may be given."""
+    digest = "registry.example:5000/a/b@sha256:" + "0" * 64
+    made = loaded(monkeypatch, IMAGES=f" openclaw=openclaw:latest , other={digest},")
+    assert made.images == {"openclaw": "openclaw:latest", "other": digest}
+
+
+def test_other_images_reach_the_templates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And only those that were named; what is no template is refused, with those there are."""
+    before = catalog_of(loaded(monkeypatch))
+    after = catalog_of(loaded(monkeypatch, IMAGES="openclaw=example/mine:7"))
+    assert after.get("openclaw").image.ref == "example/mine:7"
+    assert after.get("demo").image == before.get("demo").image
+    with pytest.raises(BadSetting, match=r"BOTMAKER_IMAGES may name: demo, .*openclaw"):
+        catalog_of(loaded(monkeypatch, IMAGES="openclau=example/mine:7"))
+    with pytest.raises(BadSetting, match="no image's name"):
+        catalog_of(loaded(monkeypatch, IMAGES="openclaw=example//mine"))
+
+
+async def test_the_settings_decide_who_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stand-in of the URL, or nobody."""
+    async with Standin() as standin:
+        asked = live_checks(loaded(monkeypatch, LIVE_CHECKS=standin.url + "/"))
+        verdicts = await asked.check({"key": ("openai", "fake-key-for-a-check")})
+        await asked.close()
+        assert (verdicts["key"].state, standin.seen) == ("accepted", ["openai"])
+        silent = live_checks(loaded(monkeypatch, LIVE_CHECKS="off"))
+        assert await silent.check({"key": ("openai", "fake-key-for-a-check")}) == {}
+        assert standin.seen == ["openai"]
+        assert standin.strange == []
 
 
 def test_dockers_own_variables_are_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from controller.catalog.parts import Name, OneLine, Part, Pattern, is_variable, refuse
 from controller.domain.errors import BadInput
 from controller.domain.keys import looks_like_key, promises_secret
+from controller.domain.live import CHECKS
+from controller.domain.spec import SECRETS_TARGET
 
 LABEL_MAX = 45  # Discord's limit for the label of an input
 HINT_MAX = 100  # and for the text that stands in it while it is empty
 VALUE_MAX = 4000  # and for what can be typed
-FIELD_MAX = 1000
+FIELD_MAX = 1000  # of one line
 
 Label = Annotated[OneLine, Field(max_length=LABEL_MAX)]
 Hint = Annotated[OneLine, Field(max_length=HINT_MAX)]
@@ -27,7 +29,11 @@ Length = Annotated[int, Field(ge=1, le=VALUE_MAX)]
 
 
 class SecretSpec(Part):
-    """A secret: asked in a modal or, with `generate`, made by the controller and never shown."""
+    """A secret: asked in a modal or, with `generate`, made by the controller and never shown.
+
+    It is always a file. `env_file` sets a variable to that file's path; `process_env` has a shell
+    read the file into a variable of the bot's own process, which is the weaker way.
+    """
 
     name: Name
     label: Label = ""
@@ -38,6 +44,9 @@ class SecretSpec(Part):
     required: bool = True
     multiline: bool = False
     generate: Literal["hex32"] | None = None
+    env_file: str = ""
+    process_env: str = ""
+    live_check: str = Field(default="", alias="check")
 
     @model_validator(mode="after")
     def _complete(self) -> SecretSpec:
@@ -45,12 +54,29 @@ class SecretSpec(Part):
             refuse("needs a `label`: it stands above the box that the secret is typed into")
         if self.min_length > self.max_length:
             refuse("is larger than `max_length`", "min_length")
+        self._check_delivery()
+        if self.live_check and self.live_check not in CHECKS:
+            refuse(f"is no check that is known; there is: {', '.join(sorted(CHECKS))}", "check")
+        if self.live_check and self.generated:
+            refuse("asks a service about a secret that no service gave", "check")
         return self
+
+    def _check_delivery(self) -> None:
+        for key, name in (("env_file", self.env_file), ("process_env", self.process_env)):
+            if name and not is_variable(name):
+                refuse("is not a name that a variable can have", key)
+        if self.env_file and not self.env_file.upper().endswith("_FILE"):
+            refuse("must end in _FILE: the variable holds a path, never the secret", "env_file")
 
     @property
     def generated(self) -> bool:
         """Whether the controller makes it, so that nobody is asked."""
         return self.generate is not None
+
+    @property
+    def path(self) -> str:
+        """Where the bot finds it."""
+        return f"{SECRETS_TARGET}/{self.name}"
 
     def check(self, value: str) -> None:
         """Raise BadInput, without a trace of the value in it, when this cannot be the secret."""
@@ -80,7 +106,10 @@ class SecretSpec(Part):
 
 
 class FieldSpec(Part):
-    """A setting that is no secret; a list is typed with commas or spaces between its items."""
+    """A setting that is no secret; a list is typed with commas or spaces between its items.
+
+    `later` fields are not asked for at creation, `when` is config that comes with a choice.
+    """
 
     name: Name
     label: Label
@@ -91,6 +120,9 @@ class FieldSpec(Part):
     required: bool = False
     is_list: bool = Field(default=False, alias="list")
     env: str = ""
+    multiline: bool = False
+    later: bool = False
+    when: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _sound(self) -> FieldSpec:
@@ -98,12 +130,31 @@ class FieldSpec(Part):
             refuse("sounds like a secret; fields are shown to everybody: make it a secret", "name")
         if self.env:
             check_variable(self.env, "env")
+        self._check_kind()
         if self.default:
             try:
                 self.check(self.default)
             except BadInput as error:
                 refuse(f"would be refused: {error.message}", "default")
         return self
+
+    def _check_kind(self) -> None:
+        if self.multiline and self.choices:
+            refuse("makes no sense with `choices`", "multiline")
+        if self.later and self.required and not self.default:
+            refuse(
+                "is not asked at creation, so it needs a `default` or `required = false`", "later"
+            )
+        if self.when and not self.choices:
+            refuse("needs `choices`: it says what comes with each of them", "when")
+        for choice in self.when:
+            if choice not in self.choices:
+                refuse(f"is not one of the choices: {', '.join(self.choices)}", "when", choice)
+
+    @property
+    def longest(self) -> int:
+        """How many characters may be typed."""
+        return VALUE_MAX if self.multiline else FIELD_MAX
 
     def items(self, value: str) -> tuple[str, ...]:
         """The items of a typed list, in order, each once; of a plain field the value itself."""
@@ -118,14 +169,19 @@ class FieldSpec(Part):
             if self.required:
                 raise self._bad("is empty", self.hint and f"Give: {self.hint}.")
             return
-        if len(value) > FIELD_MAX:
-            raise self._bad(f"is longer than {FIELD_MAX} characters", "Shorten it.")
+        if len(value) > self.longest:
+            raise self._bad(f"is longer than {self.longest} characters", "Shorten it.")
         for item in items:
             self._check_item(item)
 
     def _check_item(self, item: str) -> None:
-        if any(_unwanted(character, multiline=False) for character in item):
-            raise self._bad("has a line break or an invisible character in it", "Type it anew.")
+        if any(_unwanted(character, self.multiline) for character in item):
+            what = (
+                "an invisible character"
+                if self.multiline
+                else "a line break or an invisible character"
+            )
+            raise self._bad(f"has {what} in it", "Type it anew.")
         if looks_like_key(item):
             raise self._bad(
                 "looks like a secret", "Fields are shown to everybody. Use `/bot secrets` for keys."

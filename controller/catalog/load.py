@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from controller.catalog.locate import line_of
 from controller.catalog.reasons import reason_of, way_of
+from controller.catalog.tables import Image
 from controller.catalog.template import Template
 from controller.domain.errors import BadSetting, NotFound
 
@@ -56,14 +57,42 @@ class Catalog:
             code="unknown-template",
         )
 
+    def with_images(self, images: Mapping[str, str]) -> Catalog:
+        """The same templates, some with another image; raises BadSetting for what cannot be."""
+        templates = dict(self.templates)
+        for template_id, ref in images.items():
+            if template_id not in templates:
+                raise BadSetting(
+                    f"There is no template `{template_id[:40]}` to give another image to.",
+                    hint=f"BOTMAKER_IMAGES may name: {', '.join(sorted(templates))}.",
+                    code="unknown-template",
+                )
+            before = templates[template_id]
+            try:
+                image = Image(ref=ref, pull=before.image.pull)
+            except ValidationError:
+                raise BadSetting(
+                    f"The other image for the template `{template_id}` is no image's name.",
+                    hint='BOTMAKER_IMAGES takes names like "example/echo:1".',
+                    code="bad-image",
+                ) from None
+            templates[template_id] = before.model_copy(update={"image": image})
+        return Catalog(MappingProxyType(templates), self.refused)
+
 
 class _Refused(Exception):
-    """Ends the reading of one file."""
+    """Ends the reading of one file; the first of the mistakes is the one to look at first."""
 
-    def __init__(self, line: int, reason: str) -> None:
-        super().__init__(reason)
-        self.line = line
-        self.reason = reason
+    def __init__(self, *found: tuple[int, str]) -> None:
+        super().__init__(found[0][1])
+        self.found = found
+
+    @property
+    def first(self) -> tuple[int, str]:
+        """Line and reason of the first mistake, and how many more there are."""
+        line, reason = self.found[0]
+        more = len(self.found) - 1
+        return line, reason if not more else f"{reason} (And {more} more.)"
 
 
 def load(extra: Path | None = None, *, builtin: Path = BUILTIN) -> Catalog:
@@ -74,11 +103,27 @@ def load(extra: Path | None = None, *, builtin: Path = BUILTIN) -> Catalog:
         try:
             template = _read(file)
             if template.id in templates:
-                raise _Refused(1, f"There is a built-in template `{template.id}`: take another id.")
+                raise _Refused((1, _taken(template.id)))
             templates[template.id] = template
         except _Refused as error:
-            refused.append(Refusal(file, error.line, error.reason))
+            refused.append(Refusal(file, *error.first))
     return Catalog(MappingProxyType(templates), tuple(refused))
+
+
+def mistakes(file: Path, *, builtin: Path = BUILTIN) -> tuple[Refusal, ...]:
+    """Everything that is known to be wrong with one template file, wherever it lies."""
+    try:
+        template = _read(file)
+    except _Refused as error:
+        return tuple(Refusal(file, *found) for found in error.found)
+    ours = builtin / f"{template.id}.toml"
+    if ours.exists() and not ours.samefile(file):
+        return (Refusal(file, 1, _taken(template.id)),)
+    return ()
+
+
+def _taken(template_id: str) -> str:
+    return f"There is a built-in template `{template_id}`: take another id."
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -100,18 +145,18 @@ def _read(file: Path) -> Template:
         with file.open("rb") as stream:
             data = stream.read(FILE_MAX + 1)
     except OSError as error:
-        raise _Refused(0, f"The file cannot be read: {error.strerror}.") from None
+        raise _Refused((0, f"The file cannot be read: {error.strerror}.")) from None
     if len(data) > FILE_MAX:
-        raise _Refused(0, "The file is larger than 256 KiB.")
+        raise _Refused((0, "The file is larger than 256 KiB."))
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise _Refused(line, "The file is not UTF-8 text.") from None
+        raise _Refused((line, "The file is not UTF-8 text.")) from None
     template = _parse(text)
     if template.id != file.stem:
         line = line_of(text, ("id",))
-        raise _Refused(line, f"`id` must be the file's name: `{file.stem}`, or rename the file.")
+        raise _Refused((line, f"`id` must be the file's name: `{file.stem}`, or rename the file."))
     return template
 
 
@@ -122,21 +167,19 @@ def _parse(text: str) -> Template:
     except tomllib.TOMLDecodeError as error:
         match = _AT.search(str(error))
         line = int(match[1]) if match and match[1] else text.rstrip("\n").count("\n") + 1
-        raise _Refused(line, f"Not TOML: {_AT.sub('', str(error))}.") from None
+        raise _Refused((line, f"Not TOML: {_AT.sub('', str(error))}.")) from None
     except ValidationError as error:
-        raise _first(text, error) from None
+        raise _all(text, error) from None
     except RecursionError:
-        raise _Refused(0, "The file is nested too deeply.") from None
+        raise _Refused((0, "The file is nested too deeply.")) from None
     except ValueError:
-        raise _Refused(0, "A number in it is too long to be read.") from None
+        raise _Refused((0, "A number in it is too long to be read.")) from None
 
 
-def _first(text: str, error: ValidationError) -> _Refused:
-    """The first error by line, and a missing key last: it often follows from a misspelt one."""
+def _all(text: str, error: ValidationError) -> _Refused:
+    """The mistakes by line, and missing keys last: they often follow from a misspelt one."""
     found = sorted(
         (one["type"] == "missing", line_of(text, way_of(one)), reason_of(one))
         for one in error.errors(include_url=False)
     )
-    _, line, reason = found[0]
-    more = len(found) - 1
-    return _Refused(line, reason if not more else f"{reason} (And {more} more.)")
+    return _Refused(*((line, reason) for _, line, reason in found))

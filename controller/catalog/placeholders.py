@@ -28,6 +28,11 @@ def check_placeholder(text: str, known: frozenset[str], *where: str | int) -> No
     name = placeholder(text)
     if name is None:
         refuse("has a placeholder that is not the whole value, as `{{model}}` would be", *where)
+    if name not in known and name.startswith("secret."):
+        secrets = sorted(one for one in known if one.startswith("secret."))
+        if not secrets:
+            refuse(f"uses `{text}`: secrets may only stand in a file with `secret = true`", *where)
+        refuse(f"uses `{text}`, a secret that is not declared for it", *where)
     if name not in known:
         allowed = ", ".join(f"{{{{{one}}}}}" for one in sorted(known))
         refuse(f"uses `{text}`, which is not known here; known: {allowed}", *where)

@@ -1,15 +1,21 @@
-"""What becomes of a template and a bot: the container's description and its config files. Pure."""
+"""What becomes of a template and a bot: the container's description and its config files. Pure.
+
+Commands that are run inside a bot are next door in `actions`, how a format is written in `formats`.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from controller.catalog.asked import SecretSpec
+from controller.catalog.formats import write
 from controller.catalog.placeholders import Values, filled, merged, placeholder
 from controller.catalog.template import Template
 from controller.domain.bot import Bot
-from controller.domain.spec import ContainerSpec, HealthSpec
+from controller.domain.errors import NotReady
+from controller.domain.spec import ContainerSpec, HealthSpec, SeedFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +27,11 @@ class RenderedFile:
     text: str
 
 
-def values_for(template: Template, bot: Bot) -> Values:
-    """What each placeholder stands for; raises BadInput where a field of the bot will not do."""
+def values_for(template: Template, bot: Bot, *, checked: bool = True) -> Values:
+    """What each placeholder stands for; raises BadInput where a field of the bot will not do.
+
+    `checked=False` takes the fields as they are: for a sample that nobody runs.
+    """
     qualified = bot.model
     if bot.provider and not bot.model.startswith(f"{bot.provider}/"):
         qualified = f"{bot.provider}/{bot.model}"
@@ -35,7 +44,8 @@ def values_for(template: Template, bot: Bot) -> Values:
     }
     for field in template.fields_for(bot.provider, bot.channel):
         value = bot.fields.get(field.name) or field.default
-        field.check(value)
+        if checked:
+            field.check(value)
         values[f"field.{field.name}"] = field.items(value) if field.is_list else value
     return values
 
@@ -56,6 +66,7 @@ def container_spec(
     and the folder in the container that it is mounted at.
     """
     run, health = template.run, template.health
+    entrypoint, command = _process(template, bot)
     return ContainerSpec(
         bot_id=bot.id,
         image=image,
@@ -64,8 +75,9 @@ def container_spec(
         files=tuple(files),
         state_path=template.state.path if template.state else "",
         prepare_volume=prepare_volume,
-        entrypoint=run.entrypoint,
-        command=run.command,
+        seeds=seed_files(template, bot),
+        entrypoint=entrypoint,
+        command=command,
         workdir=run.workdir,
         env=_env(template, bot),
         tmpfs=tuple(run.tmpfs.items()),
@@ -75,12 +87,33 @@ def container_spec(
         init=run.init,
         restart=run.restart,
         stop_timeout=run.stop_timeout,
-        health=HealthSpec(**health.model_dump()) if health else None,
+        health=HealthSpec(**health.model_dump(exclude={"log"}))
+        if health is not None and health.test
+        else None,
     )
 
 
+def _process(template: Template, bot: Bot) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Entrypoint and command; behind a shell where secrets go into the process's environment.
+
+    The shell is replaced by the bot's program. What `docker inspect` shows is the path of a file.
+    """
+    run = template.run
+    exposed = [s for s in template.secrets_for(bot.provider, bot.channel) if s.process_env]
+    if not exposed:
+        return run.entrypoint, run.command
+    script = "; ".join([*(_export(secret) for secret in exposed), 'exec "$@"'])
+    return ("/bin/sh", "-c", script, "sh"), (*run.entrypoint, *run.command)
+
+
+def _export(secret: SecretSpec) -> str:
+    """Names and paths of secrets are plain words, so nothing in here needs quoting."""
+    line = f'export {secret.process_env}="$(cat {secret.path})"'
+    return line if secret.required else f"[ ! -e {secret.path} ] || {line}"
+
+
 def _env(template: Template, bot: Bot) -> tuple[tuple[str, str], ...]:
-    """Literals and placeholders, then fields; a variable without a value is not set."""
+    """Literals and placeholders, paths of secrets, fields; what has no value is not set."""
     values = values_for(template, bot)
     env: dict[str, str] = {}
     for name, text in template.run.env.items():
@@ -88,6 +121,9 @@ def _env(template: Template, bot: Bot) -> tuple[tuple[str, str], ...]:
         env[name] = text if wanted is None else _joined(values[wanted])
         if wanted is not None and not env[name]:
             del env[name]
+    for secret in template.secrets_for(bot.provider, bot.channel):
+        if secret.env_file:
+            env[secret.env_file] = secret.path
     for field in template.fields_for(bot.provider, bot.channel):
         value = _joined(values[f"field.{field.name}"])
         if field.env and value:
@@ -100,14 +136,63 @@ def _joined(value: str | tuple[str, ...]) -> str:
 
 
 def rendered_files(template: Template, bot: Bot) -> tuple[RenderedFile, ...]:
-    """The config files; what provider and channel add goes into the first."""
+    """The config files without secrets; what options and choices add goes into the first file."""
     values = values_for(template, bot)
-    rendered: list[RenderedFile] = []
-    for index, file in enumerate(template.files):
-        content = file.content
-        if index == 0:
-            for option in template.options_for(bot.provider, bot.channel):
-                content = merged(content, option.config)
-        text = json.dumps(filled(content, values), indent=2, ensure_ascii=False, allow_nan=False)
-        rendered.append(RenderedFile(file.folder, file.name, text + "\n"))
-    return tuple(rendered)
+    return tuple(
+        RenderedFile(
+            file.folder,
+            file.name,
+            write(filled(content_for(template, bot, index), values), file.format),
+        )
+        for index, file in enumerate(template.files)
+        if not file.secret
+    )
+
+
+def secret_files(template: Template, bot: Bot, secrets: Mapping[str, str]) -> dict[str, str]:
+    """The config files with secrets in them, by their name in the secrets folder.
+
+    `secrets` are the bot's secrets by name; raises NotReady while one that is required is missing.
+    What a secret that may be missing would fill is left out.
+    """
+    files = [(index, file) for index, file in enumerate(template.files) if file.secret]
+    if not files:
+        return {}
+    values = {**values_for(template, bot)}
+    for spec in template.secrets_for(bot.provider, bot.channel):
+        values[f"secret.{spec.name}"] = secrets.get(spec.name, "")
+        if not values[f"secret.{spec.name}"] and (spec.required or spec.generated):
+            raise NotReady(
+                f"The {spec.label or spec.name} is missing.",
+                hint="Type it in with `/bot secrets`.",
+                code="secrets-missing",
+            )
+    return {
+        file.name: write(filled(content_for(template, bot, index), values), file.format)
+        for index, file in files
+    }
+
+
+def content_for(template: Template, bot: Bot, index: int) -> dict[str, Any]:
+    """What the file is made of: its own, then what options and choices add; placeholders stay."""
+    content: dict[str, Any] = dict(template.files[index].content)
+    if index > 0:
+        return content
+    for option in template.options_for(bot.provider, bot.channel):
+        content = merged(content, option.config)
+    for field in template.fields_for(bot.provider, bot.channel):
+        for choice in field.items(bot.fields.get(field.name) or field.default):
+            content = merged(content, field.when.get(choice, {}))
+    return content
+
+
+def seed_files(template: Template, bot: Bot) -> tuple[SeedFile, ...]:
+    """What is put into the state volume; a file that would have no text is left out."""
+    values = values_for(template, bot) if template.seeds else {}
+    found: list[SeedFile] = []
+    for seed in template.seeds:
+        wanted = placeholder(seed.text)
+        text = seed.text if wanted is None else _joined(values[wanted])
+        if text:
+            found.append(SeedFile(path=seed.path, text=text, keep=seed.keep))
+    return tuple(found)

@@ -1,24 +1,21 @@
-"""What must fit together across the tables of a template.
+"""What must fit together across the tables of a template: names, mounts, texts.
 
-Each rule refuses with the way to the key at fault; `load` turns that into a line.
+Each rule refuses with the way to the key at fault; `load` turns that into a line. More rules are
+next door: `variables` (environment, secrets), `contents` (files, seeds), `commands` (actions).
 """
 
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from controller.catalog.asked import FieldSpec, SecretSpec, check_variable
-from controller.catalog.parts import contains, is_option_id, is_variable, refuse
-from controller.catalog.placeholders import Where, check_placeholder, texts
-from controller.catalog.tables import Option, Tables
-from controller.domain.keys import looks_like_key, promises_secret
+from controller.catalog import commands, contents, makeup, variables
+from controller.catalog.asked import FieldSpec, SecretSpec
+from controller.catalog.parts import contains, is_option_id, refuse
+from controller.catalog.placeholders import Where, texts
+from controller.catalog.tables import Tables
+from controller.domain.keys import looks_like_key
 from controller.domain.spec import SECRETS_TARGET
-
-Parts = tuple[tuple[Where, Option | Tables], ...]
-
-_MOUNT = SECRETS_TARGET + "/"
 
 
 def check(template: Tables) -> None:
@@ -30,15 +27,17 @@ def check(template: Tables) -> None:
             if not is_option_id(name):
                 refuse("may have lower-case letters, digits, - and _, at most 32", kind, name)
     _check_names(template)
-    _check_variables(template)
+    variables.check(template)
     _check_mounts(template)
-    _check_files(template)
+    contents.check(template)
+    commands.check(template)
+    _check_log_signs(template)
     _check_texts(template)
 
 
 def _check_names(template: Tables) -> None:
     """No bot may have two secrets, two fields or two variables of one name."""
-    for parts in _combinations(template):
+    for parts in makeup.combinations(template):
         for kind in ("secrets", "fields"):
             seen: set[str] = set()
             for where, part in parts:
@@ -55,43 +54,13 @@ def _check_names(template: Tables) -> None:
                     seen.add(spec.name)
 
 
-def _check_variables(template: Tables) -> None:
-    known = _placeholders(template)
-    declared = _declared_secrets(template)
-    for name, value in template.run.env.items():
-        where = ("run", "env", name)
-        if name.upper().endswith("_FILE") and promises_secret(name):
-            _check_hand_over(name, value, declared)
-        else:
-            check_variable(name, *where)
-        check_placeholder(value, known, *where)
-    for parts in _combinations(template):
-        _check_field_variables(parts, set(template.run.env))
-
-
-def _check_field_variables(parts: Parts, taken: set[str]) -> None:
-    for way, part in parts:
-        for index, field in enumerate(part.fields):
-            where = (*way, "fields", index, "env")
-            if field.env in taken:
-                refuse(f"would be set twice: `{field.env}` is taken", *where)
-            taken |= {field.env} - {""}
-
-
-def _check_hand_over(name: str, value: str, declared: frozenset[str]) -> None:
-    if not is_variable(name):
-        refuse("is not a name that a variable can have", "run", "env", name)
-    if value.removeprefix(_MOUNT) not in declared or not value.startswith(_MOUNT):
-        refuse(f"must be the path of a declared secret, like {_MOUNT}api_key", "run", "env", name)
-
-
 def _check_mounts(template: Tables) -> None:
     places: list[tuple[str, Where]] = [
         (path, ("run", "tmpfs", path)) for path in template.run.tmpfs
     ]
     if template.state is not None:
         places.append((template.state.path, ("state", "path")))
-    folders = {file.folder: index for index, file in enumerate(template.files)}
+    folders = {file.folder: i for i, file in enumerate(template.files) if not file.secret}
     places += [(folder, ("files", index, "path")) for folder, index in folders.items()]
     for path, where in places:
         if contains(SECRETS_TARGET, path):
@@ -107,94 +76,40 @@ def _check_mounts(template: Tables) -> None:
                 refuse(f"has a folder that would cover {path}", "files", index, "path")
 
 
-def _check_files(template: Tables) -> None:
-    paths = [file.path for file in template.files]
-    for index, path in enumerate(paths):
-        if path in paths[:index]:
-            refuse("is declared twice", "files", index, "path")
-    for index, file in enumerate(template.files):
-        _check_content(file.content, ("files", index, "content"), _placeholders(template))
-    for where, option in _options(template):
-        if option.config and not template.files:
-            refuse("has no [[files]] to go into", *where, "config")
-        known = _placeholders(template) | _field_names(option)
-        _check_content(option.config, (*where, "config"), known)
-
-
-def _check_content(content: Mapping[str, object], where: Where, known: frozenset[str]) -> None:
-    for text, way in texts(content, where):
-        check_placeholder(text, known, *way)
-    _check_json(content, where)
-
-
-def _check_json(value: object, where: Where) -> None:
-    match value:
-        case dict():
-            for key, inner in value.items():
-                _check_json(inner, (*where, key))
-        case list():
-            for index, inner in enumerate(value):
-                _check_json(inner, (*where, index))
-        case float() if not math.isfinite(value):
-            refuse("is no number that JSON knows", *where)
-        case str() | int() | float():
-            pass
-        case _:
-            refuse("is a date or a time, which JSON does not know: put it in quotes", *where)
+def _check_log_signs(template: Tables) -> None:
+    for index, sign in enumerate(template.health.log if template.health else ()):
+        for key, pattern in (("pattern", sign.pattern), ("until", sign.until)):
+            commands.check_not_everything(pattern, "health", "log", index, key)
 
 
 def _check_texts(template: Tables) -> None:
-    """Nothing that goes into a container's description or a config file may look like a key."""
-    declared = _declared_secrets(template)
-    for text, where in _visible_texts(template):
+    """Nothing that people or the engine can read, and no file as it is written, may hold a key."""
+    declared = makeup.secret_names(template)
+    for text, where in _written_texts(template):
         if looks_like_key(text):
             refuse("looks like a secret; declare it with [[secrets]] instead", *where)
-        if text.startswith(_MOUNT) and text.removeprefix(_MOUNT) not in declared:
-            name = text.removeprefix(_MOUNT)[:40]
+        if text.startswith(variables.MOUNT) and text.removeprefix(variables.MOUNT) not in declared:
+            name = text.removeprefix(variables.MOUNT)[:40]
             refuse(f"names a secret `{name}` that this template does not have", *where)
 
 
-def _visible_texts(template: Tables) -> Iterator[tuple[str, Where]]:
-    yield from texts(dict(template.run.env), ("run", "env"))
-    yield from texts(list(template.run.command), ("run", "command"))
-    yield from texts(list(template.run.entrypoint), ("run", "entrypoint"))
+def _written_texts(template: Tables) -> Iterator[tuple[str, Where]]:
+    """Every text of the template that stands in a container's description, a file or a command."""
+    run = template.run
+    yield from texts(dict(run.env), ("run", "env"))
+    for key in ("command", "entrypoint", "reload"):
+        yield from texts(list(getattr(run, key)), ("run", key))
     if template.health is not None:
         yield from texts(list(template.health.test), ("health", "test"))
+    if template.validation is not None:
+        yield from texts(list(template.validation.command), ("validation", "command"))
     for index, file in enumerate(template.files):
         yield from texts(file.content, ("files", index, "content"))
-    for where, option in _options(template):
+    for where, option in makeup.options(template):
         yield from texts(option.config, (*where, "config"))
-
-
-def _options(template: Tables) -> Iterator[tuple[Where, Option]]:
-    for name, provider in template.providers.items():
-        yield ("providers", name), provider
-    for name, channel in template.channels.items():
-        yield ("channels", name), channel
-
-
-def _combinations(template: Tables) -> Iterator[Parts]:
-    """The tables that one bot is made of, for each choice of provider and channel."""
-    options = list(_options(template))
-    kinds = [[pair for pair in options if pair[0][0] == kind] for kind in ("providers", "channels")]
-    for chosen in itertools.product(*(kind for kind in kinds if kind)):
-        yield ((), template), *chosen
-
-
-def _declared_secrets(template: Tables) -> frozenset[str]:
-    parts: list[Option | Tables] = [template, *(option for _, option in _options(template))]
-    return frozenset(spec.name for part in parts for spec in part.secrets)
-
-
-def _field_names(part: Option | Tables) -> frozenset[str]:
-    return frozenset(f"field.{field.name}" for field in part.fields)
-
-
-def _placeholders(template: Tables) -> frozenset[str]:
-    """What may stand anywhere in the template: the fields of options only stand in their own."""
-    known = {"name"} | _field_names(template)
-    if template.providers:
-        known |= {"provider", "model", "provider/model"}
-    if template.channels:
-        known |= {"channel"}
-    return frozenset(known)
+    for where, field in makeup.fields(template):
+        yield from texts(field.when, (*where, "when"))
+    for index, seed in enumerate(template.seeds):
+        yield seed.text, ("seeds", index, "text")
+    for key, action in template.actions.items():
+        yield from texts(list(action.command), ("actions", key, "command"))

@@ -15,12 +15,14 @@ from controller.catalog.parts import (
     OneLine,
     Part,
     Path,
+    Pattern,
     Size,
     refuse,
     size_in_bytes,
 )
 from controller.domain.errors import BadInput
-from controller.domain.names import check_model
+from controller.domain.names import check_model, is_secret_name
+from controller.domain.spec import SECRETS_TARGET
 
 _USER = re.compile(r"([1-9]\d{0,8})(?::([1-9]\d{0,8}))?", re.ASCII)
 _IMAGE = re.compile(r"[a-z0-9][\w.:/@-]*", re.ASCII)
@@ -30,6 +32,9 @@ _GIB = 1024**3
 Secrets = Annotated[tuple[SecretSpec, ...], Field(strict=False)]
 Fields = Annotated[tuple[FieldSpec, ...], Field(strict=False)]
 Title = Annotated[OneLine, Field(min_length=1, max_length=80)]
+Words = Annotated[OneLine, Field(min_length=1, max_length=300)]
+Command = Annotated[Arguments, Field(min_length=1)]
+NoEmptyPattern = Annotated[Pattern, Field(min_length=1)]
 
 
 def _image(text: str) -> str:
@@ -78,11 +83,22 @@ def _health_test(test: tuple[str, ...]) -> tuple[str, ...]:
     return test
 
 
+def _below(path: str) -> str:
+    if not path or path.startswith("/") or posixpath.normpath(path) != path or path in {".", ".."}:
+        refuse('must be a path below the state\'s, like "notes/first.md", without "." or ".."')
+    if path.startswith("../"):
+        refuse("leads out of the state's folder")
+    if not path.isprintable():
+        refuse("has an invisible character in it")
+    return path
+
+
 class Image(Part):
-    """Which image, and whether to pull it."""
+    """Which image, whether to pull it, and what to do where it is missing."""
 
     ref: Annotated[str, Field(max_length=255), AfterValidator(_image)]
     pull: Literal["missing", "always", "never"] = "missing"
+    hint: Annotated[OneLine, Field(max_length=300)] = ""
 
 
 class Resources(Part):
@@ -122,6 +138,15 @@ class Run(Part):
         tuple[Annotated[int, Field(ge=1, le=255)], ...], Field(strict=False)
     ] = (78,)
     resources: Resources = Resources()
+    reload: Arguments = ()  # inside the bot: makes it read replaced secrets; without it a restart
+    reload_timeout: Annotated[float, Field(ge=1, le=300)] = 30
+    secret_exposure: Literal["process-env"] | None = None
+
+    @model_validator(mode="after")
+    def _sound(self) -> Run:
+        if "reload_timeout" in self.model_fields_set and not self.reload:
+            refuse("has no `reload` that it could be for", "reload_timeout")
+        return self
 
 
 class State(Part):
@@ -130,14 +155,63 @@ class State(Part):
     path: MountPoint
 
 
-class HealthCheck(Part):
-    """The engine's healthcheck; times in seconds."""
+class LogSign(Part):
+    """A log line that means that the bot runs and yet cannot answer, until another line."""
 
-    test: Annotated[Arguments, AfterValidator(_health_test)]
+    pattern: NoEmptyPattern
+    means: Words
+    until: Pattern = ""
+
+
+class HealthCheck(Part):
+    """The engine's healthcheck (times in seconds), and signs in the log that something is wrong."""
+
+    test: Annotated[Arguments, AfterValidator(_health_test)] = ()
     interval: Annotated[float, Field(ge=1, le=3600)] = 30
     timeout: Annotated[float, Field(ge=1, le=600)] = 10
     start_period: Annotated[float, Field(ge=0, le=3600)] = 30
     retries: Annotated[int, Field(ge=1, le=100)] = 3
+    log: Annotated[tuple[LogSign, ...], Field(strict=False)] = ()
+
+    @model_validator(mode="after")
+    def _sound(self) -> HealthCheck:
+        if not self.test and self.model_fields_set != {"log"}:
+            refuse("is missing", "test")
+        return self
+
+
+class Seed(Part):
+    """A text file that is put into the state volume, before the bot first sees it."""
+
+    path: Annotated[str, Field(max_length=255), AfterValidator(_below)]
+    text: Annotated[str, Field(max_length=16384)] = ""
+    keep: bool = True
+
+
+class Validation(Part):
+    """A command of the image that refuses a rendered config that it would not start with."""
+
+    command: Command
+    timeout: Annotated[float, Field(ge=1, le=600)] = 60
+
+
+class Needs(Part):
+    """What an image must have inside for a provider or a channel to work."""
+
+    path: Path
+    hint: Words
+
+
+class Action(Part):
+    """A command inside the bot's container that people may run from the chat."""
+
+    title: Annotated[OneLine, Field(min_length=1, max_length=45)]  # Discord's limit for a modal
+    role: Literal["viewer", "operator", "admin"]
+    command: Command
+    timeout: Annotated[float, Field(ge=1, le=300)] = 30
+    hide: Annotated[tuple[NoEmptyPattern, ...], Field(strict=False)] = ()
+    channels: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    args: Fields = ()
 
 
 class Option(Part):
@@ -147,6 +221,7 @@ class Option(Part):
     secrets: Secrets = ()
     fields: Fields = ()
     config: dict[str, Any] = Field(default_factory=dict)
+    needs: Needs | None = None
 
 
 class Provider(Option):
@@ -160,16 +235,24 @@ class Channel(Option):
 
 
 class ConfigFile(Part):
-    """A config file, mounted read-only with its folder. It never holds a secret."""
+    """A config file, mounted read-only with its folder.
+
+    With `secret` it may hold secrets and stands among them; else it never holds one.
+    """
 
     path: MountPoint
-    format: str
+    format: Literal["json", "yaml", "toml"]
     content: dict[str, Any] = Field(default_factory=dict)
+    secret: bool = False
 
     @model_validator(mode="after")
     def _sound(self) -> ConfigFile:
-        if self.format != "json":
-            refuse('can only be "json"; yaml and toml are planned, not built', "format")
+        if self.secret and (self.folder != SECRETS_TARGET or not is_secret_name(self.name)):
+            refuse(
+                f"must be like {SECRETS_TARGET}/channel_config, as the file is secret: "
+                "lower-case letters, digits and _",
+                "path",
+            )
         if self.path.count("/") < 2:
             refuse('needs a folder of its own, like "/etc/echo/echo.json"', "path")
         return self
@@ -201,3 +284,6 @@ class Tables(Part):
     secrets: Secrets = ()
     fields: Fields = ()
     files: Annotated[tuple[ConfigFile, ...], Field(strict=False)] = ()
+    seeds: Annotated[tuple[Seed, ...], Field(strict=False)] = ()
+    validation: Validation | None = None
+    actions: dict[str, Action] = Field(default_factory=dict)

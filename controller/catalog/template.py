@@ -13,7 +13,8 @@ from pydantic import model_validator
 
 from controller.catalog import rules
 from controller.catalog.asked import FieldSpec, SecretSpec
-from controller.catalog.tables import Option, Tables
+from controller.catalog.tables import Action, Option, Tables
+from controller.domain.bot import Bot
 from controller.domain.errors import BadInput
 from controller.domain.keys import looks_like_key
 from controller.domain.names import check_model
@@ -26,6 +27,15 @@ class Choice:
     provider: str
     model: str
     channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What an image must have inside for an option of the template, and what to do without."""
+
+    path: str
+    hint: str
+    title: str  # the option's
 
 
 class Template(Tables):
@@ -53,6 +63,27 @@ class Template(Tables):
     def fields_for(self, provider: str, channel: str) -> tuple[FieldSpec, ...]:
         """All fields of such a bot, in the order in which to show them."""
         return tuple(spec for part in self._parts(provider, channel) for spec in part.fields)
+
+    def needs_for(self, provider: str, channel: str) -> tuple[Need, ...]:
+        """What such a bot's image must have inside."""
+        return tuple(
+            Need(option.needs.path, option.needs.hint, option.title)
+            for option in self.options_for(provider, channel)
+            if option.needs is not None
+        )
+
+    def actions_for(self, bot: Bot) -> Mapping[str, Action]:
+        """The actions that such a bot has, by key."""
+        return {
+            key: action
+            for key, action in self.actions.items()
+            if not action.channels or bot.channel in action.channels
+        }
+
+    @property
+    def exposes_secrets(self) -> bool:
+        """Whether secrets of its bots are in the environment of the bots' own processes."""
+        return self.run.secret_exposure is not None
 
     def options_for(self, provider: str, channel: str) -> tuple[Option, ...]:
         """The tables of the chosen provider and channel, as far as there is a choice."""

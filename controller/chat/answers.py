@@ -7,12 +7,16 @@ does not depend on Discord.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+import traceback
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING
 
 import aiohttp
 import discord
+import discord.http
+import discord.webhook.async_
 
 if TYPE_CHECKING:
     from controller.chat.outbox import Outbox
@@ -28,13 +32,47 @@ _LOST = (aiohttp.ClientError, ConnectionError, asyncio.IncompleteReadError, Time
 TROUBLE = (*_LOST, discord.DiscordException)  # everything that speaking to Discord may raise
 
 NO_MENTIONS = discord.AllowedMentions.none()
+_LIBRARY = {discord.http.__name__, discord.webhook.async_.__name__}
+
+
+class Unreadable(discord.DiscordException):
+    """Discord, or something on the way to it, answered in a form that discord.py cannot read."""
 
 
 def away(error: BaseException) -> bool:
     """Whether it is Discord's doing, not ours: out of order, out of reach, or refusing."""
     if isinstance(error, discord.HTTPException):
         return error.status >= 500 or error.status in {401, 403, 404, 429}
-    return isinstance(error, (*_LOST, discord.RateLimited))
+    return isinstance(error, (*_LOST, discord.RateLimited, Unreadable))
+
+
+def unreadable(error: BaseException) -> bool:
+    """Whether discord.py stumbled over an answer: it takes each 429 through a proxy for JSON."""
+    if not isinstance(error, (TypeError, LookupError, ValueError)):
+        return False
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    where = [(frame.f_globals.get("__name__"), frame.f_code.co_name) for frame in frames]
+    return bool(where) and where[-1] in {(name, "request") for name in _LIBRARY}
+
+
+@contextlib.contextmanager
+def speaking() -> Iterator[None]:
+    """Have what discord.py cannot read come out as trouble of Discord's, not as a bug of ours."""
+    try:
+        yield
+    except Exception as error:  # of any kind, by what met it; all but one go on up as they are
+        if not unreadable(error):
+            raise
+        raise Unreadable("an answer that is none of Discord's") from error
+
+
+async def once_more(send: Callable[[], Awaitable[object]]) -> None:
+    """Send it, and a second time if the connection broke in the middle."""
+    with speaking():
+        try:
+            await send()
+        except BROKEN:
+            await send()
 
 
 def _outbox(interaction: discord.Interaction) -> Outbox | None:
@@ -50,10 +88,7 @@ async def first(interaction: discord.Interaction, send: Callable[[], Awaitable[o
     """
     try:
         async with asyncio.timeout(FIRST_SECONDS):
-            try:
-                await send()
-            except BROKEN:
-                await send()
+            await once_more(send)
     except discord.HTTPException as error:
         if error.code != ALREADY_ACKNOWLEDGED:
             raise
@@ -124,7 +159,7 @@ async def say(
 
     async def send() -> None:
         if answered(interaction):
-            await _again_if_broken(edit)
+            await once_more(edit)
         else:
             await first(interaction, start)
 
@@ -143,13 +178,6 @@ async def say_error(interaction: discord.Interaction, text: str) -> None:
     await _deliver(interaction, text, send)
 
 
-async def _again_if_broken(send: Callable[[], Awaitable[None]]) -> None:
-    try:
-        await send()
-    except BROKEN:
-        await send()
-
-
 async def _deliver(
     interaction: discord.Interaction,
     text: str,
@@ -160,11 +188,13 @@ async def _deliver(
 ) -> None:
     outbox = _outbox(interaction)
     if outbox is None:
-        await send()
+        with speaking():
+            await send()
         return
     try:
         async with asyncio.timeout(FINAL_SECONDS):
-            await send()
+            with speaking():
+                await send()
     except TROUBLE as error:
         if not away(error):
             raise
@@ -182,7 +212,8 @@ async def _arrived(interaction: discord.Interaction, text: str) -> bool:
     """Whether an answer is there although nobody said so: unknown is not failed."""
     try:
         async with asyncio.timeout(CHECK_SECONDS):
-            found = await interaction.followup.fetch_message("@original")  # type: ignore[arg-type]
+            with speaking():
+                found = await interaction.followup.fetch_message("@original")  # type: ignore[arg-type]
     except TROUBLE as error:
         if not away(error):
             raise

@@ -6,17 +6,18 @@ after a restart of the controller.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import discord
 
 from controller.domain.bot import Bot
 from controller.domain.events import LogQuery
 from controller.domain.phase import Phase
+from controller.manager.edits import EditPage
 from controller.manager.fleet import View
 
 SEPARATOR = ":"
-ID_MAX = 100  # Discord's limit
+ID_MAX, LABEL_MAX, ROW_MAX = 100, 80, 5  # Discord's limits
 
 
 def button(
@@ -57,6 +58,11 @@ def of_form(form_id: str, step: int = 0) -> discord.ui.View | None:
     """The button that opens a page of a form."""
     label = "Enter secrets" if step == 0 else "Continue"
     return row([button(label, "form", form_id, str(step), style=discord.ButtonStyle.primary)])
+
+
+def of_pages(bot: Bot, pages: Sequence[EditPage]) -> discord.ui.View | None:
+    """A button a page of settings, as many as a row holds; each opens its modal."""
+    return row(button(page.title[:LABEL_MAX], "edit", bot.id, page.key) for page in pages[:ROW_MAX])
 
 
 def of_delete(bot: Bot, expires_at: float) -> discord.ui.View | None:

@@ -14,8 +14,10 @@ import aiohttp
 import discord
 from discord import app_commands
 
+from controller.chat import answers
 from controller.chat.commands import command_groups
 from controller.chat.gate import Gate, Place
+from controller.chat.logview import LogView
 from controller.chat.outbox import Outbox
 from controller.chat.router import Router, report
 from controller.domain.errors import (
@@ -28,6 +30,7 @@ from controller.manager import Manager
 
 log = logging.getLogger(__name__)
 _SYNCED = "commands"
+_PASSING = (aiohttp.ClientError, discord.DiscordServerError, answers.Unreadable)
 DRAIN_SECONDS = 0.5  # at the end, for a wish that is just being written down
 
 
@@ -108,11 +111,12 @@ class ControllerClient(discord.Client):
         self.place = place
         self.gate = Gate(manager, place)
         self.outbox = Outbox(manager, self, place)
-        self.router = Router(manager, self.gate, self.outbox)
+        logs = LogView(manager)
+        self.router = Router(manager, self.gate, self.outbox, logs)
         self.tree = _Tree(self)
         self._guild = discord.Object(place.guild_id)
         self._at_work: set[asyncio.Task[object]] = set()
-        for group in command_groups(manager, self.gate):
+        for group in command_groups(manager, self.gate, logs):
             self.tree.add_command(group, guild=self._guild)
 
     def dispatch(self, event: str, /, *args: object, **kwargs: object) -> None:
@@ -233,8 +237,9 @@ async def _log_in(client: ControllerClient, token: str) -> None:
     pause = 1.0
     while True:
         try:
-            return await client.login(token)
-        except (aiohttp.ClientError, discord.DiscordServerError, OSError) as error:
+            with answers.speaking():
+                return await client.login(token)
+        except (*_PASSING, OSError) as error:
             log.warning("Discord cannot be reached: %s; again in %.0f s", error, pause)
         await client.http.close()  # the library opens a session for every try
         await asyncio.sleep(pause)

@@ -15,9 +15,10 @@ from dataclasses import replace
 
 import discord
 
-from controller.chat import answers, render
+from controller.chat import answers
 from controller.chat.gate import Place
 from controller.chat.text import MESSAGE_MAX, moment, plain
+from controller.chat.told import outcome
 from controller.domain.errors import ControllerError, DiscordTrouble
 from controller.manager import Manager
 from controller.manager.reconciler import Reconciler
@@ -27,8 +28,9 @@ log = logging.getLogger(__name__)
 # What changes something. What only looks is asked for again; a question or a form likewise.
 ASKS = frozenset(
     {
-        *("bot create", "bot start", "bot stop", "bot restart", "access grant", "access revoke"),
-        *("button start", "button stop", "button restart", "button delete", "modal form"),
+        *("bot create", "bot start", "bot stop", "bot restart", "bot do", "access grant"),
+        *("access revoke", "button start", "button stop", "button restart", "button delete"),
+        *("modal form", "modal do", "modal edit"),
     }
 )
 KEPT_SECONDS = 86_400.0
@@ -134,7 +136,8 @@ class Outbox:
             # Kept, so that every further try says the same.
             owed = self._owed[request] = await self._table.keep(replace(owed, words=words))
         try:
-            await self._say(owed)
+            with answers.speaking():
+                await self._say(owed)
         except answers.TROUBLE as error:
             raise DiscordTrouble(f"an answer is still owed: {error}") from error
         await self._forget(request)
@@ -143,7 +146,7 @@ class Outbox:
     def _now(self, owed: Owed) -> str | None:
         """How the bot is now, for who asked a controller that died; None while it is not known."""
         text = "The controller was restarted before it could answer. This is how it is now:\n"
-        fleet, view = self._manager.fleet, self._manager.fleet.get(owed.bot_id)
+        view = self._manager.fleet.get(owed.bot_id)
         if owed.action in {"grant", "revoke"}:
             return text + "/access list shows it."
         if view is None and owed.action == "create":
@@ -152,7 +155,11 @@ class Outbox:
             known = view.seen and view.phase.settled and not view.bot.ended_run
             if not known and time.monotonic() < self._began + SETTLE_SECONDS:
                 return None
-        text += render.outcome(view, owed.bot_name, "on its way", fleet.engine)
+        text += outcome(self._manager, view, owed.bot_name, "on its way")
+        if owed.action == "action":
+            text += "\nWhether what you asked of it was done is not known."
+        if view is not None and owed.action == "edit":
+            text += f"\nNot sure what was stored? /bot edit {owed.bot_name} shows what is set."
         if view is not None and owed.action in {"secrets", "enter secrets"}:
             text += f"\nNot sure what was stored? /bot secrets {owed.bot_name} asks again."
         return text[:WORDS_MAX]
@@ -183,5 +190,5 @@ def _old(owed: Owed) -> bool:
 
 def _about(owed: Owed) -> str:
     """`**start** of **shop**`."""
-    action = owed.action.removeprefix("bot ").removeprefix("button ").replace("modal form", "form")
+    action = owed.action.removeprefix("bot ").removeprefix("button ").removeprefix("modal ")
     return f"**{action}** of **{plain(owed.bot_name, 40)}**" if owed.bot_name else f"**{action}**"

@@ -6,6 +6,7 @@ not with an event.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 import time
@@ -17,6 +18,7 @@ import discord
 
 from controller.chat import answers, buttons, render
 from controller.chat.client import ControllerClient
+from controller.chat.told import memory_of
 from controller.domain.errors import DiscordTrouble
 from controller.manager import Manager
 from controller.manager.fleet import View
@@ -51,7 +53,18 @@ class Publisher:
             await self._client.wait_until_ready()
             for bot_id in {*self._cards, *(view.bot.id for view in self._manager.fleet)}:
                 self._queue.poke(bot_id)
-            await self._queue.run(self._publish)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._queue.run(self._publish))
+                group.create_task(self._write_again([*self._cards]))
+
+    async def _write_again(self, bot_ids: list[str]) -> None:
+        """Every message once more after a start, unhurriedly: somebody may have deleted it."""
+        for bot_id in bot_ids:
+            card = self._cards.get(bot_id)
+            if card is not None:
+                self._cards[bot_id] = replace(card, digest="")
+                self._queue.poke(bot_id)
+            await asyncio.sleep(SPACING)
 
     async def _publish(self, bot_id: str) -> float | None:
         wait = self._last.get(bot_id, 0.0) + SPACING - time.monotonic()
@@ -59,7 +72,8 @@ class Publisher:
         if view is not None and card is not None and wait > 0:
             return wait
         try:
-            await self._say(bot_id, view, card)
+            with answers.speaking():
+                await self._say(bot_id, view, card)
         except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
             raise DiscordTrouble(
                 f"the message about bot {bot_id} is not up to date: {error}"
@@ -78,7 +92,7 @@ class Publisher:
         engine = self._manager.fleet.engine
         if not view.seen and (card is not None or engine.reachable):
             return  # nothing is known yet: the first look, or the engine's absence, pokes again
-        text = render.card(view, engine)
+        text = render.card(view, engine, memory_of(self._manager, view.bot))
         found = buttons.of_card(view)
         digest = _digest(text, found)
         if card is not None and card.digest == digest:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from controller.chat.text import (
     MESSAGE_MAX,
@@ -19,6 +19,7 @@ from controller.domain.crashes import describe_exit, recent
 from controller.domain.events import LogLine
 from controller.domain.observation import ContainerState, Health
 from controller.domain.phase import Phase
+from controller.manager.actions import ActionResult
 from controller.manager.fleet import EngineState, Fleet, View
 from controller.manager.logbook import Snippet
 from controller.store import Entry
@@ -46,6 +47,7 @@ _WORST_FIRST = [
     Phase.RUNNING,
 ]
 
+_OF_A_CRASH = {"fatal-exit", "exited", "crash-loop"}  # problems whose reason is the last crash
 _TAIL_ROOM = 60  # characters; in less than that a log's last lines say nothing
 
 
@@ -66,21 +68,13 @@ def made_of(bot: Bot) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def reasons(view: View) -> list[str]:
-    """Why it is not simply running: the problem, a crash, a failing check, a pause."""
-    found: list[str] = []
-    container, problem = view.world.container, view.bot.problem
-    if problem is not None and view.bot.wish is Wish.RUN:
-        found.append(plain(problem.message))
-        if problem.hint:
-            found.append(plain(problem.hint))
-    elif view.last_crash is not None and view.bot.wish is Wish.RUN:
-        crash = view.last_crash
-        count = len(recent(view.crashes, time.time()))
-        if count:
-            what = describe_exit(crash.exit_code, oom_killed=crash.oom_killed)
-            times = plural(count, "crash", "crashes")
-            found.append(f"Crashed {moment(crash.at)} ({what}); {times} in ten minutes.")
+def reasons(view: View, memory: int = 0) -> list[str]:
+    """Why it is not simply running: the problem, a crash, a failing check, its own log, a pause.
+
+    `memory` is its limit in bytes, for the words about a lack of it; 0 where it is not known.
+    """
+    found = _ended(view, memory) if view.bot.wish is Wish.RUN else []
+    container = view.world.container
     if container is not None and container.state is ContainerState.PAUSED:
         found.append("Its container is paused.")
     if container is not None and container.health is Health.UNHEALTHY:
@@ -88,15 +82,58 @@ def reasons(view: View) -> list[str]:
         found.append(f"Its health check fails: {said}")
     if view.phase is Phase.UNHEALTHY and container and container.health is Health.STARTING:
         found.append("It runs, but its health check did not succeed in the time it is given.")
+    found += [plain(words) for words in view.world.degraded]
     if view.world.missing and view.phase is not Phase.CREATED:
         found.append(f"Secrets missing or not usable: {', '.join(view.world.missing)}.")
-    return found
+    return [*found, *view.world.faults]  # our own words about our own files, with markup
 
 
-def card(view: View, engine: EngineState) -> str:
+def _ended(view: View, memory: int) -> list[str]:
+    """Why its last run ended, and what to do, as far as nobody wished for that."""
+    crash, problem = view.last_crash, view.bot.problem
+    short_of_memory = crash is not None and crash.oom_killed
+    if problem is not None and short_of_memory and problem.code in _OF_A_CRASH:
+        return [plain(problem.message), f"{_lacking(memory)} Then press Restart."]
+    if problem is not None:
+        return [plain(words) for words in (problem.message, problem.hint) if words]
+    count = len(recent(view.crashes, time.time()))
+    if crash is None or not count:
+        return []
+    what = describe_exit(crash.exit_code, oom_killed=crash.oom_killed)
+    times = plural(count, "crash", "crashes")
+    found = [f"Crashed {moment(crash.at)} ({what}); {times} in ten minutes."]
+    return [*found, _lacking(memory)] if short_of_memory else found
+
+
+def _lacking(memory: int) -> str:
+    limit = f" (limit {_size(memory)})" if memory else ""
+    return (
+        f"It was killed for lack of memory{limit}: "
+        "give it more in its template, `run.resources.memory`."
+    )
+
+
+def _size(count: int) -> str:
+    """A size in bytes as templates put it: `256 MiB`, `2 GiB`."""
+    gib = 1024**3
+    return f"{count // gib} GiB" if count % gib == 0 else f"{round(count / 1024**2)} MiB"
+
+
+def exposure(names: Sequence[str]) -> str:
+    """The warning about secrets that are in the environment of a bot's process; none for none."""
+    if not names:
+        return ""
+    return (
+        f"⚠️ This bot gets {plain(', '.join(names), 200)} as environment variables of its process: "
+        "its program can only read them there. Whatever runs in its container can read them too, "
+        "and so can root on the host."
+    )
+
+
+def card(view: View, engine: EngineState, memory: int = 0) -> str:
     """The public message about a bot."""
     lines = [headline(view), f"{made_of(view.bot)} · since {moment(view.since)}"]
-    lines += reasons(view)
+    lines += reasons(view, memory)
     if not engine.reachable and engine.since:
         lines.append(
             f"⚠️ The engine does not answer since {moment(engine.since)}; last known state."
@@ -147,15 +184,25 @@ def engine_note(engine: EngineState) -> str:
     """A warning when the engine does not answer, else nothing."""
     if engine.reachable:
         return ""
-    return (
-        f"\n⚠️ The engine does not answer: {plain(engine.reason)}. These are the last known states."
-    )
+    return f"\n⚠️ The engine does not answer: {_why(engine)} These are the last known states."
 
 
-def show(view: View, engine: EngineState, secrets: Mapping[str, str]) -> str:
-    """Everything about one bot. `secrets` are fingerprints by name."""
+def _why(engine: EngineState) -> str:
+    """The reason as one sentence, however it ends."""
+    return plain(engine.reason).rstrip(". ") + "."
+
+
+def show(
+    view: View,
+    engine: EngineState,
+    secrets: Mapping[str, str],
+    *,
+    memory: int = 0,
+    warning: str = "",
+) -> str:
+    """Everything about one bot. `secrets` are fingerprints by name, `warning` is said aloud."""
     bot, container = view.bot, view.world.container
-    lines = [headline(view), made_of(bot), f"since {moment(view.since)}", *reasons(view)]
+    lines = [headline(view), made_of(bot), f"since {moment(view.since)}", *reasons(view, memory)]
     if container is not None:
         health = "" if container.health is Health.NONE else f", {container.health.value}"
         restarts = plural(container.restart_count, "restart")
@@ -170,11 +217,13 @@ def show(view: View, engine: EngineState, secrets: Mapping[str, str]) -> str:
     prints += [f"{name} missing" for name in view.world.missing if name not in secrets]
     if prints:
         lines.append("secrets (fingerprints): " + ", ".join(prints))
+    if warning:
+        lines.append(warning)
     lines.append(f"id `{bot.id}`, made {moment(bot.created_at)} by <@{bot.created_by}>")
     return ("\n".join(lines) + engine_note(engine))[:MESSAGE_MAX]
 
 
-def outcome(view: View | None, name: str, doing: str, engine: EngineState) -> str:
+def outcome(view: View | None, name: str, doing: str, engine: EngineState, memory: int = 0) -> str:
     """How an action stands: ended, or still on its way."""
     if view is None:
         return f"🗑️ **{name}** — removed. Nothing is left of it."
@@ -182,7 +231,8 @@ def outcome(view: View | None, name: str, doing: str, engine: EngineState) -> st
     if not view.phase.settled or renewing:
         text = f"{SIGNS[view.phase]} **{name}** — {doing}. Its public message follows it."
         return text + engine_note(engine)
-    return ("\n".join([headline(view), *reasons(view)]) + engine_note(engine))[:MESSAGE_MAX]
+    text = "\n".join([headline(view), *reasons(view, memory)])
+    return (text + engine_note(engine))[:MESSAGE_MAX]
 
 
 def log_line(line: LogLine) -> str:
@@ -225,14 +275,38 @@ def history(entries: Sequence[Entry], name: str) -> str:
     return "\n".join(lines)
 
 
-def fleet_status(fleet: Fleet, views: Sequence[View], started_at: float, version: str) -> str:
+def fleet_status(
+    fleet: Fleet,
+    views: Sequence[View],
+    started_at: float,
+    version: str,
+    memory: Callable[[Bot], int] = lambda _: 0,
+) -> str:
     """The fleet in a few lines, the bots that need somebody named."""
     engine = fleet.engine
-    answers = "answers" if engine.reachable else f"does not answer: {plain(engine.reason)}"
+    answers = "answers." if engine.reachable else f"does not answer: {_why(engine)}"
     lines = [
-        f"BotMaker {version}, up since {moment(started_at)}; the engine {answers}.",
+        f"BotMaker {version}, up since {moment(started_at)}; the engine {answers}",
         counts(views),
     ]
-    bad = [view for view in views if view.phase.bad]
-    lines += [f"{headline(view)}: {' '.join(reasons(view)) or 'see its log'}" for view in bad[:8]]
+    for view in [view for view in views if view.phase.bad][:8]:
+        why = " ".join(reasons(view, memory(view.bot)))
+        lines.append(f"{headline(view)}: {why or 'see its log'}")
     return "\n".join(lines)[:MESSAGE_MAX]
+
+
+def result_head(done: ActionResult, name: str) -> str:
+    """How an action ended, without what it printed."""
+    sign, code = ("❌", f" (exit {done.exit_code})") if done.exit_code else ("✅", "")
+    return f"{sign} **{name}** — {plain(done.title)}{code}"
+
+
+def result(done: ActionResult, name: str) -> tuple[str, bool]:
+    """What an action did, as a message, and whether all of its output fitted."""
+    head = result_head(done, name)
+    if not done.text.strip():
+        return f"{head}\nIt said nothing.", True
+    kept, fits = newest_fitting(done.text.split("\n"), MESSAGE_MAX - len(head) - 60)
+    if not fits:
+        head += "; the end of what it said, all of it in the file"
+    return head + "\n" + code_block("\n".join(kept)), fits

@@ -9,16 +9,17 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import aiohttp
 import discord
 
-from controller.chat import answers, buttons, errors, forms, render
+from controller.chat import answers, buttons, errors, forms, modals, told
 from controller.chat.gate import Gate
+from controller.chat.inside import Inside
+from controller.chat.logview import LogView
 from controller.chat.outbox import Outbox
-from controller.chat.text import plural, text_file
+from controller.chat.text import MESSAGE_MAX
 from controller.domain.bot import Bot
 from controller.domain.errors import (
     BadInput,
@@ -27,11 +28,10 @@ from controller.domain.errors import (
     NotFound,
     NotReady,
 )
-from controller.domain.events import STREAMS, LogQuery
+from controller.domain.events import LogQuery
 from controller.manager import Manager
 from controller.manager.audit import Asker
 from controller.manager.fleet import View
-from controller.manager.logbook import LINES_MAX, Snippet
 
 log = logging.getLogger(__name__)
 Handler = Callable[[discord.Interaction, Sequence[str]], Awaitable[None]]
@@ -40,12 +40,14 @@ Handler = Callable[[discord.Interaction, Sequence[str]], Awaitable[None]]
 class Router:
     """Handles every button and modal of ours."""
 
-    def __init__(self, manager: Manager, gate: Gate, outbox: Outbox) -> None:
+    def __init__(self, manager: Manager, gate: Gate, outbox: Outbox, logs: LogView) -> None:
         self._manager = manager
         self._gate = gate
+        self._logs = logs
+        self._inside = Inside(manager)
         self._outbox = outbox
         self._buttons: dict[str, Handler] = {
-            "logs": self._logs,
+            "logs": self._log,
             "older": self._older,
             "refresh": self._refresh,
             "file": self._file,
@@ -55,8 +57,13 @@ class Router:
             "delete": self._delete,
             "secrets": self._secrets,
             "form": self._form,
+            "edit": self._edit,
         }
-        self._modals: dict[str, Handler] = {"form": self._submit}
+        self._modals: dict[str, Handler] = {
+            "form": self._submit,
+            "do": self._do,
+            "edit": self._changed,
+        }
 
     @property
     def acts(self) -> frozenset[str]:
@@ -102,7 +109,7 @@ class Router:
         return asker, view
 
     def _outcome(self, ended: View | None, bot: Bot, doing: str) -> str:
-        return render.outcome(ended, bot.name, doing, self._manager.fleet.engine)
+        return told.outcome(self._manager, ended, bot.name, doing)
 
     # Actions on a bot
 
@@ -134,39 +141,44 @@ class Router:
 
     # Logs
 
-    async def _logs(self, interaction: discord.Interaction, arguments: Sequence[str]) -> None:
+    async def _log(self, interaction: discord.Interaction, arguments: Sequence[str]) -> None:
         _, view = await self._target(interaction, arguments)
         await answers.think(interaction)
-        await say_log(interaction, await self._manager.logbook.read(view.bot, LogQuery()))
+        await self._logs.newest(interaction, view.bot, LogQuery())
 
     async def _refresh(self, interaction: discord.Interaction, arguments: Sequence[str]) -> None:
         _, view = await self._target(interaction, arguments)
         await answers.hold(interaction)
-        query = _query(arguments)
-        await say_log(interaction, await self._manager.logbook.read(view.bot, query))
+        await self._logs.again(interaction, view.bot, arguments)
 
     async def _older(self, interaction: discord.Interaction, arguments: Sequence[str]) -> None:
         _, view = await self._target(interaction, arguments)
         await answers.hold(interaction)
-        query = _query(arguments)
-        # Just before the oldest line that is shown, which would come again otherwise.
-        query = replace(query, since=0.0, until=query.since - 1e-6)
-        await say_log(interaction, await self._manager.logbook.read(view.bot, query))
+        await self._logs.older(interaction, view.bot, arguments)
 
     async def _file(self, interaction: discord.Interaction, arguments: Sequence[str]) -> None:
         _, view = await self._target(interaction, arguments)
         await answers.think(interaction)
-        query = replace(_query(arguments), lines=LINES_MAX)
-        snippet = await self._manager.logbook.read(view.bot, query)
-        if not snippet.lines:
-            await answers.say(interaction, render.log_snippet(snippet)[0])
-            return
-        text = whole_log(snippet)
-        await answers.say(
-            interaction,
-            f"**{view.bot.name}** — the newest {plural(len(snippet.lines), 'line')} as a file.",
-            make_file=lambda: text_file(text, f"{view.bot.name}.log"),
-        )
+        await self._logs.file(interaction, view.bot, arguments)
+
+    # Actions and settings
+
+    async def _edit(self, interaction: discord.Interaction, arguments: Sequence[str]) -> None:
+        _, view = await self._target(interaction, arguments)
+        _, key = _pair(arguments)
+        await self._inside.open_page(interaction, view.bot, key)
+
+    async def _changed(self, interaction: discord.Interaction, arguments: Sequence[str]) -> None:
+        asker, view = await self._target(interaction, arguments)
+        _, key = _pair(arguments)
+        values = modals.values_of(interaction)
+        await self._inside.change(interaction, asker, view.bot, key, values)
+
+    async def _do(self, interaction: discord.Interaction, arguments: Sequence[str]) -> None:
+        asker, view = await self._target(interaction, arguments)
+        _, name = _pair(arguments)
+        values = modals.values_of(interaction)
+        await self._inside.run(interaction, asker, view.bot, name, values)
 
     # Secrets
 
@@ -190,7 +202,7 @@ class Router:
         form_id, step = arguments[0], _step(arguments)
         try:
             done = await self._manager.credentials.submit(
-                asker, form_id, step, forms.values_of(interaction)
+                asker, form_id, step, modals.values_of(interaction)
             )
         except BadInput as error:
             # The form is still good: offer it again beside the reason.
@@ -202,23 +214,15 @@ class Router:
             return
         await answers.say(interaction, text, more=True)
         ended = await self._manager.lifecycle.follow(done.bot)
-        await answers.say(interaction, f"{text}\n{self._outcome(ended, done.bot, 'starting')}")
+        text = f"{text}\n{self._outcome(ended, done.bot, 'starting')}"[:MESSAGE_MAX]
+        pages = self._inside.later_pages(done.bot)
+        await answers.say(interaction, text, view=buttons.of_pages(done.bot, pages))
 
 
 def custom_id_of(interaction: discord.Interaction) -> str:
     """The custom id of what was pressed or submitted."""
     data: dict[str, Any] = dict(interaction.data or {})
     return str(data.get("custom_id", ""))
-
-
-def _query(arguments: Sequence[str]) -> LogQuery:
-    """The query in a log button's id: since, lines, stream, grep."""
-    try:
-        _, since, lines, stream, grep = arguments
-        count = max(1, min(LINES_MAX, int(lines)))
-        return LogQuery(lines=count, since=float(since), stream=STREAMS[stream], grep=grep)
-    except (ValueError, KeyError):
-        raise BadInput("That button is damaged.", hint="Use /bot logs.") from None
 
 
 def _moment(arguments: Sequence[str]) -> float:
@@ -228,28 +232,17 @@ def _moment(arguments: Sequence[str]) -> float:
     return float(arguments[1])
 
 
+def _pair(arguments: Sequence[str]) -> tuple[str, str]:
+    """A bot's id, and what of it is meant."""
+    if len(arguments) != 2 or not arguments[1]:
+        raise BadInput("That form is damaged.", hint="Use the command again.")
+    return arguments[0], arguments[1]
+
+
 def _step(arguments: Sequence[str]) -> int:
     if len(arguments) != 2 or not arguments[1].isdecimal():
         raise BadInput("That form is damaged.", hint="Ask for a new one: /bot secrets.")
     return int(arguments[1])
-
-
-def whole_log(snippet: Snippet) -> str:
-    """A snippet as the text of a file."""
-    return "\n".join(render.log_line(line) for line in snippet.lines) + "\n"
-
-
-async def say_log(interaction: discord.Interaction, snippet: Snippet) -> None:
-    """Answer with a snippet: a code block, and a file where it does not fit."""
-    text, fits = render.log_snippet(snippet)
-    oldest = snippet.lines[0].at if snippet.lines else None
-    content = whole_log(snippet)
-    await answers.say(
-        interaction,
-        text,
-        view=buttons.of_log(snippet.bot, snippet.query, oldest),
-        make_file=None if fits else lambda: text_file(content, f"{snippet.bot.name}.log"),
-    )
 
 
 async def report(interaction: discord.Interaction, error: BaseException) -> None:
@@ -259,7 +252,7 @@ async def report(interaction: discord.Interaction, error: BaseException) -> None
     if isinstance(error, discord.NotFound) and error.code == 10062:
         log.warning("an interaction was answered too late for Discord")
         return
-    if answers.away(error):
+    if answers.away(error) or answers.unreadable(error):
         log.warning("Discord did not answer as it should: %s", error)
         error = DiscordTrouble("Discord did not answer as it should.", hint="Try that again.")
     try:

@@ -26,6 +26,9 @@ RULES: dict[str, Rule] = {
     "bot start": Rule(Role.OPERATOR, "Starting a bot"),
     "bot stop": Rule(Role.OPERATOR, "Stopping a bot"),
     "bot restart": Rule(Role.OPERATOR, "Restarting a bot"),
+    # An action's own role, from its template, is asked for beside this one.
+    "bot do": Rule(Role.VIEWER, "Running an action of a bot"),
+    "bot edit": Rule(Role.ADMIN, "Changing a bot's settings"),
     "bot secrets": Rule(Role.ADMIN, "Replacing secrets"),
     "bot delete": Rule(Role.ADMIN, "Deleting a bot"),
     "fleet status": Rule(Role.VIEWER, "The fleet's status", any_bot=True),
@@ -45,5 +48,8 @@ RULES: dict[str, Rule] = {
     "button delete": Rule(Role.ADMIN, "Deleting a bot"),
     "button secrets": Rule(Role.ADMIN, "Entering secrets"),
     "button form": Rule(Role.ADMIN, "Entering secrets", direct=True),
+    "button edit": Rule(Role.ADMIN, "Changing a bot's settings", direct=True),
+    "modal do": Rule(Role.VIEWER, "Running an action of a bot"),
+    "modal edit": Rule(Role.ADMIN, "Changing a bot's settings", direct=True),
     "modal form": Rule(Role.ADMIN, "Entering secrets", direct=True),
 }

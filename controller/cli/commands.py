@@ -1,4 +1,7 @@
-"""The commands of the console script. What they do is in `app` and `manager`."""
+"""The commands of the console script. What they do is in `app` and `manager`.
+
+Those about templates are next door in `templates`.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,8 @@ import click
 
 import controller
 from controller.app import run
-from controller.catalog import load
 from controller.cli import offline
+from controller.cli.templates import templates
 from controller.domain.errors import BadSetting, ControllerError
 from controller.settings import load_settings
 
@@ -99,16 +102,4 @@ def logs(name: str, lines: int) -> None:
     execute(work())
 
 
-@cli.command()
-def templates() -> None:
-    """List the templates; those with an error with line and reason."""
-
-    async def work() -> int:
-        catalog = load(load_settings().templates_dir)
-        for template in catalog.templates.values():
-            click.echo(f"{template.id:<16} {template.title}: {template.description}")
-        for refusal in catalog.refused:
-            click.echo(f"refused: {refusal.file}, line {refusal.line}: {refusal.reason}", err=True)
-        return FAILED if catalog.refused else 0
-
-    execute(work())
+cli.add_command(templates)

@@ -6,8 +6,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 
-from controller.app import host_paths
-from controller.catalog import load
+from controller.app import catalog_of, host_paths
 from controller.chat.client import redirect_discord
 from controller.chat.gate import Place
 from controller.chat.inspection import inspect
@@ -46,7 +45,7 @@ async def list_bots(settings: Settings) -> list[dict[str, str]]:
     async with _reading(settings) as (store, runtime):
         vault = Vault(settings.secrets_dir.absolute())
         blueprints = Blueprints(
-            load(settings.templates_dir), vault, settings.data_dir / "files", HostPaths()
+            catalog_of(settings), vault, settings.data_dir / "files", HostPaths()
         )
         fleet, crashes, known = Fleet(), await store.crashes(), True
         for bot in await store.bots():
@@ -57,7 +56,7 @@ async def list_bots(settings: Settings) -> list[dict[str, str]]:
             except ControllerError:
                 known = False
                 continue
-            missing = blueprints.missing_secrets(bot)
+            missing, _ = blueprints.secret_trouble(bot)
             fleet.look(bot.id, World(container=container, missing=missing))
         return [
             {
@@ -113,10 +112,10 @@ async def doctor(settings: Settings, say: Callable[[str], object]) -> int:
 
 
 async def _examine_here(settings: Settings) -> list[Finding]:
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     vault, disk = Vault(settings.secrets_dir.absolute()), Disk()
     runtime = EngineRuntime("doctor", engine_options(docker_environment()))
     try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         vault.open()
         try:
             host = await host_paths(runtime)
@@ -126,7 +125,7 @@ async def _examine_here(settings: Settings) -> list[Finding]:
             Patient(
                 runtime=runtime,
                 vault=vault,
-                catalog=load(settings.templates_dir),
+                catalog=catalog_of(settings),
                 host=host,
                 data_dir=settings.data_dir.absolute(),
                 disk=disk,
@@ -134,6 +133,10 @@ async def _examine_here(settings: Settings) -> list[Finding]:
         )
     except ControllerError as error:
         return [Finding("folders", False, error.message, error.hint)]
+    except OSError as error:
+        what = f"{settings.data_dir} cannot be used: {error.strerror}"
+        remedy = "Check the rights and the free space there, or set BOTMAKER_DATA_DIR."
+        return [Finding("folders", False, what, remedy)]
     finally:
         await runtime.close()
         disk.close()

@@ -33,6 +33,11 @@ class Crash:
     oom_killed: bool = False
 
 
+# In place of a run's name: whichever runs at the next look. What was seen last may be over already,
+# and the one after it begun too early to know of what was changed.
+PRESENT = "present"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bot:
     """One bot, complete: who it is, what it is made of, what is wished for."""
@@ -48,6 +53,9 @@ class Bot:
     # The run (a container's StartedAt, the engine's own words) that a restart wants to be over.
     # Comparing for equality needs no agreement between two clocks, and acts once by itself.
     ended_run: str = ""
+    # The run that has yet to be told to read replaced secrets, where its program can do that. Named
+    # like the above, and for the same reason: another run has read the new ones at its start.
+    reload_run: str = ""
     image: str = ""  # the pinned image id; empty until the first start resolved it
     problem: Problem | None = None
     # The end of a run (the engine's time) that is accounted for: by a stop that was asked for, or

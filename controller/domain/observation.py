@@ -74,5 +74,7 @@ class World:
     volume: bool = False
     folder: bool = False  # its secrets folder or rendered files exist
     missing: tuple[str, ...] = ()  # names of secrets that are not there or not usable
+    faults: tuple[str, ...] = ()  # why those that are there cannot be used, in words
+    degraded: tuple[str, ...] = ()  # what its log says that it cannot do, in words
     ready_by: float = 0.0  # seconds since the epoch by which it should be healthy; 0: no matter
     spec: str = ""  # the hash that a container made now would carry; empty: cannot be made

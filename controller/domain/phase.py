@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from controller.domain import crashes as crash_rules
 from controller.domain.bot import Bot, Crash, Wish
-from controller.domain.observation import ContainerState, Health, Observation, World
+from controller.domain.observation import ContainerState, Health, World
 
 
 class Phase(StrEnum):
@@ -49,10 +49,11 @@ def derive(bot: Bot, world: World, crashes: Sequence[Crash], now: float) -> Phas
         return Phase.CREATED
     if crash_rules.is_looping(crashes, now):
         return Phase.CRASH_LOOPING
-    return _of_container(bot, container, world.ready_by, now)
+    return _of_container(bot, world, now)
 
 
-def _of_container(bot: Bot, container: Observation | None, ready_by: float, now: float) -> Phase:
+def _of_container(bot: Bot, world: World, now: float) -> Phase:
+    container = world.container
     if container is None:
         return Phase.STARTING
     match container.state:
@@ -61,9 +62,9 @@ def _of_container(bot: Bot, container: Observation | None, ready_by: float, now:
                 return Phase.STARTING
             match container.health:
                 case Health.NONE | Health.HEALTHY:
-                    return Phase.RUNNING
+                    return Phase.UNHEALTHY if world.degraded else Phase.RUNNING
                 case Health.STARTING:
-                    late = 0 < ready_by < now
+                    late = 0 < world.ready_by < now
                     return Phase.UNHEALTHY if late else Phase.STARTING
                 case Health.UNHEALTHY:
                     return Phase.UNHEALTHY

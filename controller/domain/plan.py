@@ -16,6 +16,7 @@ class Step(StrEnum):
     CREATE = "create"
     START = "start"
     RESTART = "restart"
+    RELOAD = "reload"  # have what runs read its replaced secrets
     STOP = "stop"
     REMOVE_CONTAINER = "remove-container"
     REMOVE_VOLUME = "remove-volume"
@@ -76,6 +77,8 @@ def _run_container(bot: Bot, world: World, container: Observation) -> Step:
             restarting = container.state is ContainerState.RESTARTING
             if restarting or container.health is Health.STARTING:
                 return Step.LOOK_AGAIN
-            return Step.SETTLED
+            # Not before its first verdict: a program on its way up may not take the call.
+            owes_reload = container.started_at and container.started_at == bot.reload_run
+            return Step.RELOAD if owes_reload else Step.SETTLED
         case ContainerState.REMOVING:
             return Step.LOOK_AGAIN

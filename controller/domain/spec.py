@@ -24,6 +24,15 @@ class HealthSpec:
     retries: int = 3
 
 
+@dataclass(frozen=True, slots=True)
+class SeedFile:
+    """A file that is laid into a bot's volume before its container is made."""
+
+    path: str  # below the volume's top, for instance workspace/NOTES.md
+    text: str
+    keep: bool = True  # what is there already stays; False: written anew with each new container
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerSpec:
     """Everything that decides how a bot's container is made.
@@ -39,6 +48,7 @@ class ContainerSpec:
     files_digest: str = ""  # hash of the rendered files' text, so that a new text is a new spec
     state_path: str = ""  # where the named volume botmaker-<uuid> goes; empty: none
     prepare_volume: bool = False  # give the volume's top folder to `user` before the first start
+    seeds: tuple[SeedFile, ...] = ()  # into the volume; with any, its top folder is `user`'s too
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     workdir: str = ""
@@ -57,7 +67,15 @@ class ContainerSpec:
         """The container's name, and its volume's."""
         return f"botmaker-{self.bot_id}"
 
+    @property
+    def gives_volume(self) -> bool:
+        """Whether the volume's top folder becomes the user's before there is a container."""
+        return bool(self.state_path) and (self.prepare_volume or bool(self.seeds))
+
     def digest(self) -> str:
         """A short hash of everything above: the `botmaker.spec` label."""
-        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        fields = asdict(self)
+        if not self.seeds:
+            del fields["seeds"]  # it came later: a spec without any keeps the hash that it had
+        text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]

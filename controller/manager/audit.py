@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from controller.domain.access import Person
 from controller.domain.bot import Bot
-from controller.domain.errors import Conflict, ControllerError
+from controller.domain.errors import Conflict, ControllerError, OutcomeUnknown
 from controller.store import Entry, Store
 
 SYSTEM = Person(0, name="BotMaker")
@@ -52,6 +52,9 @@ class Audit:
         outcome = Outcome()
         try:
             yield outcome
+        except OutcomeUnknown as error:
+            outcome.text = f"not known: {error.code}"
+            raise
         except ControllerError as error:
             outcome.text = f"refused: {error.code}"
             raise
@@ -64,10 +67,12 @@ class Audit:
         finally:
             await self._store.end_entry(entry_id, outcome.text, time.time())
 
-    async def refused(self, asker: Asker, action: str, bot: Bot | None, why: str) -> None:
+    async def refused(
+        self, asker: Asker, action: str, bot: Bot | None, why: str, code: str = "denied"
+    ) -> None:
         """Write down a request that was not let through."""
         now = time.time()
-        entry = replace(_entry(asker, action, bot, why), outcome="refused: denied", ended_at=now)
+        entry = replace(_entry(asker, action, bot, why), outcome=f"refused: {code}", ended_at=now)
         await self._store.begin_entry(entry)
 
     async def note(self, action: str, bot: Bot, outcome: str) -> None:

@@ -10,9 +10,10 @@ from pathlib import Path
 from controller.catalog import Catalog, Template, container_spec, rendered_files
 from controller.domain.bot import Bot
 from controller.domain.errors import BadInput, NotFound, StorageTrouble
+from controller.domain.observation import Observation
 from controller.domain.spec import ContainerSpec
 from controller.manager.hostpaths import HostPaths
-from controller.vault import Vault
+from controller.vault import Vault, simply_missing
 
 DEFAULT_STOP_TIMEOUT = 10  # seconds, for a bot whose template is gone
 
@@ -54,19 +55,47 @@ class Blueprints:
         return self._vault.owner_for(template.run.user)
 
     def required_secrets(self, bot: Bot) -> tuple[str, ...]:
-        """Names of the files without which the bot is not started."""
-        template = self.fitting(bot)
-        if template is None:
+        """Names of the files without which the bot is not started.
+
+        Its plain fields may be incomplete: those that must be set come with the same form.
+        """
+        template = self.known(bot)
+        try:
+            secrets = template.secrets_for(bot.provider, bot.channel) if template else ()
+        except BadInput:  # no such provider or channel any more
             return ()
-        secrets = template.secrets_for(bot.provider, bot.channel)
         return tuple(secret.name for secret in secrets if secret.required)
 
-    def missing_secrets(self, bot: Bot) -> tuple[str, ...]:
-        """Which of them are not there, or not usable by the bot. Blocking."""
-        template = self.fitting(bot)
+    def secret_trouble(self, bot: Bot) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Which of them are missing or not usable by the bot, and why, in words, those that are
+        there cannot be used. Blocking."""
+        template = self.known(bot)
         if template is None:
-            return ()
-        return self._vault.check(bot.id, self.required_secrets(bot), self.owner(template))
+            return (), ()
+        found = self._vault.explain(bot.id, self.required_secrets(bot), self.owner(template))
+        words = [
+            f"`{name}`: {reason}" for name, reason in found.items() if not simply_missing(reason)
+        ]
+        return tuple(found), tuple(words)
+
+    def rendered_names(self, template: Template) -> frozenset[str]:
+        """Names of the files among the secrets that are config and were typed by nobody."""
+        return frozenset(file.name for file in template.files if file.secret)
+
+    def secret_values(self, bot: Bot) -> dict[str, str]:
+        """The secrets that are there, without the config that is rendered beside them. Blocking."""
+        template = self.known(bot)
+        rendered = self.rendered_names(template) if template else frozenset()
+        values = self._vault.read(bot.id)
+        return {name: value for name, value in values.items() if name not in rendered}
+
+    def reloads(self, bot: Bot, container: Observation) -> bool:
+        """Whether what runs can read replaced secrets without a restart: it is as the template
+        would make it now, and the template says how."""
+        template = self.fitting(bot)
+        if template is None or not template.run.reload or not bot.image:
+            return False
+        return container.spec == self.spec(bot).digest()
 
     def stop_timeout(self, bot: Bot) -> int:
         """Seconds of grace between the request to end and the kill."""

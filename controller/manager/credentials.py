@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from controller.catalog import FieldSpec, SecretSpec, Template
-from controller.domain.bot import Bot, Wish
+from controller.domain.bot import PRESENT, Bot, Wish
 from controller.domain.errors import BadInput, ControllerError, Denied, NotFound, NotReady
+from controller.domain.observation import Observation
 from controller.manager.audit import Asker, Audit
 from controller.manager.blueprint import Blueprints
 from controller.manager.disk import Disk
 from controller.manager.fleet import Fleet
+from controller.manager.verdicts import Said, notes_of, verdicts
 from controller.manager.wishes import Wishes
+from controller.services import LiveChecks
 from controller.store import Form, Store
 from controller.vault import Fingerprints, Redactor, Vault
 
@@ -33,6 +37,7 @@ class FormPage:
     step: int  # from 0
     steps: int
     inputs: tuple[Input, ...]
+    kept: frozenset[str] = frozenset()  # secrets that are stored already: left empty they stay
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +48,21 @@ class Submitted:
     fingerprints: Mapping[str, str]
     next_step: int | None  # the step to open next, or None when the form is complete
     then: str = ""  # what becomes of the bot now, in words
+    notes: tuple[str, ...] = ()  # what the services said of the values
 
 
 def pages(template: Template, bot: Bot) -> tuple[tuple[Input, ...], ...]:
-    """The inputs of a form, in pages. The last page completes the secrets, so the bot starts
-    with every field in place."""
+    """The inputs of a form, in pages: without fields for later, those of several lines alone. The
+    last page completes the secrets, so the bot starts with every field in place."""
     asked = tuple(s for s in template.secrets_for(bot.provider, bot.channel) if not s.generate)
-    fields = tuple(template.fields_for(bot.provider, bot.channel))
+    now = [field for field in template.fields_for(bot.provider, bot.channel) if not field.later]
+    fields = tuple(field for field in now if not field.multiline)
+    long = tuple((field,) for field in now if field.multiline)
     inputs: tuple[Input, ...] = (
         (*asked, *fields) if len(asked) + len(fields) <= INPUTS_A_STEP else (*fields, *asked)
     )
     steps = range(0, len(inputs), INPUTS_A_STEP)
-    return tuple(inputs[at : at + INPUTS_A_STEP] for at in steps) or ((),)
+    return (*long, *(inputs[at : at + INPUTS_A_STEP] for at in steps)) or ((),)
 
 
 class Credentials:
@@ -72,6 +80,7 @@ class Credentials:
         redactor: Redactor,
         audit: Audit,
         disk: Disk,
+        live: LiveChecks,
     ) -> None:
         self._store = store
         self._fleet = fleet
@@ -82,13 +91,13 @@ class Credentials:
         self._redactor = redactor
         self._audit = audit
         self._disk = disk
+        self._live = live
 
     async def learn(self) -> None:
         """Teach the redactor the values that are on the disk. Once, at the start."""
         for view in self._fleet:
-            bot_id = view.bot.id
-            values = await self._disk(lambda bot_id=bot_id: self._vault.read(bot_id))  # type: ignore[misc]
-            self._redactor.learn(bot_id, values.values())
+            values = await self._disk(partial(self._blueprints.secret_values, view.bot))
+            self._redactor.learn(view.bot.id, values.values())
 
     async def open_form(self, asker: Asker, bot: Bot, *, rotate: bool) -> Form:
         """A fresh form for this person and bot."""
@@ -108,14 +117,24 @@ class Credentials:
         every = pages(self._blueprints.template(bot), bot)
         if not 0 <= step < len(every):
             raise NotFound("That form has no such page.", code="no-such-form")
-        return FormPage(form, bot, step, len(every), every[step])
+        kept = await self._disk(lambda: self._kept(bot, every[step]))
+        return FormPage(form, bot, step, len(every), every[step], kept)
+
+    def _kept(self, bot: Bot, inputs: Iterable[Input]) -> frozenset[str]:
+        """Which of these are stored and can be used. Blocking."""
+        there = set(self._vault.names(bot.id))
+        names = [item.name for item in inputs if isinstance(item, SecretSpec)]
+        names = [name for name in names if name in there]
+        owner = self._blueprints.owner(self._blueprints.template(bot))
+        return frozenset(names) - set(self._vault.check(bot.id, names, owner) if names else ())
 
     async def submit(
         self, asker: Asker, form_id: str, step: int, values: Mapping[str, str]
     ) -> Submitted:
-        """Check the values of one page and write them at once.
+        """Check the values of one page, also with the services they are for; write them at once.
 
         Raises BadInput that names each input and what is wrong with it; nothing is written then.
+        Where a service refused one value of a first form (`refused-secret`), the others are kept.
         """
         page = await self.page(asker, form_id, step)
         action = "secrets" if page.form.rotate else "enter secrets"
@@ -123,12 +142,17 @@ class Credentials:
             given, fields = _check(page, values)
             last = step == page.steps - 1
             alone = page.steps == 1  # of more pages an earlier one may have changed something
-            if alone and page.form.rotate and not given and not fields:
+            if alone and page.form.rotate and not given and not _changed(page, fields):
                 raise BadInput("Nothing was entered, so nothing was changed.", code="bad-secret")
-            if last and not await self._store.use_form(form_id, time.time()):
-                raise _used()
+            said = await verdicts(self._live, page.inputs, given)
             try:
+                if any(verdict.state == "refused" for _, verdict in said):
+                    raise await self._refused(page, given, fields, said)
+                if last and not await self._store.use_form(form_id, time.time()):
+                    raise _used()
                 try:
+                    if not page.form.rotate:  # first: with its last secret the bot may be made
+                        await self._keep_fields(page, fields)
                     prints = await self._write(page.bot, given, complete=last)
                 except ControllerError:
                     if last:
@@ -141,11 +165,40 @@ class Credentials:
                     await self._disk(lambda: self._blueprints.drop_files(page.bot.id))
                     self._redactor.forget(page.bot.id)
             outcome.text = f"wrote {', '.join(sorted(prints)) or 'no secret'}"
-            return Submitted(page.bot, prints, None if last else step + 1, then)
+            next_step = None if last else step + 1
+            return Submitted(page.bot, prints, next_step, then, notes_of(said))
+
+    async def _refused(
+        self, page: FormPage, given: Mapping[str, str], fields: Mapping[str, str], said: Said
+    ) -> BadInput:
+        """What to tell the person; the other values of a first form need not be typed again."""
+        refused = {spec.name for spec, verdict in said if verdict.state == "refused"}
+        good = {name: value for name, value in given.items() if name not in refused}
+        words = [verdict.message for _, verdict in said if verdict.state == "refused"]
+        if page.form.rotate:
+            return BadInput(
+                "\n".join([*words, "Nothing was changed."]),
+                hint="Copy it again from where it was made, or make a new one there.",
+                code="refused-secret",
+            )
+        prints = await self._write(page.bot, good, complete=False)
+        await self._keep_fields(page, fields)
+        labels = {item.name: item.label or item.name for item in page.inputs}
+        words += [f"Kept: {labels[name]} `{print_}`." for name, print_ in prints.items()]
+        return BadInput(
+            "\n".join(words),
+            hint="Open the form again: what was kept can be left empty there.",
+            code="refused-secret",
+        )
+
+    async def _keep_fields(self, page: FormPage, fields: Mapping[str, str]) -> None:
+        await self._wishes.change(
+            page.bot.id, lambda now: replace(now, fields={**now.fields, **fields})
+        )
 
     async def fingerprints_of(self, bot: Bot) -> Mapping[str, str]:
         """A fingerprint for every secret that is there."""
-        values = await self._disk(lambda: self._vault.read(bot.id))
+        values = await self._disk(lambda: self._blueprints.secret_values(bot))
         return {name: self._fingerprints(name, value) for name, value in values.items()}
 
     async def _usable(self, asker: Asker, form_id: str) -> tuple[Form, Bot]:
@@ -178,7 +231,7 @@ class Credentials:
         if complete:
             values |= await self._disk(lambda: self._generate(template, bot))
         # Known to the redactor before anything can log or repeat it.
-        kept = await self._disk(lambda: self._vault.read(bot.id))
+        kept = await self._disk(lambda: self._blueprints.secret_values(bot))
         self._redactor.learn(bot.id, {**kept, **values}.values())
         if values:
             await self._disk(lambda: self._vault.write(bot.id, values, owner))
@@ -194,9 +247,10 @@ class Credentials:
     ) -> str:
         view = self._fleet.get(page.bot.id)
         container = view.world.container if view else None
-        running = container.started_at if container and container.state.active else ""
-        # Most programs read their keys once: new values mean a new run.
-        restart = bool(last and running and (given or fields or page.step > 0))
+        # Most programs read their keys once: new values mean a new run then.
+        owed = last and container is not None
+        owed = owed and (given or page.step > 0 or _changed(page, fields))
+        reload = owed and container is not None and self._reloads(page, container, fields)
         if last:
             await self._store.clear_crashes(page.bot.id)
             self._fleet.crashed(page.bot.id, (), ())
@@ -207,12 +261,25 @@ class Credentials:
                 bot = replace(bot, log_floor=time.time())
             if not last:
                 return bot
-            return replace(bot, problem=None, ended_run=running if restart else bot.ended_run)
+            bot = replace(bot, problem=None)
+            if not owed:
+                return bot
+            return replace(bot, reload_run=PRESENT) if reload else replace(bot, ended_run=PRESENT)
 
         await self._wishes.change(page.bot.id, edit)
         if page.bot.wish is Wish.STOP:
             return "It is stopped; it reads them when it is started."
-        return "It restarts to read them." if restart else "It starts by itself."
+        if not owed or container is None or not container.state.active:
+            return "It starts by itself."
+        return "It reads them without a restart." if reload else "It restarts to read them."
+
+    def _reloads(self, page: FormPage, container: Observation, fields: Mapping[str, str]) -> bool:
+        """Whether secrets alone are replaced, in a bot that can read them while it runs."""
+        earlier = pages(self._blueprints.template(page.bot), page.bot)[: page.step]
+        secrets_alone = not _changed(page, fields) and all(
+            isinstance(item, SecretSpec) for inputs in earlier for item in inputs
+        )
+        return page.form.rotate and secrets_alone and self._blueprints.reloads(page.bot, container)
 
 
 def _used() -> NotReady:
@@ -223,6 +290,13 @@ def _used() -> NotReady:
     )
 
 
+def _changed(page: FormPage, fields: Mapping[str, str]) -> bool:
+    """Whether a field differs from what it is: a form shows what is set, and sends it back."""
+    specs = {item.name: item for item in page.inputs if isinstance(item, FieldSpec)}
+    now = {name: page.bot.fields.get(name) or spec.default for name, spec in specs.items()}
+    return any(now.get(name) != value for name, value in fields.items())
+
+
 def _check(page: FormPage, values: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     given: dict[str, str] = {}
     fields: dict[str, str] = {}
@@ -230,7 +304,7 @@ def _check(page: FormPage, values: Mapping[str, str]) -> tuple[dict[str, str], d
     hints: list[str] = []
     for item in page.inputs:
         value = values.get(item.name, "")
-        optional = page.form.rotate or not item.required
+        optional = page.form.rotate or not item.required or item.name in page.kept
         if not value and optional:
             continue
         try:

@@ -61,6 +61,9 @@ async def examine(patient: Patient) -> list[Finding]:
             found += await check(patient)
         except ControllerError as error:
             found.append(Finding(subject, False, error.message, error.hint))
+        except OSError as error:
+            remedy = "Check that the folders are there and readable for this user."
+            found.append(Finding(subject, False, f"cannot be looked at: {error}", remedy))
     return found
 
 
@@ -130,7 +133,7 @@ async def _secrets(patient: Patient) -> list[Finding]:
     image = await _some_image(patient)
     if image is None:
         text = f"not tried, since no template's image is on this machine ({who})"
-        return [Finding("secrets", None, text, "Build one: make demo-image; then ask again.")]
+        return [Finding("secrets", None, text, "Run images/build.py demo and ask again.")]
     bot_id, canary = new_bot_id(), secrets.token_hex(16)
     try:
         await patient.disk(lambda: patient.vault.write(bot_id, {"canary": canary}, (uid, gid)))

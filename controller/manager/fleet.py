@@ -19,6 +19,7 @@ from controller.domain.observation import World
 from controller.domain.phase import Phase, derive
 
 UNSEEN = World()
+_DATED = {(Phase.STARTING, Phase.RUNNING), (Phase.STOPPING, Phase.STOPPED)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,9 @@ class Fleet:
         now = self._clock()
         phase = derive(view.bot, view.world, view.crashes, now)
         since = view.since if phase is view.phase and view.since else now
-        if first:  # it was so before this process began
+        # It was so before this process began; or by the engine's own time, as it will be shown
+        # after our next start.
+        if first or (view.phase, phase) in _DATED:
             since = _beginning(view, phase) or since
         view = replace(view, phase=phase, since=since)
         if self._views.get(view.bot.id) != view:

@@ -1,6 +1,6 @@
 """What people ask of bots: create, start, stop, restart, delete. Each writes a wish and waits.
 
-Nothing here touches the engine; `converge` does, poked by the wish.
+Nothing here changes anything in the engine; `converge` does, poked by the wish.
 """
 
 from __future__ import annotations
@@ -9,15 +9,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from controller.catalog import Catalog
+from controller.catalog import Catalog, Template
 from controller.domain.bot import Bot, Wish
-from controller.domain.errors import NotReady
+from controller.domain.errors import ControllerError, NotReady
 from controller.domain.names import check_name, new_bot_id
 from controller.domain.observation import World
 from controller.domain.phase import Phase
 from controller.manager.audit import Asker, Audit
 from controller.manager.fleet import Fleet, View
+from controller.manager.preparation import refusal_before
 from controller.manager.wishes import Wishes
+from controller.runtime import Runtime
 from controller.store import Store
 
 WAIT_SECONDS = 4.0  # for the end of an action; after that the public message follows it
@@ -38,17 +40,41 @@ class Lifecycle:
     """The use-cases. Each returns the view in which it ended, or None when the bot is gone."""
 
     def __init__(
-        self, *, store: Store, fleet: Fleet, wishes: Wishes, catalog: Catalog, audit: Audit
+        self,
+        *,
+        store: Store,
+        fleet: Fleet,
+        wishes: Wishes,
+        catalog: Catalog,
+        runtime: Runtime,
+        audit: Audit,
     ) -> None:
         self._store = store
         self._fleet = fleet
         self._wishes = wishes
         self._catalog = catalog
+        self._runtime = runtime
         self._audit = audit
 
     async def create(self, asker: Asker, order: Order) -> Bot:
-        """A new bot, waiting for its secrets. Raises BadInput, NotFound or Conflict, with nothing
-        made."""
+        """A new bot, waiting for its secrets.
+
+        Raises BadInput, NotFound, Conflict, or NotReady (`missing-plugin`: the image lacks what the
+        channel needs), with nothing made.
+        """
+        try:
+            bot, template = await self._described(asker, order)
+        except ControllerError as error:
+            # Without what was typed: it may be anything, also a key.
+            await self._audit.refused(asker, "create", None, "", error.code)
+            raise
+        async with self._audit.entry(asker, "create", bot, f"template {template.id}") as outcome:
+            names = (s.name for s in template.secrets_for(bot.provider, bot.channel) if s.required)
+            await self._wishes.add(bot, World(missing=tuple(names)))
+            outcome.text = "made, waiting for secrets"
+        return bot
+
+    async def _described(self, asker: Asker, order: Order) -> tuple[Bot, Template]:
         name = check_name(order.name.strip())
         template = self._catalog.get(order.template.strip())
         choice = template.choose(order.provider, order.model, order.channel)
@@ -62,11 +88,10 @@ class Lifecycle:
             created_at=time.time(),
             created_by=asker.person.user_id,
         )
-        async with self._audit.entry(asker, "create", bot, f"template {template.id}") as outcome:
-            names = (s.name for s in template.secrets_for(bot.provider, bot.channel) if s.required)
-            await self._wishes.add(bot, World(missing=tuple(names)))
-            outcome.text = "made, waiting for secrets"
-        return bot
+        refusal = await refusal_before(self._runtime, template, bot.provider, bot.channel)
+        if refusal is not None:
+            raise refusal
+        return bot, template
 
     async def start(self, asker: Asker, bot: Bot) -> View | None:
         """Wish it to run, and forget why it was given up."""

@@ -13,12 +13,15 @@ from controller.domain.bot import Bot
 from controller.domain.errors import ControllerError
 from controller.domain.observation import World
 from controller.manager.access import Access, StaticGrants
-from controller.manager.audit import Audit
+from controller.manager.actions import Actions
+from controller.manager.audit import CUT_SHORT, Audit
 from controller.manager.blueprint import Blueprints
 from controller.manager.converge import Converger
 from controller.manager.credentials import Credentials
 from controller.manager.disk import Disk
 from controller.manager.doctor import Patient
+from controller.manager.edits import Edits
+from controller.manager.errands import Errands
 from controller.manager.fleet import Fleet
 from controller.manager.hostpaths import HostPaths
 from controller.manager.lifecycle import Lifecycle
@@ -28,6 +31,7 @@ from controller.manager.reconciler import Reconciler
 from controller.manager.watcher import Watcher
 from controller.manager.wishes import Wishes
 from controller.runtime import Runtime
+from controller.services import LiveChecks
 from controller.store import Store
 from controller.vault import Fingerprints, Redactor, Vault
 
@@ -51,6 +55,9 @@ class Manager:
     audit: Audit
     lifecycle: Lifecycle
     credentials: Credentials
+    actions: Actions
+    edits: Edits
+    errands: Errands
     blueprints: Blueprints
     logbook: Logbook
     orphans: Orphans
@@ -64,28 +71,33 @@ class Manager:
         """Read what is wished for, and sweep what a crash in the middle of a write left."""
         crashes = await self.store.crashes()
         for bot in await self.store.bots():
-            self.fleet.add(bot, World(missing=await self._missing(bot)), seen=False)
+            missing, faults = await self._secret_trouble(bot)
+            self.fleet.add(bot, World(missing=missing, faults=faults), seen=False)
             self.fleet.crashed(bot.id, tuple(crashes.get(bot.id, ())), ())
         await self.access.load()
-        self.converger.new_secrets.update(await self.store.cut_short_forms())
+        cut_short = await self.store.cut_short_forms(CUT_SHORT)
+        self.converger.reloads.cut_short.update(cut_short)
         swept = await self.disk(self.vault.sweep)
         if swept:
             log.warning("removed %d half-written secret files of an earlier crash", swept)
         await self.credentials.learn()
 
-    async def _missing(self, bot: Bot) -> tuple[str, ...]:
+    async def _secret_trouble(self, bot: Bot) -> tuple[tuple[str, ...], tuple[str, ...]]:
         try:
-            return await self.disk(lambda: self.blueprints.missing_secrets(bot))
+            return await self.disk(lambda: self.blueprints.secret_trouble(bot))
         except ControllerError:
-            return ()  # one bot's trouble is told by its own look, and stops no start
+            return (), ()  # one bot's trouble is told by its own look, and stops no start
 
     async def run(self) -> None:
         """Converge and watch until cancelled. Every bot is looked at once at the start."""
         for view in self.fleet:
             self.reconciler.poke(view.bot.id)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self.reconciler.run(self.converger), name="reconciler")
-            group.create_task(self.watcher.run(), name="watcher")
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.reconciler.run(self.converger), name="reconciler")
+                group.create_task(self.watcher.run(), name="watcher")
+        finally:
+            self.errands.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +114,7 @@ class Parts:
     host: HostPaths
     data_dir: Path
     static_grants: StaticGrants
+    live: LiveChecks
 
 
 def build(parts: Parts) -> Manager:
@@ -112,12 +125,16 @@ def build(parts: Parts) -> Manager:
     blueprints = Blueprints(parts.catalog, vault, parts.data_dir / "files", parts.host)
     reconciler = Reconciler("converge")
     wishes = Wishes(store, fleet, reconciler.poke)
+    errands = Errands(runtime, reconciler.poke)
+    access = Access(store, parts.static_grants)
     converger = Converger(
         runtime=runtime,
         store=store,
         fleet=fleet,
         wishes=wishes,
         blueprints=blueprints,
+        vault=vault,
+        errands=errands,
         audit=audit,
         redactor=parts.redactor,
         disk=disk,
@@ -132,10 +149,15 @@ def build(parts: Parts) -> Manager:
         runtime=runtime,
         fleet=fleet,
         wishes=wishes,
-        access=Access(store, parts.static_grants),
+        access=access,
         audit=audit,
         lifecycle=Lifecycle(
-            store=store, fleet=fleet, wishes=wishes, catalog=parts.catalog, audit=audit
+            store=store,
+            fleet=fleet,
+            wishes=wishes,
+            catalog=parts.catalog,
+            runtime=runtime,
+            audit=audit,
         ),
         credentials=Credentials(
             store=store,
@@ -147,7 +169,18 @@ def build(parts: Parts) -> Manager:
             redactor=parts.redactor,
             audit=audit,
             disk=disk,
+            live=parts.live,
         ),
+        actions=Actions(
+            fleet=fleet,
+            blueprints=blueprints,
+            access=access,
+            audit=audit,
+            redactor=parts.redactor,
+            errands=errands,
+        ),
+        edits=Edits(store=store, fleet=fleet, wishes=wishes, blueprints=blueprints, audit=audit),
+        errands=errands,
         blueprints=blueprints,
         logbook=Logbook(runtime, parts.redactor, disk),
         orphans=Orphans(runtime, fleet, vault, disk),

@@ -41,7 +41,7 @@ class Watcher:
 
     def _notice(self, bot_id: str) -> None:
         if not self._fleet.engine.reachable:
-            self._converger.note_gap(bot_id)
+            self._converger.ends.note_gap(bot_id)
         # Somebody else found the engine away: patrol at the quicker pace from now on.
         if not self._fleet.engine.reachable and not self._away:
             self._resync.set()
@@ -57,13 +57,13 @@ class Watcher:
             async for event in events:
                 if event.action == "resync":
                     for view in self._fleet:
-                        self._converger.note_gap(view.bot.id)
+                        self._converger.ends.note_gap(view.bot.id)
                     self._resync.set()
                     continue
                 if event.action == "oom":
-                    self._converger.note_oom(event.bot_id, event.at)
+                    self._converger.ends.note_oom(event.bot_id, event.at)
                 if event.action == "die" and event.exit_code is not None:
-                    self._converger.note_exit(event.bot_id, event.at, event.exit_code)
+                    self._converger.ends.note_exit(event.bot_id, event.at, event.exit_code)
                 self._poke(event.bot_id)
         finally:
             await events.aclose()
@@ -100,7 +100,7 @@ class Watcher:
             if unfinished or _differs(view, by_bot.get(bot_id)):
                 self._poke(bot_id)
             else:
-                self._converger.note_unchanged(bot_id)
+                self._converger.ends.note_unchanged(bot_id)
 
 
 def _differs(view: View, row: ListedContainer | None) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from controller.domain.bot import Bot
@@ -51,6 +52,14 @@ class Wishes:
             return view
 
         return await self._alone(work())
+
+    async def edit(self, bot_id: str, **changes: object) -> Bot:
+        """Set these fields of the row, whatever they are now; the row then."""
+        view = await self.change(
+            bot_id,
+            lambda now: replace(now, **changes),  # type: ignore[arg-type]  # names are Bot's own
+        )
+        return view.bot
 
     async def forget(self, bot_id: str) -> None:
         """Remove the row: the last act of a removal."""

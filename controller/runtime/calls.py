@@ -7,7 +7,7 @@ import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from docker import APIClient
 
@@ -17,7 +17,10 @@ from controller.runtime.options import EngineOptions
 from controller.runtime.transport import mend
 
 T = TypeVar("T")
+Lane = Literal["read", "write", "pull", "inside"]
 
+# Threads of each kind, which take no work of another.
+LANES: dict[Lane, int] = {"read": 6, "write": 8, "pull": 2, "inside": 6}
 API_MIN = (1, 41)  # Docker 20.10
 API_MAX = (1, 45)  # what docker-py 7.2 was made for; newer engines still speak it
 NEGOTIATION_SECONDS = 10.0
@@ -45,18 +48,20 @@ class _Job:
 
 
 class Calls:
-    """Runs functions that block on the engine, in 16 threads that nothing else uses.
+    """Runs functions that block on the engine, in 22 threads that nothing else uses.
 
-    Reads, writes and slow jobs (pulls) have threads of their own, so that sixteen bots that take
-    long to stop never keep a look from happening. A caller waits at most `limit` seconds; a job
-    that had not begun by then never does.
+    Reads, writes, pulls and what waits for a program inside a container have threads of their own:
+    sixteen bots that take long to stop never keep a look from happening, nor do slow programs keep
+    a bot from being stopped. A caller waits at most `limit` seconds; a job that had not begun by
+    then never does.
     """
 
     def __init__(self, options: EngineOptions) -> None:
         self._options = options
-        self._reads = ThreadPoolExecutor(6, thread_name_prefix="engine-read")
-        self._writes = ThreadPoolExecutor(8, thread_name_prefix="engine-write")
-        self._slow = ThreadPoolExecutor(2, thread_name_prefix="engine-slow")
+        self._pools = {
+            lane: ThreadPoolExecutor(count, thread_name_prefix=f"engine-{lane}")
+            for lane, count in LANES.items()
+        }
         self._local = threading.local()
         self._lock = threading.Lock()
         self._clients: set[APIClient] = set()
@@ -65,14 +70,19 @@ class Calls:
         self.closing = threading.Event()
 
     async def __call__(
-        self, fn: Callable[[APIClient], T], *, write: bool, limit: float, slow: bool = False
+        self,
+        fn: Callable[[APIClient], T],
+        *,
+        write: bool,
+        limit: float,
+        lane: Lane | None = None,
     ) -> T:
         """Run `fn(client)` in a thread; whatever the client raises comes out as a ControllerError.
 
         After `limit` seconds the caller goes on with EngineUnavailable, or OutcomeUnknown where
         a write had begun; the thread is freed by the client's own timeout.
         """
-        pool = self._slow if slow else self._writes if write else self._reads
+        pool = self._pools[lane or ("write" if write else "read")]
         job = _Job()
         try:
             future = pool.submit(self._run, fn, job, write, limit)
@@ -101,7 +111,7 @@ class Calls:
     def close(self) -> None:
         """Take no more work and close what is idle; running calls end by their own timeout."""
         self.closing.set()
-        for pool in (self._reads, self._writes, self._slow):
+        for pool in self._pools.values():
             pool.shutdown(wait=False, cancel_futures=True)
         with self._lock:
             clients, self._clients = self._clients, set()

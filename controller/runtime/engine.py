@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -11,22 +12,25 @@ from docker import APIClient
 from docker.errors import APIError
 from docker.errors import NotFound as DockerNotFound
 
-from controller.domain.errors import Conflict, NotFound, OutcomeUnknown
+from controller.domain.errors import NotFound, OutcomeUnknown
 from controller.domain.events import LogLine, LogQuery
 from controller.domain.names import is_bot_id
 from controller.domain.observation import ContainerState, ListedContainer, Observation
 from controller.domain.spec import BOT_LABEL, INSTANCE_LABEL, MANAGED_LABEL, ContainerSpec
-from controller.runtime import images, inspection, making
+from controller.runtime import images, inspection, making, throwaway, volumes
 from controller.runtime.calls import Calls
 from controller.runtime.events import EventFeed
 from controller.runtime.gate import (
+    check_command,
     check_container,
     check_instance,
+    check_paths,
     check_ref,
     check_spec,
     check_user,
     container_name,
 )
+from controller.runtime.inside import Execution
 from controller.runtime.options import EngineOptions
 from controller.runtime.protocol import EngineInfo, Probe, ProbeResult, Runtime, VolumeInfo
 from controller.runtime.reading import read_log
@@ -34,6 +38,7 @@ from controller.runtime.reading import read_log
 READ_SECONDS = 5.0
 LOG_SECONDS = 20.0
 WRITE_SECONDS = 60.0
+INSIDE_SECONDS = 20.0  # for the engine's part, besides the program's own time
 
 _Json = dict[str, Any]
 
@@ -94,7 +99,7 @@ class EngineRuntime:
         name = container_name(bot_id)
 
         def ask(client: APIClient) -> bool:
-            seen = _volume(client, name)
+            seen = volumes.look_volume(client, name)
             labels = None if seen is None else seen.get("Labels")
             return inspection.is_ours(labels, self._instance, bot_id)
 
@@ -121,7 +126,7 @@ class EngineRuntime:
         if pull == "never":
             return await self._calls(ask, write=False, limit=READ_SECONDS)
         limit = images.PULL_SECONDS + READ_SECONDS
-        return await self._calls(ask, write=False, limit=limit, slow=True)
+        return await self._calls(ask, write=False, limit=limit, lane="pull")
 
     async def create(self, spec: ContainerSpec) -> str:
         """Make the container, its network and its volume, or adopt the one that is there."""
@@ -196,25 +201,10 @@ class EngineRuntime:
 
     async def remove_volume(self, bot_id: str) -> None:
         """Remove the bot's volume."""
-        name = container_name(bot_id)
+        container_name(bot_id)
 
         def do(client: APIClient) -> None:
-            seen = _volume(client, name)
-            if seen is None:
-                return
-            if not inspection.is_ours(seen.get("Labels"), self._instance, bot_id):
-                raise making.foreign_volume(name)
-            try:
-                client.remove_volume(name)
-            except DockerNotFound:
-                return
-            except APIError as error:
-                if error.status_code != 409:
-                    raise
-                raise Conflict(
-                    "The bot's volume is in use by a container.",
-                    hint="Remove that container first.",
-                ) from error
+            volumes.remove_volume(client, bot_id, self._instance)
 
         await self._calls(do, write=True, limit=WRITE_SECONDS)
 
@@ -240,9 +230,63 @@ class EngineRuntime:
         check_user(probe.user)
 
         def do(client: APIClient) -> ProbeResult:
-            return making.run_probe(client, probe, self._instance)
+            return throwaway.run_probe(client, probe, self._instance)
 
         return await self._calls(do, write=True, limit=WRITE_SECONDS + probe.timeout)
+
+    async def execute(
+        self,
+        bot_id: str,
+        command: tuple[str, ...],
+        timeout: float,  # noqa: ASYNC109 - the command's own
+    ) -> ProbeResult:
+        """Run a program inside the bot's container; hang up when nobody waits for it any more."""
+        container_name(bot_id)
+        check_command(command, timeout)
+        run = Execution(command, timeout)
+
+        def do(client: APIClient) -> ProbeResult:
+            return run(client, self._require(client, bot_id))
+
+        try:
+            limit = INSIDE_SECONDS + timeout
+            return await self._calls(do, write=True, limit=limit, lane="inside")
+        finally:
+            run.give_up()
+
+    async def rehearse(
+        self,
+        spec: ContainerSpec,
+        command: tuple[str, ...],
+        timeout: float,  # noqa: ASYNC109 - the command's own
+    ) -> ProbeResult:
+        """Run a command in a throw-away container as the spec's, and remove it."""
+        check_spec(spec)
+        check_command(command, timeout)
+
+        def do(client: APIClient) -> ProbeResult:
+            return throwaway.rehearse(client, spec, command, timeout, self._instance)
+
+        return await self._calls(do, write=True, limit=WRITE_SECONDS + timeout, lane="inside")
+
+    async def image_has(self, image: str, paths: tuple[str, ...]) -> frozenset[str]:
+        """Which of the paths exist in an image, looked up in a container that is never started."""
+        check_ref(image)
+        check_paths(paths)
+
+        def ask(client: APIClient) -> frozenset[str]:
+            return throwaway.image_has(client, image, paths, self._instance)
+
+        # It makes something, so it waits with the writes; nothing of it stays, so it reads.
+        return await self._calls(ask, write=False, limit=INSIDE_SECONDS, lane="write")
+
+    async def sweep(self) -> None:
+        """Remove what a controller that died in the middle of a probe or a rehearsal left."""
+
+        def do(client: APIClient) -> None:
+            throwaway.sweep(client, self._instance, older_than=-math.inf)
+
+        await self._calls(do, write=False, limit=WRITE_SECONDS, lane="write")
 
     async def close(self) -> None:
         """Let go of threads and sockets."""
@@ -295,14 +339,6 @@ def _info(client: APIClient) -> EngineInfo:
         security=security,
         live_restore=bool(info.get("LiveRestoreEnabled")),
     )
-
-
-def _volume(client: APIClient, name: str) -> _Json | None:
-    try:
-        seen: _Json = client.inspect_volume(name)
-    except DockerNotFound:
-        return None
-    return seen
 
 
 def _stop(client: APIClient, seen: _Json, grace: int) -> None:

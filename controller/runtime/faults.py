@@ -35,6 +35,8 @@ _NEVER_SENT = (
     ConnectTimeout,
     SSLError,
 )
+# Said with status 400 like a refusal, and nothing about the container: the next try may do.
+_HOSTS_FAULT = "failed to start shim"
 _EXEC = re.compile(r'exec: ("[^"]*"):')
 # Not after a letter, digit, dot, colon or slash: URLs and image names keep their slashes.
 _PATH = re.compile(r"(?<![\w.:/])/[^\s\"':,;()]+")
@@ -93,10 +95,11 @@ def _refused(error: APIError) -> ControllerError:
     if status == 400 and reason.startswith("client version"):
         # An engine was replaced under a living connection; the next call negotiates again.
         return EngineUnavailable("The Docker engine was replaced by another version.")
-    if status == 400:
+    hosts = _HOSTS_FAULT in reason
+    if status == 400 and not hosts:
         return BadSpec(f"The Docker engine refused the container: {reason}.")
     trouble = RuntimeTrouble(f"The Docker engine failed: {reason or f'status {status}'}.")
-    trouble.retryable = status >= 500
+    trouble.retryable = status >= 500 or hosts
     return trouble
 
 

@@ -43,6 +43,53 @@ class Demux:
         del self._waiting[:start]
 
 
+class End:
+    """Keeps the end of what comes in frames, of both pipes as they come, and never much more."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._head = bytearray()
+        self._left = 0  # bytes of the frame that is just being read
+        self._kept = bytearray()
+        self._cut = False
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes, in whatever pieces the frames come."""
+        at = 0
+        while at < len(data):
+            if self._left:
+                piece = data[at : at + self._left]
+                self._left -= len(piece)
+                self._kept += piece
+            else:
+                piece = data[at : at + 8 - len(self._head)]
+                self._head += piece
+                if len(self._head) == 8:
+                    (self._left,) = struct.unpack_from(">L", self._head, 4)
+                    self._head.clear()
+            at += len(piece)
+        if len(self._kept) > self._limit:
+            self._cut = True
+            del self._kept[: -self._limit]
+
+    def text(self) -> str:
+        """The text, bad bytes replaced, without the newline that ends it."""
+        return end_of(bytes(self._kept), self._limit, cut=self._cut)
+
+
+def end_of(data: bytes, limit: int, *, cut: bool = False) -> str:
+    """The end of some text in at most that many bytes; `cut` says that there was more before.
+
+    A line that the limit cuts through goes whole: half a secret is one that no redaction finds.
+    Of text that is all one line the second half stays.
+    """
+    if cut or len(data) > limit:
+        data = data[-limit:]
+        newline = data.find(b"\n", 0, limit // 2)
+        data = data[newline + 1 if newline >= 0 else limit // 2 :]
+    return data.decode("utf-8", "replace").removesuffix("\n").removesuffix("\r")
+
+
 class Joiner:
     """Joins frames into whole lines, each pipe by itself; decodes only what is whole."""
 

@@ -6,10 +6,8 @@ sent. Secrets appear here only as the path of their folder.
 
 from __future__ import annotations
 
-import io
-import tarfile
-import time
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from controller.domain.spec import (
@@ -23,11 +21,12 @@ from controller.domain.spec import (
 )
 from controller.runtime.gate import check_user, restart_policy
 from controller.runtime.protocol import Probe
+from controller.runtime.seeding import TOP
 
 PROBE_LABEL = "botmaker.probe"
 # Where the helper container of `preparation_body` sees the volume.
 PREPARE_PARENT = "/botmaker-volume"
-PREPARE_ENTRY = "top"
+_STATE_SIZE = "64m"  # of a rehearsal's state, which is in memory
 
 _Json = dict[str, Any]
 
@@ -54,7 +53,7 @@ def container_body(spec: ContainerSpec, *, instance: str, network: str) -> _Json
     if spec.state_path:
         # A prepared volume was given its owner already, and a copy at create would give the
         # image's back: the engine copies owner and mode into a volume that is still empty.
-        mounts.append(volume(spec, spec.state_path, instance, copy=not spec.prepare_volume))
+        mounts.append(volume(spec, spec.state_path, instance, copy=not spec.gives_volume))
     host = _hardened(
         mounts, spec.tmpfs, memory=spec.memory, nano_cpus=spec.nano_cpus, pids=spec.pids
     )
@@ -96,6 +95,40 @@ def probe_body(probe: Probe, *, instance: str) -> _Json:
     return body
 
 
+def rehearsal_body(spec: ContainerSpec, command: Iterable[str], *, instance: str) -> _Json:
+    """The create body of a rehearsal: the bot's own, but for what would outlast or reach it.
+
+    Made from the bot's body, so that what hardens the one hardens the other.
+    """
+    once = replace(
+        spec,
+        entrypoint=("",),  # the API's word for none: the command alone
+        command=tuple(command),
+        state_path="",
+        restart="no",
+        health=HealthSpec(test=("NONE",)),
+    )
+    body = container_body(once, instance=instance, network="none")
+    body["Labels"] = probe_labels(instance)
+    host = body["HostConfig"]
+    host["LogConfig"] = _logs(size="1m", files=2)
+    if spec.state_path:
+        uid, gid = check_user(spec.user)
+        options = f"rw,noexec,nosuid,nodev,size={_STATE_SIZE},mode=0700,uid={uid},gid={gid}"
+        host["Tmpfs"][spec.state_path] = options
+    return body
+
+
+def look_body(image: str, *, instance: str) -> _Json:
+    """The create body of a container, never started, through which an image is looked at."""
+    host = _hardened([], (), memory=16 << 20, nano_cpus=100_000_000, pids=8)
+    host["NetworkMode"] = "none"
+    host["RestartPolicy"] = {"Name": "no", "MaximumRetryCount": 0}
+    body = _body(image, "65534:65534", ("never-started",), host)
+    body["Labels"] = probe_labels(instance)
+    return body
+
+
 def preparation_body(spec: ContainerSpec, *, instance: str) -> _Json:
     """The create body of the helper, never started, through which a volume gets its owner.
 
@@ -104,7 +137,7 @@ def preparation_body(spec: ContainerSpec, *, instance: str) -> _Json:
     """
     mounts = [
         volume(spec, spec.state_path, instance, copy=True),
-        volume(spec, f"{PREPARE_PARENT}/{PREPARE_ENTRY}", instance, copy=False),
+        volume(spec, f"{PREPARE_PARENT}/{TOP}", instance, copy=False),
     ]
     host = _hardened(mounts, (), memory=16 << 20, nano_cpus=100_000_000, pids=8)
     # The engine refuses archives into a read-only root, even on their way to a volume.
@@ -114,19 +147,6 @@ def preparation_body(spec: ContainerSpec, *, instance: str) -> _Json:
     body = _body(spec.image, spec.user, ("never-started",), host)
     body["Labels"] = probe_labels(instance)
     return body
-
-
-def preparation_archive(user: str) -> bytes:
-    """A tar with one folder: the volume's top, given to the user alone."""
-    entry = tarfile.TarInfo(f"{PREPARE_ENTRY}/")
-    entry.type = tarfile.DIRTYPE
-    entry.mode = 0o700
-    entry.uid, entry.gid = check_user(user)
-    entry.mtime = int(time.time())
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        archive.addfile(entry)
-    return buffer.getvalue()
 
 
 def bind(source: str, target: str) -> _Json:

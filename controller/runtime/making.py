@@ -1,5 +1,6 @@
-"""What `create` and `probe` do at the engine, step by step. Blocking: only for the calls' threads.
+"""What `create` does at the engine, step by step. Blocking: only for the calls' threads.
 
+Next door: `volumes` prepares what it mounts, `throwaway` makes the containers that do not stay.
 Order matters: whatever a container needs is there and right before the container exists, so that
 a controller which dies in between leaves nothing that could be started half-made.
 """
@@ -7,27 +8,21 @@ a controller which dies in between leaves nothing that could be started half-mad
 from __future__ import annotations
 
 import contextlib
-import secrets
 import threading
 import time
 from typing import Any
 
 from docker import APIClient
-from docker.errors import APIError, ImageNotFound
+from docker.errors import APIError
 from docker.errors import NotFound as DockerNotFound
 
-from controller.domain.errors import BadSpec, Conflict, ImageMissing, OutcomeUnknown
-from controller.domain.events import LogQuery
+from controller.domain.errors import Conflict, OutcomeUnknown
 from controller.domain.spec import INSTANCE_LABEL, ContainerSpec
-from controller.runtime import hostconfig
-from controller.runtime.faults import CAUGHT, clean_reason
+from controller.runtime import hostconfig, volumes
 from controller.runtime.gate import container_name
 from controller.runtime.inspection import is_ours, labels_of
-from controller.runtime.protocol import Probe, ProbeResult
-from controller.runtime.reading import read_log
+from controller.runtime.throwaway import create_container, require_image
 
-STRAY_SECONDS = 900.0  # a throw-away container older than this was left by a process that died
-OUTPUT_MAX = 4096
 # Seconds before each try. A container that somebody is just making has its name before it can be
 # looked at; a busy engine takes its time for that.
 ADOPT_PAUSES = (0.0, 0.05, 0.2, 0.5, 1.0, 2.0)
@@ -64,12 +59,12 @@ def create(client: APIClient, spec: ContainerSpec, instance: str, network: str) 
         require_image(client, spec.image)
         reference = ensure_network(client, network, instance)
         if spec.state_path:
-            ensure_volume(client, spec, instance)
-        if spec.state_path and spec.prepare_volume:
-            prepare_volume(client, spec, instance)
+            volumes.ensure_volume(client, spec, instance)
+        if spec.gives_volume:
+            volumes.prepare_volume(client, spec, instance)
         body = hostconfig.container_body(spec, instance=instance, network=reference)
         try:
-            return _create(client, body, spec.name)
+            return create_container(client, body, spec.name)
         except APIError as error:
             if error.status_code != 409:
                 raise
@@ -77,28 +72,6 @@ def create(client: APIClient, spec: ContainerSpec, instance: str, network: str) 
         "A container of that name is just being made or removed.",
         hint="The controller looks again by itself.",
     )
-
-
-def _create(client: APIClient, body: _Json, name: str) -> str:
-    try:
-        return str(client.create_container_from_config(body, name=name)["Id"])  # type: ignore[no-untyped-call]
-    except ImageNotFound:
-        raise
-    except DockerNotFound as error:  # a part of it is missing; the container cannot be meant
-        raise BadSpec(
-            f"The Docker engine refused the container: {clean_reason(error.explanation)}."
-        ) from error
-
-
-def require_image(client: APIClient, ref: str) -> _Json:
-    """Inspect an image that has to be here; ImageMissing otherwise."""
-    try:
-        image: _Json = client.inspect_image(ref)  # type: ignore[no-untyped-call]
-    except DockerNotFound as error:
-        raise ImageMissing(
-            f"The image {ref} is not on this machine.", hint="Pull it, or name another one."
-        ) from error
-    return image
 
 
 def ensure_network(client: APIClient, name: str, instance: str) -> str:
@@ -142,100 +115,3 @@ def rejoin_network(client: APIClient, container_id: str, name: str, instance: st
     with contextlib.suppress(APIError):
         client.disconnect_container_from_network(container_id, name, force=True)
     client.connect_container_to_network(container_id, reference)
-
-
-def ensure_volume(client: APIClient, spec: ContainerSpec, instance: str) -> None:
-    """The bot's volume, made when it is not there; Conflict when that name is somebody else's."""
-    made = client.create_volume(spec.name, labels=hostconfig.bot_labels(spec.bot_id, instance))
-    # Creating what exists answers with what exists: its labels tell whose it is.
-    if not is_ours(made.get("Labels"), instance, spec.bot_id):
-        raise foreign_volume(spec.name)
-
-
-def foreign_volume(name: str) -> Conflict:
-    """The refusal to touch a volume that is not ours."""
-    return Conflict(
-        f"A volume named {name} exists that this installation did not make.",
-        hint="Remove or rename it by hand.",
-        code="foreign-volume",
-    )
-
-
-def prepare_volume(client: APIClient, spec: ContainerSpec, instance: str) -> None:
-    """Give the volume's top folder to the spec's user, mode 0700, without running anything.
-
-    Measured on 20.10: an archive put at the mount point with the entry "./" answers 200 and changes
-    nothing (the engine skips "."), one put at the mount point's parent is refused by a read-only
-    root, and a later create gives an empty volume the image's owner again. So a helper container
-    with a writable root, which is never started, carries the volume one folder down, the archive
-    names that folder, and the bot's own mount says NoCopy. 110 ms; any image will do.
-    """
-    name = f"botmaker-prepare-{spec.bot_id}"
-    body = hostconfig.preparation_body(spec, instance=instance)
-    archive = hostconfig.preparation_archive(spec.user)
-    _remove_left_over(client, name, instance)
-    helper = _create(client, body, name)
-    try:
-        client.put_archive(helper, hostconfig.PREPARE_PARENT, archive)
-    finally:
-        _discard(client, helper)
-
-
-def _remove_left_over(client: APIClient, name: str, instance: str) -> None:
-    """Remove the helper of a controller that died; leave anybody else's to the 409 that follows."""
-    try:
-        seen = client.inspect_container(name)
-    except DockerNotFound:
-        return
-    labels = labels_of(seen)
-    if labels.items() >= hostconfig.probe_labels(instance).items():
-        _discard(client, seen["Id"])
-
-
-def run_probe(client: APIClient, probe: Probe, instance: str) -> ProbeResult:
-    """Make, run, read and always remove a throw-away container."""
-    require_image(client, probe.image)
-    sweep(client, instance)
-    name = f"botmaker-probe-{secrets.token_hex(8)}"
-    try:
-        container = _create(client, hostconfig.probe_body(probe, instance=instance), name)
-        client.start(container)
-        exit_code = _wait(client, container, probe.timeout)
-        # As many lines as 4 KiB can hold, and then only the end of them.
-        lines = read_log(client, container, LogQuery(lines=OUTPUT_MAX))
-        output = "\n".join(line.text for line in lines)[-OUTPUT_MAX:]
-        return ProbeResult(exit_code=exit_code, output=output)
-    finally:
-        # By name, which is random and so ours: the answer to the create may be what was lost.
-        _discard(client, name)
-
-
-def _wait(client: APIClient, container: str, seconds: float) -> int:
-    """The exit code; a container that outlives its time is killed, which makes it 137."""
-    # Looking now and then, because a timeout of the wait call itself comes in many disguises.
-    deadline = time.monotonic() + seconds
-    pause = 0.01
-    while True:
-        state = client.inspect_container(container)["State"]
-        if not state["Running"]:
-            return int(state["ExitCode"])
-        if time.monotonic() > deadline:
-            with contextlib.suppress(APIError):  # it may have ended just now
-                client.kill(container)
-            deadline = time.monotonic() + 1
-        time.sleep(pause)
-        pause = min(pause * 1.5, 0.25)
-
-
-def sweep(client: APIClient, instance: str, older_than: float = STRAY_SECONDS) -> None:
-    """Remove the throw-away containers that processes which died left behind."""
-    labels = [f"{key}={value}" for key, value in hostconfig.probe_labels(instance).items()]
-    for row in client.containers(all=True, filters={"label": labels}):
-        if time.time() - row["Created"] > older_than:
-            _discard(client, row["Id"])
-
-
-def _discard(client: APIClient, container: str) -> None:
-    # What cannot be removed now is swept later; the answer that is on its way matters more.
-    with contextlib.suppress(*CAUGHT):
-        client.remove_container(container, force=True, v=True)

@@ -26,13 +26,16 @@ from controller.domain.observation import ListedContainer, Observation
 from controller.domain.spec import ContainerSpec
 from controller.runtime.frames import Tail
 from controller.runtime.gate import (
+    check_command,
     check_container,
     check_instance,
+    check_paths,
     check_ref,
     check_spec,
     check_user,
     container_name,
 )
+from controller.runtime.inside import took_too_long
 from controller.runtime.memoryworld import MemoryEvents, MemoryWorld
 from controller.runtime.protocol import EngineInfo, Probe, ProbeResult, Runtime, VolumeInfo
 
@@ -43,12 +46,14 @@ class MemoryRuntime(MemoryWorld):
     """Runs nothing, and keeps every promise of the protocol while doing so.
 
     Knobs, all plain attributes: `images` (references that are here), `pullable` (references that a
-    pull finds), `absent` (paths that do not exist: mounts' sources, programs), `foreign` and
-    `foreign_volumes` (names that somebody else holds), `answer_probe` (what a probe says),
-    `start_delay` (seconds that a start takes), `limit` (seconds that a call waits for a hung
-    engine), `restart_at_once` (False leaves a crashed container "restarting" until `revive`).
+    pull finds), `absent` (paths that do not exist, here or in images), `foreign` and
+    `foreign_volumes` (names that somebody else holds), `answer_probe`, `answer_execute` and
+    `answer_rehearse` (what these say), `start_delay` and `execute_delay` (seconds that these take),
+    `limit` (seconds that a call waits for a hung engine), `restart_at_once` (False leaves a crashed
+    container "restarting" until `revive`), `seeded` (bot → path → text: the files in a volume).
     Things that happen: `crash`, `revive`, `set_health`, `write_log`, `go_away`, `come_back`,
-    `hang`, `release`, `lose_answers`. `calls` counts the calls that reached the engine, by name.
+    `hang`, `release`, `lose_answers`. `calls` counts the calls that reached the engine, by name;
+    `executed` and `rehearsed` list what was run.
     """
 
     def __init__(
@@ -61,6 +66,7 @@ class MemoryRuntime(MemoryWorld):
         super().__init__(images=images, clock=clock)
         self.instance = check_instance(instance)
         self.start_delay = 0.0
+        self.execute_delay = 0.0
         self.limit = 0.2
         self.calls: Counter[str] = Counter()
         self._hung = False
@@ -181,6 +187,7 @@ class MemoryRuntime(MemoryWorld):
             if held is not None and held.spec.state_path:
                 raise Conflict("The bot's volume is in use by a container.")
             self.volumes.discard(bot_id)
+            self.seeded.pop(bot_id, None)
 
         await self._write("remove_volume", do)
 
@@ -206,13 +213,55 @@ class MemoryRuntime(MemoryWorld):
         check_user(probe.user)
 
         def do() -> ProbeResult:
-            if self.image(probe.image) is None:
-                raise ImageMissing(f"The image {probe.image} is not on this machine.")
+            self.require_image(probe.image)
             if probe.secrets_source in self.absent:
                 raise BadSpec("A mount's source does not exist.")
             return self.answer_probe(probe)
 
         return await self._write("probe", do)
+
+    async def execute(
+        self,
+        bot_id: str,
+        command: tuple[str, ...],
+        timeout: float,  # noqa: ASYNC109 - the command's own
+    ) -> ProbeResult:
+        """Answer what `answer_execute` says, after `execute_delay`."""
+        container_name(bot_id)
+        check_command(command, timeout)
+
+        if self.execute_delay and not self.away:
+            self.require_running(bot_id)
+            await asyncio.sleep(min(self.execute_delay, timeout))
+            if self.execute_delay > timeout:
+                raise took_too_long(timeout)
+        return await self._write("execute", lambda: self.do_execute(bot_id, command))
+
+    async def rehearse(
+        self,
+        spec: ContainerSpec,
+        command: tuple[str, ...],
+        timeout: float,  # noqa: ASYNC109 - the command's own
+    ) -> ProbeResult:
+        """Answer what `answer_rehearse` says."""
+        check_spec(spec)
+        check_command(command, timeout)
+        return await self._write("rehearse", lambda: self.do_rehearse(spec, command))
+
+    async def image_has(self, image: str, paths: tuple[str, ...]) -> frozenset[str]:
+        """All of the paths but those that are `absent`."""
+        check_ref(image)
+        check_paths(paths)
+
+        def ask() -> frozenset[str]:
+            self.require_image(image)
+            return frozenset(paths) - self.absent
+
+        return await self._read("image_has", ask)
+
+    async def sweep(self) -> None:
+        """Nothing stays of what was thrown away here."""
+        await self._read("sweep", lambda: None)
 
     async def close(self) -> None:
         """End the streams of events."""

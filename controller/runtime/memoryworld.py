@@ -21,8 +21,11 @@ from controller.domain.observation import ContainerState, Health, Observation
 from controller.domain.spec import ContainerSpec
 from controller.runtime.frames import LOOK_BACK
 from controller.runtime.gate import container_name, restart_policy
+from controller.runtime.inside import not_running
 from controller.runtime.protocol import Probe, ProbeResult
+from controller.runtime.seeding import Kind, parents, plan
 
+DONE = ProbeResult(exit_code=0, output="")
 _STOPPED = 143  # what a program that obeys SIGTERM ends with
 
 
@@ -81,14 +84,19 @@ class MemoryWorld:
         self.absent: set[str] = set()
         self.foreign: set[str] = set()
         self.foreign_volumes: set[str] = set()
-        self.answer_probe: Callable[[Probe], ProbeResult] = lambda _: ProbeResult(
-            exit_code=0, output=""
+        self.answer_probe: Callable[[Probe], ProbeResult] = lambda _: DONE
+        self.answer_execute: Callable[[str, tuple[str, ...]], ProbeResult] = lambda *_: DONE
+        self.answer_rehearse: Callable[[ContainerSpec, tuple[str, ...]], ProbeResult] = lambda *_: (
+            DONE
         )
         self.restart_at_once = True
         self.away = False
         self.feeds: list[MemoryEvents] = []
         self.containers: dict[str, Container] = {}
         self.volumes: set[str] = set()
+        self.seeded: dict[str, dict[str, str]] = {}
+        self.executed: list[tuple[str, tuple[str, ...]]] = []
+        self.rehearsed: list[tuple[ContainerSpec, tuple[str, ...]]] = []
         self._clock = clock
         self._runs = 0
 
@@ -140,6 +148,11 @@ class MemoryWorld:
             raise NotFound("The bot has no container.")
         return held
 
+    def require_running(self, bot_id: str) -> None:
+        """NotReady when the bot's container does not run."""
+        if self.require(bot_id).seen.state is not ContainerState.RUNNING:
+            raise not_running()
+
     def image(self, ref: str) -> str | None:
         """The id of an image that is here."""
         known = {image_id(image): image for image in self.images}
@@ -147,20 +160,44 @@ class MemoryWorld:
             return ref
         return image_id(ref) if ref in self.images else None
 
+    def require_image(self, ref: str) -> None:
+        """ImageMissing unless that image is here."""
+        if self.image(ref) is None:
+            raise ImageMissing(f"The image {ref} is not on this machine.")
+
+    def require_sources(self, spec: ContainerSpec) -> None:
+        """BadSpec when a folder that the spec mounts does not exist."""
+        sources = {spec.secrets_source, *(source for source, _ in spec.files)}
+        if sources & self.absent:
+            raise BadSpec("The Docker engine refused the container: a mount's source is missing.")
+
+    def do_execute(self, bot_id: str, command: tuple[str, ...]) -> ProbeResult:
+        """Run a program in a container that runs."""
+        self.require_running(bot_id)
+        self.executed.append((bot_id, command))
+        if command[0] in self.absent:
+            return ProbeResult(exit_code=126, output=f'exec: "{command[0]}": no such file')
+        return self.answer_execute(bot_id, command)
+
+    def do_rehearse(self, spec: ContainerSpec, command: tuple[str, ...]) -> ProbeResult:
+        """Run a program in a container that is gone afterwards."""
+        self.require_image(spec.image)
+        self.require_sources(spec)
+        self.rehearsed.append((spec, command))
+        return self.answer_rehearse(spec, command)
+
     def do_create(self, spec: ContainerSpec) -> str:
         """Make or adopt a container."""
         held = self.look(spec.bot_id)
         if held is not None:
             return held.seen.container_id
-        if self.image(spec.image) is None:
-            raise ImageMissing(f"The image {spec.image} is not on this machine.")
-        sources = {spec.secrets_source, *(source for source, _ in spec.files)}
-        if sources & self.absent:
-            raise BadSpec("The Docker engine refused the container: a mount's source is missing.")
+        self.require_image(spec.image)
+        self.require_sources(spec)
         if spec.state_path:
             if spec.name in self.foreign_volumes:
                 raise Conflict(f"A volume named {spec.name} exists that is not ours.")
             self.volumes.add(spec.bot_id)
+            self._seed(spec)
         self._runs += 1
         made = f"{spec.bot_id} {self._runs}"
         seen = Observation(
@@ -172,6 +209,18 @@ class MemoryWorld:
         self.containers[spec.bot_id] = Container(spec, seen)
         self.tell(spec.bot_id, "create")
         return seen.container_id
+
+    def _seed(self, spec: ContainerSpec) -> None:
+        """Lay the spec's seeds into its volume."""
+        files = self.seeded.setdefault(spec.bot_id, {})
+        folders = {way for path in files for way in parents(path)}
+
+        def look(path: str, _: str) -> Kind:
+            if path in folders:
+                return Kind.FOLDER
+            return Kind.OTHER if path in files else Kind.NOTHING
+
+        files.update(plan(spec.seeds, look).files)
 
     def do_start(self, bot_id: str) -> None:
         """Start or unpause a container."""

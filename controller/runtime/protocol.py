@@ -44,7 +44,7 @@ class Probe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeResult:
-    """How a probe ended, and the last 4 KiB that it printed."""
+    """How a program ended, and the end of what it printed: 4 KiB of a probe, 16 KiB of others."""
 
     exit_code: int
     output: str
@@ -116,6 +116,11 @@ class Runtime(Protocol):
 
         Adopts a container of that name that carries our labels for this bot, whatever its spec
         label: the next look decides. Raises ImageMissing, BadSpec, Conflict.
+
+        The spec's seeds are in the volume before the container exists: each file the user's own,
+        mode 0600, whole or not there at all; folders that had to be made are the user's, 0700.
+        A seed to be kept is only written where nothing is; any other takes the place of the file
+        that is there, and is BadSpec where a folder is, or where one of its folders is a file.
         """
         ...
 
@@ -176,6 +181,52 @@ class Runtime(Protocol):
 
         One that outlives its timeout is killed: exit code 137. Raises ImageMissing, BadSpec (for
         instance: the mount's source does not exist).
+        """
+        ...
+
+    async def execute(
+        self,
+        bot_id: str,
+        command: tuple[str, ...],
+        timeout: float,  # noqa: ASYNC109 - the command's own
+    ) -> ProbeResult:
+        """Run a program inside the bot's container, as its user, without input or terminal.
+
+        The result holds the last 16 KiB of what it printed, both pipes as they came (what is
+        written to the two at one moment may change places); a line that this bound would cut is
+        left out. A program that is not in the image ends with 126 or 127.
+        Raises NotFound where there is no container, NotReady ("not-running") where it does not
+        run, and after `timeout` seconds OutcomeUnknown ("action-timeout"): no engine can end a
+        program inside, so that it may go on. Cancelling gives it up in the same way, at once.
+        """
+        ...
+
+    async def rehearse(
+        self,
+        spec: ContainerSpec,
+        command: tuple[str, ...],
+        timeout: float,  # noqa: ASYNC109 - the command's own
+    ) -> ProbeResult:
+        """Run a command once in a throw-away container that is as the spec's would be.
+
+        The image, user, environment, limits, secrets, files and hardening are the spec's. Instead
+        of the volume there is an empty folder in memory, there is no network, and the command
+        stands in for entrypoint and command. No list shows it, and it is removed whatever happens.
+        One that outlives its timeout is killed: exit code 137. Raises ImageMissing, BadSpec.
+        """
+        ...
+
+    async def image_has(self, image: str, paths: tuple[str, ...]) -> frozenset[str]:
+        """Which of these absolute paths exist in an image; nothing of it is run.
+
+        Raises ImageMissing when it is not on this machine: it is never pulled for this.
+        """
+        ...
+
+    async def sweep(self) -> None:
+        """Remove the throw-away containers of controllers that died, whatever their age.
+
+        For a start, when nobody else makes any: a rehearsal that goes on has the bot's secrets.
         """
         ...
 

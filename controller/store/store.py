@@ -17,8 +17,8 @@ from controller.store.database import Database, Row
 from controller.store.outbox import OutboxTable, Owed, owe
 
 _BOT = (
-    "id, name, template, provider, model, channel, fields, wish, ended_run, image, problem, "
-    "accounted_end, log_floor, created_at, created_by"
+    "id, name, template, provider, model, channel, fields, wish, ended_run, "
+    "reload_run, image, problem, accounted_end, log_floor, created_at, created_by"
 )
 CRASHES_KEPT = 50
 
@@ -203,12 +203,14 @@ class Store:
         sql = "UPDATE form SET used_at = ? WHERE id = ? AND used_at IS NULL"
         return await self._db.execute(sql, [at, form_id]) > 0
 
-    async def cut_short_forms(self) -> dict[str, float]:
-        """When a form of each bot was used by a request that has no end. At the start only."""
+    async def cut_short_forms(self, outcome: str) -> dict[str, float]:
+        """When a form of each bot was used by a request that has no end, or which a start after
+        that gave this outcome: a second kill must not make the first one forgotten."""
         rows = await self._db.read(
             "SELECT form.bot_id, max(form.used_at) FROM form JOIN audit "
             "ON audit.bot_id = form.bot_id AND form.used_at >= audit.at "
-            "WHERE audit.outcome IS NULL GROUP BY form.bot_id"
+            "WHERE audit.outcome IS NULL OR audit.outcome = ? GROUP BY form.bot_id",
+            [outcome],
         )
         return {str(bot_id): float(used_at) for bot_id, used_at in rows}
 
@@ -332,6 +334,7 @@ def _row(bot: Bot) -> list[object]:
         json.dumps(bot.fields, sort_keys=True),
         bot.wish.value,
         bot.ended_run,
+        bot.reload_run,
         bot.image,
         json.dumps(asdict(bot.problem)) if bot.problem else None,
         bot.accounted_end,
@@ -342,7 +345,7 @@ def _row(bot: Bot) -> list[object]:
 
 
 def _bot(row: Row) -> Bot:
-    problem = Problem(**json.loads(row[10])) if row[10] else None
+    problem = Problem(**json.loads(row[11])) if row[11] else None
     return Bot(
         id=row[0],
         name=row[1],
@@ -353,10 +356,11 @@ def _bot(row: Row) -> Bot:
         fields=json.loads(row[6]),
         wish=Wish(row[7]),
         ended_run=row[8],
-        image=row[9],
+        reload_run=row[9],
+        image=row[10],
         problem=problem,
-        accounted_end=row[11],
-        log_floor=row[12],
-        created_at=row[13],
-        created_by=row[14],
+        accounted_end=row[12],
+        log_floor=row[13],
+        created_at=row[14],
+        created_by=row[15],
     )

@@ -1,7 +1,8 @@
 """Secrets: their files, how they are shown (fingerprints) and how they are kept out of texts."""
 
+from controller.vault.checks import simply_missing
 from controller.vault.files import Vault
 from controller.vault.fingerprint import Fingerprints, install_key
 from controller.vault.redaction import MARK, Redactor, clean
 
-__all__ = ["MARK", "Fingerprints", "Redactor", "Vault", "clean", "install_key"]
+__all__ = ["MARK", "Fingerprints", "Redactor", "Vault", "clean", "install_key", "simply_missing"]

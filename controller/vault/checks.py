@@ -9,6 +9,12 @@ from collections.abc import Sequence
 from controller.vault import disk
 
 _AGAIN = "Enter it again with `/bot secrets`."
+_MISSING = (f"The file is missing. {_AGAIN}", f"The bot has no secrets folder. {_AGAIN}")
+
+
+def simply_missing(reason: str) -> bool:
+    """Whether a reason of `faults` says only that nobody entered it yet."""
+    return reason in _MISSING
 
 
 def faults(root: int, bot_id: str, names: Sequence[str], owner: tuple[int, int]) -> dict[str, str]:
@@ -20,7 +26,7 @@ def faults(root: int, bot_id: str, names: Sequence[str], owner: tuple[int, int])
                 return dict.fromkeys(names, fault)
             found = {name: _file_fault(_look(name, home), owner) for name in names}
     except FileNotFoundError:
-        return dict.fromkeys(names, f"The bot has no secrets folder. {_AGAIN}")
+        return dict.fromkeys(names, _MISSING[1])
     except NotADirectoryError:
         return dict.fromkeys(
             names,
@@ -57,7 +63,7 @@ def _folder_fault(seen: os.stat_result, owner: tuple[int, int]) -> str:
 
 def _file_fault(seen: os.stat_result | None, owner: tuple[int, int]) -> str:
     if seen is None:
-        return f"The file is missing. {_AGAIN}"
+        return _MISSING[0]
     if stat.S_ISLNK(seen.st_mode):
         return f"A symlink stands in its place: look who put it there. {_AGAIN}"
     if not stat.S_ISREG(seen.st_mode):

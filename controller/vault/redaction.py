@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,9 @@ from urllib.parse import quote_from_bytes
 from controller.domain.keys import hide_keys
 
 MARK = "[redacted]"
-SHORTEST = 6  # characters; a shorter value would tear holes into every text
+SHORTEST = 6  # characters; a shorter value would tear holes into every text …
+_WORD_SHORTEST = 4  # … so it goes only where it stands alone, and below that length not at all
+_WRAPPED_SHORTEST = 12  # for a form that a program broke into lines
 _LINE_SHORTEST = 16  # for one line of a secret that has several
 
 _ESCAPES = re.compile(
@@ -35,6 +38,7 @@ _UNSEEN = re.compile(
     "\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
+_BREAK = re.compile(r"\n[ \t]*")
 _BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=")
 
 
@@ -53,6 +57,7 @@ class _Known:
 
     plain: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
+    words: tuple[re.Pattern[str], ...] = ()  # short values, where they are not part of a word
 
 
 class Redactor:
@@ -86,13 +91,17 @@ class Redactor:
         Give it whole lines: half a token in one call and half in the next is not seen.
         """
         text = clean(text)
-        known = self._known
-        for form in known.plain:
-            if form in text:
-                text = text.replace(form, MARK)
-        for core in known.runs:
-            if core in text:
-                text = _without_runs(text, core)
+        known, joined = self._known, _BREAK.sub("", text)
+        plain = [form for form in known.plain if form in joined or ("\n" in form and form in text)]
+        runs = [core for core in known.runs if core in joined]
+        if len(joined) < len(text):
+            text = _without_wrapped(text, joined, plain, runs)
+        for form in plain:
+            text = text.replace(form, MARK)
+        for core in runs:
+            text = _without_runs(text, core)
+        for word in known.words:
+            text = word.sub(MARK, text)
         return hide_keys(text, MARK)
 
     def lines(self, texts: Sequence[str]) -> list[str]:
@@ -117,6 +126,7 @@ def _joined(parts: Iterable[_Known]) -> _Known:
     return _Known(
         plain=_longest_first(form for part in parts for form in part.plain),
         runs=_longest_first(core for part in parts for core in part.runs),
+        words=tuple({word for part in parts for word in part.words}),
     )
 
 
@@ -127,12 +137,16 @@ def _longest_first(texts: Iterable[str]) -> tuple[str, ...]:
 def _forms_of(values: Iterable[str]) -> _Known:
     plain: set[str] = set()
     runs: set[str] = set()
+    words: set[re.Pattern[str]] = set()
     for value in values:
+        short = clean(value).strip()
+        if _WORD_SHORTEST <= len(short) < SHORTEST:
+            words.add(re.compile(rf"(?<!\w){re.escape(short)}(?!\w)"))
         for text in _texts_of(value):
             data = text.encode("utf-8", "surrogatepass")
             plain.update(_plain_forms(text, data))
             runs.update(_base64_cores(data))
-    return _Known(tuple(plain), tuple(runs))
+    return _Known(tuple(plain), tuple(runs), tuple(words))
 
 
 def _texts_of(value: str) -> Iterator[str]:
@@ -173,6 +187,44 @@ def _base64_cores(data: bytes) -> Iterator[str]:
         last = 8 * len(padded) // 6
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             yield encode(padded).decode()[first:last]
+
+
+def _without_wrapped(text: str, joined: str, plain: Iterable[str], runs: Iterable[str]) -> str:
+    """Replace what a program broke into lines, as `base64` and `fold` do, indented or not.
+
+    Looked for in `joined`, the text without its breaks; a break in between goes with it.
+    """
+    breaks = [(found.start(), found.end()) for found in _BREAK.finditer(text)]
+    starts, shifts = [0], [0]  # from where on in `joined` the text lies how much further on
+    for start, end in breaks:
+        starts.append(start - shifts[-1])
+        shifts.append(shifts[-1] + end - start)
+    parts: list[str] = []
+    done = 0
+    for first, last, run in sorted(
+        {*_spans(joined, plain, run=False), *_spans(joined, runs, run=True)}
+    ):
+        piece, last_piece = (bisect_right(starts, at) - 1 for at in (first, last - 1))
+        if piece == last_piece:
+            continue  # in one line: the affair of the others
+        start, end = first + shifts[piece], last + shifts[last_piece]
+        while run and start > done and text[start - 1] in _BASE64:
+            start -= 1
+        while run and end < len(text) and text[end] in _BASE64:
+            end += 1
+        if start >= done:
+            parts += (text[done:start], MARK)
+        done = max(done, end)
+    return "".join((*parts, text[done:]))
+
+
+def _spans(text: str, forms: Iterable[str], *, run: bool) -> Iterator[tuple[int, int, bool]]:
+    """Where the forms are, overlapping or not; `run`: whether all around it has to go too."""
+    for form in forms:
+        found = text.find(form) if len(form) >= _WRAPPED_SHORTEST else -1
+        while found >= 0:
+            yield found, found + len(form), run
+            found = text.find(form, found + 1)
 
 
 def _without_runs(text: str, core: str) -> str:

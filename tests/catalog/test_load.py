@@ -11,17 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.catalog import load
+from controller.catalog.load import BUILTIN
 from controller.catalog.locate import line_of
 from controller.domain.errors import BadSetting, NotFound
 from tests.catalog.samples import ECHO, folder_with
 
+OURS = sorted(file.stem for file in BUILTIN.glob("*.toml"))
 FAKE = "sk-" + "ant-" + "FAKE" * 8
 
 
 def test_the_builtin_templates_load() -> None:
-    """The program comes with two templates and neither is refused."""
+    """Each file that comes with the program is a template, and none is refused."""
     catalog = load()
-    assert list(catalog.templates) == ["demo", "openclaw"]
+    assert list(catalog.templates) == OURS
+    assert {"demo", "openclaw"} <= set(OURS)
     assert catalog.refused == ()
 
 
@@ -31,7 +34,7 @@ def test_another_folder_adds_to_the_builtin_ones(tmp_path: Path) -> None:
     (folder / "notes.txt").write_text("not a template")
     (folder / ".hidden.toml").write_text("not a template")
     catalog = load(folder)
-    assert list(catalog.templates) == ["demo", "openclaw", "echo"]
+    assert list(catalog.templates) == [*OURS, "echo"]
     assert catalog.refused == ()
     assert catalog.get("echo").run.user == "1000:1000"
 
@@ -41,7 +44,7 @@ def test_an_unknown_template_is_told_what_there_is() -> None:
     with pytest.raises(NotFound) as caught:
         load().get("echo")
     assert caught.value.code == "unknown-template"
-    assert caught.value.hint == "There is: demo, openclaw."
+    assert caught.value.hint == f"There is: {', '.join(OURS)}."
 
 
 def test_a_folder_that_does_not_exist_is_a_bad_setting(tmp_path: Path) -> None:
@@ -110,7 +113,7 @@ BROKEN: dict[str, tuple[str, str, int, str]] = {
     "two of a name": ('"channel_token"', '"api_key"', 43, "two secrets `api_key`"),
     "two of a variable": ('"ALLOW_FROM"', '"LANG"', 51, "would be set twice: `LANG` is taken"),
     "secret as a field": ('name = "mood"', 'name = "password"', 58, "sounds like a secret"),
-    "yaml": ('format = "json"', 'format = "yaml"', 64, 'can only be "json"'),
+    "ini": ('format = "json"', 'format = "ini"', 64, "must be 'json', 'yaml' or 'toml'"),
     "file without a folder": ("/etc/echo/echo.json", "/echo.json", 63, "needs a folder"),
     "a date in a file": ("limit = 3", "limit = 2026-01-01", 69, "JSON does not know"),
 }  # fmt: skip
@@ -122,7 +125,7 @@ def test_a_broken_template_is_refused_with_line_and_reason(tmp_path: Path, case:
     old, new, line, words = BROKEN[case]
     assert ECHO.count(old) >= 1
     catalog = load(folder_with(tmp_path / "t", echo=ECHO.replace(old, new, 1)))
-    assert list(catalog.templates) == ["demo", "openclaw"]
+    assert list(catalog.templates) == OURS
     (refusal,) = catalog.refused
     assert refusal.file.name == "echo.toml"
     assert (refusal.line, words in refusal.reason) == (line, True), str(refusal)
@@ -252,3 +255,36 @@ def test_whatever_the_values_are_the_next_key_is_found(values: list[str]) -> Non
     lines = text.split("\n")
     for number, name in enumerate(table):
         assert lines[line_of(text, (name, f"key{number}")) - 1].startswith(f"key{number} = ")
+
+
+# --- other images ---------------------------------------------------------------------------------
+
+
+def test_a_template_can_be_given_another_image() -> None:
+    """Everything else of it stays, and so do the other templates and the first catalog."""
+    before = load()
+    after = before.with_images({"demo": "example/other:2"})
+    assert after.get("demo").image.ref == "example/other:2"
+    assert after.get("demo").image.pull == "never"
+    assert after.get("demo").run == before.get("demo").run
+    assert after.get("openclaw") is before.get("openclaw")
+    assert before.get("demo").image.ref == "botmaker-demo:1"
+    assert before.with_images({}).templates == before.templates
+
+
+@pytest.mark.parametrize(
+    ("images", "code", "words"),
+    [
+        ({"dmeo": "example/other:2"}, "unknown-template", "BOTMAKER_IMAGES may name: demo"),
+        ({"demo": "No Image"}, "bad-image", "no image's name"),
+        ({"demo": ""}, "bad-image", "no image's name"),
+    ],
+)
+def test_another_image_that_cannot_be_is_a_bad_setting(
+    images: dict[str, str], code: str, words: str
+) -> None:
+    """A typing error ends the start in words, rather than being passed over."""
+    with pytest.raises(BadSetting) as caught:
+        load().with_images(images)
+    assert caught.value.code == code
+    assert words in str(caught.value)

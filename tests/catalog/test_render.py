@@ -165,16 +165,35 @@ def _frame(**parts: Any) -> dict[str, Any]:
             "auth": {"mode": "token", "token": {**REF, "provider": "gateway_token"}},
             "controlUi": {"enabled": False},
         },
-        "tools": {"profile": "messaging", "deny": ["group:runtime", "group:fs"]},
+        "tools": {
+            "profile": "messaging",
+            "deny": [
+                *("group:runtime", "group:fs", "group:automation"),
+                *("sessions_spawn", "sessions_send"),
+            ],
+            "fs": {"workspaceOnly": True},
+            "elevated": {"enabled": False},
+            "sessions": {"visibility": "self"},
+            "agentToAgent": {"enabled": False},
+        },
+        "session": {"dmScope": "per-channel-peer"},
         "telemetry": {"enabled": False},
         "update": {"checkOnStart": False},
-        "logging": {"consoleStyle": "json", "level": "info"},
+        "logging": {"level": "info"},
+        "commands": {"ownerAllowFrom": ["botmaker:nobody"]},
         **parts,
     }
 
 
 def _defaults(model: str) -> dict[str, Any]:
-    return {"defaults": {"model": {"primary": model}, "heartbeat": {"every": "0m"}}}
+    return {
+        "defaults": {
+            "model": {"primary": model},
+            "heartbeat": {"every": "0m"},
+            "skipBootstrap": True,
+            "userTimezone": "UTC",
+        }
+    }
 
 
 ANTHROPIC_DISCORD = _frame(
@@ -206,9 +225,10 @@ OPENAI_TELEGRAM = _frame(
         "telegram": {
             "enabled": True,
             "botToken": {**REF, "provider": "channel_token"},
-            "dmPolicy": "allowlist",
-            "allowFrom": ["111111"],
-            "groupPolicy": "disabled",
+            "dmPolicy": "pairing",
+            "allowFrom": [],
+            "groupPolicy": "allowlist",
+            "groups": {},
             "configWrites": False,
         }
     },
@@ -221,10 +241,14 @@ OPENAI_TELEGRAM = _frame(
         (
             "anthropic",
             "discord",
-            {"allow_from": "222222222222222222", "guilds": "333333333333333333"},
+            {
+                "direct_messages": "allowlist",
+                "allow_from": "222222222222222222",
+                "guilds": "333333333333333333",
+            },
             ANTHROPIC_DISCORD,
         ),
-        ("openai", "telegram", {"allow_from": "111111"}, OPENAI_TELEGRAM),
+        ("openai", "telegram", {}, OPENAI_TELEGRAM),
     ],
 )
 def test_openclaws_config_is_the_one_that_was_seen_to_work(
@@ -269,18 +293,37 @@ def _references(value: Any) -> list[str]:
     return [name for item in value.values() for name in _references(item)]
 
 
-def test_openclaw_answers_nobody_before_it_is_told_whom() -> None:
-    """Without an allow-list there is no config at all, rather than an open one."""
+@pytest.mark.parametrize("channel", ["telegram", "discord", "slack"])
+def test_openclaw_answers_nobody_before_it_is_told_whom(channel: str) -> None:
+    """With nothing but its secrets it pairs, knows nobody and is in no group."""
     one = builtin("openclaw")
-    which = bot(provider="anthropic", model="m", channel="telegram")
-    with pytest.raises(BadInput, match="Who may talk to it"):
-        rendered_files(one, which)
+    talk = config_of(one, bot(provider="anthropic", model="m", channel=channel))
+    talk = talk["channels"][channel]
+    assert (talk["dmPolicy"], talk["allowFrom"], talk["groupPolicy"]) == (
+        "pairing",
+        [],
+        "allowlist",
+    )
+    assert [talk[key] for key in ("groups", "guilds", "channels") if key in talk] == [{}]
+
+
+def test_openclaw_asks_for_its_secrets_and_nothing_else_at_creation() -> None:
+    """For each choice one form, of at most five inputs: secrets, an address where one is needed."""
+    one = builtin("openclaw")
+    for provider in one.providers:
+        for channel in one.channels:
+            asked = [s.name for s in one.secrets_for(provider, channel) if not s.generated]
+            asked += [f.name for f in one.fields_for(provider, channel) if not f.later]
+            assert len(asked) <= 5, (provider, channel, asked)
+            assert set(asked) <= {
+                *("api_key", "channel_token", "channel_app_token", "base_url", "homeserver")
+            }
 
 
 def test_openclaw_runs_as_it_was_measured() -> None:
     """Memory, time-outs, environment and health check of the reference runs."""
     one = builtin("openclaw")
-    which = bot(provider="openai", model="m", channel="telegram", fields={"allow_from": "1"})
+    which = bot(provider="openai", model="m", channel="telegram")
     spec = spec_of(one, which)
     assert (spec.memory, spec.nano_cpus, spec.pids) == (2 * 1024**3, 1_000_000_000, 512)
     assert (spec.stop_timeout, one.run.start_timeout, spec.restart) == (30, 90, "unless-stopped")
@@ -292,10 +335,12 @@ def test_openclaw_runs_as_it_was_measured() -> None:
         "OPENCLAW_NO_AUTO_UPDATE": "1",
         "OPENCLAW_DISABLE_BONJOUR": "1",
         "XDG_CACHE_HOME": "/tmp/.cache",
+        "NO_COLOR": "1",
         "TZ": "UTC",
     }
     assert spec.health is not None
-    assert "/healthz" in spec.health.test[-1]
+    assert "healthz" in spec.health.test[-1]
+    assert "readyz" in spec.health.test[-1]
 
 
 def test_the_demo_is_told_its_choices_and_behaviour() -> None:

@@ -10,6 +10,7 @@ from simcord.env import Env
 
 from controller.runtime.memory import MemoryRuntime
 from demo.world import World
+from tests.chat.handy import HANDY, OPEN
 from tests.chat.house import House, built
 
 ECHO = """
@@ -117,6 +118,7 @@ def templates(tmp_path: Path) -> Path:
     folder = tmp_path / "templates"
     folder.mkdir()
     texts = {"echo": ECHO, "long": LONG, "noimage": NO_IMAGE, "checked": CHECKED, "plain": PLAIN}
+    texts |= {"handy": HANDY, "open": OPEN}
     for name, text in texts.items():
         (folder / f"{name}.toml").write_text(text)
     return folder

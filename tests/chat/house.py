@@ -101,6 +101,7 @@ async def built(folder: Path, templates: Path, engine: MemoryRuntime) -> AsyncIt
         secrets_dir=folder / "secrets",
         templates_dir=templates,
         http_listen="",
+        live_checks="off",
     )
     try:
         yield House(env, guild, channel, admin, settings, engine)

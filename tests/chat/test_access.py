@@ -53,9 +53,11 @@ async def test_every_command_and_button_has_a_rule_and_every_rule_its_act(world:
     assert acts == set(RULES)
 
 
-async def test_only_entering_secrets_works_in_direct_messages() -> None:
-    """Everything else belongs into the admin channel, where others see it."""
-    assert {act for act, rule in RULES.items() if rule.direct} == {"button form", "modal form"}
+async def test_only_what_begins_with_a_direct_message_works_there() -> None:
+    """Entering secrets, and the settings that its receipt offers. Everything else belongs into the
+    admin channel, where others see it."""
+    direct = {act for act, rule in RULES.items() if rule.direct}
+    assert direct == {"button form", "modal form", "button edit", "modal edit"}
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,8 @@ class Stage:
         if act == "bot create":
             echo = {"name": "template", "type": 3, "value": "echo"}
             options = [{**name, "value": "A Bad Name"}, echo]
+        elif act == "bot do":
+            options = [name, {"name": "action", "type": 3, "value": "nosuch"}]
         elif group == "bot" and act != "bot list":
             options = [name]
         elif group == "access" and act != "access list":
@@ -154,9 +158,10 @@ class Stage:
         """The data of a press or a submit."""
         kind, action = act.split()
         if kind == "modal":
-            return filled(f"form:{self.form}:0", {})
+            target = f"{self.form}:0" if action == "form" else f"{self.bot.id}:nosuch"
+            return filled(f"{action}:{target}", {})
         more = {"older": ":1000.5:50:both:", "refresh": ":0:50:both:", "file": ":0:50:both:"}
-        more |= {"delete": ":1"}  # long expired
+        more |= {"delete": ":1", "edit": ":nosuch"}  # long expired; no page
         target = f"{self.form}:0" if action == "form" else self.bot.id + more.get(action, "")
         return press(f"{action}:{target}")
 

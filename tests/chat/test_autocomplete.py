@@ -7,7 +7,7 @@ from simcord.actors import MemberActor
 from demo.world import World
 from tests.chat.acting import engine_of, make, newcomer, said
 
-NAMED = ["show", "logs", "history", "start", "stop", "restart", "secrets", "delete"]
+NAMED = ["show", "logs", "history", "start", "stop", "restart", "do", "edit", "secrets", "delete"]
 
 
 async def suggested(
@@ -18,12 +18,26 @@ async def suggested(
     person: MemberActor | None = None,
     **filled: str,
 ) -> list[str]:
-    """What is offered."""
+    """What is offered, as it is sent when somebody picks it."""
+    found = await offered(world, command, option, typed, person, **filled)
+    return list(found.values())
+
+
+async def offered(
+    world: World,
+    command: str,
+    option: str,
+    typed: str,
+    person: MemberActor | None = None,
+    **filled: str,
+) -> dict[str, str]:
+    """What is sent, by what is read; no two read the same."""
     who = person or world.admin
     found = await who.autocomplete(world.channel, command, option, typed, **filled)
     assert len(found) <= 25
-    assert all(one["name"] == one["value"] for one in found)
-    return [one["value"] for one in found]
+    titles = {one["name"]: one["value"] for one in found}
+    assert len(titles) == len(found)
+    return titles
 
 
 async def test_names_are_suggested_by_any_part_of_them(world: World) -> None:
@@ -65,9 +79,9 @@ async def test_nothing_is_suggested_outside_the_admin_channel(world: World) -> N
 
 async def test_create_suggests_what_the_template_has(world: World) -> None:
     """Templates, and the chosen template's providers, models and channels."""
-    templates = ["checked", "demo", "echo", "long", "noimage", "openclaw", "plain"]
-    assert await suggested(world, "bot create", "template", "") == templates
-    assert await suggested(world, "bot create", "template", "la") == ["openclaw", "plain"]
+    templates = await suggested(world, "bot create", "template", "")
+    assert set(templates) == set(world.application.manager.catalog.templates)
+    assert await suggested(world, "bot create", "template", "penc") == ["openclaw"]
     echo = {"template": "echo"}
     assert await suggested(world, "bot create", "provider", "", **echo) == ["anthropic", "openai"]
     assert await suggested(world, "bot create", "channel", "tele", **echo) == ["telegram"]
@@ -77,6 +91,28 @@ async def test_create_suggests_what_the_template_has(world: World) -> None:
     ]
     chosen = {**echo, "provider": "openai"}
     assert await suggested(world, "bot create", "model", "", **chosen) == ["gpt-one"]
+
+
+async def test_titles_are_read_and_ids_are_sent(world: World) -> None:
+    """Found by either; where two titles are the same, the id tells them apart."""
+    assert await offered(world, "bot create", "template", "handy b") == {"Handy bot": "handy"}
+    assert await offered(world, "bot create", "template", "noima") == {
+        "Echo bot (noimage)": "noimage"
+    }
+    echo = {"template": "echo"}
+    assert await offered(world, "bot create", "provider", "OPEN", **echo) == {"OpenAI": "openai"}
+    assert await offered(world, "bot create", "channel", "", **echo) == {
+        "Slack": "slack",
+        "Telegram": "telegram",
+    }
+
+
+async def test_a_channel_that_not_every_image_has_is_marked(world: World) -> None:
+    """Before it is chosen, in words."""
+    assert await offered(world, "bot create", "channel", "", template="handy") == {
+        "Discord (needs a plugin)": "discord",
+        "Telegram": "telegram",
+    }
 
 
 async def test_half_typed_other_options_are_no_error(world: World) -> None:

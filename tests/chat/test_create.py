@@ -154,7 +154,7 @@ BAD_INPUT = [
     ({"name": " "}, "A bot needs a name. Give one like"),
     (
         {"template": "nonsense"},
-        "There is no template `nonsense`. There is: checked, demo, echo",
+        "There is no template `nonsense`. There is: checked, demo, ",
     ),
     (
         {"provider": "acme"},
@@ -309,7 +309,8 @@ async def test_seven_inputs_open_in_two_steps(world: World) -> None:
     values = {f"secret_{i}": f"value{i}{i}" for i in range(1, 6)}
     values |= {"colour": "blue", "size": "xl"}
     ids = [c["component"]["custom_id"] for c in shown.modal["components"]]
-    first = await world.admin.user.submit_modal(shown, {i: values[i] for i in ids})
+    picked = {i: [values[i]] if i == "colour" else values[i] for i in ids}
+    first = await world.admin.user.submit_modal(shown, picked)
     assert "One more page: press Continue." in said(first)
     assert world.application.manager.fleet.named("many").phase is Phase.CREATED
 
@@ -379,3 +380,14 @@ async def test_a_bot_deleted_meanwhile_takes_its_form_along(world: World) -> Non
     assert "The bot of this form is gone." in said(pressed)
     assert not (world.application.settings.secrets_dir / view.bot.id).exists()
     assert card(world, "shop") is not None
+
+
+async def test_secrets_in_the_environment_are_said_aloud(world: World) -> None:
+    """In the answer, in the direct message before anything is typed, and whenever it is shown."""
+    text = await create(world, template="open")
+    warning = "⚠️ This bot gets API key as environment variables of its process"
+    assert warning in text
+    assert warning in direct(world.admin).content
+    shown = await world.admin.slash(world.channel, "bot show", name="shop")
+    assert warning in said(shown)
+    assert "⚠️" not in await create(world, name="other", template="echo")

@@ -14,6 +14,7 @@ from tests.chat.acting import (
     KEY,
     TOKEN,
     Message,
+    buttons_of,
     card,
     engine_of,
     forge,
@@ -22,6 +23,7 @@ from tests.chat.acting import (
     ready_bot,
     said,
 )
+from tests.chat.house import House
 
 MENTION = re.compile(r"@(?:everyone|here)|<@[!&]?\d+>")
 
@@ -150,14 +152,54 @@ async def test_grep_is_plain_text_and_may_hold_what_ids_are_made_of(world: World
     assert shown(answer.response.content) == ["a:b:c (x)*"]
 
 
-async def test_a_grep_too_long_for_a_button_still_answers(world: World) -> None:
-    """Discord's ids end at a hundred characters; the snippet comes with fewer buttons."""
+async def test_a_grep_too_long_for_a_button_works_with_every_button(world: World) -> None:
+    """Discord's ids end at a hundred characters: what does not fit is kept beside them."""
     view = await ready_bot(world)
-    engine_of(world).write_log(view.bot.id, "x" * 100)
-    answer = await logs(world, grep="x" * 100)
-    assert shown(said(answer)) == ["x" * 100]
+    engine = engine_of(world)
+    needle = "x" * 100
+    for line in (f"1 {needle}", "nothing", f"2 {needle}"):
+        engine.write_log(view.bot.id, line)
+    answer = await logs(world, grep=needle, lines=1)
+    message = answer.response
+    assert message is not None
+    assert shown(message.content) == [f"2 {needle}"]
+    assert labels(message) == ["Older", "Refresh", "File"]
+    assert all(len(button["custom_id"]) <= 100 for button in buttons_of(message))
+    engine.write_log(view.bot.id, f"3 {needle}\nnothing")
+    await world.admin.click(message, label="Refresh")
+    assert shown(message.content) == [f"3 {needle}"]
+    await world.admin.click(message, label="Older")
+    assert shown(message.content) == [f"2 {needle}"]
+    pressed = await world.admin.click(message, label="File")
+    assert pressed.response is not None
+    assert len((await content(pressed.response)).splitlines()) == 3
+
+
+async def test_a_long_grep_that_is_forgotten_is_asked_for_again(house: House) -> None:
+    """After a new start of the controller the button says so, and shows no other lines."""
+    async with house.controller() as world:
+        view = await ready_bot(world)
+        engine_of(world).write_log(view.bot.id, "y" * 40 + "\nnothing")
+        answer = await logs(world, grep="y" * 40)
+        assert answer.response is not None
+        refresh = buttons_of(answer.response)[1]["custom_id"]
+    async with house.controller() as world:
+        scrap = await world.admin.send(world.channel, "scrap")
+        pressed = forge(world, world.admin, world.channel, COMPONENT, press(refresh), scrap)
+        await world.env.settle()
+        (beside,) = pressed.followups
+        assert "What this button searched for is not known any more." in beside.content
+        assert "/bot logs" in beside.content
+
+
+async def test_a_grep_that_looks_like_a_kept_one_is_searched_for_as_it_is(world: World) -> None:
+    """Nobody reads another's search by typing its key."""
+    view = await ready_bot(world)
+    engine_of(world).write_log(view.bot.id, "~0123456789ab\nother")
+    answer = await logs(world, grep="~0123456789ab")
     assert answer.response is not None
-    assert labels(answer.response) == []
+    await world.admin.click(answer.response, label="Refresh")
+    assert shown(answer.response.content) == ["~0123456789ab"]
 
 
 BAD_OPTIONS: list[tuple[dict[str, object], str]] = [

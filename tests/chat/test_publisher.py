@@ -70,6 +70,20 @@ async def test_a_deleted_card_is_posted_anew_at_the_next_change(world: World) ->
     assert len(set(posts)) == len(posts) == 2
 
 
+async def test_a_card_that_was_deleted_while_the_controller_was_away_is_posted_anew(
+    house: House,
+) -> None:
+    """Nothing changed about the bot; its message is there again all the same, once."""
+    async with house.controller() as world:
+        await ready_bot(world)
+        message = await until_card(world, "shop", "🟢 **shop** — running")
+    house.env.backend.delete_message(house.channel.id, message.id)
+    async with house.controller() as world:
+        again = await until_card(world, "shop", "🟢 **shop** — running")
+        assert again.id != message.id
+        assert len(public(world)) == 1
+
+
 async def test_a_failed_edit_is_made_good_later(world: World) -> None:
     """Discord was away for a moment, in two ways; both cards are true in the end."""
     for name, status in (("one", 500), ("two", 503)):

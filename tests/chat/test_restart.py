@@ -44,7 +44,7 @@ async def test_a_form_of_two_steps_goes_on_after_a_restart(house: House) -> None
         await make(world, "many", "long")
         shown = await world.admin.user.click(direct(world.admin), label="Enter secrets")
         assert shown.modal is not None
-        values = {f"secret_{i}": f"value{i}{i}" for i in range(1, 6)} | {"colour": "blue"}
+        values = {f"secret_{i}": f"value{i}{i}" for i in range(1, 6)} | {"colour": ["blue"]}
         ids = [c["component"]["custom_id"] for c in shown.modal["components"]]
         first = await world.admin.user.submit_modal(
             shown, {i: values[i] for i in ids if i in values}

@@ -15,7 +15,7 @@ from typing import Any
 
 import docker
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from controller.domain.spec import INSTANCE_LABEL
 from tests.conftest import ROOT, remove_everything_of
@@ -140,5 +140,6 @@ def person(browser: Browser) -> Iterator[Person]:
     """Somebody with a browser."""
     page = browser.new_page(viewport={"width": 1100, "height": 700})
     page.set_default_timeout(15_000)
+    expect.set_options(timeout=15_000)  # its own 5 s are short for a machine that does more
     yield Person(page)
     page.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -22,7 +23,9 @@ GAVE_UP = Problem("crash-loop", "m", "h", NOW)
 BROKEN = Problem("image-missing", "m", "h", NOW)
 
 
-def bot(wish: Wish = W.RUN, problem: Problem | None = None, ended: str = "") -> Bot:
+def bot(
+    wish: Wish = W.RUN, problem: Problem | None = None, ended: str = "", reload: str = ""
+) -> Bot:
     return Bot(
         id="6f1c1b9e-7a60-4b8e-9a55-0d6f3f3c2f11",
         name="shop",
@@ -33,6 +36,7 @@ def bot(wish: Wish = W.RUN, problem: Problem | None = None, ended: str = "") -> 
         wish=wish,
         problem=problem,
         ended_run=ended,
+        reload_run=reload,
     )
 
 
@@ -168,6 +172,51 @@ def test_a_run_that_shall_end_is_restarted(state: ContainerState) -> None:
     assert decide(bot(ended="another"), world(state)) is not T.RESTART
 
 
+# What is next for a bot whose present run is owed a reload, by its container.
+OWED = {
+    (S.RUNNING, H.NONE): T.RELOAD,
+    (S.RUNNING, H.HEALTHY): T.RELOAD,
+    (S.RUNNING, H.UNHEALTHY): T.RELOAD,
+    (S.RUNNING, H.STARTING): T.LOOK_AGAIN,
+    (S.RESTARTING, H.NONE): T.LOOK_AGAIN,
+    (S.PAUSED, H.NONE): T.START,
+    (S.EXITED, H.NONE): T.START,
+    (S.CREATED, H.NONE): T.START,
+    (S.DEAD, H.NONE): T.REMOVE_CONTAINER,
+    (S.REMOVING, H.NONE): T.LOOK_AGAIN,
+    (None, H.NONE): T.CREATE,
+}
+
+
+@pytest.mark.parametrize(("state", "health"), OWED)
+def test_a_run_that_is_owed_a_reload_gets_it_once_it_has_a_verdict(
+    state: ContainerState | None, health: Health
+) -> None:
+    """Not on its way up; another run has read the new secrets; a run to be ended is ended."""
+    seen = world(state, health)
+    assert decide(bot(reload=RUN), seen) is OWED[state, health]
+    assert decide(bot(reload="another"), seen) is NEXT[state, health][0]
+    assert decide(bot(reload=RUN, ended=RUN), seen) is not T.RELOAD
+    assert decide(bot(W.STOP, reload=RUN), seen) is not T.RELOAD
+    assert decide(bot(problem=BROKEN, reload=RUN), seen) is not T.RELOAD
+
+
+@pytest.mark.parametrize(
+    ("health", "shown"),
+    [
+        (H.NONE, P.UNHEALTHY),
+        (H.HEALTHY, P.UNHEALTHY),
+        (H.UNHEALTHY, P.UNHEALTHY),
+        (H.STARTING, P.STARTING),
+    ],
+)
+def test_a_bot_that_cannot_do_its_work_is_unhealthy(health: Health, shown: Phase) -> None:
+    """What its log says weighs as much as its health check, once that has a verdict."""
+    seen = replace(world(S.RUNNING, health), degraded=("It cannot answer.",))
+    assert derive(bot(), seen, (), NOW) is shown
+    assert decide(bot(), seen) is NEXT[S.RUNNING, health][0]
+
+
 def test_a_template_that_is_gone_makes_nothing_outdated() -> None:
     """With no spec to compare, what stands is started as it is."""
     assert decide(bot(), world(S.EXITED, spec="")) is T.START
@@ -206,7 +255,7 @@ crashes = st.lists(
     st.builds(Crash, st.floats(0, 2 * NOW), st.none() | st.integers(-1, 300), st.booleans()),
     max_size=8,
 )
-any_bot = st.builds(bot, wish=st.sampled_from(W), problem=problems, ended=words)
+any_bot = st.builds(bot, wish=st.sampled_from(W), problem=problems, ended=words, reload=words)
 observations = st.builds(
     Observation,
     container_id=st.text(),
@@ -224,6 +273,7 @@ any_world = st.builds(
     volume=st.booleans(),
     folder=st.booleans(),
     missing=st.sampled_from([(), ("api_key",)]),
+    degraded=st.sampled_from([(), ("It cannot answer.",)]),
     spec=specs,
 )
 
@@ -234,7 +284,7 @@ def test_neither_raises_and_they_agree(wished: Bot, seen: World, ended: list[Cra
     phase, step = derive(wished, seen, ended, NOW), decide(wished, seen)
     assert phase in Phase
     if wished.wish is not W.RUN or wished.problem is not None:
-        assert step not in {T.CREATE, T.START, T.RESTART}
+        assert step not in {T.CREATE, T.START, T.RESTART, T.RELOAD}
     if seen.container is not None or seen.volume or seen.folder or wished.wish is not W.REMOVE:
         assert step is not T.FORGET
     if wished.wish is not W.REMOVE:
@@ -260,5 +310,7 @@ def test_a_healthy_run_without_a_problem_is_running_and_settled(wished: Bot, see
         and not (container.started_at and container.started_at == wished.ended_run)
     )
     if fits:
-        assert derive(wished, seen, (), NOW) is P.RUNNING
-        assert decide(wished, seen) is T.SETTLED
+        assert derive(wished, seen, (), NOW) is (P.UNHEALTHY if seen.degraded else P.RUNNING)
+        owed = container is not None and container.started_at == wished.reload_run != ""
+        reloads = owed and not seen.missing
+        assert decide(wished, seen) is (T.RELOAD if reloads else T.SETTLED)

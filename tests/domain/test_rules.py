@@ -16,7 +16,7 @@ from controller.domain import errors
 from controller.domain.access import Grant, Person, Role, require, role_of, strongest
 from controller.domain.errors import BadInput, ControllerError, Denied
 from controller.domain.names import check_model, check_name, is_bot_id, is_secret_name, new_bot_id
-from controller.domain.spec import ContainerSpec, HealthSpec
+from controller.domain.spec import ContainerSpec, HealthSpec, SeedFile
 
 ANN = Person(1, frozenset({10, 11}), "ann")
 SPEC = ContainerSpec(
@@ -151,6 +151,8 @@ def test_the_hash_of_a_spec_is_stable() -> None:
     assert re.fullmatch(r"[0-9a-f]{16}", SPEC.digest())
     health = dataclasses.replace(SPEC, health=HealthSpec(test=("CMD", "/bin/check")))
     assert (SPEC.digest(), health.digest()) == ("17b8d3b86bb6fe97", "3274e2bd3e0c7525")
+    seeded = dataclasses.replace(SPEC, seeds=(SeedFile("work/NOTES.md", "text"),))
+    assert seeded.digest() == "bc9f037bfa2d4804"
 
 
 CLASSES = [

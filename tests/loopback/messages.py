@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import re
 from typing import TYPE_CHECKING, Any
 
 from . import checks
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from .server import LoopbackDiscord
 
 Files = dict[str, tuple[str, bytes]]
+_MENTION = re.compile(r"<@!?(\d+)>")
 KEPT_FLAGS = 1 << 2 | 1 << 12 | checks.V2_FLAG  # suppress embeds, silent, components V2
 
 
@@ -118,7 +120,10 @@ def _attachments(
 
 
 def _tell(world: LoopbackDiscord, event: str, message: Message) -> None:
-    _dispatch(world, event, message, message.json())
+    found = [int(text) for text in _MENTION.findall(message.content)]
+    members = world.guild.members
+    named = [members[one].user.json() for one in dict.fromkeys(found) if one in members]
+    _dispatch(world, event, message, message.json() | {"mentions": named})
 
 
 def _dispatch(world: LoopbackDiscord, event: str, message: Message, data: Json) -> None:

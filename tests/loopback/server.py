@@ -53,10 +53,19 @@ class Request:
 
 
 class LoopbackDiscord:
-    """Discord on 127.0.0.1 for one bot in one guild: `async with LoopbackDiscord() as world`."""
+    """Discord on 127.0.0.1 for one bot in one guild: `async with LoopbackDiscord() as world`.
 
-    def __init__(self, token: str = "loopback.token.value", answer_window: float = 3.0) -> None:
+    Another `host` is for a bot in a container: the address of this machine on the engine's bridge.
+    """
+
+    def __init__(
+        self,
+        token: str = "loopback.token.value",
+        answer_window: float = 3.0,
+        host: str = "127.0.0.1",
+    ) -> None:
         self.token = token
+        self.host = host
         self.answer_window = answer_window  # seconds for the first callback
         self.guild = Guild()
         self.admin_channel_id = self.guild.add_channel("admin").id
@@ -94,17 +103,17 @@ class LoopbackDiscord:
 
     @property
     def api_url(self) -> str:
-        return f"http://127.0.0.1:{self.port}{PREFIX}"
+        return f"http://{self.host}:{self.port}{PREFIX}"
 
     @property
     def gateway_url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}/gateway"
+        return f"ws://{self.host}:{self.port}/gateway"
 
     async def __aenter__(self) -> LoopbackDiscord:
         app = Rest(self).application()
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        await web.TCPSite(self._runner, self.host, 0).start()
         self.port = self._runner.addresses[0][1]
         return self
 
@@ -251,7 +260,7 @@ class LoopbackDiscord:
 
     def store_file(self, filename: str, data: bytes) -> Attachment:
         found = self.guild.ids.next()
-        url = f"http://127.0.0.1:{self.port}/attachments/{found}/{filename}"
+        url = f"http://{self.host}:{self.port}/attachments/{found}/{filename}"
         self.files[found] = Attachment(found, filename, data, url)
         return self.files[found]
 

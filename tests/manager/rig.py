@@ -25,6 +25,7 @@ from controller.manager.hostpaths import HostPaths
 from controller.manager.lifecycle import Order
 from controller.runtime import Runtime
 from controller.runtime.memory import MemoryRuntime
+from controller.services import LiveChecks
 from controller.store import Store
 from controller.vault import Fingerprints, Redactor, Vault
 
@@ -35,7 +36,10 @@ API_KEY = "fake-provider-key-1"
 TOKEN = "fake-channel-token-1"
 SECRETS = {"api_key": API_KEY, "channel_token": TOKEN}
 DEMO_IMAGE = "botmaker-demo:1"
-WRITES = {"create", "start", "stop", "restart", "remove", "remove_volume"}
+WRITES = {
+    *("create", "start", "stop", "restart", "remove", "remove_volume"),
+    *("execute", "rehearse"),
+}
 
 # Like the demo template without its healthcheck, so that what runs is healthy at once.
 PLAIN = """
@@ -112,6 +116,7 @@ class Rig:
         self.template(PLAIN % restart)
         self.runtime = MemoryRuntime(images=(DEMO_IMAGE, "example/plain:1"))
         self.door: Runtime = self.runtime
+        self.live = LiveChecks(enabled=False)
         self.manager: Manager
         self._work: asyncio.Task[None] | None = None
         self._names = (f"bot-{number}" for number in itertools.count(1))
@@ -137,6 +142,7 @@ class Rig:
                 host=HostPaths(),
                 data_dir=self.data,
                 static_grants=StaticGrants(admin_users=(ANN.user_id,)),
+                live=self.live,
             )
         )
         await self.manager.load()
@@ -226,7 +232,8 @@ class Rig:
 
     def _is_as_wished(self, view: View) -> bool:
         bot, active = view.bot, self.active(view.bot)
-        if bot.wish is Wish.REMOVE or bot.ended_run or not (view.seen and view.phase.settled):
+        owes = bot.ended_run or bot.reload_run
+        if bot.wish is Wish.REMOVE or owes or not (view.seen and view.phase.settled):
             return False
         if bot.wish is Wish.STOP or bot.problem is not None:
             return not active

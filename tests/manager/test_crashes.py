@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -203,3 +205,42 @@ async def test_a_container_stopped_by_hand_comes_back_and_is_counted(rig: Rig) -
     await eventually(lambda: rig.view(bot).crashes and rig.active(bot))
     assert rig.runtime.containers[bot.id].seen.state is ContainerState.RUNNING
     assert rig.view(bot).last_crash.exit_code == 143  # type: ignore[union-attr]
+
+
+async def test_a_clock_set_back_does_not_hold_a_bot_in_starting(rig: Rig) -> None:
+    """Late by a clock that nobody sets, whatever the one on the wall says of its start."""
+    bot = await rig.create("demo")
+    await rig.submit(bot)
+    await eventually(lambda: rig.active(bot))
+    await eventually(lambda: rig.view(bot).world.ready_by > time.time(), "it is on its way up")
+    assert rig.view(bot).phase is Phase.STARTING
+    rig.manager.converger.clock = lambda: time.monotonic() + 3600
+    rig.manager.reconciler.poke(bot.id)
+    await rig.becomes(bot, Phase.UNHEALTHY)
+
+
+@pytest.mark.parametrize("when", ["seen", "unseen"])
+async def test_an_end_with_the_engine_is_no_crash_however_late_it_is_seen(
+    rig: Rig, when: str
+) -> None:
+    """The engine answers before it has looked at its containers: the run that ended with it seems
+    to go on for a moment. And the run may be one that nobody had looked at before."""
+    bot = await rig.running()
+    rig.runtime.go_away()
+    await rig.manager.watcher.resync()
+    held = rig.runtime.containers[bot.id]
+    ended = replace(
+        held.seen, state=ContainerState.EXITED, exit_code=0, finished_at=time.time(), started_at=""
+    )
+    if when == "unseen":
+        held.seen = replace(ended, started_at="2030-01-01T00:00:00.000000001Z")
+        rig.runtime.come_back()
+    else:
+        rig.runtime.come_back()
+        await eventually(lambda: rig.manager.fleet.engine.reachable)
+        await asyncio.sleep(0.05)  # looked at, and seen to run on
+        held.seen = replace(ended, started_at=held.seen.started_at)
+        rig.runtime.tell(bot.id, "die")
+    await eventually(lambda: rig.active(bot) and rig.at_rest(), "it runs again")
+    assert rig.view(bot).crashes == ()
+    assert [e for e in await rig.manager.audit.history(bot.id) if e.action == "crash"] == []

@@ -268,3 +268,40 @@ async def test_a_new_controller_knows_the_old_values(rig: Rig) -> None:
     await rig.manager.lifecycle.delete(ANN_ASKS, bot)
     await rig.gone(bot)
     assert rig.manager.redactor(API_KEY) == API_KEY
+
+
+ADDRESSED = """
+schema = 1
+id = "addressed"
+title = "A bot that needs an address"
+image = { ref = "example/plain:1", pull = "never" }
+run = { user = "1000:1000" }
+[[secrets]]
+name = "api_key"
+label = "Key"
+[[fields]]
+name = "address"
+label = "Address"
+required = true
+"""
+
+
+async def test_a_bot_is_not_tried_before_the_fields_of_its_form_are_kept(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However often one looks meanwhile: its secrets are never there without them."""
+    rig.template(ADDRESSED, "addressed")
+    await rig.restart()
+
+    async def look(bot: Bot) -> None:
+        while True:
+            rig.manager.reconciler.poke(bot.id)
+            await asyncio.sleep(0)
+
+    for _ in range(10):
+        bot = await rig.create("addressed")
+        looking = asyncio.create_task(look(bot))
+        await rig.submit(bot, api_key=API_KEY, address="here")
+        await rig.becomes(bot, Phase.RUNNING)
+        looking.cancel()
+    assert "failed" not in caplog.text

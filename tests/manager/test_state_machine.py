@@ -13,21 +13,60 @@ import tempfile
 import time
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import Phase as Phases
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precondition, rule
 
 from controller.domain.bot import Bot, Wish
-from controller.domain.errors import Conflict, NotFound, NotReady, OutcomeUnknown
+from controller.domain.errors import (
+    Conflict,
+    EngineUnavailable,
+    NotFound,
+    NotReady,
+    OutcomeUnknown,
+)
 from controller.domain.phase import Phase
-from tests.manager.rig import ANN_ASKS, Rig, eventually
+from controller.manager.fleet import View
+from controller.runtime import ProbeResult
+from controller.runtime.memory import MemoryRuntime
+from tests.manager.rich import RELOAD, RICH
+from tests.manager.rig import ANN_ASKS, API_KEY, DEMO_IMAGE, TOKEN, Rig, eventually
 
 EXAMPLES = int(os.environ.get("BOTMAKER_MACHINE_EXAMPLES", "40"))
 STEPS = int(os.environ.get("BOTMAKER_MACHINE_STEPS", "20"))
 WISHES = {"start": Wish.RUN, "stop": Wish.STOP, "restart": Wish.RUN, "delete": Wish.REMOVE}
 ORDERS = tuple(WISHES)
 CALM = 0.02  # seconds
+
+
+class Reader(MemoryRuntime):
+    """A runtime whose programs read their key when they start, and when they are told to."""
+
+    secrets = Path()
+
+    def __init__(self) -> None:
+        super().__init__(images=(DEMO_IMAGE, "example/plain:1"))
+        self.read: dict[str, str] = {}  # the key that each run has, by the run's name
+
+    def tell(self, bot_id: str, action: str, exit_code: int | None = None) -> None:
+        """At each start the program reads."""
+        if action == "start":
+            self._read_key(bot_id)
+        super().tell(bot_id, action, exit_code)
+
+    def do_execute(self, bot_id: str, command: tuple[str, ...]) -> ProbeResult:
+        """At a reload that works too."""
+        done = super().do_execute(bot_id, command)
+        if command == RELOAD and done.exit_code == 0:
+            self._read_key(bot_id)
+        return done
+
+    def _read_key(self, bot_id: str) -> None:
+        path = self.secrets / bot_id / "api_key"
+        if path.exists():
+            self.read[self.containers[bot_id].seen.started_at] = path.read_text()
 
 
 class Installation(RuleBasedStateMachine):
@@ -40,6 +79,10 @@ class Installation(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.folder = Path(tempfile.mkdtemp(prefix="machine-"))
         self.rig = Rig(self.folder)
+        self.rig.template(RICH, "rich")
+        self.runtime = Reader()
+        self.runtime.secrets = self.rig.secrets
+        self.rig.runtime = self.rig.door = self.runtime
         self.wished: dict[str, str] = {}  # the last order that was taken, by bot id
         self.made: dict[str, Bot] = {}
         self.runner.run(self.rig.open())
@@ -83,19 +126,21 @@ class Installation(RuleBasedStateMachine):
 
     # What people do
 
-    @rule(target=bots)
-    def create(self) -> Bot:
+    @rule(target=bots, template=st.sampled_from(["plain", "rich"]))
+    def create(self, template: str) -> Bot:
         """A new bot, without secrets."""
-        bot = self.runner.run(self.rig.create())
+        bot = self.runner.run(self.rig.create(template))
         self.made[bot.id] = bot
         self.wished[bot.id] = "start"
         return bot
 
-    @rule(bot=bots, rotate=st.booleans())
-    def secrets(self, bot: Bot, rotate: bool) -> None:
+    @rule(
+        bot=bots, rotate=st.booleans(), key=st.sampled_from([API_KEY, "fake-key-2", "fake-key-3"])
+    )
+    def secrets(self, bot: Bot, rotate: bool, key: str) -> None:
         """Somebody enters or replaces its secrets."""
         try:
-            self.runner.run(self.rig.submit(bot, rotate=rotate))
+            self.runner.run(self.rig.submit(bot, rotate=rotate, api_key=key, channel_token=TOKEN))
         except NotFound:
             assert self.wished[bot.id] == "delete"
 
@@ -109,6 +154,31 @@ class Installation(RuleBasedStateMachine):
         """Somebody changes their mind quickly."""
         for what in orders:
             self.runner.run(self._order(bot, what))
+
+    @rule(bot=bots, greeting=st.sampled_from(["", "ahoy", "moin"]))
+    def edit(self, bot: Bot, greeting: str) -> None:
+        """Somebody changes a setting."""
+        if bot.template != "rich":
+            return
+        submit = self.rig.manager.edits.submit
+        try:
+            self.runner.run(submit(ANN_ASKS, bot, "settings", {"greeting": greeting}))
+        except (NotFound, NotReady):
+            assert self.wished[bot.id] == "delete"
+
+    @rule(bot=bots, exit_code=st.sampled_from([0, 0, 1, 137]))
+    def act(self, bot: Bot, exit_code: int) -> None:
+        """Somebody runs an action, and the bot's program answers so from now on, reloads too."""
+        answer = ProbeResult(exit_code=exit_code, output="done")
+        self.rig.runtime.answer_execute = lambda *_: answer
+        if bot.template == "rich":
+            self.runner.run(self._act(bot))
+
+    async def _act(self, bot: Bot) -> None:
+        """Whatever happens to the bot, the person hears how it ended, and soon."""
+        async with asyncio.timeout(20):  # before the minute in which a request is given up
+            with contextlib.suppress(NotFound, NotReady, OutcomeUnknown, EngineUnavailable):
+                await self.rig.manager.actions.run(ANN_ASKS, bot, "status", {})
 
     @rule(bot=bots)
     def name_again(self, bot: Bot) -> None:
@@ -185,6 +255,7 @@ class Installation(RuleBasedStateMachine):
         assert rig.secrets_on_disk() <= kept, "secrets of a bot that is gone"
         assert self.runner.run(rig.manager.orphans.find()) == []
         for bot_id, view in views.items():
+            self._compare_inside(view)
             if self.wished[bot_id] == "stop":
                 assert view.phase is Phase.STOPPED
                 assert not rig.active(view.bot)
@@ -196,6 +267,16 @@ class Installation(RuleBasedStateMachine):
                 waits = view.phase is Phase.CREATED
                 assert rig.active(view.bot) is not waits
                 assert view.phase in {Phase.CREATED, Phase.RUNNING, Phase.CRASH_LOOPING}
+
+    def _compare_inside(self, view: View) -> None:
+        """What runs is made of the settings and reads the secrets that there are now."""
+        bot, held = view.bot, self.rig.runtime.containers.get(view.bot.id)
+        if held is None or not held.seen.state.active:
+            return
+        assert held.seen.spec == self.rig.manager.blueprints.spec(bot).digest()
+        assert (bot.ended_run, bot.reload_run) == ("", "")
+        stored = (self.rig.secrets / bot.id / "api_key").read_text()
+        assert self.runtime.read[held.seen.started_at] == stored, "it runs with former secrets"
 
     @invariant()
     def a_bot_has_one_container_of_its_own(self) -> None:
@@ -224,5 +305,6 @@ Installation.TestCase.settings = settings(
 )
 
 
+@pytest.mark.timeout(300)
 class TestInstallation(Installation.TestCase):  # type: ignore[misc]
     """World == wish, no orphan, no stray secret."""

@@ -12,6 +12,7 @@ from controller.domain.access import Grant, Role
 from controller.domain.errors import BadInput, BadSetting, Conflict, NotFound
 from controller.domain.events import LogQuery
 from controller.domain.names import new_bot_id
+from controller.domain.phase import Phase
 from controller.manager.access import Access, StaticGrants
 from controller.manager.audit import Asker
 from controller.manager.doctor import Finding, examine, worded
@@ -350,3 +351,23 @@ async def test_a_refused_template_is_a_finding_with_its_line(rig: Rig) -> None:
     assert bad(found) == ["templates"]
     (line,) = [text for text in worded(found) if text.startswith("❌")]
     assert "broken.toml, line 2" in line
+
+
+async def test_a_folder_that_is_gone_is_a_finding(rig: Rig) -> None:
+    """The doctor examines on: what it cannot look at is told like all the rest."""
+    patient = replace(rig.manager.patient, data_dir=rig.folder / "gone")
+    found = await examine(patient)
+    (space,) = [finding for finding in found if finding.subject == "disk"]
+    assert (space.ok, "No such file" in space.message) == (False, True)
+    assert space.remedy
+    assert "engine" in {finding.subject for finding in found}
+
+
+async def test_since_when_it_runs_is_the_same_before_and_after_a_new_controller(rig: Rig) -> None:
+    """By the engine's own time in both: nothing is said in public because BotMaker restarted."""
+    bot = await rig.running()
+    before = rig.view(bot).since
+    assert before == rig.runtime.containers[bot.id].seen.started
+    await rig.restart()
+    view = await rig.becomes(bot, Phase.RUNNING)
+    assert view.since == before

@@ -199,8 +199,11 @@ class Controller:
         return found["State"]["StartedAt"] if found and found["State"]["Running"] else None
 
     def containers(self) -> list[dict[str, Any]]:
-        mine = {"label": f"botmaker.instance={self.instance}"}
-        return [dict(self.engine.inspect_container(row["Id"])) for row in self._listed(mine)]
+        mine, found = {"label": f"botmaker.instance={self.instance}"}, []
+        for row in self._listed(mine):
+            with contextlib.suppress(NotFound):  # a throw-away one that ended since the list
+                found.append(dict(self.engine.inspect_container(row["Id"])))
+        return found
 
     def _listed(self, mine: Mapping[str, str]) -> list[dict[str, Any]]:
         return list(self.engine.containers(all=True, filters=dict(mine)))

@@ -66,7 +66,8 @@ async def test_templates_lists_those_that_can_be_used(shared: Place) -> None:
     """The built-in ones and those of the folder; a broken one with line and reason, status 1."""
     status, text, _ = await _botmaker(shared.controller, "templates")
     assert status == 0
-    assert {line.split()[0] for line in text.splitlines()} == {"brisk", "demo", "openclaw"}
+    named = {line.split()[0] for line in text.splitlines()}
+    assert named == {"brisk", "demo", "discordpy", "maubot", "openclaw"}
     folder = shared.controller.folder / "others"
     folder.mkdir()
     (folder / "bad.toml").write_text('schema = 1\nid = "bad"\ntitle = 7\n')

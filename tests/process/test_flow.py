@@ -58,7 +58,8 @@ async def test_a_bot_lives_its_whole_life_through_discord(place: Place) -> None:
     fields = {field["custom_id"]: field for field in form.fields}
     assert fields["api_key"]["label"] == "Demo API key"
     assert fields["channel_token"]["label"] == "Demo channel token"
-    assert all(field["type"] == 4 for field in form.fields)
+    assert {field["type"] for name, field in fields.items() if name != "behaviour"} == {4}
+    assert fields["behaviour"]["type"] == 3  # to pick from
 
     values = {"api_key": a_secret(), "channel_token": a_secret()}
     done = await place.submit(form, **values)

@@ -9,12 +9,13 @@ import contextlib
 import json
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 from docker import APIClient
+from docker.errors import NotFound
 
 from tests.process.process import Controller
 
@@ -89,7 +90,10 @@ def _below(file: Path, folders: tuple[Path, ...]) -> bool:
 def _engine(controller: Controller) -> Iterator[Place]:
     client, mine = controller.engine, {"label": f"botmaker.instance={controller.instance}"}
     for row in client.containers(all=True, filters=mine):
-        seen = client.inspect_container(row["Id"])
+        try:
+            seen = client.inspect_container(row["Id"])
+        except NotFound:
+            continue  # a throw-away one that ended since the list
         # What a health check prints is the bot's own doing, and the engine keeps it for a look.
         for entry in (seen["State"].get("Health") or {}).get("Log") or ():
             entry["Output"] = ""
@@ -101,12 +105,16 @@ def _engine(controller: Controller) -> Iterator[Place]:
 
 
 def _other_things(client: APIClient, mine: dict[str, str]) -> Iterator[Place]:
+    found: list[tuple[str, Callable[[str], Any], str]] = []
     for row in client.volumes(filters=mine)["Volumes"] or ():
-        yield f"inspect of volume {row['Name']}", _text(client.inspect_volume(row["Name"]))
+        found.append((f"volume {row['Name']}", client.inspect_volume, row["Name"]))
     for row in client.networks(filters=mine):
-        yield f"inspect of network {row['Name']}", _text(client.inspect_network(row["Id"]))
+        found.append((f"network {row['Name']}", client.inspect_network, row["Id"]))
     for row in client.images():
-        yield f"inspect of image {row['Id'][:20]}", _text(client.inspect_image(row["Id"]))
+        found.append((f"image {row['Id'][:20]}", client.inspect_image, row["Id"]))
+    for what, look, name in found:
+        with contextlib.suppress(NotFound):  # another test's, gone since the list
+            yield f"inspect of {what}", _text(look(name))
 
 
 def process(pid: int, name: str) -> Iterator[Place]:

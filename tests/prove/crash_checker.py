@@ -19,9 +19,11 @@ from docker.errors import NotFound as Gone
 
 from tests.loopback import Invocation
 from tests.process.process import Controller, Place
+from tests.prove.crash_inside import CONFIG, faults_inside, heard, is_whole
 
 SECRETS = {"api_key", "channel_token"}
-ROW = "SELECT id, name, wish, ended_run, problem FROM bot"
+KEYS = ("id", "name", "wish", "ended_run", "reload_run", "problem", "fields")
+ROW = f"SELECT {', '.join(KEYS)} FROM bot"
 WITHIN = 10.0  # seconds from the start of the controller until all is well
 CALM = 0.3  # seconds that it stays so: a second message, say, may come late
 
@@ -49,13 +51,13 @@ class Checker:
         self.place, self.controller = place, controller
         self.names: set[str] = set()
         self.values: dict[str, set[str]] = {}  # secrets by bot name: each file holds one of them
+        self.asked: Counter[str] = Counter()  # how often an action was asked for, by bot name
 
     # Looking.
 
     def bots(self) -> list[dict[str, Any]]:
         """The rows, as they are."""
-        keys = ("id", "name", "wish", "ended_run", "problem")
-        return [dict(zip(keys, row, strict=True)) for row in self.controller.rows(ROW)]
+        return [dict(zip(KEYS, row, strict=True)) for row in self.controller.rows(ROW)]
 
     def run_of(self, bot_id: str) -> tuple[str, str, int] | None:
         """Which container the bot runs in, since when, and how often the engine restarted it."""
@@ -79,7 +81,7 @@ class Checker:
         deadline = time.monotonic() + WITHIN
         well_since = 0.0
         while True:
-            found = await asyncio.to_thread(lambda: list(self.faults(expected)))
+            found = await asyncio.to_thread(self._look, expected)
             now = time.monotonic()
             well_since = 0.0 if found else well_since or now
             if well_since and now - well_since > CALM:
@@ -88,14 +90,15 @@ class Checker:
                 return found
             await asyncio.sleep(0.05)
 
+    def _look(self, expected: Expected) -> list[str]:
+        try:
+            return list(self.faults(expected))
+        except (Gone, APIError, FileNotFoundError) as error:
+            return [f"goes away just now: {error}"]
+
     def faults(self, expected: Expected) -> Iterator[str]:
         """One line for everything that is not as it has to be."""
-        bots = self.bots()
-        try:
-            containers = self.controller.containers()
-        except (Gone, APIError):
-            yield "a container goes away just now"
-            return
+        bots, containers = self.bots(), self.controller.containers()
         yield from self._rows(bots)
         yield from self._engine(bots, containers)
         yield from self._files(bots)
@@ -112,6 +115,8 @@ class Checker:
                 yield f"{bot['name']}: its removal is not done"
             if bot["ended_run"]:
                 yield f"{bot['name']}: the end of a run is not accounted for"
+            if bot["reload_run"]:
+                yield f"{bot['name']}: replaced secrets are not reloaded"
             if bot["problem"]:
                 yield f"{bot['name']}: has a problem that nobody made: {bot['problem']}"
         yield from self._strays(ids)
@@ -126,6 +131,8 @@ class Checker:
         twice = "SELECT action, bot_name FROM audit WHERE request IS NOT NULL GROUP BY request "
         for row in self.controller.rows(f"{twice} HAVING count(*) > 1"):
             yield f"one request acted twice: {row}"
+        for row in self.controller.rows("SELECT action FROM audit WHERE outcome IS NULL"):
+            yield f"the audit does not know how a request ended: {row}"
         for row in self.controller.rows("SELECT bot_name FROM audit WHERE action = 'crash'"):
             yield f"the audit has a crash that did not happen: {row}"
 
@@ -140,7 +147,7 @@ class Checker:
             if count > 1:
                 yield f"{count} containers {name}"
         owners = Counter(c["Config"]["Labels"].get("botmaker.bot-id") for c in containers)
-        yield from (f"bot {o} has {n} containers" for o, n in owners.items() if n > 1)
+        yield from (f"bot {o} has {n} containers" for o, n in owners.items() if o and n > 1)
         yield from (f"orphan volume {v}" for v in self.controller.volumes() if v not in known)
         running = {c["Name"].lstrip("/") for c in containers if c["State"]["Running"]}
         for bot in bots:
@@ -148,9 +155,19 @@ class Checker:
             wanted = bot["wish"] == "run" and self.has_secrets(bot["id"])
             if there is not wanted:
                 yield f"{bot['name']}: runs: {there}, wished for: {wanted}"
-            run = self.run_of(bot["id"])
-            if run and _moment(run[1]) < self.written_at(bot["id"]):
-                yield f"{bot['name']}: runs with other secrets than those on the disk"
+        by_name = {c["Name"].lstrip("/"): c for c in containers if c["State"]["Running"]}
+        for bot in bots:
+            found = by_name.get(f"botmaker-{bot['id']}")
+            if found and self.has_secrets(bot["id"]):
+                yield from self._inside(bot, found)
+
+    def _inside(self, bot: dict[str, Any], container: dict[str, Any]) -> Iterator[str]:
+        name, home = bot["name"], self.controller.secrets_dir / bot["id"]
+        later = _moment(container["State"]["StartedAt"]) < self.written_at(bot["id"])
+        if later and not (is_whole(name) and heard(container, home)):
+            yield f"{name}: runs with other secrets than those on the disk"
+        if is_whole(name):
+            yield from faults_inside(name, bot["fields"], container, home, self.asked[name])
 
     def _files(self, bots: list[dict[str, Any]]) -> Iterator[str]:
         by_id = {bot["id"]: bot for bot in bots}
@@ -160,12 +177,13 @@ class Checker:
                 yield f"stray in the secrets folder: {entry}"
                 continue
             known = self.values.get(by_id[entry]["name"], set())
+            rendered = {CONFIG} if is_whole(by_id[entry]["name"]) else set()
             for file in (root / entry).iterdir():
-                if file.name not in SECRETS:
+                if file.name not in SECRETS | rendered:
                     yield f"stray secret file {file}"
                     continue
                 seen = file.stat()
-                if file.read_text() not in known:
+                if file.name in SECRETS and file.read_text() not in known:
                     yield f"{file} is torn or somebody else's"
                 if seen.st_mode & 0o777 != 0o600 or seen.st_uid != 1000 or seen.st_nlink != 1:
                     yield f"{file} is not private: {seen}"

@@ -32,13 +32,18 @@ from controller.store import Store
 SIZE = 256
 TRAP, TRACE = "trap", "trace"  # files in the working folder
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
-ENGINE_METHODS = ("pin_image", "create", "start", "stop", "restart", "remove", "remove_volume")
+ENGINE_METHODS = (
+    *("pin_image", "create", "start", "stop", "restart", "remove", "remove_volume"),
+    *("image_has", "rehearse", "execute"),
+)
 STORE_METHODS = (
     *("add_bot", "save_bot", "drop_bot", "add_crashes", "clear_crashes"),
     *("add_form", "use_form", "reopen_form", "save_card", "drop_card"),
-    *("begin_entry", "end_entry"),
+    *("begin_entry", "end_entry", "end_open_entries"),
 )
-_REQUEST = re.compile(rb"(POST|DELETE) /v[\d.]+/([a-z]+)(?:/(create)|/[^/? ]+)?(?:/([a-z]+))?[? ]")
+_REQUEST = re.compile(
+    rb"(POST|PUT|DELETE) /v[\d.]+/([a-z]+)(?:/(create)|/[^/? ]+)?(?:/([a-z]+))?[? ]"
+)
 
 
 class Trap:

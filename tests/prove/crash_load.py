@@ -12,11 +12,15 @@ import random
 from tests.loopback import Invocation, Person
 from tests.process.process import a_secret
 from tests.prove.crash_checker import Expected
+from tests.prove.crash_inside import is_whole
 from tests.prove.crash_points import Driver
 
 PEOPLE = ("ben", "cleo", "dan")
 BOTS_EACH = 2
-ACTIONS = ("start", "stop", "restart", "restart", "delete", "secrets", "secrets", "create")
+ACTIONS = (
+    *("start", "stop", "restart", "restart", "delete", "secrets", "secrets", "create"),
+    *("do", "edit"),  # of a whole bot alone
+)
 
 
 class Load:
@@ -58,9 +62,10 @@ class Load:
         own, action = self._own(person), self.rng.choice(ACTIONS)
         if len(own) < BOTS_EACH and (not own or action == "create"):
             self.asked += 1
-            name = f"{person.name}{self.asked}"
+            template = self.rng.choice(("proof", "whole"))
+            name = f"{person.name}-{template}{self.asked}"
             self.driver.checker.names.add(name)
-            await self._note(name, await person.slash("bot create", name=name, template="proof"))
+            await self._note(name, await person.slash("bot create", name=name, template=template))
             await self._secrets(person, name)
             return
         name = self.rng.choice(own)
@@ -70,8 +75,21 @@ class Load:
         elif action == "delete":
             asked = await person.slash("bot delete", name=name)
             await self._note(name, await person.click(asked, label=f"Delete {name}"))
+        elif action in {"do", "edit"}:
+            await self._inside(person, name, action)
         elif action != "create":
             await self._note(name, await person.slash(f"bot {action}", name=name))
+
+    async def _inside(self, person: Person, name: str, action: str) -> None:
+        if not is_whole(name):
+            return
+        if action == "do":
+            self.driver.checker.asked[name] += 1
+            await self._note(name, await person.slash("bot do", name=name, action="note"))
+            return
+        asked = await person.slash("bot edit", name=name)
+        if asked.modal is not None:
+            await self._note(name, await self.driver.change(asked.modal, person))
 
     async def _secrets(self, person: Person, name: str) -> None:
         """By the newest button in a direct message, or else by the public one."""

@@ -16,10 +16,11 @@ from pathlib import Path
 
 import docker
 
-from tests.loopback import Invocation, Modal
+from tests.loopback import Invocation, Modal, Person
 from tests.process.process import BRISK, Controller, Place, a_secret, eventually, open_place, said
 from tests.prove.crash_checker import Checker, Expected
 from tests.prove.crash_controller import SIZE, TRACE, TRAP
+from tests.prove.crash_inside import WHOLE, is_whole
 
 PROOF = (
     BRISK.replace('id = "brisk"', 'id = "proof"', 1)
@@ -34,6 +35,11 @@ BEFORE = {  # the state of the bot that each operation is asked of
     "restart": "running",
     "rotate": "running",
     "delete": "running",
+    # Of a whole bot: the first container with all that it needs, and what is done inside.
+    "prepare": "created",
+    "reload": "running",
+    "do": "running",
+    "edit": "running",
 }
 AFTER = {
     "create": "created",
@@ -43,7 +49,14 @@ AFTER = {
     "restart": "running",
     "rotate": "running",
     "delete": "none",
+    "prepare": "running",
+    "reload": "running",
+    "do": "running",
+    "edit": "running",
 }
+OF_A_WHOLE = {"prepare", "reload", "do", "edit"}
+SUBMITS = {"secrets": "created", "prepare": "created", "rotate": "running", "reload": "running"}
+UNTOUCHED = {"reload", "do"}  # operations during which even their own bot runs on
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +121,42 @@ POINTS = [
         "store.begin_entry:after runtime.remove:during engine.DELETE-containers-one:before "
         "engine.DELETE-volumes-one:before files.remove:after store.end_entry:before",
     ),
+    # Containers are made to look into the image, to check the config, to seed the volume; then
+    # the bot's own. The third secret file is the config with secrets in it.
+    *_points(
+        "prepare",
+        "runtime.image_has vault.write#3 vault.rename#3 runtime.rehearse runtime.create",
+        "runtime.rehearse:during runtime.create:during engine.POST-containers-start:before "
+        "engine.POST-containers-create:before#2 engine.POST-containers-create:before#3 "
+        "engine.POST-containers-create:before#4 engine.PUT-containers-archive:before "
+        "engine.DELETE-containers-one:before engine.DELETE-containers-one:before#2 "
+        "engine.DELETE-containers-one:before#3",
+    ),
+    *_points(
+        "reload",
+        "store.save_bot vault.write#3 vault.rename#3 runtime.execute store.save_bot#2",
+        "store.use_form:after vault.rename:after vault.rename:after#2 runtime.execute:during "
+        "engine.POST-containers-exec:before engine.POST-exec-start:before store.end_entry:before",
+    ),
+    *_points(
+        "do",
+        "runtime.execute",
+        "store.begin_entry:after runtime.execute:during engine.POST-exec-start:before "
+        "store.end_entry:before",
+    ),
+    *_points(
+        "edit",
+        "store.save_bot runtime.remove runtime.rehearse runtime.create runtime.start",
+        "store.begin_entry:after runtime.remove:during runtime.rehearse:during "
+        "engine.PUT-containers-archive:before store.end_entry:before",
+    ),
 ]
 
 
 class Armed(Controller):
     """The controller with points, none of which is armed until `arm` says so."""
+
+    _at_start: Point | None = None
 
     def disarm(self) -> None:
         (self.folder / TRAP).open("ab").close()
@@ -124,6 +168,13 @@ class Armed(Controller):
         name, _, nth = point.name.partition("#")
         moment = later or (4 if name.endswith(":during") else 0)
         self._write(f"kill|{name}|{nth or 1}|{moment}")
+
+    async def killed_at_its_start(self, point: Point) -> None:
+        """Start it, and kill it at that point before it serves anybody."""
+        self._at_start = point
+        await self.launch()
+        assert self.process is not None
+        await asyncio.wait_for(self.process.wait(), 8)
 
     def trace(self) -> None:
         """Have every point that is passed noted down."""
@@ -139,6 +190,9 @@ class Armed(Controller):
     async def launch(self, *_: str) -> None:
         assert self.process is None or self.process.returncode is not None
         self.disarm()
+        if self._at_start is not None:
+            self.arm(self._at_start)
+            self._at_start = None
         with self.log_path.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "tests.prove.crash_controller"),
@@ -160,12 +214,15 @@ class Driver:
 
     async def case(self, point: Point, rng: random.Random, *, plain: bool = False) -> list[str]:
         """One kill at that point, one start, and what is wrong after it."""
-        name = await self._have(BEFORE[point.operation])
-        await self._have("running", other_than=name)
+        name = await self.have(BEFORE[point.operation], whole=point.operation in OF_A_WHOLE)
+        await self.have("running", other_than=name)
         prepared = await self.prepare(point.operation, name)
         running = [n for n, state in self.bots.items() if state == "running" and n != name]
         busy = "" if plain or rng.random() < 0.5 else rng.choice(running)
         expected = Expected(time.time(), {name: 1} | ({busy: 1} if busy else {}))
+        if point.operation in UNTOUCHED:
+            expected.acted[name] = 0
+            running.append(name)
         for other in running:
             run = self.checker.run_of(self.controller.bot_id(other))
             if other != busy and run is not None:
@@ -207,13 +264,17 @@ class Driver:
 
     # Bots in a certain state.
 
-    async def _have(self, state: str, other_than: str = "") -> str:
+    async def have(self, state: str, other_than: str = "", *, whole: bool = False) -> str:
         if state != "none":
-            found = [n for n, s in self.bots.items() if s == state and n != other_than]
+            found = [
+                name
+                for name, present in self.bots.items()
+                if present == state and name != other_than and is_whole(name) is whole
+            ]
             if found:
                 return found[0]
         self._made += 1
-        name = f"bot{self._made}"
+        name = f"{'whole' if whole else 'bot'}{self._made}"
         self.checker.names.add(name)
         if state == "none":
             return name
@@ -225,10 +286,11 @@ class Driver:
         return name
 
     async def prepare(self, operation: str, name: str) -> Modal | Invocation | None:
-        if operation == "secrets":
-            return await self._form(name)
-        if operation == "rotate":
-            return await self._new_form(name)
+        if operation in SUBMITS:
+            first = SUBMITS[operation] == "created"
+            return await (self._form if first else self._new_form)(name)
+        if operation == "edit":
+            return await (await self.place.ann.slash("bot edit", name=name)).modal_sent
         if operation == "delete":
             return await self.place.ann.slash("bot delete", name=name)
         return None
@@ -255,16 +317,29 @@ class Driver:
     ) -> Invocation:
         ann = self.place.ann
         if operation == "create":
-            return await ann.slash("bot create", name=name, template="proof", wait=False)
+            template = "whole" if is_whole(name) else "proof"
+            return await ann.slash("bot create", name=name, template=template, wait=False)
         if operation == "delete":
             assert isinstance(prepared, Invocation)
             return await ann.click(prepared, label=f"Delete {name}", wait=False)
-        if operation not in ("secrets", "rotate"):
+        if operation == "do":
+            self.checker.asked[name] += 1
+            return await ann.slash("bot do", name=name, action="note", wait=False)
+        if operation == "edit":
+            assert isinstance(prepared, Modal)
+            return await self.change(prepared)
+        if operation not in SUBMITS:
             return await ann.slash(f"bot {operation}", name=name, wait=False)
         assert isinstance(prepared, Modal)
         values = {"api_key": a_secret(), "channel_token": a_secret()}
         self.checker.values.setdefault(name, set()).update(values.values())
         return await self.place.submit(prepared, **values)
+
+    async def change(self, page: Modal, person: Person | None = None) -> Invocation:
+        """Send a page of settings with another interval than the one that stands in it."""
+        values = {field["custom_id"]: field["value"] or "" for field in page.fields}
+        values["interval"] = "3" if values["interval"] == "2" else "2"
+        return await (person or self.place.ann).submit(page, values, wait=False)
 
     async def finish(self, operation: str, name: str) -> None:
         """Have it done after all: what was asked before the kill and got lost is asked again."""
@@ -293,6 +368,7 @@ async def open_driver(
     folder.mkdir(parents=True, exist_ok=True)
     async with open_place(folder, engine, start=False) as place:
         (folder / "templates" / "proof.toml").write_text(PROOF)
+        (folder / "templates" / "whole.toml").write_text(WHOLE)
         armed = Armed(place.world, engine, folder)
         admins = [place.ann, *(place.world.person(name) for name in people)]
         armed.env = dict(place.controller.env)

@@ -1,9 +1,13 @@
-"""What the proofs tried and what was lost: counted by the tests, printed as a table at the end."""
+"""What the proofs tried and what was lost: counted by the tests, printed as a table at the end.
+Next door: __main__.py runs several at once and adds their tallies up."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass(slots=True)
@@ -13,6 +17,7 @@ class Tally:
     full: bool  # make prove; else the short form inside make test
     tried: Counter[str] = field(default_factory=Counter)
     lost: Counter[str] = field(default_factory=Counter)
+    figures: dict[str, tuple[int, int]] = field(default_factory=dict)  # settled, at the end
     notes: list[str] = field(default_factory=list)
 
     def pick(self, short: int, full: int) -> int:
@@ -20,10 +25,44 @@ class Tally:
         return full if self.full else short
 
     def table(self) -> list[str]:
-        """One line a subject: tried and lost."""
-        width = max(map(len, self.tried), default=8)
-        rows = [
-            f"{what:<{width}}  {count:>9,}  {self.lost[what]:>6}"
+        """One line a subject: tried and lost; then what must not grow; then the notes."""
+        width = max(map(len, [*self.tried, *self.figures]), default=8)
+        lines = [f"{'':<{width}}  {'tried':>11}  {'lost':>11}"]
+        lines += [
+            f"{what:<{width}}  {count:>11,}  {self.lost[what]:>11,}"
             for what, count in sorted(self.tried.items())
         ]
-        return [f"{'':<{width}}  {'tried':>9}  {'lost':>6}", *rows, *self.notes]
+        if self.figures:
+            lines += ["", f"{'':<{width}}  {'settled':>11}  {'at the end':>11}"]
+        lines += [
+            f"{what:<{width}}  {before:>11,}  {after:>11,}"
+            for what, (before, after) in self.figures.items()
+        ]
+        return [*lines, *self.notes]
+
+    def write(self, file: Path) -> None:
+        """As JSON, for `merged` and for machines."""
+        file.write_text(json.dumps(self.plain(), indent=2) + "\n")
+
+    def plain(self) -> dict[str, object]:
+        """What JSON can hold of it."""
+        return {
+            "full": self.full,
+            "tried": dict(sorted(self.tried.items())),
+            "lost": {what: self.lost[what] for what in sorted(self.tried)},
+            "figures": self.figures,
+            "notes": self.notes,
+        }
+
+
+def merged(files: Iterable[Path]) -> Tally:
+    """All tallies that were written, as one."""
+    whole = Tally(full=True)
+    for file in files:
+        found = json.loads(file.read_text())
+        whole.full = whole.full and found["full"]
+        whole.tried.update(found["tried"])
+        whole.lost.update(found["lost"])
+        whole.figures.update({name: tuple(pair) for name, pair in found["figures"].items()})
+        whole.notes += found["notes"]
+    return whole

@@ -7,8 +7,9 @@ import asyncio
 import base64
 import contextlib
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
@@ -56,14 +57,16 @@ def template(name: str) -> str:
 
 
 @contextlib.asynccontextmanager
-async def tellers(folder: Path, engine: docker.APIClient) -> AsyncIterator[Place]:
+async def tellers(
+    folder: Path, engine: docker.APIClient, templates: Mapping[str, str] | None = None, **env: str
+) -> AsyncIterator[Place]:
     """A place whose controller logs all, whose own token comes from a file, and whose bots tell."""
     temp = folder / "tmp"
     temp.mkdir()
-    more = {"BOTMAKER_LOG_LEVEL": "DEBUG", "TMPDIR": str(temp), "PYTHONFAULTHANDLER": "1"}
+    more = {"BOTMAKER_LOG_LEVEL": "DEBUG", "TMPDIR": str(temp), "PYTHONFAULTHANDLER": "1"} | env
     async with open_place(folder, engine, start=False, **more) as place:
-        for name in RUNS:
-            (folder / "templates" / f"{name}.toml").write_text(template(name))
+        for name, text in (templates or {name: template(name) for name in RUNS}).items():
+            (folder / "templates" / f"{name}.toml").write_text(text)
         (folder / "secrets").mkdir(mode=0o700)
         token = folder / "secrets" / "discord-token"
         token.write_text(place.world.token)
@@ -93,11 +96,22 @@ async def rotate(place: Place, name: str) -> None:
     await said(done, "running")
 
 
+async def shown(place: Place, name: str, words: str, **options: Any) -> Invocation:
+    """Ask for the log until these words are in it: a bot that just started wrote nothing yet."""
+    for _ in range(40):
+        inv = await place.ann.slash("bot logs", name=name, **options)
+        await inv.until(lambda i: i.message is not None and not i.message.loading)
+        if words in inv.text:
+            break
+        await asyncio.sleep(0.25)
+    return await said(inv, words, 0)
+
+
 async def read_logs(place: Place, name: str) -> None:
     """The log as a message, filtered, and as a file."""
-    inv = await said(await place.ann.slash("bot logs", name=name), "[redacted]")
+    inv = await shown(place, name, "[redacted]")
     for grep in ("raw", "b64", "url", "json"):
-        await said(await place.ann.slash("bot logs", name=name, grep=grep, lines=9), "redacted")
+        await shown(place, name, "redacted", grep=grep, lines=9)
     file = await place.ann.click(inv, label="File")
     await file.until(lambda i: i.message is not None and i.message.attachments)
 
@@ -133,7 +147,8 @@ async def pages(place: Place) -> list[tuple[str, bytes]]:
 def leftovers(place: Place) -> list[str]:
     """Files below the secrets folder that are no secret of a bot that exists."""
     rows = {row[0] for row in place.controller.rows("SELECT id FROM bot")}
-    known = {f"{bot}/{name}" for bot in rows for name in ("api_key", "channel_token")}
+    names = ("api_key", "channel_token", "channel_config")
+    known = {f"{bot}/{name}" for bot in rows for name in names}
     root = place.controller.secrets_dir
     files = {str(file.relative_to(root)) for file in root.rglob("*") if file.is_file()}
     return sorted(files - known - {"discord-token"})
@@ -201,8 +216,7 @@ async def _ended_in_between(place: Place, turn: int) -> None:
     await asyncio.sleep(0.03 * turn)
     place.controller.env["BOTMAKER_LOG_FORMAT"] = ("json", "text")[turn % 2]
     await place.controller.restart(how)
-    inv = await place.ann.slash("bot logs", name="sick", lines=6)
-    await said(inv, "redacted")
+    await shown(place, "sick", "redacted", lines=6)
 
 
 async def test_an_old_value_stays_hidden_in_old_logs_after_a_controller_restart(
@@ -214,11 +228,9 @@ async def test_an_old_value_stays_hidden_in_old_logs_after_a_controller_restart(
         await born(place, "teller", "teller")
         await place.card_says("teller", "running")
         await rotate(place, "teller")
-        inv = await place.ann.slash("bot logs", name="teller", grep="raw")
-        await said(inv, "1 line")
+        await shown(place, "teller", "1 line", grep="raw")
         await place.controller.restart()
-        inv = await place.ann.slash("bot logs", name="teller", grep="raw")
-        await said(inv, "1 line")
+        inv = await shown(place, "teller", "1 line", grep="raw")
         hits = search(place.controller.entered, [("answer", inv.text.encode())])
         place.controller.entered.clear()  # said here; the end of the place need not say it again
         assert hits == []
@@ -233,7 +245,7 @@ async def test_a_search_in_the_log_tells_nothing_that_its_answer_hides(
         await born(place, "teller", "teller")
         value = place.controller.entered[0]
         await place.card_says("teller", "running")
-        await said(await place.ann.slash("bot logs", name="teller", grep="raw"), "redacted")
+        await shown(place, "teller", "redacted", grep="raw")
         for guess in (value[:3], value[:10], value[-5:], value):
             inv = await place.ann.slash("bot logs", name="teller", grep=guess)
             await said(inv, "No line fits")

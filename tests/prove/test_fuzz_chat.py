@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from controller.catalog import load
-from controller.chat import buttons, forms, router
+from controller.chat import buttons, logview, modals, router
 from controller.chat.text import MESSAGE_MAX, code_block, newest_fitting, plain
 from controller.domain.bot import Bot
 from controller.domain.errors import BadInput
@@ -40,7 +40,7 @@ def test_any_custom_id_is_an_action_or_an_answer_in_words(tally: Tally, rubbish:
         with only_ours(tally, text):
             action, arguments = buttons.parse(text[:100])
             assert ":" not in action
-            for read in (router._query, router._moment, router._step):
+            for read in (logview.query_of, router._moment, router._step):
                 with only_ours(tally, text):
                     read(arguments)
 
@@ -59,7 +59,7 @@ def test_a_query_survives_its_way_through_a_button(tally: Tally, rubbish: Rubbis
                 custom_id = str(getattr(item, "custom_id", ""))
                 assert len(custom_id) <= 100
                 _, arguments = buttons.parse(custom_id)
-                assert router._query(arguments).grep == grep
+                assert logview.query_of(arguments).grep == grep
 
 
 def test_any_form_is_read_or_refused_in_words(tally: Tally, rubbish: Rubbish) -> None:
@@ -70,7 +70,7 @@ def test_any_form_is_read_or_refused_in_words(tally: Tally, rubbish: Rubbish) ->
         data: Any = rubbish.bent({"custom_id": "form:x:0", "components": [part, old, part]})
         interaction: Any = SimpleNamespace(data=data)
         with only_ours(tally, json.dumps(data)[:300]):
-            for name, value in forms.values_of(interaction).items():
+            for name, value in modals.values_of(interaction).items():
                 assert isinstance(name, str)
                 assert isinstance(value, str)
 

@@ -12,7 +12,7 @@ from tests.prove.crash_load import PEOPLE, Load
 from tests.prove.crash_points import open_driver
 from tests.prove.tally import Tally
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(1500)]
 SHORT, FULL = 5, 200
 
 

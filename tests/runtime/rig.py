@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
+import tarfile
 import time
 import uuid
 from abc import ABC, abstractmethod
@@ -144,6 +146,22 @@ class Rig(ABC):
     def expect_probe(self, exit_code: int, output: str) -> None:
         """Say how the next probe's program ends, where it does not really run."""
 
+    @abstractmethod
+    def expect_execute(self, exit_code: int, output: str, seconds: float = 0) -> None:
+        """Say how the programs end that are run inside, where they do not really run."""
+
+    @abstractmethod
+    def expect_rehearsal(self, exit_code: int, output: str) -> None:
+        """Say how the next rehearsal ends, where it does not really run."""
+
+    @abstractmethod
+    def state_file(self, spec: ContainerSpec, path: str) -> str | None:
+        """The text of a file in the volume of a bot that has a container; None without one."""
+
+    @abstractmethod
+    async def write_state(self, spec: ContainerSpec, path: str, text: str) -> None:
+        """Let the program of a bot that runs write a file into its volume, folders and all."""
+
 
 class MemoryRig(Rig):
     """The world without an engine."""
@@ -188,6 +206,19 @@ class MemoryRig(Rig):
 
     def expect_probe(self, exit_code: int, output: str) -> None:
         self.world.answer_probe = lambda _: ProbeResult(exit_code=exit_code, output=output)
+
+    def expect_execute(self, exit_code: int, output: str, seconds: float = 0) -> None:
+        self.world.answer_execute = lambda *_: ProbeResult(exit_code=exit_code, output=output)
+        self.world.execute_delay = seconds
+
+    def expect_rehearsal(self, exit_code: int, output: str) -> None:
+        self.world.answer_rehearse = lambda *_: ProbeResult(exit_code=exit_code, output=output)
+
+    def state_file(self, spec: ContainerSpec, path: str) -> str | None:
+        return self.world.seeded[spec.bot_id].get(path)
+
+    async def write_state(self, spec: ContainerSpec, path: str, text: str) -> None:
+        self.world.seeded[spec.bot_id][path] = text
 
 
 class EngineRig(Rig):
@@ -304,6 +335,26 @@ class EngineRig(Rig):
     def expect_probe(self, exit_code: int, output: str) -> None:
         del exit_code, output  # here the program really runs
 
+    def expect_execute(self, exit_code: int, output: str, seconds: float = 0) -> None:
+        del exit_code, output, seconds
+
+    def expect_rehearsal(self, exit_code: int, output: str) -> None:
+        del exit_code, output
+
+    def state_file(self, spec: ContainerSpec, path: str) -> str | None:
+        try:
+            pieces, _ = self.docker.get_archive(spec.name, f"{spec.state_path}/{path}")
+        except NotFound:
+            return None
+        with tarfile.open(fileobj=io.BytesIO(b"".join(pieces))) as archive:
+            file = archive.extractfile(archive.getmembers()[0])
+            return None if file is None else file.read().decode()
+
+    async def write_state(self, spec: ContainerSpec, path: str, text: str) -> None:
+        script = 'busybox mkdir -p "${1%/*}" && printf %s "$2" > "$1"'
+        place = f"{spec.state_path}/{path}"
+        await self.execute(spec.bot_id, "/bin/sh", "-c", script, "write", place, text)
+
 
 def real_engine() -> EngineOptions:
     """The engine that Docker's own variables name."""
@@ -328,4 +379,5 @@ def every_call(runtime: Runtime, bot_id: str) -> dict[str, Any]:
         "remove": lambda: runtime.remove(bot_id, 1),
         "remove_volume": lambda: runtime.remove_volume(bot_id),
         "logs": lambda: runtime.logs(bot_id, LogQuery()),
+        "execute": lambda: runtime.execute(bot_id, ("/bin/true",), 5),
     }

@@ -22,7 +22,8 @@ from controller.domain.names import new_bot_id
 from controller.domain.observation import ContainerState, Observation
 from tests.runtime.rig import Rig, every_call, seen
 
-BAD_IDS = ["", "x", "../images", "x/../y", new_bot_id().upper(), f"{new_bot_id()}/..", "a" * 64]
+SOME_ID = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
+BAD_IDS = ["", "x", "../images", "x/../y", SOME_ID.upper(), f"{SOME_ID}/..", "a" * 64]
 
 
 # Looking
@@ -140,7 +141,7 @@ async def test_a_foreign_container_of_our_name_is_a_conflict_and_stays_untouched
     spec = rig.spec()
     rig.make_foreign(spec.name)
     calls = every_call(rig.runtime, spec.bot_id)
-    for name in ("observe", "start", "stop", "restart", "remove", "logs"):
+    for name in ("observe", "start", "stop", "restart", "remove", "logs", "execute"):
         with pytest.raises(Conflict):
             await calls[name]()
     with pytest.raises(Conflict):
@@ -189,6 +190,8 @@ async def test_an_engine_that_is_not_there_is_said_for_every_call(rig: Rig) -> N
         "list_volumes": runtime.list_volumes,
         "pin_image": lambda: runtime.pin_image(rig.image, "missing"),
         "create": lambda: runtime.create(spec),
+        "rehearse": lambda: runtime.rehearse(spec, ("/bin/true",), 5),
+        "image_has": lambda: runtime.image_has(rig.image, ("/bin/sh",)),
     }
     for call in calls.values():
         with pytest.raises(EngineUnavailable) as caught:

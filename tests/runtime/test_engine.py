@@ -7,6 +7,7 @@ import json
 import socket
 import statistics
 import time
+import uuid
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from controller.domain.observation import ContainerState
 from controller.domain.spec import ContainerSpec, HealthSpec
 from controller.runtime.engine import EngineRuntime
 from controller.runtime.hostconfig import bot_labels, container_body, probe_labels
-from controller.runtime.making import sweep
+from controller.runtime.throwaway import sweep
 from tests.runtime.rig import EngineRig, eventually, real_engine
 
 pytestmark = pytest.mark.engine
@@ -301,6 +302,28 @@ async def test_probes_that_a_dead_controller_left_are_swept(engine_rig: EngineRi
     await asyncio.sleep(1.1)
     sweep(engine_rig.docker, engine_rig.instance, older_than=1.0)
     assert engine_rig.leftovers() == []
+
+
+async def test_a_start_sweeps_all_that_is_thrown_away_and_nothing_else(
+    engine_rig: EngineRig,
+) -> None:
+    """Found by the crash matrix: a rehearsal went on for a quarter of an hour, with the bot's
+    secrets, when the controller was killed meanwhile. Bots and other installations stay."""
+    spec = await engine_rig.running()
+    other = str(uuid.uuid4())
+    command = ["/bin/sh", "-c", "sleep 600"]
+    for instance in (engine_rig.instance, other):
+        body = {"Image": engine_rig.image, "Cmd": command, "Labels": probe_labels(instance)}
+        engine_rig.make(body, f"botmaker-probe-{instance}")
+    engine_rig.docker.start(f"botmaker-probe-{engine_rig.instance}")
+    await engine_rig.runtime.sweep()
+    try:
+        mine = {"label": f"botmaker.instance={engine_rig.instance}"}
+        names = [row["Names"] for row in engine_rig.docker.containers(all=True, filters=mine)]
+        assert names == [[f"/{spec.name}"]]
+        assert engine_rig.docker.inspect_container(f"botmaker-probe-{other}")
+    finally:
+        engine_rig.docker.remove_container(f"botmaker-probe-{other}", force=True)
 
 
 # Logs and speed

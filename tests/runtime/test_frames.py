@@ -16,8 +16,10 @@ from controller.runtime.frames import (
     SPARE,
     TEXT_MAX,
     Demux,
+    End,
     Pipe,
     Tail,
+    end_of,
     entries_wanted,
     read_lines,
 )
@@ -154,3 +156,53 @@ def test_a_frame_that_is_not_complete_waits() -> None:
     assert list(demux.feed(data[:5])) == []
     assert list(demux.feed(data[5:12])) == []
     assert [pipe for pipe, _ in demux.feed(data[12:])] == ["stderr"]
+
+
+# The end of what a program inside printed
+
+
+def framed(*pieces: bytes) -> bytes:
+    return b"".join(struct.pack(">BxxxL", 1, len(piece)) + piece for piece in pieces)
+
+
+@given(st.lists(st.binary(max_size=60)), st.lists(st.integers(0, 40)))
+def test_the_end_does_not_depend_on_how_the_bytes_are_cut(
+    pieces: list[bytes], sizes: list[int]
+) -> None:
+    """Whatever pieces the socket gives, in the middle of a header too, the same text comes out."""
+    end = End(1 << 20)
+    for part in cut(framed(*pieces), sizes):
+        end.feed(part)
+    assert end.text() == end_of(b"".join(pieces), 1 << 20)
+
+
+def test_a_flood_is_let_go_of_while_it_comes() -> None:
+    """Of 64 MiB, in frames and in one, no more than the limit and a piece are ever kept."""
+    end, line = End(100), b"0123456789" * 3200 + b"\n"
+    for _ in range(1000):
+        end.feed(framed(line))
+        assert len(end._kept) <= 100
+    end.feed(struct.pack(">BxxxL", 1, 4_000_000_000))
+    for _ in range(1000):
+        end.feed(line)
+        assert len(end._kept) <= 100
+    end.feed(b"tail\n")
+    assert end.text() == "5678901234567890123456789012345678901234567890123456789\ntail"[-49:]
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"", ""),
+        (b"plain\n", "plain"),
+        (b"two\nlines\r\n", "two\nlines"),
+        (b"a\xffb\0\x1b[0m", "a\ufffdb\0\x1b[0m"),
+        (b"x" * 20, "x" * 20),
+        (b"a-secret-here\nand lines\nafter\n", "and lines\nafter"),
+        (b"a-secret-that-is-all-one-line", "l-one-line"),
+        (b"a-secret-here-and-on\nafter\n", "-on\nafter"),
+    ],
+)
+def test_a_line_that_the_bound_cuts_goes_whole(data: bytes, expected: str) -> None:
+    """Half a secret is one that no redaction finds; text that fits is not touched."""
+    assert end_of(data, 20) == expected

@@ -10,15 +10,17 @@ from typing import Any
 import pytest
 
 from controller.domain.errors import BadSpec
-from controller.domain.spec import ContainerSpec, HealthSpec
+from controller.domain.spec import ContainerSpec, HealthSpec, SeedFile
 from controller.runtime import Probe
 from controller.runtime.gate import restart_policy
 from controller.runtime.hostconfig import (
     container_body,
-    preparation_archive,
+    look_body,
     preparation_body,
     probe_body,
+    rehearsal_body,
 )
+from controller.runtime.seeding import Plan, archive
 
 BOT = "0b7a2f5e-6b0e-4d7e-9f57-3a1d2b4c5d6e"
 TMPFS = "rw,noexec,nosuid,nodev,size={},mode=1777"
@@ -139,10 +141,13 @@ def test_files_are_mounted_read_only_beside_the_secrets() -> None:
     assert all(m["BindOptions"] == {"Propagation": "rprivate"} for m in mounts)
 
 
-@pytest.mark.parametrize("prepared", [False, True])
-def test_the_state_is_a_labelled_named_volume(prepared: bool) -> None:
-    """A prepared volume is not given the image's owner again."""
-    mounts = body(state_path="/data", prepare_volume=prepared)["HostConfig"]["Mounts"]
+@pytest.mark.parametrize(
+    ("changes", "prepared"),
+    [({}, False), ({"prepare_volume": True}, True), ({"seeds": (SeedFile("a", "b"),)}, True)],
+)
+def test_the_state_is_a_labelled_named_volume(changes: dict[str, Any], prepared: bool) -> None:
+    """A prepared volume, as one with seeds is, is not given the image's owner again."""
+    mounts = body(state_path="/data", **changes)["HostConfig"]["Mounts"]
     assert mounts[-1] == {
         "Type": "volume",
         "Source": f"botmaker-{BOT}",
@@ -165,6 +170,8 @@ def test_nothing_ever_opens_the_host() -> None:
         body(state_path="/data", files=(("/srv/f", "/config"),)),
         probe_body(probe, instance="here"),
         preparation_body(spec(state_path="/data"), instance="here"),
+        rehearsal_body(spec(state_path="/data"), ("x",), instance="here"),
+        look_body("i", instance="here"),
     ]
     for made in bodies:
         host = made["HostConfig"]
@@ -189,10 +196,60 @@ def test_a_probe_is_as_hardened_and_has_no_network() -> None:
     assert host["Memory"] == host["MemorySwap"]
 
 
+FULL: dict[str, Any] = {
+    "state_path": "/data", "prepare_volume": True, "files": (("/srv/f", "/config"),),
+    "entrypoint": ("/entry",), "command": ("run",), "workdir": "/app", "env": (("A", "1"),),
+    "tmpfs": (("/tmp", "7m"),), "memory": 5, "nano_cpus": 6, "pids": 7, "init": False,
+    "health": HealthSpec(test=("CMD", "/c")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("changes", [{}, FULL])
+def test_a_rehearsal_has_exactly_the_bots_hardening(changes: dict[str, Any]) -> None:
+    """Whatever the bot's body says holds here too, but for what is named: no way in or out."""
+    bot, tried = body(**changes), rehearsal_body(spec(**changes), ("/c", "x"), instance="here")
+    host, tried_host = bot.pop("HostConfig"), tried.pop("HostConfig")
+    binds = [mount for mount in host.pop("Mounts") if mount["Type"] == "bind"]
+    assert tried_host.pop("Mounts") == binds
+    assert all(mount["ReadOnly"] for mount in binds)
+    tmpfs = tried_host.pop("Tmpfs")
+    state = tmpfs.pop("/data", None)
+    assert tmpfs == host.pop("Tmpfs")
+    private = "rw,noexec,nosuid,nodev,size=64m,mode=0700,uid=1000,gid=1001"
+    assert state == (private if changes else None)
+    own = {
+        "NetworkMode": "none",
+        "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
+        "LogConfig": {"Type": "json-file", "Config": {"max-size": "1m", "max-file": "2"}},
+    }
+    assert tried_host == {**host, **own}
+    assert tried == {
+        **bot,
+        "Labels": {"botmaker.probe": "true", "botmaker.instance": "here"},
+        "Entrypoint": [""],
+        "Cmd": ["/c", "x"],
+        "Healthcheck": {
+            "Test": ["NONE"],
+            "Interval": 30_000_000_000,
+            "Timeout": 10_000_000_000,
+            "StartPeriod": 30_000_000_000,
+            "Retries": 3,
+        },
+    }
+
+
+def test_an_image_is_looked_at_without_a_mount_or_a_network() -> None:
+    """And its container has no program that could run, nor root's right to run one."""
+    made = look_body("sha256:abc", instance="here")
+    assert made["Labels"] == {"botmaker.probe": "true", "botmaker.instance": "here"}
+    assert (made["Cmd"], made["User"]) == (["never-started"], "65534:65534")
+    assert (made["HostConfig"]["Mounts"], made["HostConfig"]["NetworkMode"]) == ([], "none")
+
+
 def test_the_preparation_names_one_folder_and_its_owner() -> None:
     """The archive holds the volume's top alone: the user's, mode 0700."""
-    with tarfile.open(fileobj=io.BytesIO(preparation_archive("123:456"))) as archive:
-        (entry,) = archive.getmembers()
+    with tarfile.open(fileobj=io.BytesIO(archive("123:456", Plan()))) as made:
+        (entry,) = made.getmembers()
     assert (entry.name, entry.isdir(), entry.mode) == ("top", True, 0o700)
     assert (entry.uid, entry.gid) == (123, 456)
     mounts = preparation_body(spec(state_path="/data"), instance="here")["HostConfig"]["Mounts"]

@@ -12,7 +12,8 @@ from controller.domain.errors import EngineUnavailable, ImageMissing, OutcomeUnk
 from controller.domain.events import ContainerEvent
 from controller.domain.names import new_bot_id
 from controller.domain.observation import ContainerState, Observation
-from controller.domain.spec import ContainerSpec
+from controller.domain.spec import ContainerSpec, SeedFile
+from controller.runtime import ProbeResult
 from controller.runtime.memory import MemoryRuntime
 
 
@@ -161,3 +162,50 @@ async def test_a_start_can_take_its_time(world: MemoryRuntime) -> None:
     assert (await seen(world, made.bot_id)).state is ContainerState.CREATED
     await starting
     assert (await seen(world, made.bot_id)).state is ContainerState.RUNNING
+
+
+async def test_what_is_run_answers_as_told_and_is_noted(world: MemoryRuntime) -> None:
+    """answer_execute, answer_rehearse, executed, rehearsed."""
+    made = spec()
+    world.answer_execute = lambda bot_id, command: ProbeResult(
+        exit_code=len(command), output=bot_id
+    )
+    world.answer_rehearse = lambda asked, _: ProbeResult(exit_code=2, output=asked.image)
+    tried = await world.rehearse(made, ("check",), 5)
+    assert (tried.exit_code, tried.output) == (2, "bot:1")
+    bot_id = await running(world)
+    found = await world.execute(bot_id, ("a", "b"), 5)
+    assert (found.exit_code, found.output) == (2, bot_id)
+    assert world.rehearsed == [(made, ("check",))]
+    assert world.executed == [(bot_id, ("a", "b"))]
+
+
+async def test_what_is_run_inside_can_take_its_time(world: MemoryRuntime) -> None:
+    """execute_delay: within the timeout it is run then, beyond it nobody knows."""
+    bot_id = await running(world)
+    world.execute_delay = 0.05
+    with pytest.raises(OutcomeUnknown) as caught:
+        await world.execute(bot_id, ("a",), 0.01)
+    assert (caught.value.code, world.executed) == ("action-timeout", [])
+    began = asyncio.ensure_future(world.execute(bot_id, ("a",), 5))
+    await asyncio.sleep(0.01)
+    assert world.executed == []
+    await began
+    assert world.executed == [(bot_id, ("a",))]
+
+
+async def test_what_an_image_lacks_is_said(world: MemoryRuntime) -> None:
+    """absent: paths in images too."""
+    world.absent.add("/app/plugin")
+    assert await world.image_has("bot:1", ("/app/plugin", "/app")) == {"/app"}
+
+
+async def test_the_files_of_a_volume_can_be_looked_at_and_changed(world: MemoryRuntime) -> None:
+    """seeded: by bot and path."""
+    made = replace(spec(), state_path="/data", seeds=(SeedFile("a/b", "text"),))
+    await world.create(made)
+    assert world.seeded == {made.bot_id: {"a/b": "text"}}
+    world.seeded[made.bot_id]["a/b"] = "the bot's"
+    await world.remove(made.bot_id, 1)
+    await world.create(made)
+    assert world.seeded == {made.bot_id: {"a/b": "the bot's"}}

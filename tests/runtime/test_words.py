@@ -10,6 +10,7 @@ from controller.domain.errors import (
     BadSetting,
     BadSpec,
     ControllerError,
+    RuntimeTrouble,
 )
 from controller.runtime.calls import Calls
 from controller.runtime.faults import clean_reason
@@ -61,3 +62,17 @@ async def test_a_refused_body_is_a_bad_spec(fake_engine: FakeEngine, calls: Call
         await calls(lambda client: client.start("c" * 64), write=True, limit=2)
     assert isinstance(caught.value, ControllerError)
     assert not caught.value.retryable
+
+
+async def test_a_host_that_cannot_start_anything_is_no_bad_spec(
+    fake_engine: FakeEngine, calls: Calls
+) -> None:
+    """The engine says 400 of its own trouble too; found by random kills on a host whose /dev/null
+    was gone for a second: every bot that started then had a problem for good."""
+    reason = "failed to start shim: start failed: io.containerd.runc.v2: open /x: no such file"
+    fake_engine.rules["/start"] = lambda e: e.answer(400, {"message": reason})
+    with pytest.raises(RuntimeTrouble) as caught:
+        await calls(lambda client: client.start("c" * 64), write=True, limit=2)
+    assert not isinstance(caught.value, BadSpec)
+    assert caught.value.retryable
+    assert "failed to start shim" in caught.value.message

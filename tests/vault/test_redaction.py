@@ -170,6 +170,49 @@ def test_a_live_value_never_gets_through(value: str, around: str) -> None:
         assert seen not in shown.replace(MARK, "\0")
 
 
+@pytest.mark.parametrize("columns", [8, 19, 64, 76])
+@pytest.mark.parametrize("before", ["", "a", "user:"])
+@pytest.mark.parametrize("indent", ["", "    ", "\t"])
+def test_a_value_that_was_broken_into_lines_is_hidden(
+    columns: int, before: str, indent: str
+) -> None:
+    """As `base64` and `fold` do it: no line keeps a part; what stands around stays, and the lines
+    of a log stay as many."""
+    redact = Redactor()
+    redact.learn("bot", [LIVE])
+    for text in (LIVE, base64.b64encode(f"{before}{LIVE}".encode()).decode()):
+        wrapped = [indent + text[at : at + columns] for at in range(0, len(text), columns)]
+        shown = redact("\n".join(["before", *wrapped, "after"]))
+        assert not [part for part in wrapped if len(part.strip()) > 3 and part.strip() in shown]
+        assert (shown.split("\n")[0], shown.split("\n")[-1]) == ("before", "after")
+        assert MARK in shown
+        lines = redact.lines(["before", *wrapped, "after", "after that"])
+        assert len(lines) == len(wrapped) + 3
+        assert (lines[0], lines[-2], lines[-1]) == ("before", "after", "after that")
+        assert not [part for part in wrapped if len(part.strip()) > 3 and part in lines]
+
+
+def test_two_values_of_one_wrapped_text_both_go() -> None:
+    """Side by side, and one inside the other."""
+    redact = Redactor()
+    redact.learn("bot", ["fake-first-value", "fake-second-value", "fake-first-value-and-more"])
+    text = "fake-first-value-and-more:fake-second-value"
+    for columns in range(3, 30):
+        shown = redact("\n".join(text[at : at + columns] for at in range(0, len(text), columns)))
+        assert not re.search("first|second|more", shown.replace("\n", "")), (columns, shown)
+
+
+@pytest.mark.parametrize("value", ["4711", "pin-7"])
+def test_a_short_value_goes_where_it_stands_alone(value: str) -> None:
+    """Four and five characters are hidden as words, not inside of others: a PIN is no syllable."""
+    redact = Redactor()
+    redact.learn("bot", [value])
+    assert redact(f"PIN={value}, again ({value}).") == f"PIN={MARK}, again ({MARK})."
+    assert redact(f"order1{value}2 stays") == f"order1{value}2 stays"
+    redact.forget("bot")
+    assert redact(value) == value
+
+
 def test_the_longer_of_two_values_goes_first() -> None:
     """A value that begins with another one leaves no tail behind."""
     redact = Redactor()
@@ -178,10 +221,10 @@ def test_the_longer_of_two_values_goes_first() -> None:
 
 
 def test_short_values_are_left_alone() -> None:
-    """Five characters and fewer would tear holes into every text."""
+    """Three characters and fewer would tear holes into every text."""
     redact = Redactor()
-    redact.learn("bot", ["abcde", "", " "])
-    assert redact("abcde stays") == "abcde stays"
+    redact.learn("bot", ["abc", "", " "])
+    assert redact("abc stays") == "abc stays"
 
 
 def test_lines_of_a_long_secret_are_hidden_one_by_one() -> None:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
 import discord
 from discord import app_commands
 
-from controller.chat import answers, buttons, forms, render
-from controller.chat.commands.asked import asker_of, suggest
+from controller.catalog.tables import Option
+from controller.chat import answers, buttons, forms, render, told
+from controller.chat.commands.asked import (
+    Choices,
+    asker_of,
+    partial,
+    suggest,
+    suggest_titled,
+)
 from controller.chat.gate import Gate
-from controller.chat.router import say_log
-from controller.chat.text import text_file
+from controller.chat.logview import LogView
+from controller.chat.text import MESSAGE_MAX, text_file
 from controller.domain.errors import BadInput, NotReady
 from controller.domain.phase import Phase
 from controller.manager import Manager
@@ -22,16 +29,16 @@ from controller.manager.lifecycle import Order
 from controller.manager.logbook import parse_query
 
 CONFIRM_SECONDS = 300.0
-Choices = list[app_commands.Choice[str]]
 
 
 class BotCommands(app_commands.Group):
     """Create, watch, run and remove bots."""
 
-    def __init__(self, manager: Manager, gate: Gate) -> None:
+    def __init__(self, manager: Manager, gate: Gate, logs: LogView) -> None:
         super().__init__(name="bot", description="Create, watch, run and remove bots")
         self._manager = manager
         self._gate = gate
+        self._logs = logs
 
     @app_commands.command(description="Make a new bot; a form for its secrets comes by DM")
     @app_commands.describe(
@@ -58,8 +65,9 @@ class BotCommands(app_commands.Group):
         credentials = self._manager.credentials
         form = await credentials.open_form(asker, bot, rotate=False)
         page = await credentials.page(asker, form.id, 0)
+        warning = told.exposure_of(self._manager, bot)
         if page.inputs:
-            await forms.offer(interaction, bot, form.id, rotate=False)
+            await forms.offer(interaction, bot, form.id, rotate=False, warning=warning)
             return
         # Nothing to ask, so nobody to wait for; a request is in the audit once.
         await credentials.submit(replace(asker, request=None), form.id, 0, {})
@@ -67,7 +75,8 @@ class BotCommands(app_commands.Group):
         ended = await self._manager.lifecycle.follow(bot)
         made = f"**{bot.name}** is made; it has nothing to ask and starts by itself."
         outcome = self._outcome(ended, view, "starting") if view else ""
-        await answers.say(interaction, f"{made}\n{outcome}")
+        words = filter(None, (made, warning, outcome))
+        await answers.say(interaction, "\n".join(words)[:MESSAGE_MAX])
 
     @app_commands.command(name="list", description="Every bot and how it is")
     @app_commands.describe(phase="Only bots in this phase")
@@ -94,7 +103,14 @@ class BotCommands(app_commands.Group):
         view = self._manager.fleet.named(name)
         await answers.think(interaction)
         prints = await self._manager.credentials.fingerprints_of(view.bot)
-        await answers.say(interaction, render.show(view, self._manager.fleet.engine, prints))
+        text = render.show(
+            view,
+            self._manager.fleet.engine,
+            prints,
+            memory=told.memory_of(self._manager, view.bot),
+            warning=told.exposure_of(self._manager, view.bot),
+        )
+        await answers.say(interaction, text)
 
     @app_commands.command(description="The newest lines of a bot's log")
     @app_commands.describe(
@@ -120,7 +136,7 @@ class BotCommands(app_commands.Group):
         view = self._manager.fleet.named(name)
         query = parse_query(lines, since, grep, stream)
         await answers.think(interaction)
-        await say_log(interaction, await self._manager.logbook.read(view.bot, query))
+        await self._logs.newest(interaction, view.bot, query)
 
     @app_commands.command(description="Who asked what of a bot, and how it ended")
     @app_commands.describe(name="Which bot")
@@ -201,7 +217,7 @@ class BotCommands(app_commands.Group):
         await answers.say(interaction, self._outcome(ended, view, doing))
 
     def _outcome(self, ended: View | None, view: View, doing: str) -> str:
-        return render.outcome(ended, view.bot.name, doing, self._manager.fleet.engine)
+        return told.outcome(self._manager, ended, view.bot.name, doing)
 
     def _ready_for_start(self, name: str) -> View:
         view = self._manager.fleet.named(name)
@@ -236,29 +252,32 @@ class BotCommands(app_commands.Group):
 
     @create.autocomplete("template")
     async def _templates(self, _: discord.Interaction, typed: str) -> Choices:
-        return suggest(typed, self._manager.catalog.templates)
+        templates = self._manager.catalog.templates
+        return suggest_titled(typed, {name: one.title for name, one in templates.items()})
 
     @create.autocomplete("provider")
     async def _providers(self, interaction: discord.Interaction, typed: str) -> Choices:
-        template = self._manager.catalog.templates.get(_partial(interaction, "template"))
-        return suggest(typed, template.providers) if template else []
+        template = self._manager.catalog.templates.get(partial(interaction, "template"))
+        return suggest_titled(typed, _titles(template.providers)) if template else []
 
     @create.autocomplete("model")
     async def _models(self, interaction: discord.Interaction, typed: str) -> Choices:
-        template = self._manager.catalog.templates.get(_partial(interaction, "template"))
+        template = self._manager.catalog.templates.get(partial(interaction, "template"))
         if template is None or not template.providers:
             return []
-        provider = _partial(interaction, "provider") or next(iter(template.providers))
+        provider = partial(interaction, "provider") or next(iter(template.providers))
         found = template.providers.get(provider)
         return suggest(typed, found.models) if found else []
 
     @create.autocomplete("channel")
     async def _channels(self, interaction: discord.Interaction, typed: str) -> Choices:
-        template = self._manager.catalog.templates.get(_partial(interaction, "template"))
-        return suggest(typed, template.channels) if template else []
+        template = self._manager.catalog.templates.get(partial(interaction, "template"))
+        return suggest_titled(typed, _titles(template.channels)) if template else []
 
 
-def _partial(interaction: discord.Interaction, option: str) -> str:
-    """Another option's value while the person still types; unvalidated."""
-    value = getattr(interaction.namespace, option, None)
-    return value if isinstance(value, str) else ""
+def _titles(options: Mapping[str, Option]) -> dict[str, str]:
+    """The titles of providers or channels, with a mark at what not every image can do."""
+    return {
+        name: f"{option.title} (needs a plugin)" if option.needs else option.title
+        for name, option in options.items()
+    }

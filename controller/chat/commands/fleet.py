@@ -11,6 +11,7 @@ from controller.chat.commands.asked import asker_of
 from controller.chat.gate import Gate
 from controller.chat.inspection import NEEDED
 from controller.chat.text import MESSAGE_MAX, plain, plural
+from controller.chat.told import memory_of
 from controller.manager import Manager
 from controller.manager.doctor import Finding, examine, worded
 
@@ -29,7 +30,13 @@ class FleetCommands(app_commands.Group):
         person = asker_of(interaction).person
         manager = self._manager
         views = [v for v in manager.fleet if self._gate.visible(person, v.bot.id)]
-        text = render.fleet_status(manager.fleet, views, manager.started_at, controller.__version__)
+        text = render.fleet_status(
+            manager.fleet,
+            views,
+            manager.started_at,
+            controller.__version__,
+            lambda bot: memory_of(manager, bot),
+        )
         await answers.say(interaction, text)
 
     @app_commands.command(description="Containers, volumes and folders of ours without a bot")

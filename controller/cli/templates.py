@@ -1,0 +1,92 @@
+"""The commands for people who write templates: list, check, explain. They change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from controller.app import catalog_of
+from controller.catalog import Catalog, Refusal, explain, mistakes
+from controller.domain.errors import BadSetting, ControllerError
+from controller.settings import load_settings
+
+CANNOT_START = 78
+FAILED = 1
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def templates(context: click.Context) -> None:
+    """List the templates (also without another word), check files, explain one."""
+    if context.invoked_subcommand is None:
+        context.exit(_status(_list))
+
+
+@templates.command("list")
+@click.pass_context
+def list_command(context: click.Context) -> None:
+    """List the templates; those with an error with line and reason."""
+    context.exit(_status(_list))
+
+
+@templates.command()
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.pass_context
+def check(context: click.Context, files: tuple[Path, ...]) -> None:
+    """Check these files, or all templates: line and reason of each mistake."""
+    context.exit(_status(lambda: _check(files)))
+
+
+@templates.command("explain")
+@click.argument("template_id", metavar="ID")
+@click.pass_context
+def explain_command(context: click.Context, template_id: str) -> None:
+    """Say what a template runs and asks, and where each secret goes."""
+
+    def work() -> int:
+        click.echo(explain(_catalog().get(template_id)), nl=False)
+        return 0
+
+    context.exit(_status(work))
+
+
+def _status(work: Callable[[], int]) -> int:
+    """The status of a command's work; every expected error ends in one sentence."""
+    try:
+        return work()
+    except ControllerError as error:
+        click.echo(f"botmaker: {error}", err=True)
+        return CANNOT_START if isinstance(error, BadSetting) else FAILED
+
+
+def _catalog() -> Catalog:
+    return catalog_of(load_settings())
+
+
+def _list() -> int:
+    catalog = _catalog()
+    for template in catalog.templates.values():
+        click.echo(f"{template.id:<16} {template.title}: {template.description}")
+    for refusal in catalog.refused:
+        click.echo(f"refused: {refusal.file}, line {refusal.line}: {refusal.reason}", err=True)
+    return FAILED if catalog.refused else 0
+
+
+def _check(files: tuple[Path, ...]) -> int:
+    found: list[Refusal] = []
+    if files:
+        for file in files:
+            found += mistakes(file)
+        good = len(set(files) - {refusal.file for refusal in found})
+    else:
+        catalog = _catalog()
+        good = len(catalog.templates)
+        for refusal in catalog.refused:
+            found += mistakes(refusal.file) or (refusal,)
+    for refusal in found:
+        click.echo(str(refusal))
+    if not found:
+        click.echo(f"{good} template{'' if good == 1 else 's'} without a mistake")
+    return FAILED if found else 0

@@ -1,0 +1,27 @@
+"""What a service said about a secret, and which services can be asked.
+
+The asking itself is in `services`; what becomes of a verdict is decided in `manager`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+CHECKS: frozenset[str] = frozenset(
+    {"discord", "telegram", "slack-bot", "slack-app", "anthropic", "openai", "openrouter"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a service said about one secret.
+
+    `message` is a sentence that begins with the service's name; `notes` are sentences about the
+    account. Names in both come from the service: clipped and without control characters, but not
+    escaped for any display. `unknown` means that it could not be asked, never that it is wrong.
+    """
+
+    state: Literal["accepted", "refused", "unknown"]
+    message: str
+    notes: tuple[str, ...] = ()

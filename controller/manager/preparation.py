@@ -1,0 +1,157 @@
+"""What has to be so before a bot's container is made or started: its image, its files, its config.
+
+Part of the converge path: each check can be done again at any time, none leaves anything behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from controller.catalog import Template, secret_files
+from controller.domain.bot import Bot, Wish
+from controller.domain.crashes import describe_exit
+from controller.domain.errors import ControllerError, NotReady
+from controller.domain.spec import ContainerSpec
+from controller.manager.audit import Audit
+from controller.manager.blueprint import Blueprints
+from controller.manager.disk import Disk
+from controller.manager.fleet import Fleet, View
+from controller.manager.patience import while_wished
+from controller.runtime import Runtime
+from controller.vault import Redactor, Vault
+
+log = logging.getLogger(__name__)
+MISSING_PLUGIN = "missing-plugin"
+SAID_MAX = 500  # characters of what a validation said
+SAID_LINES = 6
+NO_VERDICT = {125, 126, 127, 137}  # not begun, not in the image, killed: nothing about the config
+ASK_WITHIN = 3.0  # seconds that a person waits for the question about an image
+
+
+async def missing_need(
+    runtime: Runtime, template: Template, image: str, provider: str, channel: str
+) -> NotReady | None:
+    """What the image lacks for this provider and channel, as the refusal that says so."""
+    needs = template.needs_for(provider, channel)
+    if not needs:
+        return None
+    there = await runtime.image_has(image, tuple(need.path for need in needs))
+    for need in needs:
+        if need.path not in there:
+            return NotReady(
+                f"{need.title} needs a part that the image of {template.title} does not have "
+                f"({need.path}).",
+                hint=need.hint,
+                code=MISSING_PLUGIN,
+            )
+    return None
+
+
+async def refusal_before(
+    runtime: Runtime, template: Template, provider: str, channel: str
+) -> NotReady | None:
+    """The same at once, for a person who waits: None too where it cannot be known yet."""
+    try:
+        async with asyncio.timeout(ASK_WITHIN):
+            return await missing_need(runtime, template, template.image.ref, provider, channel)
+    except (ControllerError, TimeoutError):
+        return None  # no engine, no image: the bot's own start tells
+
+
+class Preparation:
+    """Makes ready what a container needs, or says why it cannot be."""
+
+    def __init__(
+        self,
+        *,
+        runtime: Runtime,
+        fleet: Fleet,
+        blueprints: Blueprints,
+        vault: Vault,
+        redactor: Redactor,
+        audit: Audit,
+        disk: Disk,
+    ) -> None:
+        self._runtime = runtime
+        self._fleet = fleet
+        self._blueprints = blueprints
+        self._vault = vault
+        self._redactor = redactor
+        self._audit = audit
+        self._disk = disk
+
+    async def container(self, bot: Bot) -> ContainerSpec | None:
+        """What to make, with all that it needs in place; None when it is not wished for any more.
+
+        Raises NotReady (`missing-plugin`, `config-refused`) with the reason for a person.
+        """
+        template = self._blueprints.template(bot)
+        refusal = await missing_need(self._runtime, template, bot.image, bot.provider, bot.channel)
+        if refusal is not None:
+            raise refusal
+        await self._disk(lambda: self._blueprints.write_files(bot))
+        if not await self.secrets(bot):
+            return None
+        spec = self._blueprints.spec(bot)
+        return spec if await self._valid(bot, template, spec) else None
+
+    async def secrets(self, bot: Bot) -> bool:
+        """Write the config that holds secrets where it differs from what is there; False when a
+        secret went away since the look, which the next look sees."""
+        template = self._blueprints.fitting(bot)
+        if template is None or not self._blueprints.rendered_names(template):
+            return True
+        return await self._disk(lambda: self._write_secrets(bot, template))
+
+    def _write_secrets(self, bot: Bot, template: Template) -> bool:
+        if self._blueprints.secret_trouble(bot)[0]:
+            return False
+        there = self._vault.read(bot.id)
+        declared = {spec.name for spec in template.secrets_for(bot.provider, bot.channel)}
+        known = {name: value for name, value in there.items() if name in declared}
+        wanted = secret_files(template, bot, known)
+        owner = self._blueprints.owner(template)
+        unusable = self._vault.check(bot.id, wanted, owner)
+        changed = {
+            name: text
+            for name, text in wanted.items()
+            if there.get(name) != text or name in unusable
+        }
+        if changed:
+            self._vault.write(bot.id, changed, owner)
+        return True
+
+    async def _valid(self, bot: Bot, template: Template, spec: ContainerSpec) -> bool:
+        """Whether to go on: False when it is not wished for any more."""
+        check = template.validation
+        if check is None:
+            return True
+
+        def wished(view: View | None) -> bool:
+            now = view.bot if view else None
+            return now is not None and now.wish is Wish.RUN and now.fields == bot.fields
+
+        work = self._runtime.rehearse(spec, check.command, float(check.timeout))
+        result = await while_wished(self._fleet, bot.id, wished, work)
+        if result is None:
+            return False
+        if result.exit_code in NO_VERDICT:
+            # A check that cannot come to its end says nothing about the bot, and must not lose it.
+            why = describe_exit(result.exit_code)
+            log.warning("bot %s (%s): its config could not be checked: %s", bot.name, bot.id, why)
+            await self._audit.note("check config", bot, f"no verdict ({why}); made unchecked")
+        elif result.exit_code != 0:
+            raise NotReady(
+                f"{template.title} refuses the bot's settings: {self._said(result.output)}",
+                hint=f"Change them with /bot edit {bot.name}, then press Restart.",
+                code="config-refused",
+            )
+        return True
+
+    def _said(self, output: str) -> str:
+        lines = [line.strip() for line in self._redactor.lines(output.split("\n"))]
+        text = "\n".join([line for line in lines if line][:SAID_LINES])
+        if not text:
+            return "it did not say why."
+        return text if len(text) <= SAID_MAX else f"{text[: SAID_MAX - 1]}…"

@@ -1,0 +1,13 @@
+"""A small maubot plugin, to be replaced by yours: it says `pong` to `!ping`."""
+
+from maubot import MessageEvent, Plugin
+from maubot.handlers import command
+
+
+class Ping(Plugin):
+    """The plugin."""
+
+    @command.new("ping", help="Are you there?")
+    async def ping(self, event: MessageEvent) -> None:
+        """Answer the command."""
+        await event.reply("pong")

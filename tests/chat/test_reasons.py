@@ -1,0 +1,139 @@
+"""What people read about a bot in trouble, and about what is exposed: words from views alone."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from controller.chat import render
+from controller.chat.forms import receipt
+from controller.domain.bot import Bot, Crash, Problem, Wish
+from controller.domain.observation import ContainerState, Health, Observation, World
+from controller.domain.phase import Phase
+from controller.manager.actions import ActionResult
+from controller.manager.credentials import Submitted
+from controller.manager.fleet import EngineState, Fleet, View
+
+MIB = 1024**2
+BOT = Bot(id="b", name="shop", template="echo", provider="", model="", channel="")
+RUNS = Observation(
+    container_id="c" * 64, state=ContainerState.RUNNING, health=Health.HEALTHY, started_at="now"
+)
+UP = EngineState(True, 1.0, "")
+
+
+def view(bot: Bot = BOT, phase: Phase = Phase.UNHEALTHY, **world: object) -> View:
+    """A bot that was seen just now."""
+    return View(bot, World(container=RUNS, **world), seen=True, phase=phase, since=1.0)  # type: ignore[arg-type]
+
+
+def killed(problem: Problem | None = None) -> View:
+    """A bot whose last run ended for lack of memory."""
+    crash = Crash(time.time() - 5, 137, oom_killed=True)
+    return replace(view(replace(BOT, problem=problem)), crashes=(crash,))
+
+
+@pytest.mark.parametrize(
+    ("memory", "words"),
+    [
+        (256 * MIB, "(limit 256 MiB)"),
+        (2048 * MIB, "(limit 2 GiB)"),
+        (1536 * MIB, "(limit 1536 MiB)"),
+        (0, "lack of memory: give it more"),
+    ],
+)
+def test_a_lack_of_memory_names_the_limit_and_where_it_is_raised(memory: int, words: str) -> None:
+    """In a crash that the bot came back from."""
+    text = render.card(killed(), UP, memory)
+    assert "exit 137: out of memory" in text
+    assert words in text
+    assert "give it more in its template, `run.resources.memory`." in text
+
+
+def test_a_bot_given_up_for_lack_of_memory_says_the_same() -> None:
+    """With the way to begin anew, and not in the words for any other end."""
+    memory = 64 * MIB
+    problem = Problem("crash-loop", "Stopped after 5 crashes.", "Give it more memory.", 1.0)
+    found = render.reasons(killed(problem), memory)
+    assert found == [
+        "Stopped after 5 crashes.",
+        "It was killed for lack of memory (limit 64 MiB): give it more in its template, "
+        "`run.resources.memory`. Then press Restart.",
+    ]
+    other = Problem("image-missing", "The image is gone.", "Get it.", 1.0)
+    assert render.reasons(killed(other), memory) == ["The image is gone.", "Get it."]
+
+
+def test_nobody_is_told_why_a_stopped_bot_ended() -> None:
+    """It was wished for."""
+    stopped = killed()
+    assert render.reasons(replace(stopped, bot=replace(BOT, wish=Wish.STOP))) == []
+
+
+def test_what_its_log_gives_away_is_said_in_the_templates_words() -> None:
+    """On the card and in the outcome of an action, as one line of plain text."""
+    seen = view(degraded=("A secret could not be read.", "**No** <@123456789012345678>"))
+    for text in (render.card(seen, UP), render.outcome(seen, "shop", "starting", UP)):
+        assert "🟠 **shop** — unhealthy" in text
+        assert "A secret could not be read." in text
+        assert "**No**" not in text
+        assert "<@123456789012345678>" not in text
+
+
+def test_why_secret_files_cannot_be_used_is_said_also_while_it_waits_for_them() -> None:
+    """ "Waiting for secrets" alone would send somebody to type what is there already."""
+    fault = "`api_key`: the file belongs to 0:0, the bot runs as 1000:1000 and cannot read it."
+    waiting = view(phase=Phase.CREATED, missing=("api_key",), faults=(fault,))
+    assert render.reasons(waiting) == [fault]
+    running = view(phase=Phase.RUNNING, missing=("api_key", "token"), faults=(fault,))
+    assert render.reasons(running) == [
+        "Secrets missing or not usable: api_key, token.",
+        fault,
+    ]
+
+
+@pytest.mark.parametrize("reason", ["it was refused", "it was refused.", "it was refused. "])
+def test_the_engines_reason_ends_with_one_full_stop(reason: str) -> None:
+    """However its own words end."""
+    fleet = Fleet()
+    fleet.engine_is(False, reason)
+    status = render.fleet_status(fleet, [], time.time(), "1")
+    assert "the engine does not answer: it was refused.\n" in status
+    note = render.engine_note(fleet.engine)
+    assert note.endswith("does not answer: it was refused. These are the last known states.")
+
+
+def test_the_status_says_of_each_bot_in_trouble_what_its_limit_was() -> None:
+    """The limits come from whoever knows the templates."""
+    text = render.fleet_status(Fleet(), [killed()], time.time(), "1", lambda bot: 128 * MIB)
+    assert "(limit 128 MiB)" in text
+
+
+def test_exposed_secrets_are_named_and_others_are_not_spoken_of() -> None:
+    """A warning for what is in the environment of the bot's process; else not a word."""
+    assert render.exposure([]) == ""
+    text = render.exposure(["Bot token", "API key"])
+    assert text.startswith("⚠️ This bot gets Bot token, API key as environment variables")
+    assert "root on the host" in text
+
+
+def test_a_receipt_repeats_what_the_services_said_without_their_markup() -> None:
+    """A link in it stays a link."""
+    link = "https://discord.com/oauth2/authorize?client_id=1&scope=bot+applications.commands"
+    notes = ("Discord accepts it: the bot **x** @everyone.", f"Add it to a server: {link}")
+    text = receipt(Submitted(BOT, {"token": "ab12"}, None, "It starts by itself.", notes))
+    assert "`token` stored, fingerprint `ab12`" in text
+    assert "ℹ️ Discord accepts it" in text
+    assert "**x**" not in text
+    assert "@everyone" not in text
+    assert link in text
+
+
+@pytest.mark.parametrize("text", ["x" * 5000, "`" * 3000, "@" * 3000, "a\n" * 2000, " \n "])
+def test_whatever_an_action_prints_fits_a_message(text: str) -> None:
+    """And what does not fit is known not to."""
+    shown, fits = render.result(ActionResult("T" * 45, 255, text), "n" * 32)
+    assert len(shown) <= 2000
+    assert fits == (not text.strip())

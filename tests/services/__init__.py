@@ -1,0 +1,1 @@
+"""Live checks: the services that know whether a secret is good, and what their answers mean."""
