@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import subprocess
 import sys
 import time
@@ -73,6 +74,13 @@ def demo_image(docker_client: docker.APIClient) -> str:
     )
     docker_client.inspect_image(DEMO_IMAGE)
     return DEMO_IMAGE
+
+
+def bridge_address(client: docker.APIClient) -> str:
+    """This machine's own address on the engine's default bridge: every container can reach it."""
+    made = client.inspect_network("bridge")["IPAM"]["Config"][0]
+    # An engine's very first run does not name the address that it took: the first of the subnet.
+    return str(made.get("Gateway") or next(ipaddress.ip_network(made["Subnet"]).hosts()))
 
 
 def remove_everything_of(client: docker.APIClient, instance: str) -> None:

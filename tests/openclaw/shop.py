@@ -18,6 +18,7 @@ from typing import Any
 import docker
 from aiohttp import web
 
+from tests.conftest import bridge_address
 from tests.loopback import Invocation
 from tests.openclaw.model import Model
 from tests.openclaw.telegram import Telegram
@@ -185,11 +186,6 @@ class Shop:
         return ""
 
 
-def gateway_of(engine: docker.APIClient) -> str:
-    """The machine's own address on the engine's first bridge, which every bot can reach."""
-    return str(engine.inspect_network("bridge")["IPAM"]["Config"][0]["Gateway"])
-
-
 @contextlib.asynccontextmanager
 async def open_shop(folder: Path, engine: docker.APIClient, **env: str) -> AsyncIterator[Shop]:
     """Controller and services, and in the end nothing of them."""
@@ -198,7 +194,7 @@ async def open_shop(folder: Path, engine: docker.APIClient, **env: str) -> Async
     app.add_routes([*telegram.routes(), *model.routes()])
     runner = web.AppRunner(app, shutdown_timeout=1)
     await runner.setup()
-    site = web.TCPSite(runner, gateway_of(engine), 0)
+    site = web.TCPSite(runner, bridge_address(engine), 0)
     await site.start()
     host, port = runner.addresses[0][:2]
     wanted = {"BOTMAKER_IMAGES": "openclaw=openclaw:latest", "BOTMAKER_LIVE_CHECKS": "off"}

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import ipaddress
 import subprocess
 import sys
 
 import docker
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, bridge_address
 
 
 @pytest.fixture(scope="session")
 def bridge(docker_client: docker.APIClient) -> str:
-    """This machine's own address on the engine's default bridge: every container can reach it."""
-    made = docker_client.inspect_network("bridge")["IPAM"]["Config"][0]
-    # An engine's very first run does not name the address that it took: the first of the subnet.
-    return str(made.get("Gateway") or next(ipaddress.ip_network(made["Subnet"]).hosts()))
+    """Where bots reach this machine."""
+    return bridge_address(docker_client)
 
 
 def _built(docker_client: docker.APIClient, name: str) -> str:
