@@ -7,8 +7,11 @@ import discord
 
 from controller.chat.gate import Place
 
-# Exactly what is used: the public messages, their files, and seeing the channel at all.
-NEEDED = discord.Permissions(view_channel=True, send_messages=True, attach_files=True)
+# Exactly what is used: seeing the channel at all, the public messages, their files, and whether a
+# message from before a restart still stands.
+NEEDED = discord.Permissions(
+    view_channel=True, send_messages=True, attach_files=True, read_message_history=True
+)
 
 Result = tuple[str, bool | None, str, str]  # subject, ok, message, remedy
 
@@ -48,8 +51,9 @@ async def _look(client: discord.Client, place: Place) -> list[Result]:
         return [*found, ("server", False, text, "Use the invite link, check BOTMAKER_GUILD_ID.")]
     found.append(("server", True, guild.name, ""))
     try:
-        channel = await client.fetch_channel(place.channel_id)
-    except discord.HTTPException:
+        # The server's own: without its roles discord.py gives every channel the same rights.
+        channel = await guild.fetch_channel(place.channel_id)
+    except (discord.HTTPException, discord.InvalidData):
         remedy = "Let the bot see it, check BOTMAKER_ADMIN_CHANNEL_ID."
         return [*found, ("channel", False, f"{place.channel_id} cannot be seen", remedy)]
     if not isinstance(channel, discord.TextChannel):

@@ -55,16 +55,29 @@ class Publisher:
                 self._queue.poke(bot_id)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._queue.run(self._publish))
-                group.create_task(self._write_again([*self._cards]))
+                group.create_task(self._post_lost([*self._cards]))
 
-    async def _write_again(self, bot_ids: list[str]) -> None:
-        """Every message once more after a start, unhurriedly: somebody may have deleted it."""
+    async def _post_lost(self, bot_ids: list[str]) -> None:
+        """Post anew, unhurriedly, what somebody deleted while no controller was there."""
         for bot_id in bot_ids:
             card = self._cards.get(bot_id)
-            if card is not None:
-                self._cards[bot_id] = replace(card, digest="")
-                self._queue.poke(bot_id)
+            if card is not None and not await self._stands(card):
+                now = self._cards.get(bot_id)
+                if now is not None and now.message_id == card.message_id:
+                    self._cards[bot_id] = replace(now, digest="")
+                    self._queue.poke(bot_id)
             await asyncio.sleep(SPACING)
+
+    async def _stands(self, card: Card) -> bool:
+        """Whether its message is there, as far as Discord tells; it is not edited for that."""
+        try:
+            with answers.speaking():
+                await self._channel(card).fetch_message(card.message_id)
+        except discord.NotFound as error:
+            return error.code not in GONE
+        except (*answers.TROUBLE, OSError) as error:
+            log.info("not known whether the message about %s still stands: %s", card.title, error)
+        return True
 
     async def _publish(self, bot_id: str) -> float | None:
         wait = self._last.get(bot_id, 0.0) + SPACING - time.monotonic()
@@ -124,13 +137,16 @@ class Publisher:
             await self._edit(card, text, row)
         return card
 
+    def _channel(self, card: Card) -> discord.PartialMessageable:
+        guild_id = self._client.place.guild_id
+        return self._client.get_partial_messageable(card.channel_id, guild_id=guild_id)
+
     async def _edit(self, card: Card, text: str, row: discord.ui.View | None) -> bool:
-        channel = self._client.get_partial_messageable(
-            card.channel_id, guild_id=self._client.place.guild_id
-        )
         try:
-            await channel.get_partial_message(card.message_id).edit(
-                content=text, view=row, allowed_mentions=answers.NO_MENTIONS
+            await (
+                self._channel(card)
+                .get_partial_message(card.message_id)
+                .edit(content=text, view=row, allowed_mentions=answers.NO_MENTIONS)
             )
         except discord.NotFound as error:
             if error.code in GONE:

@@ -190,3 +190,17 @@ async def test_a_bots_container_is_hardened(shared: Place) -> None:
     (network,) = found["NetworkSettings"]["Networks"]
     options = shared.controller.engine.inspect_network(network)["Options"]
     assert options["com.docker.network.bridge.enable_icc"] == "false"
+
+
+async def test_doctor_names_the_permission_that_is_missing(shared: Place) -> None:
+    """By the roles and the channel as they are, with where to give it."""
+    everyone, own = shared.world.guild.roles.values()
+    had = everyone.permissions, own.permissions
+    everyone.permissions = own.permissions = 1 << 10 | 1 << 16  # view, history
+    try:
+        status, text, _ = await _botmaker(shared.controller, "doctor")
+    finally:
+        everyone.permissions, own.permissions = had
+    assert status == 1
+    assert "❌ permissions: missing: send messages, attach files" in text
+    assert "the bot's role in that channel's settings" in text
