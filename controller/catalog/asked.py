@@ -147,6 +147,9 @@ class FieldSpec(Part):
             )
         if self.when and not self.choices:
             refuse("needs `choices`: it says what comes with each of them", "when")
+        for index, choice in enumerate(self.choices if self.is_list else ()):
+            if self.items(choice) != (choice,):
+                refuse("has a space or a comma in it: these part a typed list", "choices", index)
         for choice in self.when:
             if choice not in self.choices:
                 refuse(f"is not one of the choices: {', '.join(self.choices)}", "when", choice)

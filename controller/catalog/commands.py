@@ -22,7 +22,10 @@ def check(template: Tables) -> None:
         if not _KEY.fullmatch(key):
             refuse("may have lower-case letters, digits and -, at most 32", "actions", key)
         _check_action(template, action, ("actions", key))
-    literal = {("run", "reload"): template.run.reload}
+    run = template.run
+    literal = {("run", key): getattr(run, key) for key in ("entrypoint", "command", "reload")}
+    if template.health is not None:
+        literal["health", "test"] = template.health.test
     if template.validation is not None:
         literal["validation", "command"] = template.validation.command
     for where, command in literal.items():

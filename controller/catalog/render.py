@@ -38,7 +38,7 @@ def values_for(template: Template, bot: Bot, *, checked: bool = True) -> Values:
     values: dict[str, str | tuple[str, ...]] = {
         "name": bot.name,
         "provider": bot.provider,
-        "model": bot.model,
+        "model": qualified.removeprefix(f"{bot.provider}/"),
         "provider/model": qualified,
         "channel": bot.channel,
     }

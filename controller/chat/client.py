@@ -31,6 +31,7 @@ from controller.manager import Manager
 log = logging.getLogger(__name__)
 _SYNCED = "commands"
 _PASSING = (aiohttp.ClientError, discord.DiscordServerError, answers.Unreadable)
+_WAIT = {429, *range(500, 600)}  # statuses that say nothing about the token
 DRAIN_SECONDS = 0.5  # at the end, for a wish that is just being written down
 
 
@@ -239,7 +240,9 @@ async def _log_in(client: ControllerClient, token: str) -> None:
         try:
             with answers.speaking():
                 return await client.login(token)
-        except (*_PASSING, OSError) as error:
+        except (*_PASSING, OSError, discord.HTTPException) as error:
+            if isinstance(error, discord.HTTPException) and error.status not in _WAIT:
+                raise
             log.warning("Discord cannot be reached: %s; again in %.0f s", error, pause)
         await client.http.close()  # the library opens a session for every try
         await asyncio.sleep(pause)

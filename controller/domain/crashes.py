@@ -104,7 +104,7 @@ def judge(
     window = recent(crashes, now)
     if not window:
         return None
-    last = window[-1]
+    last = crashes[-1]  # in the order noted: a clock may have been set back between two
     what = describe_exit(last.exit_code, oom_killed=last.oom_killed)
     if last.exit_code in fatal:
         return Problem("fatal-exit", f"Stopped after {what}.", _hint(last), last.at)

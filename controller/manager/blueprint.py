@@ -136,7 +136,7 @@ class Blueprints:
                 for file in files:
                     if file.folder == folder:
                         fresh = place / f".{file.name}.tmp"
-                        fresh.write_text(file.text)
+                        fresh.write_text(file.text, encoding="utf-8")
                         fresh.chmod(0o644)
                         fresh.rename(place / file.name)
                 place.chmod(0o755)

@@ -174,7 +174,7 @@ class Converger:
                 error=self._redactor(container.error),
             )
         removing = bot.wish is Wish.REMOVE
-        missing, faults = await self._secret_trouble(bot)
+        missing, faults, trouble = await self._secret_trouble(bot)
         world = World(
             container=container,
             volume=removing and await self._runtime.has_volume(bot.id),
@@ -191,7 +191,10 @@ class Converger:
         # Shown before it is accounted for: a cleared wish must never meet the former look.
         self._fleet.look(bot.id, world)
         bot = await self.reloads.owe(bot, container)
-        return await self.ends.account(bot, before, container, world.spec), world
+        bot = await self.ends.account(bot, before, container, world.spec)
+        if trouble is not None and bot.wish is Wish.RUN and bot.problem is None:
+            raise trouble  # a disk that is away holds back a start, never a stop or a removal
+        return bot, world
 
     def _ready_by(self, bot: Bot, container: Observation | None) -> float:
         template = self._blueprints.known(bot)
@@ -205,13 +208,14 @@ class Converger:
             return LONG_PAST  # whatever a clock says that was set back since
         return container.started + template.run.start_timeout
 
-    async def _secret_trouble(self, bot: Bot) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    async def _secret_trouble(
+        self, bot: Bot
+    ) -> tuple[tuple[str, ...], tuple[str, ...], StorageTrouble | None]:
+        """What is missing, what cannot be used; or why nobody can tell."""
         try:
-            return await self._disk(lambda: self._blueprints.secret_trouble(bot))
-        except StorageTrouble:
-            if bot.wish is Wish.RUN:
-                raise
-            return (), ()  # a disk that is away holds back a start, never a stop or a removal
+            return (*await self._disk(lambda: self._blueprints.secret_trouble(bot)), None)
+        except StorageTrouble as error:
+            return (), (), error
 
     def _spec_digest(self, bot: Bot) -> str:
         if not bot.image or self._blueprints.fitting(bot) is None:

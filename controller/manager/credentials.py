@@ -175,7 +175,8 @@ class Credentials:
         refused = {spec.name for spec, verdict in said if verdict.state == "refused"}
         good = {name: value for name, value in given.items() if name not in refused}
         words = [verdict.message for _, verdict in said if verdict.state == "refused"]
-        if page.form.rotate:
+        view = self._fleet.get(page.bot.id)
+        if page.form.rotate or (view is not None and view.world.container is not None):
             return BadInput(
                 "\n".join([*words, "Nothing was changed."]),
                 hint="Copy it again from where it was made, or make a new one there.",
@@ -238,9 +239,11 @@ class Credentials:
         return {name: self._fingerprints(name, value) for name, value in given.items()}
 
     def _generate(self, template: Template, bot: Bot) -> dict[str, str]:
-        wanted = [s for s in template.secrets_for(bot.provider, bot.channel) if s.generate]
+        """What is made here and is not there, or not in a state in which the bot can use it."""
+        wanted = [s.name for s in template.secrets_for(bot.provider, bot.channel) if s.generate]
         there = set(self._vault.names(bot.id))
-        return {s.name: secrets.token_hex(32) for s in wanted if s.name not in there}
+        unusable = self._vault.check(bot.id, wanted, self._blueprints.owner(template))
+        return {n: secrets.token_hex(32) for n in wanted if n not in there or n in unusable}
 
     async def _apply(
         self, page: FormPage, fields: Mapping[str, str], *, given: bool, last: bool
@@ -257,7 +260,8 @@ class Credentials:
 
         def edit(bot: Bot) -> Bot:
             bot = replace(bot, fields={**bot.fields, **fields})
-            if page.form.rotate and given:
+            # A first form too may replace what a bot that ran already knew, and printed.
+            if given and (page.form.rotate or container is not None):
                 bot = replace(bot, log_floor=time.time())
             if not last:
                 return bot

@@ -18,7 +18,7 @@ from controller.manager.audit import Audit
 from controller.manager.blueprint import Blueprints
 from controller.manager.fleet import Fleet
 from controller.manager.wishes import Wishes
-from controller.store import Store
+from controller.store import CRASHES_KEPT, Store
 
 log = logging.getLogger(__name__)
 LAST_LINES = 0.05  # seconds after a run's end in which its last lines are noted
@@ -144,11 +144,20 @@ class Ends:
         problem = crash_rules.judge(
             crashes,
             container,
-            time.time(),
+            container.finished_at,  # by the engine's own time: the crash that was just noted
             fatal=template.run.fatal_exit_codes if template else (),
             restart=template.run.restart if template else "unless-stopped",
         )
-        return await self._wishes.edit(bot.id, problem=problem) if problem else bot
+        if problem is None:
+            return bot
+
+        def still(now: Bot) -> Bot:
+            # Unless a person pressed Restart or changed its settings while this was found out.
+            same = now.problem is None and now.ended_run == bot.ended_run
+            same = same and now.fields == bot.fields and now.wish is Wish.RUN
+            return replace(now, problem=problem) if same else now
+
+        return (await self._wishes.change(bot.id, still)).bot
 
     async def _note_crashes(self, bot: Bot, found: tuple[Crash, ...]) -> tuple[Crash, ...]:
         view = self._fleet.get(bot.id)
@@ -161,7 +170,7 @@ class Ends:
             oom = code == 137 and abs(self._ooms.get(bot.id, 0.0) - at) < TOLD_WITHIN
             found = (*found[:-1], crash_rules.with_exit(found[-1], code, oom_killed=oom))
         await self._store.add_crashes(bot.id, found)
-        crashes = (*noted, *found)
+        crashes = (*noted, *found)[-CRASHES_KEPT:]
         self._fleet.crashed(bot.id, crashes, await self._tail(bot))
         last = found[-1]
         what = crash_rules.describe_exit(last.exit_code, oom_killed=last.oom_killed)

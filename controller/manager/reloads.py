@@ -51,7 +51,9 @@ class Reloads:
         noted = bot.log_floor >= written
         if container and container.state.active and 0 < container.started < written and not noted:
             how = "reload_run" if self._blueprints.reloads(bot, container) else "ended_run"
-            floor = time.time()  # what it printed of the former ones nobody knows to hide
+            # What it printed of the former ones nobody knows to hide. Never before the submit, or
+            # it would seem not noted at every start: clocks are set back.
+            floor = max(time.time(), written)
             bot = await self._wishes.edit(bot.id, **{how: container.started_at}, log_floor=floor)
         self.cut_short.pop(bot.id, None)
         return bot

@@ -74,15 +74,15 @@ def _unclear(service: str, heard: Heard) -> Verdict:
     if heard.status >= 500:
         return unasked(service, f"it has trouble of its own (status {heard.status})")
     if heard.status == 403:
-        return unasked(service, "something before it answered (status 403, a web page)")
+        return unasked(service, "it does not serve this machine or this account (status 403)")
     return unasked(service, f"its answer makes no sense (status {heard.status})")
 
 
 def _is_no(heard: Heard, *more: int) -> bool:
     if isinstance(heard, Silence):
         return False
-    # A 403 with a web page is a firewall's or a country's, not about this value.
-    return heard.status in (401, *more) or (heard.status == 403 and not heard.page)
+    # A 403 is a firewall's, a country's or a plan's as often as about this value: no clear no.
+    return heard.status == 401 or (heard.status in more and not heard.page)
 
 
 def _table(heard: Heard, key: str) -> Mapping[str, Any] | None:
@@ -196,7 +196,7 @@ def _anthropic(heard: tuple[Heard, ...]) -> Verdict:
 def _openai(heard: tuple[Heard, ...]) -> Verdict:
     (answer,) = heard
     error = answer.body.get("error") if isinstance(answer, Answer) else None
-    if isinstance(answer, Answer) and answer.status == 403 and isinstance(error, dict):
+    if isinstance(answer, Answer) and answer.status in (401, 403) and isinstance(error, dict):
         # The key is known, and kept from this one list; it may well be good for what the bot does.
         if "missing scopes" in plain(error.get("message")).lower():
             return Verdict(

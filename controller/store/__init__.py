@@ -6,6 +6,16 @@ package imports aiosqlite.
 
 from controller.store.database import check_database, lock
 from controller.store.outbox import OutboxTable, Owed
-from controller.store.store import Card, Entry, Form, Store
+from controller.store.store import CRASHES_KEPT, Card, Entry, Form, Store
 
-__all__ = ["Card", "Entry", "Form", "OutboxTable", "Owed", "Store", "check_database", "lock"]
+__all__ = [
+    "CRASHES_KEPT",
+    "Card",
+    "Entry",
+    "Form",
+    "OutboxTable",
+    "Owed",
+    "Store",
+    "check_database",
+    "lock",
+]

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Error, Locator, Page, Route, expect
+
+
+def _fetch(route: Route) -> None:
+    """Fetch it by Playwright's own client. Chromium breaks off all that is under way when a network
+    interface comes or goes, as those of containers do in other tests (ERR_NETWORK_CHANGED)."""
+    with contextlib.suppress(Error):  # the page was closed meanwhile
+        try:
+            response = route.fetch()
+        except Error:
+            route.abort()
+        else:
+            route.fulfill(response=response)
 
 
 class Person:
@@ -15,6 +28,7 @@ class Person:
         self.page = page
         self.messages = page.locator("#channel-message-list > article")
         self.problems: list[str] = []
+        page.route("**/*", _fetch)
         page.on("pageerror", lambda error: self.problems.append(str(error)))
 
     def open(self, url: str) -> None:

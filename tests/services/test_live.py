@@ -90,14 +90,29 @@ async def test_a_bad_secret_is_refused_with_where_to_find_a_good_one(
     assert WHERE_TO_LOOK[kind] in verdict.message
 
 
-@pytest.mark.parametrize("status", [401, 403])
 @pytest.mark.parametrize("kind", KINDS)
-async def test_unauthorised_is_a_no_whatever_else_is_said(
-    standin: Standin, kind: str, status: int
-) -> None:
+async def test_unauthorised_is_a_no_whatever_else_is_said(standin: Standin, kind: str) -> None:
     """The status alone counts."""
-    answer(standin, kind, Reply(status, "what?"))
+    answer(standin, kind, Reply(401, "what?"))
     assert (await asked(kind, standin.url)).state == "refused"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"type": "forbidden", "message": "Request not allowed"}},  # Anthropic: a region
+        {"message": "internal network error", "code": 40333},  # Discord: its firewall
+        "what?",
+    ],
+    ids=["region", "firewall", "no-json"],
+)
+@pytest.mark.parametrize("kind", KINDS)
+async def test_forbidden_is_no_clear_no(standin: Standin, kind: str, body: object) -> None:
+    """A good key from the wrong place is answered so, too: it is taken, unasked."""
+    answer(standin, kind, Reply(403, body))
+    verdict = await asked(kind, standin.url)
+    assert verdict.state == "unknown"
+    assert "does not serve this machine or this account (status 403)" in verdict.message
 
 
 @pytest.mark.parametrize(
@@ -115,7 +130,7 @@ async def test_unauthorised_is_a_no_whatever_else_is_said(
         (Reply(302, "", {"Location": "/elsewhere"}), "it points elsewhere (status 302)"),
         (
             Reply(403, "<h1>Blocked</h1>", {"Content-Type": "text/html"}),
-            "something before it answered (status 403, a web page)",
+            "it does not serve this machine or this account (status 403)",
         ),
         (Reply(200, b"x" * 1_000_000), "its answer was too long"),
         (Reply(delay=5), "it did not answer within 0.3 seconds"),

@@ -72,6 +72,8 @@ class AccessCommands(app_commands.Group):
         lines = ["Everybody else may do nothing."]
         for grant in self._manager.access.grants:
             view = self._manager.fleet.get(grant.bot_id) if grant.bot_id else None
+            if grant.bot_id and view is None:
+                continue  # of a bot that is gone: it gives nothing
             scope = _scope(view.bot.name if view else None)
             lines.append(f"{_mention(grant)} is {grant.role.word} {scope} ({grant.source})")
         await answers.say(interaction, "\n".join(lines)[:MESSAGE_MAX])
