@@ -244,7 +244,8 @@ async def _log_in(client: ControllerClient, token: str) -> None:
             if isinstance(error, discord.HTTPException) and error.status not in _WAIT:
                 raise
             log.warning("Discord cannot be reached: %s; again in %.0f s", error, pause)
-        await client.http.close()  # the library opens a session for every try
+        await client.http.close()  # the library opens a session for every try, on one connector
+        client.http.connector = discord.utils.MISSING
         await asyncio.sleep(pause)
         pause = min(60.0, pause * 2)
 

@@ -130,6 +130,15 @@ def exposure(names: Sequence[str]) -> str:
     )
 
 
+def doubts(needs: Sequence[tuple[str, str]]) -> str:
+    """What the bot's first start will have to find in its image: titles, and what to do without."""
+    return "\n".join(
+        f"⚠️ {plain(title, 60)} needs a part that not every image has. This image is not on the "
+        f"machine yet, so whether it has it shows at the first start. {plain(hint, 400)}"
+        for title, hint in needs
+    )
+
+
 def card(view: View, engine: EngineState, memory: int = 0) -> str:
     """The public message about a bot."""
     lines = [headline(view), f"{made_of(view.bot)} · since {moment(view.since)}"]

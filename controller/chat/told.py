@@ -26,6 +26,15 @@ def exposure_of(manager: Manager, bot: Bot) -> str:
     return render.exposure([s.label or s.name for s in secrets if s.process_env])
 
 
+async def doubts_of(manager: Manager, bot: Bot) -> str:
+    """What its image may lack, where nobody can look into it yet: said before secrets are typed."""
+    template = manager.blueprints.fitting(bot)
+    needs = template.needs_for(bot.provider, bot.channel) if template else ()
+    if template is None or not needs or await manager.lifecycle.has_image(template):
+        return ""
+    return render.doubts([(need.title, need.hint) for need in needs])
+
+
 def outcome(manager: Manager, view: View | None, name: str, doing: str) -> str:
     """How an action on a bot stands: ended, or still on its way."""
     memory = memory_of(manager, view.bot) if view else 0

@@ -34,6 +34,7 @@ from controller.manager.disk import Disk
 from controller.manager.ends import Ends
 from controller.manager.errands import Errands, not_running
 from controller.manager.fleet import Fleet, View
+from controller.manager.patience import while_wished
 from controller.manager.preparation import MISSING_PLUGIN, Preparation
 from controller.manager.reloads import Reloads
 from controller.manager.symptoms import Symptoms
@@ -46,6 +47,7 @@ log = logging.getLogger(__name__)
 STEPS_AT_ONCE = 12  # more than any way from nothing to running, or back
 PACE = 1.0  # seconds between looks while the engine is on its way; events usually come first
 TAIL_LINES = 8
+PULLS_AT_ONCE = 4  # a pull may take minutes: half of the workers are left for all other bots
 SAID_MAX = 1000  # characters of what a failed check said
 REFUSALS_MAX = 5  # failures of the engine in a row, over some 8 s, that are not told yet
 LONG_PAST = 1.0  # seconds since the epoch
@@ -103,6 +105,7 @@ class Converger:
             disk=disk,
         )
         self.unfinished: set[str] = set()  # bots whose look the engine's absence cut short
+        self._pulling: set[str] = set()  # bots whose image is being resolved, or even pulled
         self._refusals: dict[str, int] = {}  # how often in a row the engine failed at a step
         # When each bot's run was first seen, by a clock that nobody sets back.
         self._first_seen: dict[str, tuple[str, float]] = {}
@@ -146,6 +149,8 @@ class Converger:
         done; False when the step has to wait for what runs."""
         if step in ENDING:
             self._errands.give_up(bot.id, ENDING[step])
+        elif step is Step.CREATE and not bot.image:
+            return len(self._pulling) < PULLS_AT_ONCE or bot.id in self._pulling
         elif step is Step.RELOAD:
             return not self._errands.busy(bot.id)  # two programs beside the bot's own are too many
         elif world.container is None or world.container.state is not ContainerState.RUNNING:
@@ -311,7 +316,10 @@ class Converger:
 
     async def _create(self, bot: Bot) -> None:
         if not bot.image:
-            bot = await self._wishes.edit(bot.id, image=await self._pinned(bot))
+            image = await self._resolved(bot)
+            if image is None:
+                return
+            bot = await self._wishes.edit(bot.id, image=image)
         try:
             spec = await self.preparation.container(bot)
         except NotReady as error:
@@ -322,9 +330,21 @@ class Converger:
         if spec is not None:
             await self._runtime.create(spec)
 
+    async def _resolved(self, bot: Bot) -> str | None:
+        """The image to make it from; None when the bot is not wished to run any more."""
+        self._pulling.add(bot.id)
+        try:
+            return await while_wished(self._fleet, bot.id, _to_run, self._pinned(bot))
+        finally:
+            self._pulling.discard(bot.id)
+
     async def _pinned(self, bot: Bot) -> str:
         image = self._blueprints.template(bot).image
         try:
             return await self._runtime.pin_image(image.ref, image.pull)
         except ImageMissing as error:  # its template may know better how to come by it
             raise ImageMissing(error.message, hint=image.hint or error.hint) from None
+
+
+def _to_run(view: View | None) -> bool:
+    return view is not None and view.bot.wish is Wish.RUN

@@ -5,6 +5,7 @@ Nothing here changes anything in the engine; `converge` does, poked by the wish.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from controller.domain.observation import World
 from controller.domain.phase import Phase
 from controller.manager.audit import Asker, Audit
 from controller.manager.fleet import Fleet, View
-from controller.manager.preparation import refusal_before
+from controller.manager.preparation import ASK_WITHIN, refusal_before
 from controller.manager.wishes import Wishes
 from controller.runtime import Runtime
 from controller.store import Store
@@ -92,6 +93,16 @@ class Lifecycle:
         if refusal is not None:
             raise refusal
         return bot, template
+
+    async def has_image(self, template: Template) -> bool:
+        """Whether its image is on the engine, so that a `create` could look into it. Soon answered,
+        with no where nobody can tell."""
+        try:
+            async with asyncio.timeout(ASK_WITHIN):
+                await self._runtime.pin_image(template.image.ref, "never")
+        except (ControllerError, TimeoutError):
+            return False
+        return True
 
     async def start(self, asker: Asker, bot: Bot) -> View | None:
         """Wish it to run, and forget why it was given up."""

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.catalog import container_spec, rendered_files
+from controller.catalog.render import values_for
 from controller.domain.errors import BadInput
 from controller.domain.spec import ContainerSpec, HealthSpec
 from tests.catalog.samples import BOT, bot, builtin, template
@@ -95,7 +96,8 @@ def test_options_are_merged_into_the_first_file() -> None:
 
 
 def test_a_model_that_names_its_provider_is_not_named_twice() -> None:
-    """`openrouter/auto` stays what it is."""
+    """`openrouter/auto` stays what it is; where its provider lists its models it is one of them."""
+    assert values_for(template(), bot(model="acme/x"))["model"] == "x"
     assert config_of(template(), bot(model="acme/x"))["model"] == "acme/x"
     assert config_of(template(), bot(model="other/x"))["model"] == "acme/other/x"
 

@@ -113,6 +113,7 @@ BROKEN: dict[str, tuple[str, str, int, str]] = {
     ),
     "reload of a week": ("reload_timeout = 12", "reload_timeout = 9e5", 13, "at most 300"),
     "reload with a placeholder": ('"reload"]', '"{{name}}"]', 12, "takes no placeholders"),
+    "health test with a placeholder": ('"/bin/check"', '"{{name}}"', 20, "takes no placeholders"),
     "reload with a key": ('"reload"]', f'"{FAKE}"]', 12, "looks like a secret"),
     "health without a test": (
         'test = ["CMD", "/bin/check"]', "interval = 5", 19, "`health.test` is missing",

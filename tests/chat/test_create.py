@@ -391,3 +391,14 @@ async def test_secrets_in_the_environment_are_said_aloud(world: World) -> None:
     shown = await world.admin.slash(world.channel, "bot show", name="shop")
     assert warning in said(shown)
     assert "⚠️" not in await create(world, name="other", template="echo")
+
+
+async def test_what_an_image_may_lack_is_said_before_secrets_are_typed(world: World) -> None:
+    """It is not on the machine yet, so nobody can look; the person knows what may come."""
+    warning = "⚠️ Discord needs a part that not every image has."
+    options = {"name": "claw", "template": "openclaw", "provider": "anthropic"}
+    assert warning in await create(world, **options, channel="discord")
+    message = direct(world.admin)
+    assert warning in message.content
+    assert "shows at the first start" in message.content
+    assert "⚠️" not in await create(world, **{**options, "name": "clew"}, channel="telegram")

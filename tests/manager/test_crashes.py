@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from controller.domain.bot import Bot
-from controller.domain.observation import ContainerState
+from controller.domain.bot import Bot, Crash
+from controller.domain.crashes import judge
+from controller.domain.observation import ContainerState, Observation
 from controller.domain.phase import Phase
 from tests.manager.rig import ANN_ASKS, Rig, eventually
 
@@ -244,3 +245,31 @@ async def test_an_end_with_the_engine_is_no_crash_however_late_it_is_seen(
     await eventually(lambda: rig.active(bot) and rig.at_rest(), "it runs again")
     assert rig.view(bot).crashes == ()
     assert [e for e in await rig.manager.audit.history(bot.id) if e.action == "crash"] == []
+
+
+async def test_an_order_given_while_a_crash_is_noted_is_not_overwritten(rig: Rig) -> None:
+    """Restart was pressed while the crash was looked into: it is the newer word."""
+    bot = await rig.running()
+    asked = asyncio.Event()
+
+    def press(changed: str) -> None:
+        if changed == bot.id and rig.view(bot).crashes and not asked.is_set():
+            asked.set()
+
+    with rig.manager.fleet.listening(press):
+        rig.runtime.restart_at_once = False
+        rig.runtime.crash(bot.id, 78)
+        await asyncio.wait_for(asked.wait(), 5)
+        view = await rig.manager.lifecycle.restart(ANN_ASKS, bot)
+    assert view is not None
+    assert view.bot.problem is None
+    await rig.becomes(bot, Phase.RUNNING)
+
+
+def test_a_crash_is_judged_by_the_engines_time() -> None:
+    """Long ago for this machine's clock, or noted behind one that was ahead: fatal all the same."""
+    ended = Observation(container_id="c", state=ContainerState.EXITED, finished_at=1000.0)
+    crashes = [Crash(at=1300.0, exit_code=1), Crash(at=1000.0, exit_code=78)]
+    problem = judge(crashes, ended, ended.finished_at, fatal=(78,), restart="unless-stopped")
+    assert problem is not None
+    assert problem.code == "fatal-exit"

@@ -305,3 +305,33 @@ async def test_a_bot_is_not_tried_before_the_fields_of_its_form_are_kept(
         await rig.becomes(bot, Phase.RUNNING)
         looking.cancel()
     assert "failed" not in caplog.text
+
+
+async def test_a_first_form_that_replaces_a_value_hides_the_older_log_too(rig: Rig) -> None:
+    """The bot ran already, from another form: what it printed of the old value is not shown."""
+    bot = await rig.create()
+    unused = await form_of(rig, bot)
+    await rig.submit(bot)
+    await rig.becomes(bot, Phase.RUNNING)
+    before = time.time()
+    await rig.manager.credentials.submit(ANN_ASKS, unused.id, 0, {**SECRETS, "api_key": NEW_KEY})
+    assert rig.view(bot).bot.log_floor >= before
+
+
+async def test_a_made_secret_that_cannot_be_used_is_made_anew(rig: Rig) -> None:
+    """Nobody could type it: sending the form as it is mends it."""
+    bot = await wide(rig)
+    form = await form_of(rig, bot)
+    credentials = rig.manager.credentials
+    pages = [{f"key_{n}": f"value-of-{n}" for n in numbers} for numbers in (range(1, 6), (6, 7))]
+    for step, values in enumerate(pages):
+        await credentials.submit(ANN_ASKS, form.id, step, values)
+    await rig.becomes(bot, Phase.RUNNING)
+    made = rig.secrets / bot.id / "made_here"
+    old = made.read_text()
+    made.chmod(0o644)
+    again = await form_of(rig, bot, rotate=True)
+    for step, values in enumerate(pages):
+        await credentials.submit(ANN_ASKS, again.id, step, values)
+    assert made.read_text() != old
+    assert stat.S_IMODE(made.stat().st_mode) == 0o600

@@ -7,11 +7,13 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from controller.domain.bot import Bot, Wish
 from controller.domain.phase import Phase
+from controller.runtime.memory import MemoryRuntime
 from tests.manager.rig import ANN_ASKS, PLAIN, Gate, Rig, eventually
 
 WAYS = {
@@ -293,3 +295,49 @@ async def test_a_bot_can_be_stopped_without_its_secrets_disk(rig: Rig, what: str
     if what == "delete":
         await eventually(lambda: rig.manager.fleet.get(bot.id) is None)
         await rig.gone(bot)
+
+
+async def test_a_fatal_exit_is_seen_without_the_secrets_disk(rig: Rig) -> None:
+    """A disk that is away holds back a start, not the truth about what ran."""
+    bot = await rig.running()
+    rig.runtime.restart_at_once = False
+    rig.secrets.rename(rig.folder / "elsewhere")
+    rig.runtime.crash(bot.id, 78)
+    view = await rig.becomes(bot, Phase.ERROR)
+    assert view.bot.problem is not None
+    assert view.bot.problem.code == "fatal-exit"
+    (rig.folder / "elsewhere").rename(rig.secrets)
+
+
+class SlowRegistry:
+    """A runtime whose images come only when the test lets them."""
+
+    def __init__(self, runtime: MemoryRuntime) -> None:
+        self._runtime = runtime
+        self.answers = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._runtime, name)
+
+    async def pin_image(self, ref: str, pull: str) -> str:
+        """Wait for the registry."""
+        await self.answers.wait()
+        return await self._runtime.pin_image(ref, pull)
+
+
+async def test_a_registry_that_hangs_holds_up_only_who_waits_for_it(rig: Rig) -> None:
+    """More bots wait for an image than there are workers: others are stopped, theirs deleted."""
+    running = await rig.running()
+    registry = rig.door = SlowRegistry(rig.runtime)
+    await rig.restart()
+    waiting = [await rig.create() for _ in range(12)]
+    for bot in waiting:
+        await rig.submit(bot)
+    await order(rig, running, "stop")
+    await eventually(lambda: not rig.active(running), "it is stopped")
+    for bot in waiting[:6]:
+        await order(rig, bot, "delete")
+    await eventually(lambda: len(rig.manager.fleet) == 7, "they are gone")
+    registry.answers.set()
+    for bot in waiting[6:]:
+        await rig.becomes(bot, Phase.RUNNING)

@@ -72,6 +72,8 @@ async def test_a_bot_made_in_discord_answers_in_telegram_and_takes_a_new_token_i
 
         status = await shop.act("claw", "channel-status")
         assert "running, connected" in status.text
+        assert "No pending" in (await shop.act("claw", "pairing-list")).text
+        assert '"checksRun"' in (await shop.act("claw", "doctor")).text
         measured.append(("memory after all that", _mib(shop.memory(bot_id))))
         measured.append(("memory, peak (limit 2048 MiB)", _mib(shop.peak_memory(bot_id))))
         assert shop.leaks(bot_id) == []

@@ -180,3 +180,13 @@ async def test_a_press_while_the_gateway_was_away_is_answered_after_it(place: Pl
         pressed = await place.ann.click(card, label="Logs", wait=False)
         await asyncio.sleep(0.1)
     await said(pressed, "demo bot starting")
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_login_that_discord_puts_off_is_tried_again(idle: Place, status: int) -> None:
+    """A limit or an outage says nothing about the token: the controller stays and comes up."""
+    page = {"text": "<h1>slow down</h1>", "headers": {"Content-Type": "text/html"}}
+    with idle.world.fault("GET", r"/users/@me$", status=status, times=1, **page) as fault:
+        await idle.controller.start()
+        assert fault.hits == 1
+    assert (await idle.ann.slash("bot list")).answered

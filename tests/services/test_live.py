@@ -359,6 +359,8 @@ async def test_a_restricted_openai_key_is_a_good_key(standin: Standin) -> None:
     standin.answers["openai"] = Reply(403, {"error": {"message": text}})
     verdict = await asked("openai", standin.url)
     assert (verdict.state, len(verdict.notes)) == ("accepted", 1)
+    standin.answers["openai"] = Reply(401, {"error": {"message": text}})
+    assert (await asked("openai", standin.url)).state == "accepted"
     country = {"error": {"code": "unsupported_country_region_territory"}}
     standin.answers["openai"] = Reply(403, country)
     verdict = await asked("openai", standin.url)

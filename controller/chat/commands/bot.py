@@ -65,7 +65,11 @@ class BotCommands(app_commands.Group):
         credentials = self._manager.credentials
         form = await credentials.open_form(asker, bot, rotate=False)
         page = await credentials.page(asker, form.id, 0)
-        warning = told.exposure_of(self._manager, bot)
+        warnings = (
+            told.exposure_of(self._manager, bot),
+            await told.doubts_of(self._manager, bot),
+        )
+        warning = "\n".join(filter(None, warnings))
         if page.inputs:
             await forms.offer(interaction, bot, form.id, rotate=False, warning=warning)
             return
