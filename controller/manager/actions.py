@@ -22,7 +22,6 @@ from controller.manager.fleet import Fleet
 from controller.vault import MARK, Redactor
 
 TEXT_MAX = 16_384  # characters that are looked through and shown
-CUT_FROM = TEXT_MAX // 4  # characters, of at most four bytes, from which an output may be cut
 SECRET_MAX = 4_000  # characters of the longest secret that can be typed
 
 
@@ -91,7 +90,7 @@ class Actions:
             self._refuse_unless_running(bot)
             result = await self._errands.ask(bot.id, action.title, command, action.timeout)
             outcome.text = f"exit {result.exit_code}"
-            text = self._hidden(action, result.output)
+            text = self._hidden(action, result.output, cut=result.cut)
             return ActionResult(action.title, result.exit_code, text)
 
     def _refuse_unless_running(self, bot: Bot) -> None:
@@ -108,12 +107,12 @@ class Actions:
         if not runs or view.bot.wish is not Wish.RUN or view.bot.problem is not None:
             raise not_running(f"{bot.name} does not run (it is {view.phase}).")
 
-    def _hidden(self, action: Action, output: str) -> str:
+    def _hidden(self, action: Action, output: str, *, cut: bool) -> str:
         """The output without secrets, and without what the template says to hide."""
         lines = output[-TEXT_MAX:].split("\n")
-        if len(output) >= CUT_FROM and len(lines) > 1:
-            lines = lines[1:]  # cut by the runtime: half a secret in it would not be known as one
-        elif len(output) >= CUT_FROM:
+        if cut and len(lines) > 1:
+            lines = lines[1:]  # half a secret in it would not be known as one
+        elif cut:
             lines = [output[SECRET_MAX:]]
         text = "\n".join(self._redactor.lines(lines))
         for pattern in action.hide:

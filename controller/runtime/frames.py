@@ -51,7 +51,7 @@ class End:
         self._head = bytearray()
         self._left = 0  # bytes of the frame that is just being read
         self._kept = bytearray()
-        self._cut = False
+        self.cut = False  # whether there was more before what is kept
 
     def feed(self, data: bytes) -> None:
         """Take bytes, in whatever pieces the frames come."""
@@ -69,12 +69,12 @@ class End:
                     self._head.clear()
             at += len(piece)
         if len(self._kept) > self._limit:
-            self._cut = True
+            self.cut = True
             del self._kept[: -self._limit]
 
     def text(self) -> str:
         """The text, bad bytes replaced, without the newline that ends it."""
-        return end_of(bytes(self._kept), self._limit, cut=self._cut)
+        return end_of(bytes(self._kept), self._limit, cut=self.cut)
 
 
 def end_of(data: bytes, limit: int, *, cut: bool = False) -> str:

@@ -83,7 +83,7 @@ class Execution:
             # A program that is not there: newer engines refuse what older ones let end with 126.
             return ProbeResult(exit_code=_NO_SUCH_PROGRAM, output=reason)
         exit_code = self._exit_code(client, made, deadline)
-        return ProbeResult(exit_code=exit_code, output=end.text())
+        return ProbeResult(exit_code=exit_code, output=end.text(), cut=end.cut)
 
     def give_up(self) -> None:
         """Let the thread go; the program cannot be ended."""

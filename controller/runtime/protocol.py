@@ -44,10 +44,14 @@ class Probe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeResult:
-    """How a program ended, and the end of what it printed: 4 KiB of a probe, 16 KiB of others."""
+    """How a program ended, and the end of what it printed: 4 KiB of a probe, 16 KiB of others.
+
+    `cut` says of a command in a bot that it printed more: a secret may be cut through at the start.
+    """
 
     exit_code: int
     output: str
+    cut: bool = False
 
 
 class EventStream(Protocol):

@@ -65,10 +65,18 @@ async def test_half_a_secret_at_the_cut_is_not_shown(rig: Rig, rest: str) -> Non
     bot = await rich_bot(rig)
     half = API_KEY[6:]
     text = f"{half} {'x' * 16_000}" + (f"\n{rest}" if rest else "")
-    rig.runtime.answer_execute = lambda *_: ProbeResult(exit_code=0, output=text)
+    rig.runtime.answer_execute = lambda *_: ProbeResult(exit_code=0, output=text, cut=True)
     done = await rig.manager.actions.run(ANN_ASKS, bot, "status", {})
     assert half not in done.text
     assert done.text.endswith(rest or "xxx")
+
+
+async def test_what_is_not_cut_is_shown_from_its_first_word(rig: Rig) -> None:
+    """However long it is."""
+    bot = await rich_bot(rig)
+    text = f"first line\n{'x' * 16_000}"
+    rig.runtime.answer_execute = lambda *_: ProbeResult(exit_code=0, output=text)
+    assert (await rig.manager.actions.run(ANN_ASKS, bot, "status", {})).text == text
 
 
 async def test_a_bot_has_the_actions_of_its_channel(rig: Rig) -> None:

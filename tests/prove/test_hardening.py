@@ -231,6 +231,26 @@ async def test_the_benchmark_finds_what_is_not_hardened(yard: Yard, demo_image: 
     assert set(f"{expected} 5.30 5.32 +1 +3 +4 +5".split()) <= failed
 
 
+@pytest.mark.parametrize(
+    ("bound", "expected"),
+    [(("127.0.0.1", 8080), {"5.9"}), (("0.0.0.0", 80), {"5.8", "5.9", "5.14"})],
+)
+async def test_the_benchmark_finds_a_published_port(
+    yard: Yard, demo_image: str, bound: tuple[str, int], expected: set[str]
+) -> None:
+    """Also one that only this machine reaches: a bot has none."""
+    config = yard.engine.create_host_config(port_bindings={8080: bound})
+    labels = {"botmaker.instance": "open"}
+    made = yard.engine.create_container(
+        demo_image, ports=[8080], labels=labels, host_config=config
+    )["Id"]
+    try:
+        failed = {line.split()[0] for line in cis_benchmark.failures(yard.engine, made)}
+    finally:
+        yard.engine.remove_container(made, force=True, v=True)
+    assert failed & {"5.8", "5.9", "5.14"} == expected
+
+
 async def test_a_bot_cannot_write_read_reach_or_become_what_is_not_its_own(
     yard: Yard, tally: Tally
 ) -> None:
