@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from controller.domain import crashes as crash_rules
-from controller.domain.bot import PRESENT, Bot, Crash, Wish
+from controller.domain.bot import PRESENT, Bot, Crash, Problem, Wish
 from controller.domain.observation import Observation
 from controller.manager.audit import Audit
 from controller.manager.blueprint import Blueprints
@@ -102,8 +102,9 @@ class Ends:
             return await self._wishes.edit(bot.id, accounted_end=container.finished_at)
         # Noted before it is accounted for: a kill in between must not lose it.
         crashes = await self._note_crashes(bot, found)
-        bot = await self._wishes.edit(bot.id, accounted_end=container.finished_at)
-        return await self._judged(bot, crashes, container)
+        noted = await self._wishes.edit(bot.id, accounted_end=container.finished_at)
+        problem = self._judge(noted, crashes, container)
+        return noted if problem is None else await self._give_up(bot, problem)
 
     async def _close(self, bot: Bot, what: str, **changes: object) -> Bot:
         """A named run is over: forget its name, unless another is wished to be over meanwhile."""
@@ -139,20 +140,23 @@ class Ends:
         owed = {name: container.started_at for name in names if getattr(bot, name) == PRESENT}
         return await self._wishes.edit(bot.id, **owed) if owed else bot
 
-    async def _judged(self, bot: Bot, crashes: tuple[Crash, ...], container: Observation) -> Bot:
+    def _judge(
+        self, bot: Bot, crashes: tuple[Crash, ...], container: Observation
+    ) -> Problem | None:
         template = self._blueprints.known(bot)
-        problem = crash_rules.judge(
+        return crash_rules.judge(
             crashes,
             container,
             container.finished_at,  # by the engine's own time: the crash that was just noted
             fatal=template.run.fatal_exit_codes if template else (),
             restart=template.run.restart if template else "unless-stopped",
         )
-        if problem is None:
-            return bot
+
+    async def _give_up(self, bot: Bot, problem: Problem) -> Bot:
+        """Have it stopped for that reason; not if a person restarted or changed it since it was
+        `bot`, while its log was read."""
 
         def still(now: Bot) -> Bot:
-            # Unless a person pressed Restart or changed its settings while this was found out.
             same = now.problem is None and now.ended_run == bot.ended_run
             same = same and now.fields == bot.fields and now.wish is Wish.RUN
             return replace(now, problem=problem) if same else now

@@ -7,13 +7,16 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from controller.domain.bot import Bot, Crash
 from controller.domain.crashes import judge
+from controller.domain.events import LogLine, LogQuery
 from controller.domain.observation import ContainerState, Observation
 from controller.domain.phase import Phase
+from controller.runtime.memory import MemoryRuntime
 from tests.manager.rig import ANN_ASKS, Rig, eventually
 
 
@@ -247,20 +250,34 @@ async def test_an_end_with_the_engine_is_no_crash_however_late_it_is_seen(
     assert [e for e in await rig.manager.audit.history(bot.id) if e.action == "crash"] == []
 
 
+class HeldLog:
+    """A runtime whose logs come only when the test lets them."""
+
+    def __init__(self, runtime: MemoryRuntime) -> None:
+        self._runtime = runtime
+        self.asked, self.answers = asyncio.Event(), asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._runtime, name)
+
+    async def logs(self, bot_id: str, query: LogQuery) -> list[LogLine]:
+        """Say that somebody reads, and wait."""
+        self.asked.set()
+        await self.answers.wait()
+        return await self._runtime.logs(bot_id, query)
+
+
 async def test_an_order_given_while_a_crash_is_noted_is_not_overwritten(rig: Rig) -> None:
     """Restart was pressed while the crash was looked into: it is the newer word."""
+    held = rig.door = HeldLog(rig.runtime)
+    await rig.restart()
     bot = await rig.running()
-    asked = asyncio.Event()
-
-    def press(changed: str) -> None:
-        if changed == bot.id and rig.view(bot).crashes and not asked.is_set():
-            asked.set()
-
-    with rig.manager.fleet.listening(press):
-        rig.runtime.restart_at_once = False
-        rig.runtime.crash(bot.id, 78)
-        await asyncio.wait_for(asked.wait(), 5)
-        view = await rig.manager.lifecycle.restart(ANN_ASKS, bot)
+    rig.runtime.crash(bot.id, 78)
+    await asyncio.wait_for(held.asked.wait(), 5)
+    pressed = asyncio.create_task(rig.manager.lifecycle.restart(ANN_ASKS, bot))
+    await eventually(lambda: rig.view(bot).bot.ended_run, "the order is written down")
+    held.answers.set()
+    view = await pressed
     assert view is not None
     assert view.bot.problem is None
     await rig.becomes(bot, Phase.RUNNING)
