@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import discord
 
 from controller.chat.rules import RULES
-from controller.domain.access import Person, Role
+from controller.domain.access import Person
 from controller.domain.errors import Denied
+from controller.domain.roles import Role
 from controller.manager import Manager
 from controller.manager.audit import Asker
 

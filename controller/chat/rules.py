@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from controller.domain.access import Role
+from controller.domain.roles import Role
 
 
 @dataclass(frozen=True, slots=True)

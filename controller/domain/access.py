@@ -4,29 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Literal
 
 from controller.domain.errors import Denied
-
-
-class Role(IntEnum):
-    """What somebody may do; a higher role may do all that a lower one may."""
-
-    NONE = 0
-    VIEWER = 1
-    OPERATOR = 2
-    ADMIN = 3
-
-    @property
-    def word(self) -> str:
-        """The role as people read it."""
-        return self.name.lower()
-
-    @classmethod
-    def parse(cls, word: str) -> Role | None:
-        """The role of that name, if there is one (`none` is no role that can be granted)."""
-        return {r.word: r for r in cls if r is not cls.NONE}.get(word.lower())
+from controller.domain.roles import Role
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from controller.domain.access import Grant, Person, Role, require, role_of, strongest
+from controller.domain.access import Grant, Person, require, role_of, strongest
 from controller.domain.errors import BadInput, NotFound
+from controller.domain.roles import Role
 from controller.store import Store
 
 

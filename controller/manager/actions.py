@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from controller.catalog import Action, action_command
-from controller.domain.access import Role
 from controller.domain.bot import Bot, Wish
 from controller.domain.errors import EngineUnavailable, NotFound
 from controller.domain.observation import ContainerState
+from controller.domain.roles import Role
 from controller.manager.access import Access
 from controller.manager.audit import Asker, Audit
 from controller.manager.blueprint import Blueprints

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import aiosqlite
 
-from controller.domain.access import Grant, Role
+from controller.domain.access import Grant
 from controller.domain.bot import Bot, Crash, Problem, Wish
 from controller.domain.errors import Conflict, NotFound
+from controller.domain.roles import Role
 from controller.store.database import Database, Row
 from controller.store.outbox import OutboxTable, Owed, owe
 

@@ -15,7 +15,8 @@ from simcord.builders import ChannelHandle
 from simcord.results import InteractionResult
 
 from controller.chat.rules import RULES
-from controller.domain.access import Person, Role
+from controller.domain.access import Person
+from controller.domain.roles import Role
 from controller.manager.audit import Asker
 from demo.world import World
 from tests.chat.acting import (

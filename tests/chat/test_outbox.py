@@ -11,8 +11,8 @@ import pytest
 
 from controller.chat.outbox import ASKS
 from controller.chat.rules import RULES
-from controller.domain.access import Role
 from controller.domain.phase import Phase
+from controller.domain.roles import Role
 from controller.manager.audit import CUT_SHORT
 from controller.store import Entry, Owed, Store
 from controller.store.database import migrations

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.domain import errors
-from controller.domain.access import Grant, Person, Role, require, role_of, strongest
+from controller.domain.access import Grant, Person, require, role_of, strongest
 from controller.domain.errors import BadInput, ControllerError, Denied
 from controller.domain.names import check_model, check_name, is_bot_id, is_secret_name, new_bot_id
+from controller.domain.roles import Role
 from controller.domain.spec import ContainerSpec, HealthSpec, SeedFile
 
 ANN = Person(1, frozenset({10, 11}), "ann")

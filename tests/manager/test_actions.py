@@ -6,10 +6,11 @@ import asyncio
 
 import pytest
 
-from controller.domain.access import Grant, Role
+from controller.domain.access import Grant
 from controller.domain.bot import Bot
 from controller.domain.errors import BadInput, ControllerError, Denied, NotFound, OutcomeUnknown
 from controller.domain.phase import Phase
+from controller.domain.roles import Role
 from controller.manager.actions import ActionResult
 from controller.manager.audit import Asker
 from controller.manager.errands import WAITING_MAX

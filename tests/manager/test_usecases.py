@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from controller.domain.access import Grant, Role
+from controller.domain.access import Grant
 from controller.domain.errors import BadInput, BadSetting, Conflict, NotFound
 from controller.domain.events import LogQuery
 from controller.domain.names import new_bot_id
 from controller.domain.phase import Phase
+from controller.domain.roles import Role
 from controller.manager.access import Access, StaticGrants
 from controller.manager.audit import Asker
 from controller.manager.doctor import Finding, examine, worded

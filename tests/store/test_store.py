@@ -12,10 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from controller.domain.access import Grant, Role
+from controller.domain.access import Grant
 from controller.domain.bot import Bot, Crash, Problem, Wish
 from controller.domain.errors import Conflict, NotFound
 from controller.domain.names import new_bot_id
+from controller.domain.roles import Role
 from controller.store import Card, Entry, Form, Store
 from controller.store.store import CRASHES_KEPT
 

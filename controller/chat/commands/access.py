@@ -12,7 +12,8 @@ from controller.chat.commands.asked import asker_of, suggest
 from controller.chat.gate import Gate
 from controller.chat.rules import RULES
 from controller.chat.text import MESSAGE_MAX
-from controller.domain.access import Grant, Person, Role
+from controller.domain.access import Grant, Person
+from controller.domain.roles import Role
 from controller.manager import Manager
 
 ROLES = [

@@ -1,0 +1,77 @@
+"""The table of acts: everything that can be asked of BotMaker, and the role that each needs.
+
+One act serves every way to ask for it: a command, a button, a form, later an HTTP call. The
+use-cases in `manager` check it; an edge only says who asks. What isn't in this table can't be done.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from controller.domain.roles import Role
+
+
+class Scope(Enum):
+    """What an act applies to."""
+
+    BOT = "bot"  # one bot, which it names
+    ANY = "any"  # whichever bots the principal has the role for; the answer shows only those
+    FLEET = "fleet"  # the installation: only a role for all bots counts
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One thing to ask for. `sentence` begins the refusal: "<sentence> needs the role admin"."""
+
+    id: str
+    role: Role
+    sentence: str
+    scope: Scope = Scope.BOT
+
+
+BOT_CREATE = Act("bot.create", Role.ADMIN, "Creating a bot", Scope.FLEET)
+BOT_LIST = Act("bot.list", Role.VIEWER, "Listing bots", Scope.ANY)
+BOT_SHOW = Act("bot.show", Role.VIEWER, "Looking at a bot")
+BOT_LOGS = Act("bot.logs", Role.VIEWER, "Reading a bot's log")
+BOT_HISTORY = Act("bot.history", Role.VIEWER, "Reading a bot's history")
+BOT_START = Act("bot.start", Role.OPERATOR, "Starting a bot")
+BOT_STOP = Act("bot.stop", Role.OPERATOR, "Stopping a bot")
+BOT_RESTART = Act("bot.restart", Role.OPERATOR, "Restarting a bot")
+# An action's own role is in its template and counts as well.
+BOT_DO = Act("bot.do", Role.VIEWER, "Running an action of a bot")
+BOT_EDIT = Act("bot.edit", Role.ADMIN, "Changing a bot's settings")
+BOT_SECRETS = Act("bot.secrets", Role.ADMIN, "Entering a bot's secrets")
+BOT_DELETE = Act("bot.delete", Role.ADMIN, "Deleting a bot")
+FLEET_STATUS = Act("fleet.status", Role.VIEWER, "Seeing the fleet's status", Scope.ANY)
+FLEET_ORPHANS = Act("fleet.orphans", Role.ADMIN, "Looking for orphans", Scope.FLEET)
+FLEET_DOCTOR = Act("fleet.doctor", Role.ADMIN, "Running the doctor", Scope.FLEET)
+ACCESS_GRANT = Act("access.grant", Role.ADMIN, "Granting a role", Scope.FLEET)
+ACCESS_REVOKE = Act("access.revoke", Role.ADMIN, "Revoking a role", Scope.FLEET)
+ACCESS_LIST = Act("access.list", Role.ADMIN, "Listing grants", Scope.FLEET)
+ACCESS_TEST = Act("access.test", Role.ADMIN, "Testing access", Scope.FLEET)
+
+ACTS: dict[str, Act] = {
+    act.id: act
+    for act in (
+        BOT_CREATE,
+        BOT_LIST,
+        BOT_SHOW,
+        BOT_LOGS,
+        BOT_HISTORY,
+        BOT_START,
+        BOT_STOP,
+        BOT_RESTART,
+        BOT_DO,
+        BOT_EDIT,
+        BOT_SECRETS,
+        BOT_DELETE,
+        FLEET_STATUS,
+        FLEET_ORPHANS,
+        FLEET_DOCTOR,
+        ACCESS_GRANT,
+        ACCESS_REVOKE,
+        ACCESS_LIST,
+        ACCESS_TEST,
+    )
+}
