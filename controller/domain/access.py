@@ -1,62 +1,123 @@
-"""Who may do what: viewer < operator < admin, denied by default."""
+"""Who may do what: who asks, which grants they hold, and the ruling on one act."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Literal
 
+from controller.domain.acts import Act
+from controller.domain.bot import Bot
 from controller.domain.errors import Denied
 from controller.domain.roles import Role
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """Whoever asks: a Discord user and the roles that this user has in the guild now."""
+class Principal:
+    """Who asks. An edge says who it is; what they may do is decided by the use-cases.
 
-    user_id: int
-    role_ids: frozenset[int] = frozenset()
+    `id` is unique within its kind: a Discord user's id, for instance. `roles` are the Discord roles
+    that the user holds in the server right now.
+    """
+
+    kind: Literal["user", "system", "console"]
+    id: str
     name: str = ""
+    roles: frozenset[int] = frozenset()
+
+
+SYSTEM = Principal("system", "", "BotMaker")
+
+
+def discord_user(user_id: int, name: str = "", roles: Iterable[int] = ()) -> Principal:
+    """A Discord user as a principal."""
+    return Principal("user", str(user_id), name, frozenset(roles))
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What an act is done to: one bot and its owner, or the whole fleet where both are empty."""
+
+    bot_id: str = ""
+    owner: str = ""  # the principal's id; nobody owns a bot yet
+
+    @classmethod
+    def of(cls, bot: Bot | None) -> Target:
+        """The bot as a target; no bot means the whole fleet."""
+        return cls(bot.id) if bot is not None else cls()
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A role given to a user or to a Discord role, for one bot or for all (`bot_id` empty)."""
+    """A role given to a user or to a Discord role.
+
+    Its scope is all bots (`bot_id` empty), one bot, or with `own` the bots that the user owns.
+    """
 
     kind: Literal["user", "role"]
     subject: int
     role: Role
     bot_id: str = ""
     source: str = "granted"  # or the setting or record that it comes from
+    own: bool = False
 
-    def covers(self, person: Person, bot_id: str) -> bool:
-        """Whether this grant says something about that person and that bot."""
-        whom = self.subject == person.user_id if self.kind == "user" else False
-        through = self.kind == "role" and self.subject in person.role_ids
-        return (whom or through) and self.bot_id in ("", bot_id)
+    def covers(self, principal: Principal, target: Target) -> bool:
+        """Whether this grant says something about that principal and that target."""
+        if self.kind == "user":
+            held = principal.kind == "user" and str(self.subject) == principal.id
+        else:
+            held = self.subject in principal.roles
+        if self.own:
+            return held and target.owner != "" and target.owner == principal.id
+        return held and self.bot_id in ("", target.bot_id)
 
 
-def strongest(grants: Iterable[Grant], person: Person, bot_id: str = "") -> Grant | None:
-    """The grant that decides what the person may do to that bot (or in general)."""
-    fitting = [g for g in grants if g.covers(person, bot_id)]
-    return max(fitting, key=lambda g: g.role, default=None)
+class Answer(Enum):
+    """The answer to "may they?"."""
+
+    ALLOW = "allow"
+    HOLD = "hold"  # an admin has to confirm it first
+    DENY = "deny"
 
 
-def role_of(grants: Iterable[Grant], person: Person, bot_id: str = "") -> Role:
-    """The person's role for that bot, or in general."""
-    grant = strongest(grants, person, bot_id)
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """The answer for one principal, one act and one target, and the role that decided it."""
+
+    answer: Answer
+    role: Role
+
+
+def strongest(
+    grants: Iterable[Grant], principal: Principal, target: Target | None = None
+) -> Grant | None:
+    """The grant that decides what the principal may do to the target, or in general."""
+    fitting = [grant for grant in grants if grant.covers(principal, target or Target())]
+    return max(fitting, key=lambda grant: grant.role, default=None)
+
+
+def role_of(grants: Iterable[Grant], principal: Principal, target: Target | None = None) -> Role:
+    """The principal's role for the target, or in general."""
+    grant = strongest(grants, principal, target)
     return grant.role if grant else Role.NONE
 
 
-def require(
-    grants: Iterable[Grant], person: Person, needed: Role, what: str, bot_id: str = ""
-) -> None:
-    """Raise Denied, saying which role is needed, unless the person has it."""
-    has = role_of(grants, person, bot_id)
-    if has >= needed:
-        return
-    yours = f"you are {has.word}" if has else "you have no role here"
-    raise Denied(
-        f"{what} needs the role {needed.word}; {yours}.",
-        hint="An admin can give it with /access grant.",
-    )
+def rule(
+    grants: Iterable[Grant], principal: Principal, act: Act, targets: Iterable[Target]
+) -> Ruling:
+    """May the principal do this to one of the targets? Denied unless a grant says yes.
+
+    The system itself and whoever has a shell on the machine may do everything. Nothing is held yet.
+    """
+    if principal.kind in {"system", "console"}:
+        return Ruling(Answer.ALLOW, Role.ADMIN)
+    held = tuple(grants)
+    role = max((role_of(held, principal, target) for target in targets), default=Role.NONE)
+    return Ruling(Answer.ALLOW if role >= act.role else Answer.DENY, role)
+
+
+def denial(act: Act, ruling: Ruling) -> Denied:
+    """The refusal in words: which role the act needs, and which one the principal has."""
+    yours = f"you are {ruling.role.word}" if ruling.role else "you have no role here"
+    return Denied(f"{act.sentence} needs the role {act.role.word}; {yours}.")

@@ -1,13 +1,15 @@
-"""A bot as its admins wish it: the row that SQLite keeps. What is seen is in `observation`."""
+"""A bot as its admins want it: the row that SQLite keeps. What is seen is in `observation`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from controller.domain.run import Run
+
 
 class Wish(StrEnum):
-    """What the admins want of a bot; removal is a wish too, until nothing is left of it."""
+    """What the admins want of a bot. Removal is a wish too, until nothing is left of the bot."""
 
     RUN = "run"
     STOP = "stop"
@@ -21,26 +23,24 @@ class Problem:
     code: str
     message: str
     hint: str
-    at: float  # seconds since the epoch, the controller's clock
+    at: float  # seconds since the epoch
 
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """One unwished end of a bot's process. `at` is the engine's time, seconds since the epoch."""
+    """One end of a bot's process that nobody wished for.
+
+    `at` is in seconds since the epoch, by the engine's clock.
+    """
 
     at: float
     exit_code: int | None
     oom_killed: bool = False
 
 
-# In place of a run's name: whichever runs at the next look. What was seen last may be over already,
-# and the one after it begun too early to know of what was changed.
-PRESENT = "present"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bot:
-    """One bot, complete: who it is, what it is made of, what is wished for."""
+    """One bot, complete: who it is, what it is made of, what is wished of it."""
 
     id: str
     name: str
@@ -50,25 +50,13 @@ class Bot:
     channel: str
     fields: dict[str, str] = field(default_factory=dict)
     wish: Wish = Wish.RUN
-    # The run (a container's StartedAt, the engine's own words) that a restart wants to be over.
-    # Comparing for equality needs no agreement between two clocks, and acts once by itself.
-    ended_run: str = ""
-    # The run that has yet to be told to read replaced secrets, where its program can do that. Named
-    # like the above, and for the same reason: another run has read the new ones at its start.
-    reload_run: str = ""
-    image: str = ""  # the pinned image id; empty until the first start resolved it
+    run: Run = field(default_factory=Run)
+    image: str = ""  # the pinned image; empty until the first start resolved it
     problem: Problem | None = None
-    # The end of a run (the engine's time) that is accounted for: by a stop that was asked for, or
-    # by a crash already noted. A later end is a crash. In the row, so that a restart of the
-    # controller neither forgets a crash nor takes an old stop for one.
-    accounted_end: float = 0.0
-    # Log lines before this moment are not shown: they may hold a secret that was replaced since,
-    # and a controller that started later could not know it to hide it. Seconds since the epoch.
-    log_floor: float = 0.0
     created_at: float = 0.0
     created_by: int = 0
 
     @property
     def container_name(self) -> str:
-        """The one name that this bot's container can have."""
+        """The only name that this bot's container can have."""
         return f"botmaker-{self.id}"

@@ -11,6 +11,7 @@ from controller.domain.observation import ContainerState, Observation
 WINDOW_SECONDS = 600.0
 LOOPING_AT = 3  # crashes in the window from which a bot is called crash-looping
 GIVE_UP_AT = 5  # crashes in the window after which the controller stops the bot
+KILLED = 137  # the exit code of a process that was killed
 
 _SIGNALS = {
     129: "SIGHUP",

@@ -77,4 +77,6 @@ class World:
     faults: tuple[str, ...] = ()  # why those that are there cannot be used, in words
     degraded: tuple[str, ...] = ()  # what its log says that it cannot do, in words
     ready_by: float = 0.0  # seconds since the epoch by which it should be healthy; 0: no matter
-    spec: str = ""  # the hash that a container made now would carry; empty: cannot be made
+    spec: str = ""  # the hash that a container made now would carry; empty: none can be made
+    step: str = ""  # the step that is under way, for example a long stop; empty: none
+    command: bool = False  # a command that somebody asked for runs inside the bot

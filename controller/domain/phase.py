@@ -58,7 +58,7 @@ def _of_container(bot: Bot, world: World, now: float) -> Phase:
         return Phase.STARTING
     match container.state:
         case ContainerState.RUNNING:
-            if container.started_at and container.started_at == bot.ended_run:
+            if container.started_at and container.started_at == bot.run.to_end:
                 return Phase.STARTING
             match container.health:
                 case Health.NONE | Health.HEALTHY:

@@ -1,4 +1,4 @@
-"""The next step towards the wish: one pure function. `manager/converge.py` carries it out."""
+"""The next step towards the wish: one pure function. `loop/steps.py` carries it out."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from controller.domain.observation import ContainerState, Health, Observation, W
 
 
 class Step(StrEnum):
-    """One thing to do to the world; after it the world is looked at again."""
+    """One thing to do to the world. After it the world is looked at again."""
 
     SETTLED = "settled"  # nothing to do until somebody pokes
     LOOK_AGAIN = "look-again"  # the engine is on its way; look again soon
+    WAIT = "wait"  # a step is under way; its end wakes the bot
     CREATE = "create"
     START = "start"
     RESTART = "restart"
-    RELOAD = "reload"  # have what runs read its replaced secrets
+    RELOAD = "reload"  # have the running program read its replaced secrets
     STOP = "stop"
     REMOVE_CONTAINER = "remove-container"
     REMOVE_VOLUME = "remove-volume"
@@ -25,7 +26,9 @@ class Step(StrEnum):
 
 
 def decide(bot: Bot, world: World) -> Step:
-    """The next step for this bot, given all that is seen of it."""
+    """The next step for this bot, given everything that is seen of it."""
+    if world.step:
+        return Step.WAIT
     match bot.wish:
         case Wish.REMOVE:
             return _remove(world)
@@ -53,7 +56,7 @@ def _run(bot: Bot, world: World) -> Step:
         active = container is not None and container.state.active
         return Step.STOP if active else Step.SETTLED
     if world.missing:
-        # Never start without its secrets; never stop a bot that runs because a file went away.
+        # A bot never starts without its secrets, and never stops because a file went away.
         return Step.SETTLED
     if container is None:
         return Step.CREATE
@@ -70,15 +73,17 @@ def _run_container(bot: Bot, world: World, container: Observation) -> Step:
         case ContainerState.PAUSED:
             return Step.START
         case ContainerState.RUNNING | ContainerState.RESTARTING:
-            if container.started_at and container.started_at == bot.ended_run:
+            if container.started_at and container.started_at == bot.run.to_end:
                 return Step.REMOVE_CONTAINER if outdated else Step.RESTART
-            # A running bot is never touched for a new template alone: a controller's upgrade
-            # must not restart anything. The next restart that a person asks for brings it.
+            # A new template alone is no reason to touch a running bot: an upgrade of the
+            # controller must not restart anything. The next restart by a person applies it.
             restarting = container.state is ContainerState.RESTARTING
             if restarting or container.health is Health.STARTING:
                 return Step.LOOK_AGAIN
-            # Not before its first verdict: a program on its way up may not take the call.
-            owes_reload = container.started_at and container.started_at == bot.reload_run
-            return Step.RELOAD if owes_reload else Step.SETTLED
+            # Not before its first health verdict: a program that is still starting may miss it.
+            if not container.started_at or container.started_at != bot.run.to_reload:
+                return Step.SETTLED
+            # Two programs beside the bot's own are too many.
+            return Step.LOOK_AGAIN if world.command else Step.RELOAD
         case ContainerState.REMOVING:
             return Step.LOOK_AGAIN

@@ -1,11 +1,10 @@
-"""The use-cases and the machinery that makes the world match the wish.
+"""The use-cases, one file a subject. Each asks for the right of its act before it does anything.
 
-`lifecycle`, `credentials`, `edits`, `actions`, `access`, `logbook`, `orphans`, `audit`, `doctor`:
-what people ask. `converge` with `ends`, `preparation`, `reloads`, `symptoms` and `errands`, then
-`reconciler`, `watcher`, `wishes`, `fleet`, `blueprint`: how it comes true.
-`manager` wires them into one value. Discord is next door in `chat`, HTTP in `api`.
+`lifecycle`, `credentials` with `submission`, `edits`, `actions`, `access`, `logbook`, `history`,
+`orphans`, `doctor`: what people ask for; `bots`: what can be asked about; `notebook`: what an edge
+remembers. `manager` wires them into one value. How wishes come true is next door in `loop`.
 """
 
-from controller.manager.manager import Manager, Parts, build
+from controller.manager.manager import Installation, Manager, Parts, build
 
-__all__ = ["Manager", "Parts", "build"]
+__all__ = ["Installation", "Manager", "Parts", "build"]

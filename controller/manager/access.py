@@ -1,19 +1,37 @@
-"""Who may do what: grants from the settings, from the application's owners and from admins."""
+"""May they? Grants from the settings, from the application's owners and from admins, and the ruling
+that every use-case asks for before it does anything.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
-from controller.domain.access import Grant, Person, require, role_of, strongest
-from controller.domain.errors import BadInput, NotFound
+from controller.domain import journal as facts
+from controller.domain.access import (
+    Answer,
+    Grant,
+    Principal,
+    Ruling,
+    Target,
+    denial,
+    role_of,
+    rule,
+    strongest,
+)
+from controller.domain.acts import ACCESS_GRANT, ACCESS_LIST, ACCESS_REVOKE, ACCESS_TEST, Act, Scope
+from controller.domain.bot import Bot
+from controller.domain.errors import BadInput, Denied, NotFound
 from controller.domain.roles import Role
+from controller.fleet.journal import Caller, Journal, append_all
+from controller.fleet.views import Fleet
 from controller.store import Store
 
 
 @dataclass(frozen=True, slots=True)
 class StaticGrants:
-    """Grants that the settings give; they cannot be revoked from Discord."""
+    """Grants that the settings give. Nobody can revoke them from Discord."""
 
     admin_users: tuple[int, ...] = ()
     admin_roles: tuple[int, ...] = ()
@@ -38,11 +56,22 @@ class StaticGrants:
         return bool(self.admin_users or self.admin_roles)
 
 
-class Access:
-    """Every grant in force, in memory; deny by default."""
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """What a principal may do to one bot, or in general, and why."""
 
-    def __init__(self, store: Store, static: StaticGrants) -> None:
+    grant: Grant | None  # the one that decides
+    allowed: dict[str, bool]  # by the act's id
+    more: dict[str, Role]  # bots, by name, for which the principal has a higher role
+
+
+class Access:
+    """Every grant in force, in memory. What no grant allows is denied."""
+
+    def __init__(self, store: Store, fleet: Fleet, journal: Journal, static: StaticGrants) -> None:
         self._store = store
+        self._fleet = fleet
+        self._journal = journal
         self._static = static
         self._owners: tuple[Grant, ...] = ()
         self._given: tuple[Grant, ...] = ()
@@ -58,39 +87,95 @@ class Access:
                 Grant("user", user, Role.ADMIN, "", "application owner") for user in user_ids
             )
 
-    @property
-    def grants(self) -> tuple[Grant, ...]:
+    def ruling(self, principal: Principal, act: Act, bot: Bot | None = None) -> Ruling:
+        """Allow, hold or deny: the one question behind every act."""
+        if act.scope is Scope.ANY:
+            targets = [Target(), *(Target.of(view.bot) for view in self._fleet)]
+        else:
+            targets = [Target.of(bot)]
+        return rule(self._all(), principal, act, targets)
+
+    def may(self, principal: Principal, act: Act, bot: Bot | None = None) -> bool:
+        """Whether it would be allowed now: for lists and suggestions, which note no refusal."""
+        return self.ruling(principal, act, bot).answer is Answer.ALLOW
+
+    def may_anywhere(self, principal: Principal, act: Act) -> bool:
+        """Whether it would be allowed for at least one bot."""
+        return self.may(principal, act) or any(
+            self.may(principal, act, view.bot) for view in self._fleet
+        )
+
+    def knows_all_roles(self, principal: Principal) -> bool:
+        """Whether the principal is admin whatever Discord roles they hold."""
+        return role_of(self._all(), principal) is Role.ADMIN
+
+    async def require(self, caller: Caller, act: Act, bot: Bot | None = None) -> None:
+        """Raise Denied, and note the refusal, unless the ruling allows it.
+
+        HOLD will become a request that an admin confirms; until something is held it denies too.
+        """
+        ruling = self.ruling(caller.principal, act, bot)
+        if ruling.answer is not Answer.ALLOW:
+            await self.refuse(caller, act, bot, denial(act, ruling))
+
+    async def refuse(self, caller: Caller, act: Act, bot: Bot | None, why: Denied) -> None:
+        """Note a refusal and raise it. For what an edge refuses too: a wrong channel, for one."""
+        await self._journal.refused(caller, act.id, bot, why.code, why.message)
+        raise why
+
+    async def listed(self, caller: Caller) -> tuple[Grant, ...]:
         """Every grant in force."""
-        return (*self._static.listed(), *self._owners, *self._given)
+        await self.require(caller, ACCESS_LIST)
+        return self._all()
 
-    def role_of(self, person: Person, bot_id: str = "") -> Role:
-        """The person's role for that bot, or in general."""
-        return role_of(self.grants, person, bot_id)
+    async def test(
+        self, caller: Caller, whom: Principal, bot: Bot | None, acts: Iterable[Act]
+    ) -> Tested:
+        """What somebody may do, by the same rules as in earnest."""
+        await self.require(caller, ACCESS_TEST)
+        grant = strongest(self._all(), whom, Target.of(bot))
+        role = grant.role if grant else Role.NONE
+        more = {}
+        if bot is None:
+            for view in self._fleet:
+                found = role_of(self._all(), whom, Target.of(view.bot))
+                if found > role:
+                    more[view.bot.name] = found
+        return Tested(grant, {act.id: self.may(whom, act, bot) for act in acts}, more)
 
-    def why(self, person: Person, bot_id: str = "") -> Grant | None:
-        """The grant that decides."""
-        return strongest(self.grants, person, bot_id)
-
-    def require(self, person: Person, needed: Role, what: str, bot_id: str = "") -> None:
-        """Raise Denied that names the role needed, unless the person has it."""
-        require(self.grants, person, needed, what, bot_id)
-
-    async def grant(self, grant: Grant) -> None:
+    async def grant(self, caller: Caller, grant: Grant, bot: Bot | None = None) -> None:
         """Give a role. Admin can be given for all bots only."""
-        if grant.role is Role.ADMIN and grant.bot_id:
-            raise BadInput(
-                "The role admin is for all bots; it cannot be given for one.",
-                hint="Give operator for one bot, or admin without naming a bot.",
-            )
-        await self._store.save_grant(grant)
-        await self.load()
+        await self.require(caller, ACCESS_GRANT)
+        fact = facts.grant(grant)
+        async with self._journal.request(caller, ACCESS_GRANT, bot, fact.data) as deed:
+            if grant.role is Role.ADMIN and grant.bot_id:
+                raise BadInput(
+                    "The role admin is for all bots; it can't be given for one.",
+                    hint="Give operator for one bot, or admin without naming a bot.",
+                )
+            async with self._store.transaction() as write:
+                await write.save_grant(grant)
+                await append_all(write, [fact], bot, deed.author)
+            await self.load()
 
-    async def revoke(self, kind: str, subject: int, bot_id: str) -> None:
-        """Take a granted role away; NotFound says where a role that stays comes from."""
-        if not await self._store.drop_grant(kind, subject, bot_id):
-            raise NotFound(
-                "Nothing was granted there.",
-                hint="/access list shows every grant; those of the settings are changed there.",
-                code="no-such-grant",
-            )
-        await self.load()
+    async def revoke(
+        self, caller: Caller, kind: Literal["user", "role"], subject: int, bot: Bot | None = None
+    ) -> None:
+        """Take a granted role away. NotFound when there is no such grant."""
+        await self.require(caller, ACCESS_REVOKE)
+        fact = facts.revoke(kind, subject)
+        async with self._journal.request(caller, ACCESS_REVOKE, bot, fact.data) as deed:
+            async with self._store.transaction() as write:
+                found = await write.drop_grant(kind, subject, bot.id if bot else "")
+                if found:
+                    await append_all(write, [fact], bot, deed.author)
+            if not found:
+                raise NotFound(
+                    "No grant to remove.",
+                    hint="Roles that the settings give are changed in the settings.",
+                    code="no-such-grant",
+                )
+            await self.load()
+
+    def _all(self) -> tuple[Grant, ...]:
+        return (*self._static.listed(), *self._owners, *self._given)

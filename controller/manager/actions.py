@@ -1,24 +1,25 @@
-"""What a bot's template lets people do with it while it runs: checked here, run by `converge`.
+"""What a bot's template lets people do with it while it runs: checked here, run by the loop.
 
-The queue between the two is next door in `errands`.
+The queue between the two is `loop/errands.py`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from controller.catalog import Action, action_command
+from controller.domain.acts import BOT_DO, Act
 from controller.domain.bot import Bot, Wish
 from controller.domain.errors import EngineUnavailable, NotFound
 from controller.domain.observation import ContainerState
 from controller.domain.roles import Role
+from controller.fleet.blueprint import Blueprints
+from controller.fleet.journal import Caller, Journal
+from controller.fleet.views import Fleet
+from controller.loop.errands import Errands, not_running
 from controller.manager.access import Access
-from controller.manager.audit import Asker, Audit
-from controller.manager.blueprint import Blueprints
-from controller.manager.errands import Errands, not_running
-from controller.manager.fleet import Fleet
 from controller.vault import MARK, Redactor
 
 TEXT_MAX = 16_384  # characters that are looked through and shown
@@ -35,7 +36,7 @@ class ActionResult:
 
 
 class Actions:
-    """The use-case: which actions a bot has, and the running of one of them."""
+    """The use-case: which actions a bot has, and running one of them."""
 
     def __init__(
         self,
@@ -43,14 +44,14 @@ class Actions:
         fleet: Fleet,
         blueprints: Blueprints,
         access: Access,
-        audit: Audit,
+        journal: Journal,
         redactor: Redactor,
         errands: Errands,
     ) -> None:
         self._fleet = fleet
         self._blueprints = blueprints
         self._access = access
-        self._audit = audit
+        self._journal = journal
         self._redactor = redactor
         self._errands = errands
 
@@ -59,37 +60,42 @@ class Actions:
         template = self._blueprints.fitting(bot)
         return template.actions_for(bot) if template else {}
 
-    def admit(self, asker: Asker, bot: Bot, name: str) -> Action:
-        """The action of that name, if this person may run it: from memory, before any form.
+    def allowed(self, caller: Caller, bot: Bot) -> Mapping[str, Action]:
+        """Those of the bot's actions that the caller may run: for suggestions."""
+        return {
+            name: action
+            for name, action in self.available(bot).items()
+            if self._access.may(caller.principal, BOT_DO, bot)
+            and self._access.may(caller.principal, _act_of(action), bot)
+        }
+
+    async def admit(self, caller: Caller, bot: Bot, name: str) -> Action:
+        """The action of that name, if the caller may run it: from memory, before any form.
 
         Raises NotFound (`no-such-action`) and Denied.
         """
+        await self._access.require(caller, BOT_DO, bot)
         action = self.available(bot).get(name)
         if action is None:
-            raise NotFound(
-                f"{bot.name} has no action of that name.",
-                hint="/bot do suggests those that there are.",
-                code="no-such-action",
-            )
-        role = Role.parse(action.role) or Role.ADMIN
-        self._access.require(asker.person, role, f"“{action.title}”", bot.id)
+            raise NotFound(f"{bot.name} has no action of that name.", code="no-such-action")
+        await self._access.require(caller, _act_of(action), bot)
         return action
 
     async def run(
-        self, asker: Asker, bot: Bot, name: str, values: Mapping[str, str]
+        self, caller: Caller, bot: Bot, name: str, values: Mapping[str, str]
     ) -> ActionResult:
         """Run an action in the bot's container and wait for its end.
 
         Raises NotFound (`no-such-action`), Denied, BadInput, NotReady (`not-running`, `busy`) with
-        nothing done, and OutcomeUnknown where the end was not seen.
+        nothing done, and OutcomeUnknown where nobody saw the end.
         """
-        action = self.admit(asker, bot, name)
-        async with self._audit.entry(asker, "action", bot, name) as outcome:
+        action = await self.admit(caller, bot, name)
+        async with self._journal.request(caller, BOT_DO, bot, {"action": name}) as deed:
             template = self._blueprints.template(bot)
             command = action_command(template, bot, action, values)
             self._refuse_unless_running(bot)
             result = await self._errands.ask(bot.id, action.title, command, action.timeout)
-            outcome.text = f"exit {result.exit_code}"
+            deed.ended(exit_code=result.exit_code)
             text = self._hidden(action, result.output, cut=result.cut)
             return ActionResult(action.title, result.exit_code, text)
 
@@ -98,14 +104,14 @@ class Actions:
         container = view.world.container if view else None
         if view is None or view.bot.wish is Wish.REMOVE:
             raise NotFound(f"{bot.name} is gone.", code="no-such-bot")
-        if not self._fleet.engine.reachable:
+        if self._fleet.engine.away:
             raise EngineUnavailable(
-                "The Docker engine does not answer; nothing was done.",
-                hint="The controller keeps trying; try again soon.",
+                "Docker doesn't answer; nothing was done.",
+                hint="Try again in a minute.",
             )
         runs = container is not None and container.state is ContainerState.RUNNING
         if not runs or view.bot.wish is not Wish.RUN or view.bot.problem is not None:
-            raise not_running(f"{bot.name} does not run (it is {view.phase}).")
+            raise not_running(f"{bot.name} isn't running: it is {view.phase}.")
 
     def _hidden(self, action: Action, output: str, *, cut: bool) -> str:
         """The output without secrets, and without what the template says to hide."""
@@ -118,3 +124,9 @@ class Actions:
         for pattern in action.hide:
             text = re.sub(pattern, MARK, text, flags=re.ASCII)
         return text.strip("\n")
+
+
+def _act_of(action: Action) -> Act:
+    """Running this one action, with the role that its template asks for."""
+    role = Role.parse(action.role) or Role.ADMIN
+    return replace(BOT_DO, role=role, sentence=f"“{action.title}”")

@@ -1,4 +1,7 @@
-"""Secrets on their one way in: a form for one person, checked values, the bot's own folder."""
+"""Secrets on their one way in: a form for one person, checked values, the bot's own folder.
+
+What a submit does is decided next door in `submission`, which is pure; here it is carried out.
+"""
 
 from __future__ import annotations
 
@@ -6,67 +9,51 @@ import secrets
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 
-from controller.catalog import FieldSpec, SecretSpec, Template
-from controller.domain.bot import PRESENT, Bot, Wish
+from controller.catalog import SecretSpec, Template
+from controller.domain.acts import BOT_SECRETS, BOT_SHOW
+from controller.domain.bot import Bot, Wish
 from controller.domain.errors import BadInput, ControllerError, Denied, NotFound, NotReady
-from controller.domain.observation import Observation
-from controller.manager.audit import Asker, Audit
-from controller.manager.blueprint import Blueprints
-from controller.manager.disk import Disk
-from controller.manager.fleet import Fleet
+from controller.domain.journal import Author, Fact, Kind
+from controller.domain.run import PRESENT
+from controller.fleet.blueprint import Blueprints
+from controller.fleet.journal import Caller, Deed, Journal
+from controller.fleet.threads import Threads
+from controller.fleet.views import Fleet
+from controller.fleet.wishes import Wishes
+from controller.manager.access import Access
+from controller.manager.submission import (
+    Given,
+    Input,
+    OpenForm,
+    Plan,
+    Sequel,
+    changed_fields,
+    check,
+    decide,
+    unanswered,
+)
 from controller.manager.verdicts import Said, notes_of, verdicts
-from controller.manager.wishes import Wishes
 from controller.services import LiveChecks
 from controller.store import Form, Store
-from controller.vault import Fingerprints, Redactor, Vault
+from controller.vault import Fingerprints, Redactor, Staged, Vault
 
-FORM_SECONDS = 86_400.0  # a day: a DM may be read late; the right still ends
-INPUTS_A_STEP = 5  # Discord's limit for a modal
-
-Input = SecretSpec | FieldSpec
-
-
-@dataclass(frozen=True, slots=True)
-class FormPage:
-    """One modal: which bot, which inputs, and where in the form it stands."""
-
-    form: Form
-    bot: Bot
-    step: int  # from 0
-    steps: int
-    inputs: tuple[Input, ...]
-    kept: frozenset[str] = frozenset()  # secrets that are stored already: left empty they stay
+FORM_SECONDS = 86_400.0  # a day: a DM may be read late, but the right has to end
 
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """What a submit did: a fingerprint a secret, and what is still wanted."""
+    """What a submit did: a fingerprint of each secret, and what happens now."""
 
     bot: Bot
     fingerprints: Mapping[str, str]
-    next_step: int | None  # the step to open next, or None when the form is complete
-    then: str = ""  # what becomes of the bot now, in words
-    notes: tuple[str, ...] = ()  # what the services said of the values
-
-
-def pages(template: Template, bot: Bot) -> tuple[tuple[Input, ...], ...]:
-    """The inputs of a form, in pages: without fields for later, those of several lines alone. The
-    last page completes the secrets, so the bot starts with every field in place."""
-    asked = tuple(s for s in template.secrets_for(bot.provider, bot.channel) if not s.generate)
-    now = [field for field in template.fields_for(bot.provider, bot.channel) if not field.later]
-    fields = tuple(field for field in now if not field.multiline)
-    long = tuple((field,) for field in now if field.multiline)
-    inputs: tuple[Input, ...] = (
-        (*asked, *fields) if len(asked) + len(fields) <= INPUTS_A_STEP else (*fields, *asked)
-    )
-    steps = range(0, len(inputs), INPUTS_A_STEP)
-    return (*long, *(inputs[at : at + INPUTS_A_STEP] for at in steps)) or ((),)
+    complete: bool  # whether this was the last page
+    sequel: Sequel = Sequel.NOTHING
+    notes: tuple[str, ...] = ()  # what the services said about the values
 
 
 class Credentials:
-    """Gives out forms and takes their values. A value is written at once and never kept."""
+    """Gives out forms and takes their values. A value is written at once and never kept here."""
 
     def __init__(  # noqa: PLR0913 - a use-case over many parts
         self,
@@ -78,8 +65,9 @@ class Credentials:
         blueprints: Blueprints,
         fingerprints: Fingerprints,
         redactor: Redactor,
-        audit: Audit,
-        disk: Disk,
+        journal: Journal,
+        access: Access,
+        threads: Threads,
         live: LiveChecks,
     ) -> None:
         self._store = store
@@ -89,235 +77,222 @@ class Credentials:
         self._blueprints = blueprints
         self._fingerprints = fingerprints
         self._redactor = redactor
-        self._audit = audit
-        self._disk = disk
+        self._journal = journal
+        self._access = access
+        self._threads = threads
         self._live = live
 
-    async def learn(self) -> None:
-        """Teach the redactor the values that are on the disk. Once, at the start."""
-        for view in self._fleet:
-            values = await self._disk(partial(self._blueprints.secret_values, view.bot))
-            self._redactor.learn(view.bot.id, values.values())
-
-    async def open_form(self, asker: Asker, bot: Bot, *, rotate: bool) -> Form:
+    async def open_form(self, caller: Caller, bot: Bot, *, rotate: bool) -> Form:
         """A fresh form for this person and bot."""
+        await self._access.require(caller, BOT_SECRETS, bot)
         form = Form(
             secrets.token_hex(12),
             bot.id,
-            asker.person.user_id,
+            int(caller.principal.id),
             rotate,
             time.time() + FORM_SECONDS,
         )
-        await self._store.add_form(form)
+        async with self._store.transaction() as write:
+            await write.add_form(form)
         return form
 
-    async def page(self, asker: Asker, form_id: str, step: int) -> FormPage:
-        """The page of a form, for the person whose form it is. Fast: a modal cannot wait."""
-        form, bot = await self._usable(asker, form_id)
-        every = pages(self._blueprints.template(bot), bot)
-        if not 0 <= step < len(every):
-            raise NotFound("That form has no such page.", code="no-such-form")
-        kept = await self._disk(lambda: self._kept(bot, every[step]))
-        return FormPage(form, bot, step, len(every), every[step], kept)
+    async def form(self, caller: Caller, form_id: str) -> OpenForm:
+        """A form to fill in, for the person whose form it is. Fast: a modal can't wait."""
+        form, bot = await self._usable(caller, form_id)
+        template = self._blueprints.template(bot)
+        asked = (s for s in template.secrets_for(bot.provider, bot.channel) if not s.generate)
+        fields = (f for f in template.fields_for(bot.provider, bot.channel) if not f.later)
+        inputs: tuple[Input, ...] = (*asked, *fields)
+        staged = await self._threads(lambda: self._blueprints.staging.read(bot.id, form_id))
+        names = [spec.name for spec in inputs if isinstance(spec, SecretSpec)]
+        stored = await self._threads(lambda: self._stored(bot, template, names))
+        return OpenForm(form, bot, inputs, stored | frozenset(staged.secrets), staged)
 
-    def _kept(self, bot: Bot, inputs: Iterable[Input]) -> frozenset[str]:
-        """Which of these are stored and can be used. Blocking."""
+    def _stored(self, bot: Bot, template: Template, names: Iterable[str]) -> frozenset[str]:
+        """Which of these secrets exist and can be used. Blocking."""
         there = set(self._vault.names(bot.id))
-        names = [item.name for item in inputs if isinstance(item, SecretSpec)]
         names = [name for name in names if name in there]
-        owner = self._blueprints.owner(self._blueprints.template(bot))
+        owner = self._blueprints.owner(template)
         return frozenset(names) - set(self._vault.check(bot.id, names, owner) if names else ())
 
     async def submit(
-        self, asker: Asker, form_id: str, step: int, values: Mapping[str, str]
+        self,
+        caller: Caller,
+        form_id: str,
+        names: Iterable[str],
+        values: Mapping[str, str],
+        *,
+        last: bool,
     ) -> Submitted:
-        """Check the values of one page, also with the services they are for; write them at once.
+        """Take the values of one page, whose inputs have these names; write all with the `last`.
 
-        Raises BadInput that names each input and what is wrong with it; nothing is written then.
-        Where a service refused one value of a first form (`refused-secret`), the others are kept.
+        Raises BadInput that names each input and what is wrong with it. What is right is kept for
+        the form and need not be typed again; the bot isn't touched.
         """
-        page = await self.page(asker, form_id, step)
-        action = "secrets" if page.form.rotate else "enter secrets"
-        async with self._audit.entry(asker, action, page.bot) as outcome:
-            given, fields = _check(page, values)
-            last = step == page.steps - 1
-            alone = page.steps == 1  # of more pages an earlier one may have changed something
-            if alone and page.form.rotate and not given and not _changed(page, fields):
-                raise BadInput("Nothing was entered, so nothing was changed.", code="bad-secret")
-            said = await verdicts(self._live, page.inputs, given)
+        page = await self.form(caller, form_id)
+        async with self._journal.request(caller, BOT_SECRETS, page.bot) as deed:
             try:
-                if any(verdict.state == "refused" for _, verdict in said):
-                    raise await self._refused(page, given, fields, said)
-                if last and not await self._store.use_form(form_id, time.time()):
-                    raise _used()
-                try:
-                    if not page.form.rotate:  # first: with its last secret the bot may be made
-                        await self._keep_fields(page, fields)
-                    prints = await self._write(page.bot, given, complete=last)
-                except ControllerError:
-                    if last:
-                        await self._store.reopen_form(form_id)
-                    raise
-                then = await self._apply(page, fields, given=bool(given), last=last)
+                return await self._submit(page, tuple(names), values, deed, last=last)
             finally:
                 if self._fleet.get(page.bot.id) is None:
                     # Removed meanwhile: what came too late must not outlive the bot.
-                    await self._disk(lambda: self._blueprints.drop_files(page.bot.id))
+                    await self._threads(lambda: self._blueprints.drop_files(page.bot.id))
                     self._redactor.forget(page.bot.id)
-            outcome.text = f"wrote {', '.join(sorted(prints)) or 'no secret'}"
-            next_step = None if last else step + 1
-            return Submitted(page.bot, prints, next_step, then, notes_of(said))
 
-    async def _refused(
-        self, page: FormPage, given: Mapping[str, str], fields: Mapping[str, str], said: Said
-    ) -> BadInput:
-        """What to tell the person; the other values of a first form need not be typed again."""
+    async def _submit(
+        self,
+        page: OpenForm,
+        names: tuple[str, ...],
+        values: Mapping[str, str],
+        deed: Deed,
+        *,
+        last: bool,
+    ) -> Submitted:
+        given = check(page, names, values)
+        self._redactor.learn(page.bot.id, given.secrets.values())
+        inputs = [spec for spec in page.inputs if spec.name in names]
+        said = await verdicts(self._live, inputs, given.secrets)
         refused = {spec.name for spec, verdict in said if verdict.state == "refused"}
-        good = {name: value for name, value in given.items() if name not in refused}
-        words = [verdict.message for _, verdict in said if verdict.state == "refused"]
-        view = self._fleet.get(page.bot.id)
-        if page.form.rotate or (view is not None and view.world.container is not None):
-            return BadInput(
-                "\n".join([*words, "Nothing was changed."]),
-                hint="Copy it again from where it was made, or make a new one there.",
-                code="refused-secret",
+        good = replace(given, secrets=_without(given.secrets, refused))
+        staged = good.on(page.staged)
+        if given.wrong or refused:
+            await self._keep(page, staged)
+            raise self._refusal(page, given, good, said)
+        prints = {name: self._fingerprints(name, value) for name, value in given.secrets.items()}
+        deed.ended(names=sorted(prints))
+        if not last:
+            await self._keep(page, staged)
+            return Submitted(page.bot, prints, complete=False, notes=notes_of(said))
+        self._require_complete(page, staged)
+        plan = self._plan(page, staged)
+        await self._commit(page, staged, plan, deed.author)
+        every = {name: self._fingerprints(name, value) for name, value in staged.secrets.items()}
+        return Submitted(page.bot, every, complete=True, sequel=plan.sequel, notes=notes_of(said))
+
+    async def _keep(self, page: OpenForm, staged: Staged) -> None:
+        self._redactor.learn(page.bot.id, staged.secrets.values())
+        bot_id, form_id = page.bot.id, page.form.id
+        await self._threads(lambda: self._blueprints.staging.keep(bot_id, form_id, staged))
+
+    def _require_complete(self, page: OpenForm, staged: Staged) -> None:
+        missing = [spec.label or spec.name for spec in unanswered(page, staged)]
+        if missing:
+            raise BadInput(
+                f"Still missing: {', '.join(missing)}.",
+                hint="Open the form again from its first page.",
+                code="bad-secret",
             )
-        prints = await self._write(page.bot, good, complete=False)
-        await self._keep_fields(page, fields)
-        labels = {item.name: item.label or item.name for item in page.inputs}
-        words += [f"Kept: {labels[name]} `{print_}`." for name, print_ in prints.items()]
+        nothing = not staged.secrets and not changed_fields(page, staged.fields)
+        if page.form.rotate and nothing:
+            raise BadInput("Nothing was entered, so nothing was changed.", code="bad-secret")
+
+    def _plan(self, page: OpenForm, staged: Staged) -> Plan:
+        view = self._fleet.get(page.bot.id)
+        container = view.world.container if view else None
+        reloadable = container is not None and self._blueprints.reloads(page.bot, container)
+        return decide(page, staged, view, reloadable=reloadable)
+
+    async def _commit(self, page: OpenForm, staged: Staged, plan: Plan, by: Author) -> None:
+        """Write everything that the form's pages gave, and wish for what follows from it.
+
+        The form is used up first, and settled with the wish: a kill in between is found at the next
+        start, and the present run is told to use what may be on the disk.
+        """
+        bot_id, form_id = page.bot.id, page.form.id
+        async with self._store.transaction() as write:
+            used = await write.use_form(form_id, time.time())
+        if not used:
+            raise _used()
+        try:
+            if not page.form.rotate:  # first: with its last secret the bot may be created
+                await self._wishes.change(bot_id, lambda now: _with_fields(now, staged.fields), by)
+            await self._write(page.bot, staged.secrets)
+        except ControllerError:
+            async with self._store.transaction() as write:
+                await write.reopen_form(form_id)
+            raise
+
+        def edit(now: Bot) -> Bot:
+            run = now.run.hide_log(time.time()) if plan.hide_log else now.run
+            if plan.owes:
+                run = run.reload(PRESENT) if plan.owes == "reload" else run.end(PRESENT)
+            return replace(_with_fields(now, staged.fields), problem=None, run=run)
+
+        await self._wishes.change(
+            bot_id,
+            edit,
+            by,
+            facts=[Fact(Kind.SECRETS, {"names": sorted(staged.secrets)})],
+            forgive=True,
+            also=lambda write: write.settle_forms(bot_id),
+        )
+        await self._threads(lambda: self._blueprints.staging.drop(bot_id, form_id))
+
+    def _refusal(self, page: OpenForm, given: Given, good: Given, said: Said) -> BadInput:
+        """Each input that can't be used with its reason, and what need not be typed again."""
+        refused = [verdict.message for _, verdict in said if verdict.state == "refused"]
+        words = [*(error.message for error in given.wrong), *refused]
+        hints = dict.fromkeys(error.hint for error in given.wrong if error.hint)
+        labels = {spec.name: spec.label or spec.name for spec in page.inputs}
+        words += [
+            f"Kept: {labels[name]} `{self._fingerprints(name, value)}`."
+            for name, value in good.secrets.items()
+        ]
+        if page.form.rotate or page.bot.image:
+            words.append("The bot was not changed.")
         return BadInput(
             "\n".join(words),
-            hint="Open the form again: what was kept can be left empty there.",
-            code="refused-secret",
+            hint=" ".join(hints),
+            code="refused-secret" if refused and not given.wrong else "bad-secret",
         )
 
-    async def _keep_fields(self, page: FormPage, fields: Mapping[str, str]) -> None:
-        await self._wishes.change(
-            page.bot.id, lambda now: replace(now, fields={**now.fields, **fields})
-        )
-
-    async def fingerprints_of(self, bot: Bot) -> Mapping[str, str]:
-        """A fingerprint for every secret that is there."""
-        values = await self._disk(lambda: self._blueprints.secret_values(bot))
+    async def fingerprints_of(self, caller: Caller, bot: Bot) -> Mapping[str, str]:
+        """A fingerprint of every secret that is stored."""
+        await self._access.require(caller, BOT_SHOW, bot)
+        values = await self._threads(lambda: self._blueprints.secret_values(bot))
         return {name: self._fingerprints(name, value) for name, value in values.items()}
 
-    async def _usable(self, asker: Asker, form_id: str) -> tuple[Form, Bot]:
+    async def _usable(self, caller: Caller, form_id: str) -> tuple[Form, Bot]:
         form = await self._store.form(form_id)
         view = self._fleet.get(form.bot_id) if form else None
+        await self._access.require(caller, BOT_SECRETS, view.bot if view else None)
         if form is None or view is None or view.bot.wish is Wish.REMOVE:
-            raise NotFound(
-                "The bot of this form is gone.",
-                hint="/bot list shows the bots there are.",
-                code="no-such-bot",
-            )
-        if form.user_id != asker.person.user_id:
-            raise Denied("This form is somebody else's.", hint="Ask for your own: /bot secrets.")
+            raise NotFound("The bot of this form is gone.", code="no-such-bot")
+        if str(form.user_id) != caller.principal.id:
+            refusal = Denied("This form is somebody else's.", hint="Ask for a form of your own.")
+            await self._access.refuse(caller, BOT_SECRETS, view.bot, refusal)
         if form.used_at is not None:
             raise _used()
         if form.expires_at < time.time():
-            raise NotReady(
-                "This form has expired.",
-                hint=f"Get a new one: /bot secrets {view.bot.name}.",
-                code="form-expired",
-            )
+            raise NotReady("This form has expired.", code="form-expired")
         return form, view.bot
 
-    async def _write(
-        self, bot: Bot, given: Mapping[str, str], *, complete: bool
-    ) -> Mapping[str, str]:
+    async def _write(self, bot: Bot, given: Mapping[str, str]) -> None:
         template = self._blueprints.template(bot)
         owner = self._blueprints.owner(template)
-        values = dict(given)
-        if complete:
-            values |= await self._disk(lambda: self._generate(template, bot))
+        values = {**given, **await self._threads(lambda: self._generate(template, bot))}
         # Known to the redactor before anything can log or repeat it.
-        kept = await self._disk(lambda: self._blueprints.secret_values(bot))
-        self._redactor.learn(bot.id, {**kept, **values}.values())
+        stored = await self._threads(lambda: self._blueprints.secret_values(bot))
+        self._redactor.learn(bot.id, {**stored, **values}.values())
         if values:
-            await self._disk(lambda: self._vault.write(bot.id, values, owner))
-        return {name: self._fingerprints(name, value) for name, value in given.items()}
+            await self._threads(lambda: self._vault.write(bot.id, values, owner))
 
     def _generate(self, template: Template, bot: Bot) -> dict[str, str]:
-        """What is made here and is not there, or not in a state in which the bot can use it."""
+        """What is made here and doesn't exist, or not in a state in which the bot can use it."""
         wanted = [s.name for s in template.secrets_for(bot.provider, bot.channel) if s.generate]
         there = set(self._vault.names(bot.id))
         unusable = self._vault.check(bot.id, wanted, self._blueprints.owner(template))
         return {n: secrets.token_hex(32) for n in wanted if n not in there or n in unusable}
 
-    async def _apply(
-        self, page: FormPage, fields: Mapping[str, str], *, given: bool, last: bool
-    ) -> str:
-        view = self._fleet.get(page.bot.id)
-        container = view.world.container if view else None
-        # Most programs read their keys once: new values mean a new run then.
-        owed = last and container is not None
-        owed = owed and (given or page.step > 0 or _changed(page, fields))
-        reload = owed and container is not None and self._reloads(page, container, fields)
-        if last:
-            await self._store.clear_crashes(page.bot.id)
-            self._fleet.crashed(page.bot.id, (), ())
-
-        def edit(bot: Bot) -> Bot:
-            bot = replace(bot, fields={**bot.fields, **fields})
-            # A first form too may replace what a bot that ran already knew, and printed.
-            if given and (page.form.rotate or container is not None):
-                bot = replace(bot, log_floor=time.time())
-            if not last:
-                return bot
-            bot = replace(bot, problem=None)
-            if not owed:
-                return bot
-            return replace(bot, reload_run=PRESENT) if reload else replace(bot, ended_run=PRESENT)
-
-        await self._wishes.change(page.bot.id, edit)
-        if page.bot.wish is Wish.STOP:
-            return "It is stopped; it reads them when it is started."
-        if not owed or container is None or not container.state.active:
-            return "It starts by itself."
-        return "It reads them without a restart." if reload else "It restarts to read them."
-
-    def _reloads(self, page: FormPage, container: Observation, fields: Mapping[str, str]) -> bool:
-        """Whether secrets alone are replaced, in a bot that can read them while it runs."""
-        earlier = pages(self._blueprints.template(page.bot), page.bot)[: page.step]
-        secrets_alone = not _changed(page, fields) and all(
-            isinstance(item, SecretSpec) for inputs in earlier for item in inputs
-        )
-        return page.form.rotate and secrets_alone and self._blueprints.reloads(page.bot, container)
-
 
 def _used() -> NotReady:
-    return NotReady(
-        "This form was used already.",
-        hint="To replace a value ask for a new form: /bot secrets.",
-        code="form-used",
-    )
+    return NotReady("This form was already used.", code="form-used")
 
 
-def _changed(page: FormPage, fields: Mapping[str, str]) -> bool:
-    """Whether a field differs from what it is: a form shows what is set, and sends it back."""
-    specs = {item.name: item for item in page.inputs if isinstance(item, FieldSpec)}
-    now = {name: page.bot.fields.get(name) or spec.default for name, spec in specs.items()}
-    return any(now.get(name) != value for name, value in fields.items())
+def _with_fields(bot: Bot, fields: Mapping[str, str]) -> Bot:
+    return replace(bot, fields={**bot.fields, **fields})
 
 
-def _check(page: FormPage, values: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    given: dict[str, str] = {}
-    fields: dict[str, str] = {}
-    wrong: list[str] = []
-    hints: list[str] = []
-    for item in page.inputs:
-        value = values.get(item.name, "")
-        optional = page.form.rotate or not item.required or item.name in page.kept
-        if not value and optional:
-            continue
-        try:
-            item.check(value)
-        except BadInput as error:
-            wrong.append(error.message)
-            hints.append(error.hint)
-        else:
-            (given if isinstance(item, SecretSpec) else fields)[item.name] = value
-    if wrong:
-        raise BadInput("\n".join(wrong), hint=" ".join(dict.fromkeys(hints)), code="bad-secret")
-    return given, fields
+def _without(values: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
+    gone = set(names)
+    return {name: value for name, value in values.items() if name not in gone}

@@ -1,6 +1,6 @@
 """Checks of everything that BotMaker needs below Discord; each finding names its remedy.
 
-The checks of Discord itself are next door in `chat/inspection`.
+The checks of Discord itself are in `chat`.
 """
 
 from __future__ import annotations
@@ -12,21 +12,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controller.catalog import Catalog
+from controller.domain.acts import FLEET_DOCTOR
 from controller.domain.errors import ControllerError, ImageMissing
 from controller.domain.names import new_bot_id
-from controller.manager.disk import Disk
-from controller.manager.hostpaths import HostPaths
+from controller.fleet.hostpaths import HostPaths
+from controller.fleet.journal import Caller
+from controller.fleet.threads import Threads
+from controller.fleet.views import Fleet
+from controller.loop.story import Stories
+from controller.manager.access import Access
 from controller.runtime import Probe, Runtime
 from controller.store import check_database
 from controller.vault import Vault
 
 LOW_SPACE = 1_000_000_000  # bytes
 PROBE_USER = "1000:1000"
+STORY_LINES = 4  # of a bot in trouble
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One result: `ok` is None for something worth knowing that is neither good nor bad."""
+    """One result. `ok` is None for something worth knowing that is neither good nor bad."""
 
     subject: str
     ok: bool | None
@@ -43,7 +49,31 @@ class Patient:
     catalog: Catalog
     host: HostPaths
     data_dir: Path
-    disk: Disk
+    threads: Threads
+
+
+class Doctor:
+    """The use-case: examine everything, and tell the story of bots that are in trouble."""
+
+    def __init__(self, patient: Patient, fleet: Fleet, stories: Stories, access: Access) -> None:
+        self._patient = patient
+        self._fleet = fleet
+        self._stories = stories
+        self._access = access
+
+    async def examine(self, caller: Caller) -> list[Finding]:
+        """Every check, then the last steps of each bot that needs somebody."""
+        await self._access.require(caller, FLEET_DOCTOR)
+        return [*await examine(self._patient), *self._troubled()]
+
+    def _troubled(self) -> list[Finding]:
+        found = []
+        for view in self._fleet:
+            if view.phase.bad or view.held_up:
+                lines = [str(line) for line in self._stories.of(view.bot.id)[-STORY_LINES:]]
+                text = f"is {view.phase}; its last steps: " + "; ".join(lines)
+                found.append(Finding(view.bot.name, None, text))
+        return found
 
 
 async def examine(patient: Patient) -> list[Finding]:
@@ -62,8 +92,8 @@ async def examine(patient: Patient) -> list[Finding]:
         except ControllerError as error:
             found.append(Finding(subject, False, error.message, error.hint))
         except OSError as error:
-            remedy = "Check that the folders are there and readable for this user."
-            found.append(Finding(subject, False, f"cannot be looked at: {error}", remedy))
+            remedy = "Check that the folders exist and that this user may read them."
+            found.append(Finding(subject, False, f"can't be looked at: {error}", remedy))
     return found
 
 
@@ -95,7 +125,7 @@ async def _space(patient: Patient) -> list[Finding]:
             found.append(Finding("disk", not low, text, remedy))
         return found
 
-    return await patient.disk(look)
+    return await patient.threads(look)
 
 
 async def _templates(patient: Patient) -> list[Finding]:
@@ -103,7 +133,7 @@ async def _templates(patient: Patient) -> list[Finding]:
     for refusal in patient.catalog.refused:
         where = f"{refusal.file}, line {refusal.line}" if refusal.line else refusal.file
         text = f"{where}: {refusal.reason}"
-        found.append(Finding("templates", False, text, "Mend the file and restart."))
+        found.append(Finding("templates", False, text, "Fix the file and restart."))
     return found
 
 
@@ -124,19 +154,19 @@ async def _engine(patient: Patient) -> list[Finding]:
 
 async def _secrets(patient: Patient) -> list[Finding]:
     """Write a canary as the vault would, and read it inside a container as the bot's uid."""
-    uid, gid = await patient.disk(lambda: patient.vault.owner_for(PROBE_USER))
+    uid, gid = await patient.threads(lambda: patient.vault.owner_for(PROBE_USER))
     who = (
         "files go to each template's own uid"
         if patient.vault.can_chown
-        else (f"this user may not give files away, so bots run as uid {uid}")
+        else (f"this user may not give files to others, so bots run as uid {uid}")
     )
     image = await _some_image(patient)
     if image is None:
-        text = f"not tried, since no template's image is on this machine ({who})"
+        text = f"not tried, because no template's image is on this machine ({who})"
         return [Finding("secrets", None, text, "Run images/build.py demo and ask again.")]
     bot_id, canary = new_bot_id(), secrets.token_hex(16)
     try:
-        await patient.disk(lambda: patient.vault.write(bot_id, {"canary": canary}, (uid, gid)))
+        await patient.threads(lambda: patient.vault.write(bot_id, {"canary": canary}, (uid, gid)))
         result = await patient.runtime.probe(
             Probe(
                 image=image,
@@ -146,7 +176,7 @@ async def _secrets(patient: Patient) -> list[Finding]:
             )
         )
     finally:
-        await patient.disk(lambda: patient.vault.drop(bot_id))
+        await patient.threads(lambda: patient.vault.drop(bot_id))
     if result.exit_code == 0 and result.output.strip() == canary:
         return [Finding("secrets", True, f"readable inside a container as uid {uid}; {who}")]
     return [

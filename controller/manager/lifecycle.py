@@ -1,34 +1,35 @@
 """What people ask of bots: create, start, stop, restart, delete. Each writes a wish and waits.
 
-Nothing here changes anything in the engine; `converge` does, poked by the wish.
+Nothing here changes anything in the engine; the loop does, poked by the wish.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from controller.catalog import Catalog, Template
+from controller.domain.acts import BOT_CREATE, BOT_DELETE, BOT_RESTART, BOT_START, BOT_STOP, Act
 from controller.domain.bot import Bot, Wish
 from controller.domain.errors import ControllerError, NotReady
 from controller.domain.names import check_name, new_bot_id
 from controller.domain.observation import World
 from controller.domain.phase import Phase
-from controller.manager.audit import Asker, Audit
-from controller.manager.fleet import Fleet, View
-from controller.manager.preparation import ASK_WITHIN, refusal_before
-from controller.manager.wishes import Wishes
+from controller.domain.run import PRESENT
+from controller.fleet.journal import Caller, Deed, Journal
+from controller.fleet.views import Fleet, View
+from controller.fleet.wishes import Wishes
+from controller.loop.preparation import refusal_before
+from controller.manager.access import Access
 from controller.runtime import Runtime
-from controller.store import Store
 
-WAIT_SECONDS = 4.0  # for the end of an action; after that the public message follows it
+WAIT_SECONDS = 4.0  # for the end of an act; after that the bot's card shows how it goes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What `/bot create` was given; None where the person left it to us."""
+    """What a new bot should be; None where the person left the choice to us."""
 
     name: str
     template: str
@@ -43,42 +44,43 @@ class Lifecycle:
     def __init__(
         self,
         *,
-        store: Store,
         fleet: Fleet,
         wishes: Wishes,
         catalog: Catalog,
         runtime: Runtime,
-        audit: Audit,
+        journal: Journal,
+        access: Access,
     ) -> None:
-        self._store = store
         self._fleet = fleet
         self._wishes = wishes
         self._catalog = catalog
         self._runtime = runtime
-        self._audit = audit
+        self._journal = journal
+        self._access = access
 
-    async def create(self, asker: Asker, order: Order) -> Bot:
-        """A new bot, waiting for its secrets.
+    async def create(self, caller: Caller, order: Order) -> Bot:
+        """A new bot that waits for its secrets.
 
         Raises BadInput, NotFound, Conflict, or NotReady (`missing-plugin`: the image lacks what the
-        channel needs), with nothing made.
+        channel needs), with nothing created.
         """
+        await self._access.require(caller, BOT_CREATE)
         try:
-            bot, template = await self._described(asker, order)
+            bot, template = await self._described(caller, order)
         except ControllerError as error:
-            # Without what was typed: it may be anything, also a key.
-            await self._audit.refused(asker, "create", None, "", error.code)
+            # Without what was typed: it may be anything, even a key.
+            await self._journal.refused(caller, BOT_CREATE.id, None, error.code)
             raise
-        async with self._audit.entry(asker, "create", bot, f"template {template.id}") as outcome:
+        async with self._journal.request(caller, BOT_CREATE, bot) as deed:
             names = (s.name for s in template.secrets_for(bot.provider, bot.channel) if s.required)
-            await self._wishes.add(bot, World(missing=tuple(names)))
-            outcome.text = "made, waiting for secrets"
+            await self._wishes.add(bot, World(missing=tuple(names)), deed.author)
         return bot
 
-    async def _described(self, asker: Asker, order: Order) -> tuple[Bot, Template]:
+    async def _described(self, caller: Caller, order: Order) -> tuple[Bot, Template]:
         name = check_name(order.name.strip())
         template = self._catalog.get(order.template.strip())
         choice = template.choose(order.provider, order.model, order.channel)
+        principal = caller.principal
         bot = Bot(
             id=new_bot_id(),
             name=name,
@@ -87,87 +89,92 @@ class Lifecycle:
             model=choice.model,
             channel=choice.channel,
             created_at=time.time(),
-            created_by=asker.person.user_id,
+            created_by=int(principal.id) if principal.kind == "user" else 0,
         )
         refusal = await refusal_before(self._runtime, template, bot.provider, bot.channel)
         if refusal is not None:
             raise refusal
         return bot, template
 
-    async def has_image(self, template: Template) -> bool:
-        """Whether its image is on the engine, so that a `create` could look into it. Soon answered,
-        with no where nobody can tell."""
-        try:
-            async with asyncio.timeout(ASK_WITHIN):
-                await self._runtime.pin_image(template.image.ref, "never")
-        except (ControllerError, TimeoutError):
-            return False
-        return True
-
-    async def start(self, asker: Asker, bot: Bot) -> View | None:
+    async def start(self, caller: Caller, bot: Bot) -> View | None:
         """Wish it to run, and forget why it was given up."""
-        async with self._audit.entry(asker, "start", bot) as outcome:
-            await self._begin_anew(bot, lambda now: replace(now, wish=Wish.RUN, problem=None))
-            view = await self._settle(bot, lambda v: not v.bot.ended_run and v.phase.settled)
-            outcome.text = _word(view)
-            return view
 
-    async def stop(self, asker: Asker, bot: Bot) -> View | None:
+        def wished(now: Bot) -> Bot:
+            return replace(now, wish=Wish.RUN, problem=None)
+
+        return await self._act(caller, BOT_START, bot, wished, forgive=True)
+
+    async def stop(self, caller: Caller, bot: Bot) -> View | None:
         """Wish it to be stopped."""
-        async with self._audit.entry(asker, "stop", bot) as outcome:
-            await self._change(bot, lambda now: replace(now, wish=Wish.STOP))
-            view = await self._settle(bot, lambda v: not v.bot.ended_run and v.phase.settled)
-            outcome.text = _word(view)
-            return view
+        return await self._act(caller, BOT_STOP, bot, lambda now: replace(now, wish=Wish.STOP))
 
-    async def restart(self, asker: Asker, bot: Bot) -> View | None:
+    async def restart(self, caller: Caller, bot: Bot) -> View | None:
         """Wish its present run to be over, and a new one."""
-        async with self._audit.entry(asker, "restart", bot) as outcome:
-            view = self._fleet.get(bot.id)
-            container = view.world.container if view else None
-            run = container.started_at if container and container.state.active else ""
-            await self._begin_anew(
-                bot,
-                lambda now: replace(now, wish=Wish.RUN, problem=None, ended_run=run),
-            )
-            view = await self._settle(bot, lambda v: not v.bot.ended_run and v.phase.settled)
-            outcome.text = _word(view)
-            return view
+        view = self._fleet.get(bot.id)
+        run = present_run(view)
 
-    async def delete(self, asker: Asker, bot: Bot) -> View | None:
+        def wished(now: Bot) -> Bot:
+            return replace(now, wish=Wish.RUN, problem=None, run=now.run.end(run))
+
+        return await self._act(caller, BOT_RESTART, bot, wished, forgive=True)
+
+    async def delete(self, caller: Caller, bot: Bot) -> View | None:
         """Wish that nothing is left of it: container, volume, secrets, row."""
-        async with self._audit.entry(asker, "delete", bot) as outcome:
-            await self._wishes.change(bot.id, lambda now: replace(now, wish=Wish.REMOVE))
+        await self._access.require(caller, BOT_DELETE, bot)
+        async with self._journal.request(caller, BOT_DELETE, bot) as deed:
+            await self._wishes.change(
+                bot.id, lambda now: replace(now, wish=Wish.REMOVE), deed.author
+            )
             view = await self._settle(bot, lambda _: False)
-            outcome.text = "removed" if view is None else "being removed"
+            _note(deed, view)
             return view
 
     async def follow(self, bot: Bot) -> View | None:
         """Wait for the end of what was begun elsewhere, as the other calls do."""
-        return await self._settle(
-            bot,
-            lambda v: not v.bot.ended_run and v.phase.settled and v.phase is not Phase.CREATED,
-        )
+        return await self._settle(bot, lambda v: _at_rest(v) and v.phase is not Phase.CREATED)
 
-    async def _begin_anew(self, bot: Bot, edit: Callable[[Bot], Bot]) -> None:
-        await self._store.clear_crashes(bot.id)
-        self._fleet.crashed(bot.id, (), ())
-        await self._change(bot, edit)
+    async def _act(
+        self,
+        caller: Caller,
+        act: Act,
+        bot: Bot,
+        wished: Callable[[Bot], Bot],
+        *,
+        forgive: bool = False,
+    ) -> View | None:
+        await self._access.require(caller, act, bot)
 
-    async def _change(self, bot: Bot, edit: Callable[[Bot], Bot]) -> None:
         def unless_removing(now: Bot) -> Bot:
             if now.wish is Wish.REMOVE:
                 raise NotReady(f"{now.name} is being removed.", code="being-removed")
-            return edit(now)
+            return wished(now)
 
-        await self._wishes.change(bot.id, unless_removing)
+        async with self._journal.request(caller, act, bot) as deed:
+            await self._wishes.change(bot.id, unless_removing, deed.author, forgive=forgive)
+            view = await self._settle(bot, _at_rest)
+            _note(deed, view)
+            return view
 
     async def _settle(self, bot: Bot, done: Callable[[View], bool]) -> View | None:
-        return await self._fleet.wait(bot.id, lambda v: v is None or done(v), WAIT_SECONDS)
+        return await self._fleet.wait_for(bot.id, lambda v: v is None or done(v), WAIT_SECONDS)
 
 
-def _word(view: View | None) -> str:
+def present_run(view: View | None) -> str:
+    """The run that a restart has to end: by its name where it is known, else whichever runs."""
+    if view is None or not view.seen:
+        return PRESENT
+    container = view.world.container
+    return container.started_at if container and container.state.active else ""
+
+
+def _at_rest(view: View) -> bool:
+    return not view.bot.run.to_end and view.phase.settled
+
+
+def _note(deed: Deed, view: View | None) -> None:
     if view is None:
-        return "removed"
-    problem = view.bot.problem
-    return f"{view.phase}: {problem.message}" if problem else str(view.phase)
+        deed.ended(phase="gone")
+        return
+    deed.ended(phase=view.phase.value)
+    if view.bot.problem is not None:
+        deed.ended(problem=view.bot.problem.message)

@@ -6,10 +6,13 @@ import re
 import time
 from dataclasses import dataclass, replace
 
+from controller.domain.acts import BOT_LOGS
 from controller.domain.bot import Bot
 from controller.domain.errors import BadInput, NotFound
 from controller.domain.events import STREAMS, LogLine, LogQuery
-from controller.manager.disk import Disk
+from controller.fleet.journal import Caller
+from controller.fleet.threads import Threads
+from controller.manager.access import Access
 from controller.runtime import Runtime
 from controller.vault import Redactor
 
@@ -34,51 +37,53 @@ def parse_query(
     """What a person typed as a query; BadInput shows the right form."""
     count = 50 if lines is None else lines
     if not 1 <= count <= LINES_MAX:
-        raise BadInput(f"lines goes from 1 to {LINES_MAX}.", hint="Leave it out for 50.")
+        raise BadInput(f"`lines` must be from 1 to {LINES_MAX}.", hint="Leave it out for 50.")
     start = 0.0
     if since:
         ago = _AGO.fullmatch(since.strip().lower())
         if ago is None:
             raise BadInput(
-                "since is a time back from now, such as 10m.",
-                hint="A number and s, m, h or d: 30s, 10m, 2h, 1d.",
+                "`since` must be a time back from now, such as 10m.",
+                hint="Use a number and s, m, h or d: 30s, 10m, 2h, 1d.",
             )
         start = time.time() - int(ago[1]) * _SECONDS[ago[2]]
     chosen = STREAMS.get(stream or "both")
     if chosen is None:
-        raise BadInput("stream is stdout, stderr or both.")
+        raise BadInput("`stream` must be stdout, stderr or both.")
     return LogQuery(lines=count, since=start, grep=(grep or "")[:100], stream=chosen)
 
 
 class Logbook:
     """Reads logs through the runtime. Every line leaves here redacted."""
 
-    def __init__(self, runtime: Runtime, redactor: Redactor, disk: Disk) -> None:
+    def __init__(
+        self, runtime: Runtime, redactor: Redactor, threads: Threads, access: Access
+    ) -> None:
         self._runtime = runtime
         self._redactor = redactor
-        self._disk = disk
+        self._threads = threads
+        self._access = access
 
-    async def read(self, bot: Bot, query: LogQuery) -> Snippet:
+    async def read(self, caller: Caller, bot: Bot, query: LogQuery) -> Snippet:
         """The newest lines that fit. Raises NotFound when the bot has no container yet."""
-        # What is searched is what is shown: a search of the raw log would tell, a letter at a time,
-        # what the redaction hides, and would cut a key's lines out of what makes them known as one.
+        await self._access.require(caller, BOT_LOGS, bot)
+        # What is searched is what is shown. A search of the raw log would tell, a letter at a time,
+        # what redaction hides, and would part a key's lines from what makes them known as a key.
         asked = replace(query, grep="", lines=LOOK_BACK) if query.grep else query
-        asked = replace(asked, since=max(asked.since, bot.log_floor))
+        asked = replace(asked, since=max(asked.since, bot.run.log_floor))
         try:
             found = await self._runtime.logs(bot.id, asked)
         except NotFound as error:
             why = f" {bot.problem.message}" if bot.problem else ""
             raise NotFound(
-                f"{bot.name} has no log: it has no container.{why}",
-                hint=f"/bot show {bot.name} tells how it stands.",
-                code="no-log",
+                f"{bot.name} has no log, because it has no container.{why}", code="no-log"
             ) from error
-        # Beside the event loop: a megabyte takes some tenths of a second.
-        texts = await self._disk(lambda: self._redactor.lines([line.text for line in found]))
+        # In a thread: a megabyte takes some tenths of a second.
+        texts = await self._threads(lambda: self._redactor.lines([line.text for line in found]))
         lines = [replace(line, text=text) for line, text in zip(found, texts, strict=True)]
         if query.grep:
             needle = query.grep.casefold()
             lines = [line for line in lines if needle in line.text.casefold()][-query.lines :]
-        # The buttons under the answer carry the search text: a value that was searched for, too.
+        # Buttons carry the search text, which may be a value that was searched for.
         query = replace(query, grep=self._redactor(query.grep))
         return Snippet(bot, query, tuple(lines))

@@ -1,108 +1,66 @@
-"""The manager: one frozen value with every use-case, built here, handed down, reaching nowhere."""
+"""The manager: everything that an edge may ask, as one frozen value. And how it is built.
+
+It reaches nothing: the store, the runtime and the loop stay below.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from controller.catalog import Catalog
-from controller.domain.bot import Bot
-from controller.domain.errors import ControllerError
-from controller.domain.observation import World
+from controller.fleet.blueprint import Blueprints
+from controller.fleet.hostpaths import HostPaths
+from controller.fleet.journal import Journal
+from controller.fleet.threads import Threads
+from controller.fleet.views import Fleet
+from controller.fleet.wishes import Wishes
+from controller.loop import Loop, Tools
+from controller.loop.errands import Errands
+from controller.loop.queue import Queue
+from controller.loop.story import Stories
 from controller.manager.access import Access, StaticGrants
 from controller.manager.actions import Actions
-from controller.manager.audit import CUT_SHORT, Audit
-from controller.manager.blueprint import Blueprints
-from controller.manager.converge import Converger
+from controller.manager.bots import Bots
 from controller.manager.credentials import Credentials
-from controller.manager.disk import Disk
-from controller.manager.doctor import Patient
+from controller.manager.doctor import Doctor, Patient
 from controller.manager.edits import Edits
-from controller.manager.errands import Errands
-from controller.manager.fleet import Fleet
-from controller.manager.hostpaths import HostPaths
+from controller.manager.history import History
 from controller.manager.lifecycle import Lifecycle
 from controller.manager.logbook import Logbook
+from controller.manager.notebook import Notebook
 from controller.manager.orphans import Orphans
-from controller.manager.reconciler import Reconciler
-from controller.manager.watcher import Watcher
-from controller.manager.wishes import Wishes
 from controller.runtime import Runtime
 from controller.services import LiveChecks
 from controller.store import Store
 from controller.vault import Fingerprints, Redactor, Vault
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manager:
     """Everything that can be asked of BotMaker, whoever asks."""
 
-    started_at: float
-    instance: str
-    store: Store
-    catalog: Catalog
-    vault: Vault
-    redactor: Redactor
-    runtime: Runtime
-    fleet: Fleet
-    wishes: Wishes
+    started_at: float  # seconds since the epoch
+    redact: Callable[[str], str]  # for words that an edge got from outside
     access: Access
-    audit: Audit
+    bots: Bots
     lifecycle: Lifecycle
     credentials: Credentials
-    actions: Actions
     edits: Edits
-    errands: Errands
-    blueprints: Blueprints
+    actions: Actions
     logbook: Logbook
+    history: History
     orphans: Orphans
-    reconciler: Reconciler
-    converger: Converger
-    watcher: Watcher
-    disk: Disk
-    patient: Patient
-
-    async def load(self) -> None:
-        """Read what is wished for, and sweep what a crash in the middle of a write left."""
-        crashes = await self.store.crashes()
-        for bot in await self.store.bots():
-            missing, faults = await self._secret_trouble(bot)
-            self.fleet.add(bot, World(missing=missing, faults=faults), seen=False)
-            self.fleet.crashed(bot.id, tuple(crashes.get(bot.id, ())), ())
-        await self.access.load()
-        cut_short = await self.store.cut_short_forms(CUT_SHORT)
-        self.converger.reloads.cut_short.update(cut_short)
-        swept = await self.disk(self.vault.sweep)
-        if swept:
-            log.warning("removed %d half-written secret files of an earlier crash", swept)
-        await self.credentials.learn()
-
-    async def _secret_trouble(self, bot: Bot) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        try:
-            return await self.disk(lambda: self.blueprints.secret_trouble(bot))
-        except ControllerError:
-            return (), ()  # one bot's trouble is told by its own look, and stops no start
-
-    async def run(self) -> None:
-        """Converge and watch until cancelled. Every bot is looked at once at the start."""
-        for view in self.fleet:
-            self.reconciler.poke(view.bot.id)
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self.reconciler.run(self.converger), name="reconciler")
-                group.create_task(self.watcher.run(), name="watcher")
-        finally:
-            self.errands.close()
+    doctor: Doctor
+    notebook: Notebook
+    stories: Stories
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What a manager is built of; the composition root opens these."""
+    """What an installation is built of; the composition root opens these."""
 
     instance: str
     store: Store
@@ -117,83 +75,108 @@ class Parts:
     live: LiveChecks
 
 
-def build(parts: Parts) -> Manager:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """The manager for the edges, the loop that runs beside them, and the tools of both."""
+
+    manager: Manager
+    loop: Loop
+    tools: Tools
+
+    async def load(self) -> None:
+        """Read what is known, and end what a controller that died left open."""
+        await self.loop.load()
+        await self.manager.access.load()
+
+    async def close(self) -> None:
+        """Let changes end whose callers have given up, then the threads. Before the store."""
+        await self.tools.wishes.drain()
+        self.tools.threads.close()
+
+
+def build(parts: Parts) -> Installation:
     """Wire the parts together."""
-    disk, fleet = Disk(), Fleet()
-    store, vault, runtime = parts.store, parts.vault, parts.runtime
-    audit = Audit(store)
+    threads, fleet, queue = Threads(), Fleet(), Queue("converge")
+    store, vault, runtime, redactor = parts.store, parts.vault, parts.runtime, parts.redactor
+    journal = Journal(store, parts.data_dir / "journal", threads)
     blueprints = Blueprints(parts.catalog, vault, parts.data_dir / "files", parts.host)
-    reconciler = Reconciler("converge")
-    wishes = Wishes(store, fleet, reconciler.poke)
-    errands = Errands(runtime, reconciler.poke)
-    access = Access(store, parts.static_grants)
-    converger = Converger(
+    wishes = Wishes(store, fleet, queue.poke)
+    tools = Tools(
         runtime=runtime,
         store=store,
+        vault=vault,
+        redactor=redactor,
+        blueprints=blueprints,
         fleet=fleet,
         wishes=wishes,
-        blueprints=blueprints,
-        vault=vault,
-        errands=errands,
-        audit=audit,
-        redactor=parts.redactor,
-        disk=disk,
+        journal=journal,
+        threads=threads,
+        errands=Errands(runtime, queue.poke),
+        queue=queue,
+    )
+    loop = Loop(tools)
+    return Installation(manager=_manager(parts, tools, loop), loop=loop, tools=tools)
+
+
+def _manager(parts: Parts, tools: Tools, loop: Loop) -> Manager:
+    fleet, wishes, journal = tools.fleet, tools.wishes, tools.journal
+    blueprints, threads, runtime = tools.blueprints, tools.threads, tools.runtime
+    access = Access(tools.store, fleet, journal, parts.static_grants)
+    patient = Patient(
+        runtime=runtime,
+        vault=tools.vault,
+        catalog=parts.catalog,
+        host=parts.host,
+        data_dir=parts.data_dir,
+        threads=threads,
     )
     return Manager(
         started_at=time.time(),
-        instance=parts.instance,
-        store=store,
-        catalog=parts.catalog,
-        vault=vault,
-        redactor=parts.redactor,
-        runtime=runtime,
-        fleet=fleet,
-        wishes=wishes,
+        redact=tools.redactor,
         access=access,
-        audit=audit,
+        bots=Bots(
+            fleet=fleet,
+            access=access,
+            catalog=parts.catalog,
+            blueprints=blueprints,
+            runtime=runtime,
+        ),
         lifecycle=Lifecycle(
-            store=store,
             fleet=fleet,
             wishes=wishes,
             catalog=parts.catalog,
             runtime=runtime,
-            audit=audit,
+            journal=journal,
+            access=access,
         ),
         credentials=Credentials(
-            store=store,
+            store=tools.store,
             fleet=fleet,
             wishes=wishes,
-            vault=vault,
+            vault=tools.vault,
             blueprints=blueprints,
             fingerprints=parts.fingerprints,
-            redactor=parts.redactor,
-            audit=audit,
-            disk=disk,
+            redactor=tools.redactor,
+            journal=journal,
+            access=access,
+            threads=threads,
             live=parts.live,
+        ),
+        edits=Edits(
+            fleet=fleet, wishes=wishes, blueprints=blueprints, journal=journal, access=access
         ),
         actions=Actions(
             fleet=fleet,
             blueprints=blueprints,
             access=access,
-            audit=audit,
-            redactor=parts.redactor,
-            errands=errands,
+            journal=journal,
+            redactor=tools.redactor,
+            errands=tools.errands,
         ),
-        edits=Edits(store=store, fleet=fleet, wishes=wishes, blueprints=blueprints, audit=audit),
-        errands=errands,
-        blueprints=blueprints,
-        logbook=Logbook(runtime, parts.redactor, disk),
-        orphans=Orphans(runtime, fleet, vault, disk),
-        reconciler=reconciler,
-        converger=converger,
-        watcher=Watcher(runtime, fleet, converger, reconciler.poke),
-        disk=disk,
-        patient=Patient(
-            runtime=runtime,
-            vault=vault,
-            catalog=parts.catalog,
-            host=parts.host,
-            data_dir=parts.data_dir,
-            disk=disk,
-        ),
+        logbook=Logbook(runtime, tools.redactor, threads, access),
+        history=History(tools.store, access),
+        orphans=Orphans(runtime, fleet, tools.vault, threads, access),
+        doctor=Doctor(patient, fleet, loop.stories, access),
+        notebook=Notebook(tools.store),
+        stories=loop.stories,
     )

@@ -22,13 +22,13 @@ async def verdicts(
     if not asked:
         return ()
     found = await live.check(asked)
-    hide = Redactor()  # a service, or somebody in its place, may repeat what it was asked
+    hide = Redactor()  # a service, or an impostor, may repeat what it was asked
     hide.learn("", given.values())
     return tuple((spec, _hidden(found[spec.name], hide)) for spec in specs if spec.name in found)
 
 
 def notes_of(said: Said) -> tuple[str, ...]:
-    """What a person is told besides: who was met, what to mend, what could not be asked."""
+    """What a person is told as well: whose token it is, what to fix, what couldn't be asked."""
     return tuple(note for _, verdict in said for note in (verdict.message, *verdict.notes) if note)
 
 

@@ -1,21 +1,23 @@
-"""SQLite, the truth of what is wished for: bots, forms, grants, cards, audit, answers owed.
+"""SQLite, the truth about what is wished for: bots, forms, grants, cards, journal, answers owed.
 
-`database` opens, migrates and runs transactions; one module a table group beside it. Only this
-package imports aiosqlite.
+`database` opens, migrates and runs transactions; `store` reads, `transaction` writes; `chain` and
+`archive` keep the journal honest and small. Only this package imports aiosqlite.
 """
 
+from controller.store import archive, chain
 from controller.store.database import check_database, lock
-from controller.store.outbox import OutboxTable, Owed
-from controller.store.store import CRASHES_KEPT, Card, Entry, Form, Store
+from controller.store.records import Card, Form, Owed
+from controller.store.store import Store
+from controller.store.transaction import Transaction
 
 __all__ = [
-    "CRASHES_KEPT",
     "Card",
-    "Entry",
     "Form",
-    "OutboxTable",
     "Owed",
     "Store",
+    "Transaction",
+    "archive",
+    "chain",
     "check_database",
     "lock",
 ]

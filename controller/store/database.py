@@ -1,4 +1,4 @@
-"""The database file: lock, open, migrate, transactions. What is in the tables is in `store`."""
+"""The database file: lock, open, migrate, transactions. What the tables hold is in `store`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import aiosqlite
 
 from controller.domain.errors import BadSetting, StorageTrouble
 
-T = TypeVar("T")
 Row = tuple[Any, ...]
 
 
@@ -57,25 +56,25 @@ def lock(folder: Path) -> int:
 
 
 class Database:
-    """One file, one writer connection. Every write is one immediate transaction."""
+    """One file, one writer connection. Every write is part of one immediate transaction."""
 
     def __init__(self, connection: aiosqlite.Connection) -> None:
         self._connection = connection
         self._lock = asyncio.Lock()
-        self._writes: set[asyncio.Task[Any]] = set()
 
     @classmethod
-    async def open(cls, path: Path) -> Database:
+    async def open(cls, path: Path, journal_mac: Callable[..., bytes]) -> Database:
         """Open the file and bring it to this program's schema.
 
-        Raises BadSetting for a file newer than the program, StorageTrouble for one that cannot be
-        read.
+        `journal_mac` chains the entries that a migration carries over. Raises BadSetting for a file
+        newer than the program, StorageTrouble for one that can't be read.
         """
         async with _opened(path, str(path)) as connection:
             version = await _version(connection)
             _refuse_newer(path, version)  # before the pragmas, which write
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
                 await connection.execute(f"PRAGMA {pragma}")
+            await connection.create_function("journal_mac", -1, journal_mac)
             await _migrate(connection, path, version)
             return cls(connection)
 
@@ -97,56 +96,65 @@ class Database:
             return cls(connection)
 
     async def read(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
-        """All rows of one query."""
-        async with self._lock:
-            return await self._fetch(sql, values)
-
-    async def _fetch(self, sql: str, values: Sequence[Any]) -> list[Row]:
-        try:
-            return [tuple(row) for row in await self._connection.execute_fetchall(sql, values)]
-        except sqlite3.Error as error:
-            raise _trouble(error) from error
-
-    async def write(self, work: Callable[[aiosqlite.Connection], Awaitable[T]]) -> T:
-        """Run `work` in one transaction: all of it is on the disk when this returns, or none.
-
-        A cancelled caller does not cut it in half: the work goes on to its commit.
-        """
-        task = asyncio.create_task(self._transact(work))
-        self._writes.add(task)
-        task.add_done_callback(self._writes.discard)
-        return await asyncio.shield(task)
-
-    async def _transact(self, work: Callable[[aiosqlite.Connection], Awaitable[T]]) -> T:
+        """All rows of one query. Never inside a transaction of one's own: it waits for its end."""
         async with self._lock:
             try:
-                await self._connection.execute("BEGIN IMMEDIATE")
-                try:
-                    result = await work(self._connection)
-                    await self._connection.execute("COMMIT")
-                except BaseException:
-                    if self._connection.in_transaction:
-                        await self._connection.execute("ROLLBACK")
-                    raise
-            except sqlite3.IntegrityError:
-                raise
+                rows = await self._connection.execute_fetchall(sql, values)
             except sqlite3.Error as error:
                 raise _trouble(error) from error
-            return result
+        return [tuple(row) for row in rows]
 
-    async def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
-        """One statement as a transaction of its own; the number of rows it touched."""
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
+        """Everything that the block writes is on the disk when it ends, or nothing is.
 
-        async def work(connection: aiosqlite.Connection) -> int:
-            return (await connection.execute(sql, values)).rowcount
+        Nobody else reads or writes meanwhile, so keep the block short. An error or a cancellation
+        inside undoes it; a cancellation that meets the commit doesn't stop it.
+        """
+        async with self._lock:
+            try:
+                await _finish(self._connection.execute("BEGIN IMMEDIATE"))
+                try:
+                    yield self._connection
+                except BaseException:
+                    # What a cancelled statement still does comes before this in the one queue.
+                    await _finish(self._undo())
+                    raise
+                await _finish(self._commit())
+            except sqlite3.Error as error:
+                raise _trouble(error) from error
 
-        return await self.write(work)
+    async def _commit(self) -> None:
+        try:
+            await self._connection.execute("COMMIT")
+        except BaseException:
+            await self._undo()
+            raise
+
+    async def _undo(self) -> None:
+        if self._connection.in_transaction:
+            await self._connection.execute("ROLLBACK")
 
     async def close(self) -> None:
-        """Let go of the file, after the writes that are under way."""
-        await asyncio.gather(*self._writes, return_exceptions=True)
+        """Let go of the file, after the transaction that is under way."""
         async with self._lock:
             await self._connection.close()
+
+
+async def _finish(work: Awaitable[object]) -> None:
+    """Wait for it to the end, also when the caller is cancelled; then be cancelled."""
+    task = asyncio.ensure_future(work)
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            cancelled = True
+        except Exception:  # noqa: BLE001 - whatever it is, `result` below raises it
+            break
+    task.result()
+    if cancelled:
+        raise asyncio.CancelledError
 
 
 async def check_database(path: Path) -> str:

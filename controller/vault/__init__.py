@@ -4,5 +4,16 @@ from controller.vault.checks import simply_missing
 from controller.vault.files import Vault
 from controller.vault.fingerprint import Fingerprints, install_key
 from controller.vault.redaction import MARK, Redactor, clean
+from controller.vault.staging import Staged, Staging
 
-__all__ = ["MARK", "Fingerprints", "Redactor", "Vault", "clean", "install_key", "simply_missing"]
+__all__ = [
+    "MARK",
+    "Fingerprints",
+    "Redactor",
+    "Staged",
+    "Staging",
+    "Vault",
+    "clean",
+    "install_key",
+    "simply_missing",
+]

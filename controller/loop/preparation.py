@@ -1,6 +1,6 @@
-"""What has to be so before a bot's container is made or started: its image, its files, its config.
+"""What has to be right before a bot's container is created or started: image, files, config.
 
-Part of the converge path: each check can be done again at any time, none leaves anything behind.
+Each check can be done again at any time, and none leaves anything behind.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from controller.catalog import Template, secret_files
 from controller.domain.bot import Bot, Wish
 from controller.domain.crashes import describe_exit
 from controller.domain.errors import ControllerError, NotReady
+from controller.domain.journal import Fact, Kind
 from controller.domain.spec import ContainerSpec
-from controller.manager.audit import Audit
-from controller.manager.blueprint import Blueprints
-from controller.manager.disk import Disk
-from controller.manager.fleet import Fleet, View
-from controller.manager.patience import while_wished
+from controller.fleet.blueprint import Blueprints
+from controller.fleet.journal import Journal
+from controller.fleet.patience import while_wished
+from controller.fleet.threads import Threads
+from controller.fleet.views import Fleet, View
 from controller.runtime import Runtime
 from controller.vault import Redactor, Vault
 
@@ -25,14 +26,15 @@ log = logging.getLogger(__name__)
 MISSING_PLUGIN = "missing-plugin"
 SAID_MAX = 500  # characters of what a validation said
 SAID_LINES = 6
-NO_VERDICT = {125, 126, 127, 137}  # not begun, not in the image, killed: nothing about the config
+# Not begun, not executable, not in the image, killed: that says nothing about the config.
+NO_VERDICT = {125, 126, 127, 137}
 ASK_WITHIN = 3.0  # seconds that a person waits for the question about an image
 
 
 async def missing_need(
     runtime: Runtime, template: Template, image: str, provider: str, channel: str
 ) -> NotReady | None:
-    """What the image lacks for this provider and channel, as the refusal that says so."""
+    """The refusal that says what the image lacks for this provider and channel, if anything."""
     needs = template.needs_for(provider, channel)
     if not needs:
         return None
@@ -40,7 +42,7 @@ async def missing_need(
     for need in needs:
         if need.path not in there:
             return NotReady(
-                f"{need.title} needs a part that the image of {template.title} does not have "
+                f"{need.title} needs a part that the image of {template.title} doesn't have "
                 f"({need.path}).",
                 hint=need.hint,
                 code=MISSING_PLUGIN,
@@ -51,16 +53,16 @@ async def missing_need(
 async def refusal_before(
     runtime: Runtime, template: Template, provider: str, channel: str
 ) -> NotReady | None:
-    """The same at once, for a person who waits: None too where it cannot be known yet."""
+    """The same within seconds, for a person who waits; None too where it can't be known yet."""
     try:
         async with asyncio.timeout(ASK_WITHIN):
             return await missing_need(runtime, template, template.image.ref, provider, channel)
     except (ControllerError, TimeoutError):
-        return None  # no engine, no image: the bot's own start tells
+        return None  # no engine or no image: the bot's first start tells
 
 
 class Preparation:
-    """Makes ready what a container needs, or says why it cannot be."""
+    """Prepares what a container needs, or says why that can't be done."""
 
     def __init__(
         self,
@@ -70,19 +72,20 @@ class Preparation:
         blueprints: Blueprints,
         vault: Vault,
         redactor: Redactor,
-        audit: Audit,
-        disk: Disk,
+        journal: Journal,
+        threads: Threads,
     ) -> None:
         self._runtime = runtime
         self._fleet = fleet
         self._blueprints = blueprints
         self._vault = vault
         self._redactor = redactor
-        self._audit = audit
-        self._disk = disk
+        self._journal = journal
+        self._threads = threads
 
     async def container(self, bot: Bot) -> ContainerSpec | None:
-        """What to make, with all that it needs in place; None when it is not wished for any more.
+        """What to create, with everything that it needs in place; None when nobody wishes for it
+        any more.
 
         Raises NotReady (`missing-plugin`, `config-refused`) with the reason for a person.
         """
@@ -90,19 +93,21 @@ class Preparation:
         refusal = await missing_need(self._runtime, template, bot.image, bot.provider, bot.channel)
         if refusal is not None:
             raise refusal
-        await self._disk(lambda: self._blueprints.write_files(bot))
+        await self._threads(lambda: self._blueprints.write_files(bot))
         if not await self.secrets(bot):
             return None
         spec = self._blueprints.spec(bot)
         return spec if await self._valid(bot, template, spec) else None
 
     async def secrets(self, bot: Bot) -> bool:
-        """Write the config that holds secrets where it differs from what is there; False when a
-        secret went away since the look, which the next look sees."""
+        """Write the config that holds secrets, where it differs from what is on the disk.
+
+        False when a secret went away since the look; the next look sees that.
+        """
         template = self._blueprints.fitting(bot)
         if template is None or not self._blueprints.rendered_names(template):
             return True
-        return await self._disk(lambda: self._write_secrets(bot, template))
+        return await self._threads(lambda: self._write_secrets(bot, template))
 
     def _write_secrets(self, bot: Bot, template: Template) -> bool:
         if self._blueprints.secret_trouble(bot)[0]:
@@ -123,7 +128,7 @@ class Preparation:
         return True
 
     async def _valid(self, bot: Bot, template: Template, spec: ContainerSpec) -> bool:
-        """Whether to go on: False when it is not wished for any more."""
+        """Whether to go on: False when nobody wishes for it any more."""
         check = template.validation
         if check is None:
             return True
@@ -137,14 +142,15 @@ class Preparation:
         if result is None:
             return False
         if result.exit_code in NO_VERDICT:
-            # A check that cannot come to its end says nothing about the bot, and must not lose it.
+            # A check that can't come to its end says nothing about the bot, and must not cost it.
             why = describe_exit(result.exit_code)
-            log.warning("bot %s (%s): its config could not be checked: %s", bot.name, bot.id, why)
-            await self._audit.note("check config", bot, f"no verdict ({why}); made unchecked")
+            log.warning("bot %s (%s): its config couldn't be checked: %s", bot.name, bot.id, why)
+            fact = Fact(Kind.UNCHECKED, {"exit_code": result.exit_code})
+            await self._journal.note(fact, bot)
         elif result.exit_code != 0:
             raise NotReady(
                 f"{template.title} refuses the bot's settings: {self._said(result.output)}",
-                hint=f"Change them with /bot edit {bot.name}, then press Restart.",
+                hint="Change them, then restart the bot.",
                 code="config-refused",
             )
         return True
@@ -153,5 +159,5 @@ class Preparation:
         lines = [line.strip() for line in self._redactor.lines(output.split("\n"))]
         text = "\n".join([line for line in lines if line][:SAID_LINES])
         if not text:
-            return "it did not say why."
+            return "it didn't say why."
         return text if len(text) <= SAID_MAX else f"{text[: SAID_MAX - 1]}…"

@@ -1,4 +1,4 @@
-"""Waiting for long work only as long as anybody still wishes for it."""
+"""Waiting for long work only as long as somebody still wishes for it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from controller.manager.fleet import Fleet, View
+from controller.fleet.views import Fleet, View
 
 T = TypeVar("T")
 
@@ -17,12 +17,14 @@ async def while_wished(
     wished: Callable[[View | None], bool],
     work: Coroutine[Any, Any, T],
 ) -> T | None:
-    """The work's result; None, and the work is given up, as soon as `wished(view)` is false.
+    """The work's result; or None as soon as `wished(view)` is false, and the work is given up.
 
-    A person who stops a bot must not wait for what was begun to start it.
+    A person who stops a bot must not have to wait for what was begun to start it.
     """
     task = asyncio.ensure_future(work)
-    task.add_done_callback(lambda done: done.cancelled() or done.exception())  # or it is logged
+    task.add_done_callback(
+        lambda done: done.cancelled() or done.exception()
+    )  # else asyncio logs it
     ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def listener(changed: str) -> None:

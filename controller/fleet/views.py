@@ -1,7 +1,7 @@
 """The fleet in memory: every bot with its last look, and the feed of what changed.
 
-Lists, autocomplete and the health page read here: no query, no engine call. Writers are the
-use-cases (wishes, after the store has them) and `converge` (looks).
+Lists, autocomplete and the health page read here: no query, no engine call. Only `wishes` (after
+the store has a change) and the loop (after a look) write here.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ class View:
     bot: Bot
     world: World = UNSEEN
     seen: bool = False  # whether `world` comes from a look at all
+    held_up: str = ""  # what the way to the wish waits for, in words; empty while it goes on
     crashes: tuple[Crash, ...] = ()
     phase: Phase = Phase.STARTING
     since: float = 0.0  # when this phase began, seconds since the epoch
-    tail: tuple[str, ...] = ()  # the last log lines before a crash, already redacted
+    tail: tuple[str, ...] = ()  # the last log lines before the last crash, already redacted
 
     @property
     def last_crash(self) -> Crash | None:
@@ -47,6 +48,11 @@ class EngineState:
     reachable: bool = False
     since: float = 0.0
     reason: str = "not asked yet"
+
+    @property
+    def away(self) -> bool:
+        """Whether it was asked and did not answer."""
+        return bool(self.since) and not self.reachable
 
 
 class Fleet:
@@ -69,6 +75,13 @@ class Fleet:
         """The view of that id, if the bot exists."""
         return self._views.get(bot_id)
 
+    def require(self, bot_id: str) -> View:
+        """The view of that id; NotFound when the bot is gone."""
+        view = self._views.get(bot_id)
+        if view is None:
+            raise NotFound("That bot is gone.", code="no-such-bot")
+        return view
+
     def named(self, name: str) -> View:
         """The view of that name; NotFound says how to find the right one."""
         view = self._views.get(self._ids.get(name.strip().lower(), ""))
@@ -80,32 +93,45 @@ class Fleet:
             )
         return view
 
-    def put(self, bot: Bot) -> View:
-        """Show this wish from now on."""
+    def show_bot(self, bot: Bot) -> View:
+        """Show this row from now on."""
         old = self._views.get(bot.id, View(bot))
         self._ids[bot.name] = bot.id
         return self._show(replace(old, bot=bot))
 
     def add(self, bot: Bot, world: World, *, seen: bool = True) -> View:
-        """Show a new bot; nobody hears of it before its first phase is right.
+        """Show a new bot. Nobody hears of it before its first phase is right.
 
-        Not `seen`: `world` is what can be known without asking the engine.
+        Without `seen`, `world` is what can be known without asking the engine.
         """
         self._ids[bot.name] = bot.id
         return self._show(View(bot, world, seen=seen))
 
-    def look(self, bot_id: str, world: World) -> View | None:
-        """Show what was seen of a bot; None when the bot is gone."""
+    def show_world(self, bot_id: str, world: World) -> View | None:
+        """Show what a look found; None when the bot is gone."""
         view = self._views.get(bot_id)
         if view is None:
             return None
         return self._show(replace(view, world=world, seen=True), first=not view.seen)
 
-    def crashed(self, bot_id: str, crashes: tuple[Crash, ...], tail: tuple[str, ...]) -> None:
-        """Show these crashes (all that are remembered) and the log lines before the last."""
+    def show_crashes(self, bot_id: str, crashes: tuple[Crash, ...]) -> View | None:
+        """Show these crashes: all that are remembered. Without any, no last lines either."""
         view = self._views.get(bot_id)
-        if view is not None:
-            self._show(replace(view, crashes=crashes, tail=tail))
+        if view is None:
+            return None
+        return self._show(replace(view, crashes=crashes, tail=view.tail if crashes else ()))
+
+    def show_tail(self, bot_id: str, tail: tuple[str, ...]) -> None:
+        """Show these last log lines before the last crash. They are redacted already."""
+        view = self._views.get(bot_id)
+        if view is not None and view.crashes:
+            self._show(replace(view, tail=tail))
+
+    def show_held_up(self, bot_id: str, why: str) -> None:
+        """Show what the way to the bot's wish waits for; an empty text when it goes on."""
+        view = self._views.get(bot_id)
+        if view is not None and view.held_up != why:
+            self._show(replace(view, held_up=why))
 
     def forget(self, bot_id: str) -> None:
         """The bot is gone."""
@@ -114,8 +140,8 @@ class Fleet:
             self._ids.pop(view.bot.name, None)
             self._tell(bot_id)
 
-    def engine_is(self, reachable: bool, reason: str = "") -> None:
-        """Note whether the engine answers; tells listeners about every bot on a change."""
+    def note_engine(self, reachable: bool, reason: str = "") -> None:
+        """Note whether the engine answers; a change is told to listeners for every bot."""
         if (self.engine.reachable, self.engine.reason) == (reachable, reason):
             return
         flipped = self.engine.reachable != reachable or not self.engine.since
@@ -137,8 +163,8 @@ class Fleet:
         now = self._clock()
         phase = derive(view.bot, view.world, view.crashes, now)
         since = view.since if phase is view.phase and view.since else now
-        # It was so before this process began; or by the engine's own time, as it will be shown
-        # after our next start.
+        # The phase began before this process did; or it is dated by the engine's own time, as it
+        # will be after our next start.
         if first or (view.phase, phase) in _DATED:
             since = _beginning(view, phase) or since
         view = replace(view, phase=phase, since=since)
@@ -160,7 +186,7 @@ class Fleet:
         finally:
             self._listeners.discard(listener)
 
-    async def wait(
+    async def wait_for(
         self, bot_id: str, done: Callable[[View | None], bool], seconds: float
     ) -> View | None:
         """Wait until `done(view)`, or until the time is up; the view then (None: gone)."""
@@ -178,7 +204,7 @@ class Fleet:
 
 
 def _beginning(view: View, phase: Phase) -> float:
-    """When a phase met at the first look began, by the container's own times; 0: unknown."""
+    """When the phase of a first look began, by the container's own times; 0 when unknown."""
     container = view.world.container
     if view.bot.problem is not None:
         return view.bot.problem.at

@@ -1,6 +1,6 @@
-"""What a bot's own log says that it cannot do, whether its health check is content or not.
+"""What a bot's own log says that it can't do, whether its health check is content or not.
 
-Part of the converge path: read a piece at a time while the bot runs, never shown itself.
+The log is read a piece at a time while the bot runs, and never shown from here.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from controller.domain.bot import Bot, Wish
 from controller.domain.errors import ControllerError
 from controller.domain.events import LogLine, LogQuery
 from controller.domain.observation import ContainerState, Health, Observation
-from controller.manager.blueprint import Blueprints
-from controller.manager.disk import Disk
+from controller.fleet.blueprint import Blueprints
+from controller.fleet.threads import Threads
 from controller.runtime import Runtime
 
 EVERY = 30.0  # seconds between two readings of one bot's log
 LINES_MAX = 5000  # the most that a runtime gives
-LINE_MAX = 4096  # characters of a line that are looked at: what is in it is hostile
+LINE_MAX = 4096  # characters of a line that are looked at, because its text is hostile
 
 
 @dataclass(slots=True)
 class _Reading:
-    """How far a run's log was read, and which signs stand."""
+    """How far a run's log has been read, and which signs stand."""
 
     run: str
     since: float
@@ -35,27 +35,27 @@ class _Reading:
     standing: dict[int, str] = field(default_factory=dict)  # words, by the sign's number
 
 
-class Symptoms:
+class Signs:
     """Reads the logs of running bots for the signs that their templates name."""
 
     def __init__(
         self,
         runtime: Runtime,
         blueprints: Blueprints,
-        disk: Disk,
+        threads: Threads,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._runtime = runtime
         self._blueprints = blueprints
-        self._disk = disk
+        self._threads = threads
         self._clock = clock
         self._readings: dict[str, _Reading] = {}
         self.every = EVERY
 
     async def __call__(self, bot: Bot, container: Observation | None) -> tuple[str, ...]:
-        """What the bot cannot do, in the template's words; at most one look at the log."""
+        """What the bot can't do, in the template's words; reads the log at most once."""
         signs = self._signs(bot)
-        if not signs or container is None or not _fit(bot, container):
+        if not signs or container is None or not _readable(bot, container):
             self._readings.pop(bot.id, None)
             return ()
         reading = self._readings.get(bot.id)
@@ -68,8 +68,8 @@ class Symptoms:
             await self._read(bot, reading, signs)
         return tuple(dict.fromkeys(reading.standing[at] for at in sorted(reading.standing)))
 
-    def soon(self, bot_id: str) -> None:
-        """Something changed for the bot: read at the next look."""
+    def read_soon(self, bot_id: str) -> None:
+        """Something changed for the bot: read its log at the next look."""
         reading = self._readings.get(bot_id)
         if reading is not None:
             reading.due = 0.0
@@ -92,17 +92,19 @@ class Symptoms:
         try:
             lines = await self._runtime.logs(bot.id, LogQuery(lines=LINES_MAX, since=reading.since))
         except ControllerError:
-            return  # what was known stays; the look itself tells of an engine that is away
+            return  # what was known stays; the look itself notices an engine that is away
         if lines:
-            # From the last line on: by the engine's own times, and a line twice changes nothing.
+            # From the last line on, in the engine's time. Reading a line twice changes nothing.
             reading.since = max(reading.since, lines[-1].at)
-            reading.standing = await self._disk(lambda: after(reading.standing, signs, lines))
+            reading.standing = await self._threads(
+                lambda: standing_after(reading.standing, signs, lines)
+            )
 
 
-def after(
+def standing_after(
     standing: dict[int, str], signs: Sequence[LogSign], lines: Sequence[LogLine]
 ) -> dict[int, str]:
-    """Which signs stand once these lines were read; of each sign the newest line decides. Pure."""
+    """Which signs stand after these lines; of each sign the newest line decides. Pure."""
     result = dict(standing)
     for number, sign in enumerate(signs):
         begins = re.compile(sign.pattern, re.ASCII)
@@ -116,11 +118,11 @@ def after(
     return result
 
 
-def _fit(bot: Bot, container: Observation) -> bool:
+def _readable(bot: Bot, container: Observation) -> bool:
     return (
         bot.wish is Wish.RUN
         and bot.problem is None
         and container.state is ContainerState.RUNNING
         and container.health is not Health.STARTING
-        and container.started_at != bot.ended_run
+        and container.started_at != bot.run.to_end
     )

@@ -1,7 +1,7 @@
-"""Commands that wait for, or run in, a bot's container: at most one a bot at a time.
+"""Commands that run in a bot's container, or wait for their turn: at most one of a bot at a time.
 
-People queue them through `actions`; only the converge path begins and gives them up, so that it
-stays the one writer. Nothing here outlives the controller: whoever waits then is told so.
+People queue them through `manager/actions.py`. Only the loop begins them and gives them up, so it
+stays the one writer. Nothing here outlives the controller: whoever still waits then is told so.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BEGIN_WITHIN = 60.0  # seconds that a person waits for their turn
 
 @dataclass(slots=True)
 class _Errand:
-    """One command, and the one who waits for its end."""
+    """One command, and the future that tells who waits how it ended."""
 
     title: str
     command: tuple[str, ...]
@@ -32,7 +32,7 @@ class _Errand:
 
 
 class Errands:
-    """What is asked of each bot, and what runs in it now."""
+    """What is queued for each bot, and what runs in it now."""
 
     def __init__(self, runtime: Runtime, poke: Callable[[str], None]) -> None:
         self._runtime = runtime
@@ -50,20 +50,20 @@ class Errands:
         """
         queue = self._waiting.setdefault(bot_id, deque())
         if len(queue) >= WAITING_MAX:
-            raise _busy("Others wait already for the same bot.")
+            raise _busy("Others are already waiting for the same bot.")
         errand = _Errand(title, command, limit, asyncio.get_running_loop().create_future())
-        # Whoever gave up waiting does not ask how it ended.
+        # Whoever gave up waiting doesn't ask how it ended.
         errand.end.add_done_callback(lambda end: end.cancelled() or end.exception())
         queue.append(errand)
         self._poke(bot_id)
         try:
-            await self._its_turn(errand)
+            await self._wait_for_turn(errand)
             return await errand.end
         finally:
             with contextlib.suppress(ValueError):
                 queue.remove(errand)
 
-    async def _its_turn(self, errand: _Errand) -> None:
+    async def _wait_for_turn(self, errand: _Errand) -> None:
         begun = asyncio.ensure_future(errand.begun.wait())
         either: set[asyncio.Future[Any]] = {begun, errand.end}
         try:
@@ -75,14 +75,14 @@ class Errands:
         finally:
             begun.cancel()
         if not errand.begun.is_set() and not errand.end.done():
-            raise _busy("Its turn did not come.")
+            raise _busy("The bot was busy with something else for a minute.")
 
     def busy(self, bot_id: str) -> bool:
         """Whether a command runs in the bot now."""
         return bot_id in self._running
 
     def begin(self, bot_id: str) -> None:
-        """The bot was just seen running, with nothing else to do: begin what waits longest."""
+        """The bot was just seen running, with nothing else to do: begin what has waited longest."""
         queue = self._waiting.get(bot_id)
         if not queue or bot_id in self._running:
             return
@@ -100,31 +100,31 @@ class Errands:
             _fail(
                 errand,
                 OutcomeUnknown(
-                    f"The bot {why}; whether “{errand.title}” was done is not known.",
-                    hint="See how it stands with /bot show, then try again.",
+                    f"The bot {why}; nobody knows whether “{errand.title}” was done.",
+                    hint="See how the bot is, then try again.",
                 ),
             )
             task.cancel()
 
     def refuse(self, bot_id: str, why: ControllerError) -> None:
-        """Tell those who wait for their turn that it does not come. What runs goes on."""
+        """Tell those who wait that their turn won't come. What runs goes on."""
         for errand in self._waiting.pop(bot_id, ()):
             _fail(errand, why)
 
     def close(self) -> None:
         """The controller ends."""
         for bot_id in [*self._waiting, *self._running]:
-            self.give_up(bot_id, "was left alone: the controller ended")
+            self.give_up(bot_id, "was left alone when the controller ended")
 
     async def _run(self, bot_id: str, errand: _Errand) -> None:
         try:
             result = await self._runtime.execute(bot_id, errand.command, errand.timeout)
         except NotFound:
-            _fail(errand, not_running("The bot has no container any more."))
+            _fail(errand, not_running("The bot no longer has a container."))
         except ControllerError as error:
             _fail(errand, error)
         except asyncio.CancelledError:
-            _fail(errand, OutcomeUnknown("It was given up; whether it was done is not known."))
+            _fail(errand, OutcomeUnknown("It was given up; nobody knows whether it was done."))
             raise
         except Exception as error:  # noqa: BLE001 - a bug of ours ends the waiting, not the loop
             _fail(errand, error)
@@ -132,15 +132,15 @@ class Errands:
             if not errand.end.done():
                 errand.end.set_result(result)
         finally:
-            # Given up, the place may be another's already.
+            # If it was given up, its place may already be another's.
             if self._running.get(bot_id, (None,))[0] is errand:
                 del self._running[bot_id]
             self._poke(bot_id)
 
 
 def not_running(why: str) -> NotReady:
-    """The refusal of a command for a bot that does not run."""
-    return NotReady(why, hint="Start it with /bot start, then try again.", code="not-running")
+    """The refusal of a command for a bot that isn't running."""
+    return NotReady(why, hint="Start it, then try again.", code="not-running")
 
 
 def _busy(why: str) -> NotReady:

@@ -1,4 +1,4 @@
-"""From a bot's row to the container it should have: template, owner, host paths, rendered files."""
+"""From a bot's row to the container it should have: template, owner, host paths, config files."""
 
 from __future__ import annotations
 
@@ -12,20 +12,23 @@ from controller.domain.bot import Bot
 from controller.domain.errors import BadInput, NotFound, StorageTrouble
 from controller.domain.observation import Observation
 from controller.domain.spec import ContainerSpec
-from controller.manager.hostpaths import HostPaths
-from controller.vault import Vault, simply_missing
+from controller.fleet.hostpaths import HostPaths
+from controller.vault import Staging, Vault, simply_missing
 
 DEFAULT_STOP_TIMEOUT = 10  # seconds, for a bot whose template is gone
 
 
 class Blueprints:
-    """Knows how every bot is to be built. Blocking parts are for the disk pool."""
+    """Knows how every bot is built. What blocks says so, and belongs into a thread."""
 
     def __init__(self, catalog: Catalog, vault: Vault, files_root: Path, host: HostPaths) -> None:
         self.catalog = catalog
         self._vault = vault
+        self.staging = Staging(vault.root)
         self._files = files_root
         self._host = host
+        # Each bot's last digest, with all of its row that goes into one.
+        self._digests: dict[str, tuple[tuple[object, ...], str]] = {}
 
     def template(self, bot: Bot) -> Template:
         """The bot's template; NotFound when its file is gone or refused."""
@@ -39,9 +42,11 @@ class Blueprints:
             return None
 
     def fitting(self, bot: Bot) -> Template | None:
-        """The same, and None too when it has no place for the bot's provider, channel or fields
-        any more. What runs goes on then, and can be stopped and removed; a new container is a
-        problem with that reason."""
+        """The bot's template, or None when it no longer fits the bot's provider, channel or fields.
+
+        What runs goes on then, and can be stopped and removed; a new container is refused with
+        that reason.
+        """
         template = self.known(bot)
         try:
             if template is not None:
@@ -55,7 +60,7 @@ class Blueprints:
         return self._vault.owner_for(template.run.user)
 
     def required_secrets(self, bot: Bot) -> tuple[str, ...]:
-        """Names of the files without which the bot is not started.
+        """The names of the secrets without which the bot isn't started.
 
         Its plain fields may be incomplete: those that must be set come with the same form.
         """
@@ -67,8 +72,8 @@ class Blueprints:
         return tuple(secret.name for secret in secrets if secret.required)
 
     def secret_trouble(self, bot: Bot) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Which of them are missing or not usable by the bot, and why, in words, those that are
-        there cannot be used. Blocking."""
+        """Which required secrets are missing or unusable; and, in words, why existing ones are
+        unusable. Blocking."""
         template = self.known(bot)
         if template is None:
             return (), ()
@@ -79,26 +84,26 @@ class Blueprints:
         return tuple(found), tuple(words)
 
     def rendered_names(self, template: Template) -> frozenset[str]:
-        """Names of the files among the secrets that are config and were typed by nobody."""
+        """The names of files in the secrets folder that are rendered config, typed by nobody."""
         return frozenset(file.name for file in template.files if file.secret)
 
     def secret_values(self, bot: Bot) -> dict[str, str]:
-        """The secrets that are there, without the config that is rendered beside them. Blocking."""
+        """The secrets that exist, without the config that is rendered beside them. Blocking."""
         template = self.known(bot)
         rendered = self.rendered_names(template) if template else frozenset()
         values = self._vault.read(bot.id)
         return {name: value for name, value in values.items() if name not in rendered}
 
     def reloads(self, bot: Bot, container: Observation) -> bool:
-        """Whether what runs can read replaced secrets without a restart: it is as the template
-        would make it now, and the template says how."""
+        """Whether the running program can read replaced secrets without a restart: the template
+        says how, and the container is as the template would make it now."""
         template = self.fitting(bot)
         if template is None or not template.run.reload or not bot.image:
             return False
-        return container.spec == self.spec(bot).digest()
+        return container.spec == self.digest(bot)
 
     def stop_timeout(self, bot: Bot) -> int:
-        """Seconds of grace between the request to end and the kill."""
+        """Seconds between the request to end and the kill."""
         template = self.known(bot)
         return template.run.stop_timeout if template else DEFAULT_STOP_TIMEOUT
 
@@ -125,6 +130,18 @@ class Blueprints:
         digest = hashlib.sha256(text.encode()).hexdigest()[:16] if files else ""
         return replace(spec, files_digest=digest)
 
+    def digest(self, bot: Bot) -> str:
+        """The hash that a container made now would carry; empty where none can be made."""
+        row = (bot.name, bot.template, bot.provider, bot.model, bot.channel, bot.image)
+        made_of = (*row, *sorted(bot.fields.items()))
+        known = self._digests.get(bot.id)
+        if known is not None and known[0] == made_of:
+            return known[1]
+        fits = bool(bot.image) and self.fitting(bot) is not None
+        digest = self.spec(bot).digest() if fits else ""
+        self._digests[bot.id] = (made_of, digest)
+        return digest
+
     def write_files(self, bot: Bot) -> None:
         """Write the rendered, secret-free files where the container will see them. Blocking."""
         files = rendered_files(self.template(bot), bot)
@@ -142,18 +159,21 @@ class Blueprints:
                 place.chmod(0o755)
         except OSError as error:
             raise StorageTrouble(
-                f"The bot's files could not be written: {error.strerror}.",
-                hint="Check the free space and the rights of the data folder.",
+                f"The bot's config files could not be written: {error.strerror}.",
+                hint="Check the free space and the permissions of the data folder.",
             ) from error
 
     def has_files(self, bot_id: str) -> bool:
-        """Whether anything of the bot is on the disk. Blocking."""
-        return (self._files / bot_id).exists() or bot_id in self._vault.bots()
+        """Whether the bot still has files on the disk. Blocking."""
+        rendered = (self._files / bot_id).exists()
+        return rendered or bot_id in self._vault.bots() or self.staging.has(bot_id)
 
     def drop_files(self, bot_id: str) -> None:
-        """Remove the bot's secrets and rendered files. Blocking; success when they are gone."""
+        """Remove the bot's secrets and rendered files; success when they are gone. Blocking."""
         self._vault.drop(bot_id)
+        self.staging.drop(bot_id)
         shutil.rmtree(self._files / bot_id, ignore_errors=True)
+        self._digests.pop(bot_id, None)
 
     def _folder(self, bot_id: str, number: int) -> Path:
         return self._files / bot_id / str(number)

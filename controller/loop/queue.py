@@ -1,7 +1,7 @@
-"""A queue of keys: each key is reconciled by one worker at a time, pokes coalesce, errors back off.
+"""A queue of keys: one worker a key at a time, pokes coalesce, errors back off.
 
-Level, not edge: a poke says only "look at this key". What to do is decided by whoever looks; for
-bots that is `converge`.
+Level, not edge: a poke only says "look at this key". Whoever looks decides what to do; for bots
+that is `converge`. Cards and late answers have queues of their own.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from collections.abc import Awaitable, Callable
 from controller.domain.errors import ControllerError
 
 log = logging.getLogger(__name__)
-# Its answer: None (settled) or the seconds until the key is to be looked at again.
-Reconcile = Callable[[str], Awaitable[float | None]]
+# Its answer: None (settled), or the seconds until the key has to be looked at again.
+Look = Callable[[str], Awaitable[float | None]]
 BACKOFF_BASE = 0.25  # seconds
 BACKOFF_CAP = 30.0
 
 
-class Reconciler:
-    """Holds the keys that are due; `run` has them reconciled."""
+class Queue:
+    """Holds the keys that are due; `run` has them looked at."""
 
     def __init__(self, name: str, workers: int = 8) -> None:
         self._name = name
@@ -44,24 +44,24 @@ class Reconciler:
             self._queued.add(key)
             self._queue.put_nowait(key)
 
-    async def run(self, reconcile: Reconcile) -> None:
-        """Have every due key reconciled, until cancelled."""
+    async def run(self, look: Look) -> None:
+        """Have every due key looked at, until cancelled."""
         try:
             async with asyncio.TaskGroup() as group:
                 for number in range(self._workers):
-                    group.create_task(self._work(reconcile), name=f"{self._name}-{number}")
+                    group.create_task(self._work(look), name=f"{self._name}-{number}")
         finally:
             for timer in self._timers.values():
                 timer.cancel()
             self._timers.clear()
 
-    async def _work(self, reconcile: Reconcile) -> None:
+    async def _work(self, look: Look) -> None:
         while True:
             key = await self._queue.get()
             self._queued.discard(key)
             self._busy.add(key)
             try:
-                after = await self._look(key, reconcile)
+                after = await self._attempt(key, look)
             finally:
                 self._busy.discard(key)
             if key in self._again:
@@ -70,9 +70,9 @@ class Reconciler:
             elif after is not None:
                 self._later(key, after)
 
-    async def _look(self, key: str, reconcile: Reconcile) -> float | None:
+    async def _attempt(self, key: str, look: Look) -> float | None:
         try:
-            after = await reconcile(key)
+            after = await look(key)
         except Exception as error:  # noqa: BLE001 - one key's trouble must not end the worker
             return self._failed(key, error)
         self._failures.pop(key, None)

@@ -1,0 +1,117 @@
+"""Why a run ended: because somebody wished so, because of the engine, or by a crash. Pure.
+
+`classify` compares two looks with the bot's row. `loop/account.py` collects its hints and saves the
+verdict; what counts as a loop of crashes, and when to give up, is in `crashes`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from controller.domain import crashes as crash_rules
+from controller.domain.bot import Bot, Crash, Problem, Wish
+from controller.domain.observation import Observation
+from controller.domain.run import Run, is_over, raised_floor
+
+TOLD_WITHIN = 5.0  # seconds between an end and the event that tells of it, at most
+CRASHES_KEPT = 50  # of one bot
+
+
+class Cause(StrEnum):
+    """What ended the last run."""
+
+    NOTHING = "nothing"  # nothing ended, or it was accounted for before
+    WISH = "wish"
+    ENGINE = "engine"  # the engine's own stop or death, or somebody by hand
+    CRASH = "crash"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hints:
+    """What is known beside the two looks."""
+
+    known: tuple[Crash, ...] = ()  # crashes that are noted already, oldest first
+    exit_at: float = 0.0  # when an event told of an exit (the engine's time)
+    exit_code: int | None = None  # the code that it told
+    oom_at: float = 0.0  # when an event told that memory ran out
+    in_gap: bool = False  # the engine was away when the run may have ended
+    spec: str = ""  # the hash that a container made now would carry
+    fatal: tuple[int, ...] = ()  # exit codes after which a restart makes no sense
+    restart: str = "unless-stopped"  # the restart policy in the template's words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What came of the last run: the cause, what is owed from now on, and what is new."""
+
+    cause: Cause
+    run: Run
+    crashes: tuple[Crash, ...] = ()  # those that are new, oldest first
+    problem: Problem | None = None  # why to stop trying
+
+    def applied_to(self, bot: Bot) -> Bot:
+        """The bot's row with this verdict in it."""
+        return replace(bot, run=self.run, problem=self.problem or bot.problem)
+
+
+def classify(
+    bot: Bot, before: Observation | None, after: Observation | None, hints: Hints
+) -> Verdict:
+    """Tell ends that were wished for, or the engine's doing, from crashes."""
+    run = bot.run.name_present(after)
+    floor = raised_floor(run.log_floor, before, after)
+    if run.to_reload and is_over(run.to_reload, after):
+        run = replace(run, to_reload="", log_floor=floor)
+    if run.to_end and is_over(run.to_end, after):
+        return Verdict(cause=Cause.WISH, run=_ended(bot, run, after, hints.spec, floor))
+    if after is None:
+        return Verdict(cause=Cause.NOTHING, run=run)
+    found = crash_rules.detect(run.accounted_end, before, after)
+    if not found:
+        return Verdict(cause=Cause.NOTHING, run=run)
+    run = run.account(after.finished_at)
+    engines = crash_rules.ended_with_engine(after, in_gap=hints.in_gap)
+    if engines or bot.wish is not Wish.RUN or bot.problem is not None:
+        return Verdict(cause=Cause.ENGINE, run=run)
+    fresh = _told(tuple(c for c in found if c.at not in {k.at for k in hints.known}), hints)
+    problem = crash_rules.judge(
+        (*hints.known, *fresh)[-CRASHES_KEPT:],
+        after,
+        after.finished_at,  # by the engine's own time: that of the crash that was just found
+        fatal=hints.fatal,
+        restart=hints.restart,
+    )
+    return Verdict(cause=Cause.CRASH, run=run, crashes=fresh, problem=problem)
+
+
+def _ended(bot: Bot, run: Run, after: Observation | None, spec: str, floor: float) -> Run:
+    """The run that had to be over is over. What is owed then, if anything."""
+    return replace(
+        run,
+        to_end=_still_owed(bot, after, spec),
+        accounted_end=after.finished_at if after else 0.0,
+        log_floor=floor,
+    )
+
+
+def _still_owed(bot: Bot, after: Observation | None, spec: str) -> str:
+    """The run that has to be over in place of one that is, or nothing.
+
+    A program that ended just before it was to be replaced may be up again, by the engine, in the
+    same container. The settings that a person changed are in a new container only.
+    """
+    if after is None or not after.state.active or bot.wish is not Wish.RUN:
+        return ""
+    return after.started_at if spec and after.spec != spec else ""
+
+
+def _told(found: tuple[Crash, ...], hints: Hints) -> tuple[Crash, ...]:
+    """The crashes with what an event told of the last one, where the look came too late."""
+    if not found or hints.exit_code is None:
+        return found
+    if abs(hints.exit_at - found[-1].at) >= TOLD_WITHIN:
+        return found
+    oom = hints.exit_code == crash_rules.KILLED and abs(hints.oom_at - hints.exit_at) < TOLD_WITHIN
+    last = crash_rules.with_exit(found[-1], hints.exit_code, oom_killed=oom)
+    return (*found[:-1], last)

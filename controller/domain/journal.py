@@ -1,0 +1,146 @@
+"""What the journal holds: typed entries about everything that happened. The edges word them.
+
+An entry is a fact with a number, a time, a bot and a principal. Facts hold plain data (before and
+after, codes, names), never a sentence to be parsed and never the value of a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from controller.domain.access import SYSTEM, Grant, Principal
+from controller.domain.bot import Bot, Crash, Problem
+from controller.domain.errors import ControllerError, OutcomeUnknown
+
+
+class Kind(StrEnum):
+    """The kinds of entries. A new one needs its fact below and its words in each edge."""
+
+    ASKED = "asked"  # act: somebody asked for it, and it was let through
+    OUTCOME = "outcome"  # how the request that is the entry's cause ended
+    REFUSED = "refused"  # act, code: somebody asked for it, and it was not let through
+    CREATED = "created"  # a bot's row came
+    REMOVED = "removed"  # a bot's row went, with all that was left of the bot
+    WISH = "wish"  # before, after, again: what the admins want of the bot changed
+    SETTINGS = "settings"  # before, after: plain fields
+    SECRETS = "secrets"  # names of the secrets that were written
+    IMAGE = "image"  # before, after: what the bot is pinned to
+    CRASH = "crash"  # exit_code, oom_killed
+    PROBLEM = "problem"  # code, message, hint: the controller stopped trying
+    RELOAD = "reload"  # ok, reason: the program was told to read its replaced secrets
+    UNCHECKED = "unchecked"  # exit_code: the image could not check the bot's config
+    GRANT = "grant"  # whom, subject, role
+    REVOKE = "revoke"  # whom, subject
+    NOTED = "noted"  # act, words: by a version that had no journal yet
+
+
+class Result(StrEnum):
+    """How a request ended."""
+
+    DONE = "done"
+    REFUSED = "refused"  # by a rule or by what the engine said; nothing is half-done
+    UNKNOWN = "unknown"  # the answer was lost: whether it happened shows at the next look
+    FAILED = "failed"  # a fault of BotMaker's own
+    CUT_SHORT = "cut-short"  # the controller ended before it was known
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What happened, without when, to whom and by whom."""
+
+    kind: Kind
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """By whom a change is written down: a principal and, where one was asked, the request."""
+
+    principal: Principal = SYSTEM
+    request: str = ""
+    cause: int = 0  # the number of the ASKED entry that the change belongs to
+
+
+BY_ITSELF = Author()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One entry, as it is in the journal."""
+
+    seq: int = 0  # counted from 1 without gaps; 0 before it is written
+    at: float  # seconds since the epoch, the controller's clock
+    kind: Kind
+    bot_id: str = ""
+    bot_name: str = ""
+    author: Author = BY_ITSELF
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+def entry_of(fact: Fact, at: float, *, bot: Bot | None = None, by: Author = BY_ITSELF) -> Entry:
+    """The fact as an entry that has yet to get its number."""
+    return Entry(
+        at=at,
+        kind=fact.kind,
+        bot_id=bot.id if bot else "",
+        bot_name=bot.name if bot else "",
+        author=by,
+        data=fact.data,
+    )
+
+
+def changes(before: Bot, after: Bot) -> list[Fact]:
+    """The facts that tell one state of a bot's row from the next."""
+    found: list[Fact] = []
+    again = after.run.to_end != before.run.to_end and bool(after.run.to_end)
+    if before.wish is not after.wish:
+        found.append(Fact(Kind.WISH, {"before": before.wish.value, "after": after.wish.value}))
+    elif again:
+        data = {"before": before.wish.value, "after": after.wish.value, "again": True}
+        found.append(Fact(Kind.WISH, data))
+    if before.fields != after.fields:
+        found.append(Fact(Kind.SETTINGS, _differing(before.fields, after.fields)))
+    if before.image != after.image:
+        found.append(Fact(Kind.IMAGE, {"before": before.image, "after": after.image}))
+    if after.problem is not None and after.problem != before.problem:
+        found.append(problem(after.problem))
+    return found
+
+
+def _differing(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    names = sorted(n for n in {*before, *after} if before.get(n) != after.get(n))
+    return {
+        "before": {name: before[name] for name in names if name in before},
+        "after": {name: after[name] for name in names if name in after},
+    }
+
+
+def crash(found: Crash) -> Fact:
+    """A crash as a fact; `ended` is the engine's time."""
+    data = {"ended": found.at, "exit_code": found.exit_code, "oom_killed": found.oom_killed}
+    return Fact(Kind.CRASH, data)
+
+
+def problem(found: Problem) -> Fact:
+    """A problem as a fact."""
+    return Fact(Kind.PROBLEM, {"code": found.code, "message": found.message, "hint": found.hint})
+
+
+def grant(given: Grant) -> Fact:
+    """A granted role as a fact."""
+    data = {"whom": given.kind, "subject": str(given.subject), "role": given.role.word}
+    return Fact(Kind.GRANT, data)
+
+
+def revoke(whom: str, subject: int) -> Fact:
+    """A revoked role as a fact."""
+    return Fact(Kind.REVOKE, {"whom": whom, "subject": str(subject)})
+
+
+def failure(error: ControllerError) -> dict[str, Any]:
+    """How a request that ended in an error ended: the data of its OUTCOME."""
+    result = Result.UNKNOWN if isinstance(error, OutcomeUnknown) else Result.REFUSED
+    return {"result": result.value, "code": error.code}

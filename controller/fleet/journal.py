@@ -1,0 +1,182 @@
+"""Who asked for what and how it ended: written down before anything is done, and again after.
+
+Changes of a bot's row write their own entries, in the same transaction (`wishes`). Here is what is
+about a request as a whole, and what happens to old entries.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from controller.domain.access import Principal
+from controller.domain.acts import Act
+from controller.domain.bot import Bot
+from controller.domain.errors import ControllerError
+from controller.domain.journal import (
+    BY_ITSELF,
+    Author,
+    Entry,
+    Fact,
+    Kind,
+    Result,
+    entry_of,
+    failure,
+)
+from controller.fleet.threads import Threads
+from controller.store import Owed, Store, Transaction, archive
+
+log = logging.getLogger(__name__)
+MONTHS_KEPT = 2  # whole months before the present one whose entries stay in the database
+BATCH = 2000  # entries that go into a file at once
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, and by which request.
+
+    A request acts once, however often it is delivered. `reply_via` names the edge that can give its
+    answer later, when it can't be given now; without it no answer is owed.
+    """
+
+    principal: Principal
+    request: str = ""
+    reply_via: str = ""
+
+
+@dataclass(slots=True)
+class Deed:
+    """A request that is being carried out: its author for the entries it makes, and its outcome."""
+
+    author: Author
+    result: Result = Result.DONE
+    outcome: dict[str, Any] = field(default_factory=dict)
+
+    def ended(self, **outcome: object) -> None:
+        """Note how it ended, in data: codes, names, phases."""
+        self.outcome.update(outcome)
+
+
+class Journal:
+    """Writes requests and their outcomes; moves what is old to monthly files."""
+
+    def __init__(self, store: Store, folder: Path, threads: Threads) -> None:
+        self._store = store
+        self._folder = folder
+        self._threads = threads
+
+    @contextlib.asynccontextmanager
+    async def request(
+        self,
+        caller: Caller,
+        act: Act,
+        bot: Bot | None = None,
+        detail: Mapping[str, Any] | None = None,
+    ) -> AsyncIterator[Deed]:
+        """Write the request down, let it be carried out, write down how it ended.
+
+        Raises Conflict (`duplicate`) when this very request was already written down.
+        """
+        fact = Fact(Kind.ASKED, {"act": act.id, **(detail or {})})
+        by = Author(caller.principal, caller.request)
+        asked = entry_of(fact, time.time(), bot=bot, by=by)
+        async with self._store.transaction() as write:
+            asked = await write.append(asked)
+            if caller.request and caller.reply_via:
+                await write.owe(_owed(caller, act, asked))
+        deed = Deed(Author(caller.principal, caller.request, asked.seq))
+        try:
+            yield deed
+        except ControllerError as error:
+            deed.outcome = failure(error)
+            raise
+        except asyncio.CancelledError:
+            deed.outcome = {"result": Result.CUT_SHORT.value}
+            raise
+        except Exception:  # a bug of ours ends a request as well; it is raised again
+            deed.outcome = {"result": Result.FAILED.value}
+            raise
+        finally:
+            await self._end(asked, {"result": deed.result.value, **deed.outcome}, deed.author)
+
+    async def refused(
+        self, caller: Caller, act: str, bot: Bot | None, code: str, message: str = ""
+    ) -> None:
+        """Write down a request that was not let through."""
+        fact = Fact(Kind.REFUSED, {"act": act, "code": code, "message": message})
+        await self.note(fact, bot, Author(caller.principal, caller.request))
+
+    async def note(self, fact: Fact, bot: Bot | None, by: Author = BY_ITSELF) -> None:
+        """Write down something that changes no row."""
+        async with self._store.transaction() as write:
+            await write.append(entry_of(fact, time.time(), bot=bot, by=by))
+
+    async def end_open(self) -> int:
+        """End the requests that a dead controller left open; how many. At the start only."""
+        open_ones = await self._store.unended()
+        for asked in open_ones:
+            author = Author(asked.author.principal, asked.author.request, asked.seq)
+            await self._end(asked, {"result": Result.CUT_SHORT.value}, author)
+        return len(open_ones)
+
+    async def _end(self, asked: Entry, outcome: Mapping[str, Any], by: Author) -> None:
+        ended = Entry(
+            at=time.time(),
+            kind=Kind.OUTCOME,
+            bot_id=asked.bot_id,
+            bot_name=asked.bot_name,
+            author=by,
+            data={"act": asked.data.get("act", ""), **outcome},
+        )
+        async with self._store.transaction() as write:
+            await write.append(ended)
+
+    async def archive(self) -> int:
+        """Move the entries of old months to compressed files; how many.
+
+        The newest entry always stays: the next one is chained to it.
+        """
+        limit = archive.months_before(time.time(), MONTHS_KEPT)
+        moved = 0
+        while rows := _old(await self._store.chained(limit=BATCH), limit):
+            await self._threads(lambda rows=rows: archive.add(self._folder, rows))  # type: ignore[misc]
+            async with self._store.transaction() as write:
+                await write.drop_archived(rows[-1][0])
+            moved += len(rows)
+        return moved
+
+
+def _old(rows: Sequence[tuple[Any, ...]], limit: float) -> list[tuple[Any, ...]]:
+    """The entries at the beginning that are older than the limit, never the last of all."""
+    found: list[tuple[Any, ...]] = []
+    for row in rows[:-1]:
+        if row[1] >= limit:
+            break
+        found.append(row)
+    return found
+
+
+def _owed(caller: Caller, act: Act, asked: Entry) -> Owed:
+    return Owed(
+        request=caller.request,
+        reply_via=caller.reply_via,
+        recipient=caller.principal.id,
+        act=act.id,
+        bot_id=asked.bot_id,
+        bot_name=asked.bot_name,
+        asked_at=asked.at,
+    )
+
+
+async def append_all(
+    write: Transaction, facts: Sequence[Fact], bot: Bot | None, by: Author = BY_ITSELF
+) -> None:
+    """Write these facts about a bot down, in a transaction that is under way."""
+    for fact in facts:
+        await write.append(entry_of(fact, time.time(), bot=bot, by=by))

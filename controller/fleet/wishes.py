@@ -1,0 +1,145 @@
+"""The one way to change a bot's row: edit, save with the journal, show, poke.
+
+The row, its crashes and the journal entries that tell of the change are one transaction. No change
+is lost between two: each edit sees the row that the former one left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+from controller.domain.bot import Bot
+from controller.domain.ends import CRASHES_KEPT, Verdict
+from controller.domain.journal import BY_ITSELF, Author, Fact, Kind, changes, crash
+from controller.domain.observation import World
+from controller.fleet.journal import append_all
+from controller.fleet.views import Fleet, View
+from controller.store import Store, Transaction
+
+T = TypeVar("T")
+Write = Callable[[Transaction], Awaitable[object]]
+
+
+class Wishes:
+    """Writes wishes to the store first, then shows them in the fleet in memory."""
+
+    def __init__(self, store: Store, fleet: Fleet, poke: Callable[[str], None]) -> None:
+        self._store = store
+        self._fleet = fleet
+        self._poke = poke
+        self._lock = asyncio.Lock()
+        self._changes: set[asyncio.Task[Any]] = set()
+
+    async def add(self, bot: Bot, world: World, by: Author = BY_ITSELF) -> View:
+        """A new bot, with what is known of its world. Raises Conflict when the name is taken."""
+
+        async def work() -> View:
+            async with self._store.transaction() as write:
+                await write.add_bot(bot)
+                await append_all(write, [Fact(Kind.CREATED, _made_of(bot))], bot, by)
+            view = self._fleet.add(bot, world)
+            self._poke(bot.id)  # a bot that needs no secrets starts now
+            return view
+
+        return await self._alone(work())
+
+    async def change(
+        self,
+        bot_id: str,
+        edit: Callable[[Bot], Bot],
+        by: Author = BY_ITSELF,
+        *,
+        facts: Sequence[Fact] = (),
+        forgive: bool = False,
+        also: Write | None = None,
+    ) -> View:
+        """Apply a pure edit to the row as it is now. Raises NotFound when the bot is gone.
+
+        `facts` are written down beside those that follow from the edit. `forgive` forgets the bot's
+        crashes: a person acted. `also` writes more in the same transaction.
+        """
+
+        async def work() -> View:
+            view = self._fleet.require(bot_id)
+            bot = edit(view.bot)
+            told = [*changes(view.bot, bot), *facts]
+            forgiven = forgive and bool(view.crashes)
+            if bot != view.bot or told or forgiven or also is not None:
+                async with self._store.transaction() as write:
+                    if bot != view.bot:
+                        await write.save_bot(bot)
+                    if forgiven:
+                        await write.clear_crashes(bot_id)
+                    if also is not None:
+                        await also(write)
+                    await append_all(write, told, bot, by)
+            view = self._fleet.show_bot(bot)
+            if forgive:
+                view = self._fleet.show_crashes(bot_id, ()) or view
+            self._poke(bot_id)  # in here: what is written is acted on, whoever gave up waiting
+            return view
+
+        return await self._alone(work())
+
+    async def account(self, bot_id: str, judge: Callable[[View], Verdict]) -> tuple[View, Verdict]:
+        """Judge the end of a run by the row as it is now, and save what came of it, all at once."""
+
+        async def work() -> tuple[View, Verdict]:
+            view = self._fleet.require(bot_id)
+            verdict = judge(view)
+            bot = verdict.applied_to(view.bot)
+            if bot == view.bot and not verdict.crashes:
+                return view, verdict
+            told = [*(crash(found) for found in verdict.crashes), *changes(view.bot, bot)]
+            async with self._store.transaction() as write:
+                await write.save_bot(bot)
+                if verdict.crashes:
+                    await write.add_crashes(bot_id, verdict.crashes)
+                await append_all(write, told, bot)
+            view = self._fleet.show_bot(bot)
+            if verdict.crashes:
+                known = (*view.crashes, *verdict.crashes)[-CRASHES_KEPT:]
+                view = self._fleet.show_crashes(bot_id, known) or view
+            return view, verdict
+
+        return await self._alone(work())
+
+    async def forget(self, bot_id: str) -> None:
+        """Remove the row: the last act of a removal."""
+
+        async def work() -> None:
+            view = self._fleet.get(bot_id)
+            if view is None:
+                return
+            async with self._store.transaction() as write:
+                await write.drop_bot(bot_id)
+                await append_all(write, [Fact(Kind.REMOVED)], view.bot)
+            self._fleet.forget(bot_id)
+
+        await self._alone(work())
+
+    async def _alone(self, work: Coroutine[Any, Any, T]) -> T:
+        async def locked() -> T:
+            async with self._lock:
+                return await work
+
+        # Shielded, so that a cancelled caller leaves store and memory agreeing.
+        task = asyncio.create_task(locked())
+        self._changes.add(task)
+        task.add_done_callback(self._changes.discard)
+        return await asyncio.shield(task)
+
+    async def drain(self) -> None:
+        """Wait for changes whose callers have given up. Before the store is closed."""
+        await asyncio.gather(*self._changes, return_exceptions=True)
+
+
+def _made_of(bot: Bot) -> dict[str, str]:
+    return {
+        "template": bot.template,
+        "provider": bot.provider,
+        "model": bot.model,
+        "channel": bot.channel,
+    }

@@ -1,0 +1,149 @@
+"""Accounting for ends of runs: collects the hints, has them judged, saves the verdict once.
+
+The rules are pure and in `domain.ends`. Here is what they need to know about events and about the
+engine's absences, which no look can see afterwards.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from controller.domain.bot import Bot
+from controller.domain.crashes import describe_exit
+from controller.domain.ends import Cause, Hints, Verdict, classify
+from controller.domain.errors import ControllerError
+from controller.domain.events import LogQuery
+from controller.domain.observation import Observation
+from controller.domain.run import is_over
+from controller.fleet.blueprint import Blueprints
+from controller.fleet.views import Fleet, View
+from controller.fleet.wishes import Wishes
+from controller.loop.story import Stories
+from controller.runtime import Runtime
+from controller.vault import Redactor
+
+log = logging.getLogger(__name__)
+TAIL_LINES = 8
+# For so many seconds after its return an engine may still show as running what ended with it: it
+# answers before it has looked at what became of its containers.
+BACK_WITHIN = 5.0
+
+
+class Accounts:
+    """Accounts for every end of a run, once."""
+
+    def __init__(
+        self,
+        *,
+        runtime: Runtime,
+        fleet: Fleet,
+        wishes: Wishes,
+        blueprints: Blueprints,
+        redactor: Redactor,
+        stories: Stories,
+    ) -> None:
+        self._runtime = runtime
+        self._fleet = fleet
+        self._wishes = wishes
+        self._blueprints = blueprints
+        self._redactor = redactor
+        self._stories = stories
+        self._exits: dict[str, tuple[float, int]] = {}
+        self._ooms: dict[str, float] = {}
+        # The run that each bot had when the engine went away, and until when an end belongs to
+        # that absence, by a clock that nobody sets.
+        self._in_gap: dict[str, tuple[str, float]] = {}
+
+    def note_exit(self, bot_id: str, at: float, exit_code: int) -> None:
+        """Remember the exit code that an event told: after a restart no look can see it."""
+        self._exits[bot_id] = (at, exit_code)
+
+    def note_oom(self, bot_id: str, at: float) -> None:
+        """Remember that the kernel killed a process for lack of memory, likewise."""
+        self._ooms[bot_id] = at
+
+    def note_gap(self, bot_id: str) -> None:
+        """The engine is or was away: the bot's present run may end, or have ended, with it. So may
+        a run that began since the last look."""
+        view = self._fleet.get(bot_id)
+        container = view.world.container if view else None
+        if container is not None:
+            self._in_gap[bot_id] = (container.started_at, time.monotonic() + BACK_WITHIN)
+
+    def note_unchanged(self, bot_id: str) -> None:
+        """The engine is back, and this bot's run seems to have outlived the gap."""
+        self._end_gap(bot_id)
+
+    def forget(self, bot_id: str) -> None:
+        """The bot is gone."""
+        for noted in (self._exits, self._ooms, self._in_gap):
+            noted.pop(bot_id, None)
+
+    async def settle(self, bot_id: str, before: Observation | None, spec: str) -> Bot:
+        """Account for what ended between the look `before` and the one that is shown now.
+
+        `spec` is the hash that a container made now would carry. Raises NotFound when the bot is
+        gone.
+        """
+        view = self._fleet.require(bot_id)
+        after = view.world.container
+        in_gap = self._ended_in_gap(bot_id, after)
+
+        def judge(now: View) -> Verdict:
+            return classify(now.bot, before, after, self._hints(now, spec, in_gap=in_gap))
+
+        verdict = judge(view)
+        if verdict.cause is Cause.NOTHING and verdict.run == view.bot.run:
+            return view.bot
+        view, verdict = await self._wishes.account(bot_id, judge)
+        self._stories.tell(bot_id, "verdict", verdict.cause.value)
+        if verdict.crashes:
+            await self._tell(view.bot, verdict)
+        return view.bot
+
+    def _hints(self, view: View, spec: str, *, in_gap: bool) -> Hints:
+        template = self._blueprints.known(view.bot)
+        exit_at, exit_code = self._exits.get(view.bot.id, (0.0, None))
+        return Hints(
+            known=view.crashes,
+            exit_at=exit_at,
+            exit_code=exit_code,
+            oom_at=self._ooms.get(view.bot.id, 0.0),
+            in_gap=in_gap,
+            spec=spec,
+            fatal=tuple(template.run.fatal_exit_codes) if template else (),
+            restart=template.run.restart if template else "unless-stopped",
+        )
+
+    async def _tell(self, bot: Bot, verdict: Verdict) -> None:
+        last = verdict.crashes[-1]
+        what = describe_exit(last.exit_code, oom_killed=last.oom_killed)
+        log.warning("bot %s (%s) crashed: %s", bot.name, bot.id, what)
+        self._fleet.show_tail(bot.id, await self._tail(bot))
+
+    async def _tail(self, bot: Bot) -> tuple[str, ...]:
+        query = LogQuery(lines=TAIL_LINES, since=bot.run.log_floor)
+        try:
+            lines = await self._runtime.logs(bot.id, query)
+        except ControllerError:
+            return ()  # a missing log is no reason not to tell of the crash
+        return tuple(self._redactor.lines([line.text for line in lines]))
+
+    def _ended_in_gap(self, bot_id: str, container: Observation | None) -> bool:
+        """Whether an end that is seen now would be the engine's doing.
+
+        The note of that goes when the run is over; otherwise it lasts for a while.
+        """
+        if bot_id not in self._in_gap:
+            return False
+        if is_over(self._in_gap[bot_id][0], container):
+            del self._in_gap[bot_id]
+        else:
+            self._end_gap(bot_id)
+        return True
+
+    def _end_gap(self, bot_id: str) -> None:
+        """Forget the gap once its time is over."""
+        if time.monotonic() > self._in_gap.get(bot_id, ("", 0.0))[1]:
+            self._in_gap.pop(bot_id, None)

@@ -1,0 +1,118 @@
+"""One look at a bot: observers ask the engine, the disk, the log and the clock, and make a World.
+
+Words from inside a container are hostile. They are redacted here, whole, before anything else sees
+them, and cut afterwards.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from controller.domain.bot import Bot, Wish
+from controller.domain.errors import Conflict, StorageTrouble
+from controller.domain.observation import Observation, World
+from controller.fleet.blueprint import Blueprints
+from controller.fleet.threads import Threads
+from controller.loop.signs import Signs
+from controller.runtime import Runtime
+from controller.vault import Redactor
+
+SAID_MAX = 1000  # characters of what a failed health check said
+LONG_PAST = 1.0  # seconds since the epoch
+
+
+@dataclass(frozen=True, slots=True)
+class _Secrets:
+    """What is wrong with a bot's secret files; `trouble` where nobody can tell."""
+
+    missing: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+    trouble: StorageTrouble | None = None
+
+
+class Looker:
+    """Looks at bots."""
+
+    def __init__(
+        self,
+        *,
+        runtime: Runtime,
+        blueprints: Blueprints,
+        threads: Threads,
+        redactor: Redactor,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._runtime = runtime
+        self._blueprints = blueprints
+        self._threads = threads
+        self._redactor = redactor
+        self.clock = clock
+        self.signs = Signs(runtime, blueprints, threads)
+        # When each bot's run was seen first, by a clock that nobody sets back.
+        self._first_seen: dict[str, tuple[str, float]] = {}
+
+    async def __call__(self, bot: Bot) -> tuple[World, StorageTrouble | None]:
+        """What exists of the bot, and why its secret files can't be looked at, if they can't."""
+        container = await self._container(bot)
+        secrets = await self._secrets(bot)
+        removing = bot.wish is Wish.REMOVE
+        world = World(
+            container=container,
+            volume=removing and await self._runtime.has_volume(bot.id),
+            folder=removing
+            and container is None
+            and await self._threads(lambda: self._blueprints.has_files(bot.id)),
+            missing=secrets.missing,
+            faults=secrets.faults,
+            degraded=await self.signs(bot, container),
+            ready_by=self._ready_by(bot, container),
+            spec=self._blueprints.digest(bot),
+        )
+        return world, secrets.trouble
+
+    def time_left(self, bot: Bot) -> float | None:
+        """Seconds until the present run should be healthy; None when that time is over."""
+        template = self._blueprints.known(bot)
+        if template is None or bot.id not in self._first_seen:
+            return None
+        left = self._first_seen[bot.id][1] + template.run.start_timeout - self.clock()
+        return left if left > 0 else None
+
+    def forget(self, bot_id: str) -> None:
+        """The bot is gone."""
+        self.signs.forget(bot_id)
+        self._first_seen.pop(bot_id, None)
+
+    async def _container(self, bot: Bot) -> Observation | None:
+        try:
+            seen = await self._runtime.observe(bot.id)
+        except Conflict:
+            # Somebody else's, so none of our business. A create will say that it is in the way.
+            return None
+        if seen is None:
+            return None
+        return replace(
+            seen,
+            probe_output=self._redactor(seen.probe_output)[:SAID_MAX],
+            error=self._redactor(seen.error),
+        )
+
+    async def _secrets(self, bot: Bot) -> _Secrets:
+        try:
+            return _Secrets(*await self._threads(lambda: self._blueprints.secret_trouble(bot)))
+        except StorageTrouble as error:
+            return _Secrets(trouble=error)
+
+    def _ready_by(self, bot: Bot, container: Observation | None) -> float:
+        template = self._blueprints.known(bot)
+        if template is None or container is None or not container.started:
+            return 0.0
+        run, first = self._first_seen.get(bot.id, ("", 0.0))
+        if run != container.started_at:
+            first = self.clock()
+            self._first_seen[bot.id] = (container.started_at, first)
+        if self.clock() - first > template.run.start_timeout:
+            return LONG_PAST  # whatever is said by a clock that was set back since
+        return container.started + template.run.start_timeout

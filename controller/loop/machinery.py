@@ -1,0 +1,180 @@
+"""The loop as one value: builds its parts, loads what is known, runs until cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+
+from controller.domain.bot import Bot
+from controller.domain.errors import ControllerError
+from controller.domain.observation import World
+from controller.fleet.blueprint import Blueprints
+from controller.fleet.journal import Journal
+from controller.fleet.threads import Threads
+from controller.fleet.views import Fleet
+from controller.fleet.wishes import Wishes
+from controller.loop.account import Accounts
+from controller.loop.converge import Converger
+from controller.loop.errands import Errands
+from controller.loop.look import Looker
+from controller.loop.preparation import Preparation
+from controller.loop.queue import Queue
+from controller.loop.reloads import Reloads
+from controller.loop.steps import Steps
+from controller.loop.story import Stories
+from controller.loop.watcher import Watcher
+from controller.runtime import Runtime
+from controller.store import Store
+from controller.vault import Redactor, Vault
+
+log = logging.getLogger(__name__)
+ARCHIVE_SECONDS = 86_400.0  # between two searches for old journal entries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What the loop works with; the use-cases share these."""
+
+    runtime: Runtime
+    store: Store
+    vault: Vault
+    redactor: Redactor
+    blueprints: Blueprints
+    fleet: Fleet
+    wishes: Wishes
+    journal: Journal
+    threads: Threads
+    errands: Errands
+    queue: Queue
+
+
+class Loop:
+    """Makes the world match the wishes."""
+
+    def __init__(self, tools: Tools) -> None:
+        runtime, fleet, wishes = tools.runtime, tools.fleet, tools.wishes
+        blueprints, redactor, threads = tools.blueprints, tools.redactor, tools.threads
+        self._tools = tools
+        self._queue = tools.queue
+        self.stories = Stories()
+        self.looker = Looker(
+            runtime=runtime, blueprints=blueprints, threads=threads, redactor=redactor
+        )
+        self.accounts = Accounts(
+            runtime=runtime,
+            fleet=fleet,
+            wishes=wishes,
+            blueprints=blueprints,
+            redactor=redactor,
+            stories=self.stories,
+        )
+        self.reloads = Reloads(
+            runtime=runtime,
+            fleet=fleet,
+            wishes=wishes,
+            blueprints=blueprints,
+            signs=self.looker.signs,
+        )
+        self.preparation = Preparation(
+            runtime=runtime,
+            fleet=fleet,
+            blueprints=blueprints,
+            vault=tools.vault,
+            redactor=redactor,
+            journal=tools.journal,
+            threads=threads,
+        )
+        self.steps = Steps(
+            runtime=runtime,
+            fleet=fleet,
+            wishes=wishes,
+            blueprints=blueprints,
+            preparation=self.preparation,
+            reloads=self.reloads,
+            errands=tools.errands,
+            redactor=redactor,
+            threads=threads,
+            stories=self.stories,
+            wake=self._queue.poke,
+            doubt=self._doubt,
+        )
+        self.converger = Converger(
+            fleet=fleet,
+            looker=self.looker,
+            accounts=self.accounts,
+            steps=self.steps,
+            reloads=self.reloads,
+            errands=tools.errands,
+            stories=self.stories,
+            doubt=self._doubt,
+        )
+        self.watcher = Watcher(
+            runtime=runtime,
+            fleet=fleet,
+            accounts=self.accounts,
+            unfinished=self.converger.unfinished,
+            poke=self._queue.poke,
+        )
+
+    def _doubt(self, bot_id: str) -> None:
+        self.watcher.doubt(bot_id)
+
+    async def load(self) -> None:
+        """Read what is wished for, and sweep what a crash in the middle of a write left."""
+        tools = self._tools
+        crashes = await tools.store.crashes()
+        for bot in await tools.store.bots():
+            missing, faults = await self._secret_trouble(bot)
+            tools.fleet.add(bot, World(missing=missing, faults=faults), seen=False)
+            tools.fleet.show_crashes(bot.id, tuple(crashes.get(bot.id, ())))
+        self.reloads.unsettled.update(await tools.store.unsettled())
+        swept = await tools.threads(tools.vault.sweep)
+        if swept:
+            log.warning("removed %d half-written secret files of an earlier crash", swept)
+        forms = await tools.store.usable_forms(time.time())
+        staging = tools.blueprints.staging
+        await tools.threads(lambda: staging.sweep(lambda _, form_id: form_id in forms))
+        for view in tools.fleet:
+            await self._learn(view.bot)
+
+    async def run(self) -> None:
+        """Converge and watch until cancelled. Every bot is looked at once at the start."""
+        for view in self._tools.fleet:
+            self._queue.poke(view.bot.id)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._queue.run(self.converger), name="converge")
+                group.create_task(self.watcher.run(), name="watcher")
+                group.create_task(self._archive(), name="archive")
+        finally:
+            await self.steps.close()
+            self._tools.errands.close()
+
+    async def _secret_trouble(self, bot: Bot) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        try:
+            return await self._tools.threads(lambda: self._tools.blueprints.secret_trouble(bot))
+        except ControllerError:
+            return (), ()  # its own look tells of one bot's trouble, which stops no start
+
+    async def _learn(self, bot: Bot) -> None:
+        """Teach the redactor the bot's values that are on the disk, in unfinished forms too."""
+        blueprints = self._tools.blueprints
+
+        def read() -> list[str]:
+            staged = blueprints.staging.of_bot(bot.id)
+            typed = [value for form in staged for value in form.secrets.values()]
+            return [*blueprints.secret_values(bot).values(), *typed]
+
+        self._tools.redactor.learn(bot.id, await self._tools.threads(read))
+
+    async def _archive(self) -> None:
+        while True:
+            try:
+                moved = await self._tools.journal.archive()
+                if moved:
+                    log.info("moved %d old journal entries to monthly files", moved)
+            except ControllerError as error:
+                log.warning("old journal entries stay in the database: %s", error)
+            await asyncio.sleep(ARCHIVE_SECONDS)

@@ -1,0 +1,278 @@
+"""Carrying steps out: each is a task of its own, and its end wakes the bot.
+
+A step that fails is held back before it is tried again, longer each time, and what holds it up is
+shown. A person's new wish is tried at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from controller.domain.bot import Bot, Problem, Wish
+from controller.domain.errors import (
+    ControllerError,
+    EngineUnavailable,
+    ImageMissing,
+    NotFound,
+    NotReady,
+    OutcomeUnknown,
+    RuntimeTrouble,
+)
+from controller.domain.plan import Step
+from controller.fleet.blueprint import Blueprints
+from controller.fleet.patience import while_wished
+from controller.fleet.threads import Threads
+from controller.fleet.views import Fleet, View
+from controller.fleet.wishes import Wishes
+from controller.loop.errands import Errands
+from controller.loop.preparation import MISSING_PLUGIN, Preparation
+from controller.loop.reloads import Reloads
+from controller.loop.story import Stories
+from controller.runtime import Runtime
+from controller.vault import Redactor
+
+log = logging.getLogger(__name__)
+REFUSALS_MAX = 5  # failures of the engine in a row, over some 8 s, before a person is told
+PAUSE_BASE = 0.25  # seconds; doubled with each failure in a row
+PAUSE_CAP = 30.0
+ENDING = {  # steps after which nobody waits for a command in the bot any longer
+    Step.STOP: "is being stopped",
+    Step.RESTART: "is being restarted",
+    Step.REMOVE_CONTAINER: "is being removed or created again",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A step that failed, of the wish as it was, and until when it isn't tried again."""
+
+    step: Step
+    wish: tuple[object, ...]
+    count: int
+    until: float  # by the monotonic clock
+    why: str
+
+
+class Steps:
+    """Begins steps, knows which are under way, and holds back what keeps failing."""
+
+    def __init__(  # noqa: PLR0913 - every step needs another part
+        self,
+        *,
+        runtime: Runtime,
+        fleet: Fleet,
+        wishes: Wishes,
+        blueprints: Blueprints,
+        preparation: Preparation,
+        reloads: Reloads,
+        errands: Errands,
+        redactor: Redactor,
+        threads: Threads,
+        stories: Stories,
+        wake: Callable[[str], None],
+        doubt: Callable[[str], None],
+    ) -> None:
+        self._runtime = runtime
+        self._fleet = fleet
+        self._wishes = wishes
+        self._blueprints = blueprints
+        self._preparation = preparation
+        self._reloads = reloads
+        self._errands = errands
+        self._redactor = redactor
+        self._threads = threads
+        self._stories = stories
+        self._wake = wake
+        self._doubt = doubt
+        self._running: dict[str, tuple[Step, asyncio.Task[None]]] = {}
+        self._turns: dict[str, int] = {}
+        self._failures: dict[str, Failure] = {}
+
+    def running(self, bot_id: str) -> str:
+        """The step that is under way, or an empty text."""
+        found = self._running.get(bot_id)
+        return found[0].value if found else ""
+
+    def turn(self, bot_id: str) -> int:
+        """A number that changes whenever a step of the bot begins or ends."""
+        return self._turns.get(bot_id, 0)
+
+    def begin(self, step: Step, bot: Bot) -> float | None:
+        """Begin the step; None. Or the seconds for which it is held back."""
+        failed = self._failures.get(bot.id)
+        if failed is not None and (failed.step, failed.wish) == (step, _wish_of(bot)):
+            left = failed.until - time.monotonic()
+            if left > 0:
+                return left
+        if step in ENDING:
+            self._errands.give_up(bot.id, ENDING[step])
+        task = asyncio.create_task(self._carry_out(step, bot), name=f"{step}-{bot.id}")
+        self._running[bot.id] = (step, task)
+        self._count(bot.id)
+        return None
+
+    def settled(self, bot_id: str) -> None:
+        """Nothing is left to do for the bot: nothing holds it up either."""
+        self._failures.pop(bot_id, None)
+        self._fleet.show_held_up(bot_id, "")
+
+    def forget(self, bot_id: str) -> None:
+        """The bot is gone."""
+        self._failures.pop(bot_id, None)
+        self._turns.pop(bot_id, None)
+
+    async def close(self) -> None:
+        """Give up the steps that are under way; the next controller looks what came of them."""
+        tasks = [task for _, task in self._running.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _count(self, bot_id: str) -> None:
+        self._turns[bot_id] = self._turns.get(bot_id, 0) + 1
+
+    async def _carry_out(self, step: Step, bot: Bot) -> None:
+        log.info("bot %s (%s): %s", bot.name, bot.id, step)
+        self._stories.tell(bot.id, "step", step.value)
+        ended = "done"
+        try:
+            await self._take(step, bot)
+            self._failures.pop(bot.id, None)
+            self._fleet.show_held_up(bot.id, "")
+        except asyncio.CancelledError:
+            ended = "given up"
+            raise
+        except ControllerError as error:
+            ended = error.code
+            await self._failed(step, bot, error)
+        except Exception as error:
+            ended = type(error).__name__
+            log.exception("bot %s (%s): %s failed", bot.name, bot.id, step)
+            self._hold_back(step, bot, "Something went wrong inside BotMaker; its log has details.")
+        finally:
+            self._stories.tell(bot.id, "end", f"{step.value}: {ended}")
+            self._running.pop(bot.id, None)
+            if self._fleet.get(bot.id) is not None:
+                self._count(bot.id)
+            self._wake(bot.id)
+
+    async def _failed(self, step: Step, bot: Bot, error: ControllerError) -> None:
+        if isinstance(error, NotFound) and step in {Step.START, Step.RESTART, Step.RELOAD}:
+            return  # removed by hand since the look; the next look sees that
+        log.warning("bot %s (%s): %s: %s", bot.name, bot.id, step, error)
+        if isinstance(error, EngineUnavailable):
+            self._errands.refuse(bot.id, error)
+            self._doubt(bot.id)
+        count = self._hold_back(step, bot, self._redactor(error.message))
+        looks_again = isinstance(error, EngineUnavailable | OutcomeUnknown)
+        told_often = isinstance(error, RuntimeTrouble) and count >= REFUSALS_MAX
+        if bot.wish is Wish.RUN and not looks_again and (not error.retryable or told_often):
+            await self._give_up(bot, error)
+
+    def _hold_back(self, step: Step, bot: Bot, why: str) -> int:
+        """Try it again later, and show why; how often in a row it has failed."""
+        before = self._failures.get(bot.id)
+        same = before is not None and (before.step, before.wish) == (step, _wish_of(bot))
+        count = before.count + 1 if before is not None and same else 1
+        pause = min(PAUSE_CAP, PAUSE_BASE * 2.0 ** min(count, 12))
+        pause *= random.uniform(0.8, 1.2)  # noqa: S311 - spreads retries, guards nothing
+        until = time.monotonic() + pause
+        self._failures[bot.id] = Failure(step, _wish_of(bot), count, until, why)
+        if count > 1:  # once is no news: the next try mostly works
+            self._fleet.show_held_up(bot.id, why)
+        self._stories.tell(bot.id, "held", f"{step.value}: failed {count} times in a row")
+        return count
+
+    async def _give_up(self, bot: Bot, error: ControllerError) -> None:
+        """Note the problem and stop trying, unless a person changed the bot meanwhile."""
+        problem = Problem(
+            error.code, self._redactor(error.message), self._redactor(error.hint), time.time()
+        )
+
+        def still(now: Bot) -> Bot:
+            tried = now.wish is Wish.RUN and now.fields == bot.fields
+            return replace(now, problem=problem) if tried else now
+
+        self._failures.pop(bot.id, None)
+        self._fleet.show_held_up(bot.id, "")
+        await self._wishes.change(bot.id, still)
+
+    async def _take(self, step: Step, bot: Bot) -> None:
+        grace = self._blueprints.stop_timeout(bot)
+        match step:
+            case Step.CREATE:
+                await self._create(bot)
+            case Step.START | Step.RESTART | Step.RELOAD:
+                if await self._preparation.secrets(bot):
+                    await self._run_again(step, bot, grace)
+            case Step.STOP:
+                await self._name_the_end(bot)
+                await self._runtime.stop(bot.id, grace)
+            case Step.REMOVE_CONTAINER:
+                await self._runtime.remove(bot.id, grace)
+            case Step.REMOVE_VOLUME:
+                await self._runtime.remove_volume(bot.id)
+            case Step.DROP_FOLDER:
+                await self._threads(lambda: self._blueprints.drop_files(bot.id))
+                self._redactor.forget(bot.id)
+            case Step.FORGET:
+                await self._wishes.forget(bot.id)
+                # Secrets may have come since the look; `credentials` drops what comes from now on.
+                await self._threads(lambda: self._blueprints.drop_files(bot.id))
+            case Step.SETTLED | Step.LOOK_AGAIN | Step.WAIT:
+                return
+
+    async def _run_again(self, step: Step, bot: Bot, grace: int) -> None:
+        if step is Step.START:
+            await self._runtime.start(bot.id)
+        elif step is Step.RESTART:
+            await self._runtime.restart(bot.id, grace)
+        else:
+            await self._reloads(bot)
+
+    async def _name_the_end(self, bot: Bot) -> None:
+        """Note first which run is about to end: a start that is asked for meanwhile must not take
+        that end for a crash."""
+        view = self._fleet.get(bot.id)
+        container = view.world.container if view else None
+        if container is not None and container.started_at != bot.run.to_end:
+            run = container.started_at
+            await self._wishes.change(bot.id, lambda now: replace(now, run=now.run.end(run)))
+
+    async def _create(self, bot: Bot) -> None:
+        if not bot.image:
+            image = await while_wished(self._fleet, bot.id, _to_run, self._pinned(bot))
+            if image is None:
+                return
+            view = await self._wishes.change(bot.id, lambda now: replace(now, image=image))
+            bot = view.bot
+        try:
+            spec = await self._preparation.container(bot)
+        except NotReady as error:
+            if error.code == MISSING_PLUGIN:
+                # Whoever fixes that builds another image of that name, so it is resolved again.
+                await self._wishes.change(bot.id, lambda now: replace(now, image=""))
+            raise
+        if spec is not None:
+            await self._runtime.create(spec)
+
+    async def _pinned(self, bot: Bot) -> str:
+        image = self._blueprints.template(bot).image
+        try:
+            return await self._runtime.pin_image(image.ref, image.pull)
+        except ImageMissing as error:  # its template may know better where to get it
+            raise ImageMissing(error.message, hint=image.hint or error.hint) from None
+
+
+def _to_run(view: View | None) -> bool:
+    return view is not None and view.bot.wish is Wish.RUN
+
+
+def _wish_of(bot: Bot) -> tuple[object, ...]:
+    """What a person can change about a bot: with another of these, a step is worth a new try."""
+    return bot.wish, tuple(sorted(bot.fields.items())), bot.problem, bot.run.to_end, bot.image

@@ -1,0 +1,136 @@
+"""Questions about the bots: which there are, how they are, what they are made of. From memory.
+
+The edges ask here and get views; the fleet itself, the store and the runtime stay below.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+
+from controller.catalog import Catalog, Need, SecretSpec, Template
+from controller.domain.access import Principal
+from controller.domain.acts import BOT_LIST, BOT_SHOW, FLEET_STATUS, Act
+from controller.domain.bot import Bot
+from controller.domain.errors import ControllerError, NotFound
+from controller.fleet.blueprint import Blueprints
+from controller.fleet.journal import Caller
+from controller.fleet.views import EngineState, Fleet, View
+from controller.manager.access import Access
+from controller.runtime import Runtime
+
+ASK_WITHIN = 3.0  # seconds that a person waits for a question about an image
+
+
+class Bots:
+    """What can be asked about bots without touching any."""
+
+    def __init__(
+        self,
+        *,
+        fleet: Fleet,
+        access: Access,
+        catalog: Catalog,
+        blueprints: Blueprints,
+        runtime: Runtime,
+    ) -> None:
+        self._fleet = fleet
+        self._access = access
+        self._catalog = catalog
+        self._blueprints = blueprints
+        self._runtime = runtime
+
+    # By somebody, with their rights
+
+    async def listed(self, caller: Caller) -> list[View]:
+        """The bots that the caller may see."""
+        await self._access.require(caller, BOT_LIST)
+        return self.visible(caller.principal)
+
+    async def status(self, caller: Caller) -> list[View]:
+        """The same for the fleet's status."""
+        await self._access.require(caller, FLEET_STATUS)
+        return self.visible(caller.principal)
+
+    async def named(self, caller: Caller, act: Act, name: str) -> View:
+        """The bot of that name, for somebody who wants to do this to it.
+
+        Raises Denied before it says whether there is such a bot, NotFound afterwards.
+        """
+        try:
+            view = self._fleet.named(name)
+        except NotFound:
+            await self._access.require(caller, act)
+            raise
+        await self._access.require(caller, act, view.bot)
+        return view
+
+    async def known(self, caller: Caller, act: Act, bot_id: str) -> View:
+        """The same by the bot's id, as buttons carry it."""
+        view = self._fleet.get(bot_id)
+        await self._access.require(caller, act, view.bot if view else None)
+        if view is None:
+            raise NotFound("That bot is gone.", code="no-such-bot")
+        return view
+
+    def visible(self, principal: Principal, act: Act = BOT_SHOW) -> list[View]:
+        """The bots to which the principal may do this: for lists and suggestions."""
+        return [view for view in self._fleet if self._access.may(principal, act, view.bot)]
+
+    # For the edges' own upkeep: cards, pages, late answers
+
+    def __iter__(self) -> Iterator[View]:
+        return iter(self._fleet)
+
+    def get(self, bot_id: str) -> View | None:
+        """The view of that id, if the bot exists."""
+        return self._fleet.get(bot_id)
+
+    @property
+    def engine(self) -> EngineState:
+        """Whether the engine answers, since when, and why not."""
+        return self._fleet.engine
+
+    def listening(self, listener: Callable[[str], None]) -> AbstractContextManager[None]:
+        """Call `listener(bot_id)` at every change while the block runs. It must not block."""
+        return self._fleet.listening(listener)
+
+    # What bots are made of
+
+    @property
+    def templates(self) -> dict[str, Template]:
+        """The templates that can be used, by id."""
+        return dict(self._catalog.templates)
+
+    def memory_limit(self, bot: Bot) -> int:
+        """The bot's memory limit in bytes; 0 when its template is gone."""
+        template = self._blueprints.known(bot)
+        return template.run.resources.memory_bytes if template else 0
+
+    def exposed_secrets(self, bot: Bot) -> tuple[SecretSpec, ...]:
+        """The secrets that end up as environment variables of the bot's process."""
+        template = self._blueprints.known(bot)
+        if template is None or not template.exposes_secrets:
+            return ()
+        with contextlib.suppress(ControllerError):  # its provider or channel is no longer known
+            secrets = template.secrets_for(bot.provider, bot.channel)
+            return tuple(secret for secret in secrets if secret.process_env)
+        return ()
+
+    async def unproven_needs(self, bot: Bot) -> tuple[Need, ...]:
+        """What the bot's image may lack, where nobody can look into the image yet."""
+        template = self._blueprints.known(bot)
+        if template is None:
+            return ()
+        needs = template.needs_for(bot.provider, bot.channel)
+        return () if not needs or await self._has_image(template) else needs
+
+    async def _has_image(self, template: Template) -> bool:
+        try:
+            async with asyncio.timeout(ASK_WITHIN):
+                await self._runtime.pin_image(template.image.ref, "never")
+        except (ControllerError, TimeoutError):
+            return False
+        return True

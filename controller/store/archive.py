@@ -1,0 +1,99 @@
+"""Monthly files of old journal entries: one compressed line of JSON an entry, the chain in it.
+
+Blocking: for a thread. A file is whole or not there, and writing the same entries twice changes
+nothing, so a kill between writing a file and emptying the table loses and doubles nothing.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from controller.domain.errors import StorageTrouble
+
+Row = Sequence[Any]
+
+
+def month_of(at: float) -> str:
+    """The month of a moment, as files are named: `2026-11`."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m")
+
+
+def months_before(now: float, count: int) -> float:
+    """The beginning of the month that lies so many months before the present one."""
+    today = datetime.fromtimestamp(now, UTC)
+    month = today.year * 12 + today.month - 1 - count
+    return datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC).timestamp()
+
+
+def add(folder: Path, rows: Sequence[Row]) -> None:
+    """Add entries (the columns, then the hash, oldest first) to the files of their months.
+
+    Where a clock was set back, an entry goes to the month of the one before it: across the files
+    numbers only grow. Raises StorageTrouble; what was there before is still there then.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        month = ""
+        by_month: dict[str, list[Row]] = {}
+        for row in rows:
+            month = max(month, month_of(row[1]), _newest(folder))
+            by_month.setdefault(month, []).append(row)
+        for name, some in by_month.items():
+            _extend(folder / f"{name}.jsonl.gz", some)
+    except OSError as error:
+        raise StorageTrouble(
+            f"Old journal entries could not be written to {folder}: {error.strerror}.",
+            hint="Check the free space and the permissions of the data folder.",
+        ) from error
+
+
+def read(folder: Path) -> Iterator[tuple[Any, ...]]:
+    """Every archived entry, oldest first; StorageTrouble where a file can't be read."""
+    for path in sorted(folder.glob("*.jsonl.gz")):
+        try:
+            yield from _rows(path)
+        except (OSError, EOFError, ValueError) as error:
+            raise StorageTrouble(
+                f"The journal's file {path.name} is damaged.", hint="Restore it from a backup."
+            ) from error
+
+
+def _newest(folder: Path) -> str:
+    return max((path.name.partition(".")[0] for path in folder.glob("*.jsonl.gz")), default="")
+
+
+def _rows(path: Path) -> Iterator[tuple[Any, ...]]:
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            *columns, digest = json.loads(line)
+            yield (*columns, bytes.fromhex(digest))
+
+
+def _extend(path: Path, rows: Sequence[Row]) -> None:
+    before = path.read_bytes() if path.exists() else b""
+    last = max((row[0] for row in _rows(path)), default=0) if before else 0
+    lines = [
+        json.dumps([*row[:-1], bytes(row[-1]).hex()], ensure_ascii=False) + "\n"
+        for row in rows
+        if row[0] > last
+    ]
+    if not lines:
+        return
+    fresh = path.with_name(f".{path.name}.tmp")
+    with fresh.open("wb") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(before + gzip.compress("".join(lines).encode()))
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.rename(path)
+    handle = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

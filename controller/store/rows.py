@@ -1,0 +1,110 @@
+"""Rows of the database as plain values, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from controller.domain.access import Principal
+from controller.domain.bot import Bot, Problem, Wish
+from controller.domain.journal import Author, Entry, Kind
+from controller.domain.run import Run
+from controller.store.records import Owed
+
+Row = tuple[Any, ...]
+
+BOT_COLUMNS = (
+    "id, name, template, provider, model, channel, fields, wish, ended_run, "
+    "reload_run, image, problem, accounted_end, log_floor, created_at, created_by"
+)
+OWED_COLUMNS = "request, reply_via, recipient, act, bot_id, bot_name, asked_at, words"
+
+
+def bot_row(bot: Bot) -> list[object]:
+    """A bot in the order of BOT_COLUMNS."""
+    return [
+        bot.id,
+        bot.name,
+        bot.template,
+        bot.provider,
+        bot.model,
+        bot.channel,
+        json.dumps(bot.fields, sort_keys=True),
+        bot.wish.value,
+        bot.run.to_end,
+        bot.run.to_reload,
+        bot.image,
+        json.dumps(asdict(bot.problem)) if bot.problem else None,
+        bot.run.accounted_end,
+        bot.run.log_floor,
+        bot.created_at,
+        bot.created_by,
+    ]
+
+
+def bot_of(row: Row) -> Bot:
+    """A row in the order of BOT_COLUMNS as a bot."""
+    return Bot(
+        id=row[0],
+        name=row[1],
+        template=row[2],
+        provider=row[3],
+        model=row[4],
+        channel=row[5],
+        fields=json.loads(row[6]),
+        wish=Wish(row[7]),
+        run=Run(to_end=row[8], to_reload=row[9], accounted_end=row[12], log_floor=row[13]),
+        image=row[10],
+        problem=Problem(**json.loads(row[11])) if row[11] else None,
+        created_at=row[14],
+        created_by=row[15],
+    )
+
+
+def entry_row(entry: Entry) -> list[object]:
+    """A journal entry in the order of `chain.COLUMNS`."""
+    author = entry.author
+    return [
+        entry.seq,
+        float(entry.at),
+        entry.kind.value,
+        entry.bot_id,
+        entry.bot_name,
+        author.principal.kind,
+        author.principal.id,
+        author.principal.name,
+        author.request,
+        author.cause,
+        encode(entry.data),
+    ]
+
+
+def entry_of(row: Row) -> Entry:
+    """A row in the order of `chain.COLUMNS` as an entry."""
+    seq, at, kind, bot_id, bot_name, who, ident, name, request, cause, data = row[:11]
+    return Entry(
+        seq=seq,
+        at=at,
+        kind=Kind(kind),
+        bot_id=bot_id,
+        bot_name=bot_name,
+        author=Author(Principal(who, ident, name), request, cause),
+        data=json.loads(data),
+    )
+
+
+def encode(data: Mapping[str, Any]) -> str:
+    """Plain data as the text of a column; the same data always gives the same text."""
+    return json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def owed_row(owed: Owed) -> list[object]:
+    """An answer owed in the order of OWED_COLUMNS."""
+    return [getattr(owed, name) for name in OWED_COLUMNS.split(", ")]
+
+
+def owed_of(row: Row) -> Owed:
+    """A row in the order of OWED_COLUMNS as an answer owed."""
+    return Owed(**dict(zip(OWED_COLUMNS.split(", "), row, strict=True)))

@@ -1,0 +1,190 @@
+"""Everything that can be written, each inside one transaction: all of it is kept, or none.
+
+What can be read is next door in `store`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import replace
+
+import aiosqlite
+
+from controller.domain.access import Grant
+from controller.domain.bot import Bot, Crash
+from controller.domain.ends import CRASHES_KEPT
+from controller.domain.errors import Conflict, NotFound
+from controller.domain.journal import Entry
+from controller.store import chain
+from controller.store.records import Card, Form, Owed
+from controller.store.rows import BOT_COLUMNS, OWED_COLUMNS, bot_row, entry_row, owed_of, owed_row
+
+OWED_MOST = 1000  # answers; more than anybody reads, so the oldest go
+FORGET_FORMS_AFTER = 172_800.0  # seconds after a form was given out
+
+
+class Transaction:
+    """One transaction that is under way. Its methods never read what another one wrote later."""
+
+    def __init__(self, connection: aiosqlite.Connection, key: bytes) -> None:
+        self._connection = connection
+        self._key = key
+
+    # Bots
+
+    async def add_bot(self, bot: Bot) -> None:
+        """Add a row; Conflict when the name is taken."""
+        row = bot_row(bot)
+        marks = ", ".join("?" * len(row))
+        try:
+            await self._do(f"INSERT INTO bot ({BOT_COLUMNS}) VALUES ({marks})", row)  # noqa: S608
+        except sqlite3.IntegrityError:
+            raise Conflict(
+                f"There is already a bot called {bot.name}.",
+                hint="Choose another name, or delete that bot first.",
+                code="name-taken",
+            ) from None
+
+    async def save_bot(self, bot: Bot) -> bool:
+        """Write the row as a whole; False when it no longer exists."""
+        sets = ", ".join(f"{column} = ?" for column in BOT_COLUMNS.split(", ")[1:])
+        sql = f"UPDATE bot SET {sets} WHERE id = ?"  # noqa: S608 - column names of our own
+        return await self._do(sql, [*bot_row(bot)[1:], bot.id]) > 0
+
+    async def drop_bot(self, bot_id: str) -> None:
+        """Remove the row and everything that depends on it. The journal stays."""
+        await self._do("DELETE FROM access WHERE bot_id = ?", [bot_id])
+        await self._do("DELETE FROM bot WHERE id = ?", [bot_id])
+
+    async def add_crashes(self, bot_id: str, crashes: Iterable[Crash]) -> None:
+        """Remember crashes; the newest 50 of a bot are kept."""
+        for crash in crashes:
+            await self._do(
+                "INSERT OR IGNORE INTO crash VALUES (?, ?, ?, ?)",
+                [bot_id, crash.at, crash.exit_code, int(crash.oom_killed)],
+            )
+        await self._do(
+            "DELETE FROM crash WHERE bot_id = ?1 AND at NOT IN "
+            "(SELECT at FROM crash WHERE bot_id = ?1 ORDER BY at DESC LIMIT ?2)",
+            [bot_id, CRASHES_KEPT],
+        )
+
+    async def clear_crashes(self, bot_id: str) -> None:
+        """Forget a bot's crashes: a person acted, so the count begins again."""
+        await self._do("DELETE FROM crash WHERE bot_id = ?", [bot_id])
+
+    # Forms
+
+    async def add_form(self, form: Form) -> None:
+        """Give a person a form; old forms go. NotFound when the bot is gone."""
+        old = form.expires_at - FORGET_FORMS_AFTER
+        await self._do(
+            "DELETE FROM form WHERE expires_at < ? AND (settled OR used_at IS NULL)", [old]
+        )
+        try:
+            await self._do(
+                "INSERT INTO form (id, bot_id, user_id, rotate, expires_at) VALUES (?, ?, ?, ?, ?)",
+                [form.id, form.bot_id, form.user_id, int(form.rotate), form.expires_at],
+            )
+        except sqlite3.IntegrityError:
+            raise NotFound(
+                "That bot is gone.", hint="/bot list shows all bots.", code="no-such-bot"
+            ) from None
+
+    async def use_form(self, form_id: str, at: float) -> bool:
+        """Use the form up; False when somebody else was first."""
+        sql = "UPDATE form SET used_at = ?, settled = 0 WHERE id = ? AND used_at IS NULL"
+        return await self._do(sql, [at, form_id]) > 0
+
+    async def reopen_form(self, form_id: str) -> None:
+        """Let a form be used again, because what it was used for didn't work."""
+        await self._do("UPDATE form SET used_at = NULL WHERE id = ?", [form_id])
+
+    async def settle_forms(self, bot_id: str) -> None:
+        """The bot was told about everything that its used forms wrote."""
+        sql = "UPDATE form SET settled = 1 WHERE bot_id = ? AND used_at IS NOT NULL"
+        await self._do(sql, [bot_id])
+
+    # Cards, grants, facts about the installation
+
+    async def save_card(self, card: Card) -> None:
+        """Remember what was published where."""
+        await self._do(
+            "INSERT OR REPLACE INTO card VALUES (?, ?, ?, ?, ?)",
+            [card.bot_id, card.title, card.channel_id, card.message_id, card.digest],
+        )
+
+    async def drop_card(self, bot_id: str) -> None:
+        """Forget a card."""
+        await self._do("DELETE FROM card WHERE bot_id = ?", [bot_id])
+
+    async def save_grant(self, grant: Grant) -> None:
+        """Give a role; an earlier one for the same subject and bot is replaced."""
+        await self._do(
+            "INSERT OR REPLACE INTO access (kind, subject, role, bot_id) VALUES (?, ?, ?, ?)",
+            [grant.kind, grant.subject, int(grant.role), grant.bot_id],
+        )
+
+    async def drop_grant(self, kind: str, subject: int, bot_id: str) -> bool:
+        """Take a role away; False when there was none."""
+        sql = "DELETE FROM access WHERE kind = ? AND subject = ? AND bot_id = ?"
+        return await self._do(sql, [kind, subject, bot_id]) > 0
+
+    async def remember(self, key: str, value: str) -> None:
+        """Remember a fact about the installation."""
+        await self._do("INSERT OR REPLACE INTO installation VALUES (?, ?)", [key, value])
+
+    # The journal
+
+    async def append(self, entry: Entry) -> Entry:
+        """Add an entry at the end; with its number. Conflict (`duplicate`) for a request that
+        is there already."""
+        rows = await self._connection.execute_fetchall(
+            "SELECT seq, mac FROM journal ORDER BY seq DESC LIMIT 1"
+        )
+        seq, before = next(iter(rows), (0, chain.START))
+        entry = replace(entry, seq=seq + 1)
+        row = entry_row(entry)
+        marks = ", ".join("?" * (chain.WIDTH + 1))
+        values = [*row, chain.mac(self._key, bytes(before), row)]
+        try:
+            await self._do(f"INSERT INTO journal VALUES ({marks})", values)  # noqa: S608
+        except sqlite3.IntegrityError:
+            raise Conflict("That was already asked and is under way.", code="duplicate") from None
+        return entry
+
+    async def drop_archived(self, last: int) -> None:
+        """Remove the entries up to that number, which are in monthly files now."""
+        await self.remember("journal_archived", str(last))
+        await self._do("DELETE FROM journal WHERE seq <= ?", [last])
+
+    # Answers owed
+
+    async def owe(self, owed: Owed) -> None:
+        """Note that an answer is owed; what was noted for its request before stays."""
+        marks = ", ".join("?" * len(owed_row(owed)))
+        sql = f"INSERT OR IGNORE INTO owed ({OWED_COLUMNS}) VALUES ({marks})"  # noqa: S608
+        await self._do(sql, owed_row(owed))
+
+    async def keep_owed(self, owed: Owed) -> Owed:
+        """Keep the words of an answer; everything else stays as it was noted with its request."""
+        await self.owe(owed)
+        await self._do("UPDATE owed SET words = ? WHERE request = ?", [owed.words, owed.request])
+        await self._do(
+            "DELETE FROM owed WHERE request IN "
+            "(SELECT request FROM owed ORDER BY asked_at DESC, request LIMIT -1 OFFSET ?)",
+            [OWED_MOST],
+        )
+        rows = await self._connection.execute_fetchall(
+            f"SELECT {OWED_COLUMNS} FROM owed WHERE request = ?",  # noqa: S608
+            [owed.request],
+        )
+        return next((owed_of(tuple(row)) for row in rows), owed)
+
+    async def drop_owed(self, request: str) -> None:
+        """The answer was given, or is given up."""
+        await self._do("DELETE FROM owed WHERE request = ?", [request])
+
+    async def _do(self, sql: str, values: Iterable[object] = ()) -> int:
+        return (await self._connection.execute(sql, list(values))).rowcount

@@ -1,0 +1,125 @@
+"""Values of forms that aren't complete yet: one private file a form, until the last page commits.
+
+A form with several pages changes nothing before its last one: neither an abandoned form nor a kill
+leaves half of a new set of secrets in a bot's folder. The files lie beside the bots' folders and
+belong to the controller alone; no container sees them. Blocking: for a thread.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from controller.domain.errors import BadInput
+from controller.domain.names import is_bot_id
+from controller.vault import disk
+
+FOLDER = ".forms"
+FILE_MAX = 4 << 20  # bytes
+_FORM_ID = re.compile(r"[0-9a-f]{8,64}")
+_NAME = re.compile(r"(?P<bot>[0-9a-f-]{36})\.(?P<form>[0-9a-f]{8,64})\.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What the pages of one form have given so far."""
+
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+class Staging:
+    """Keeps what was typed into unfinished forms. All that it knows is on the disk."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def keep(self, bot_id: str, form_id: str, staged: Staged) -> None:
+        """Keep all of this for the form, in place of what was kept before."""
+        name = _name(bot_id, form_id)
+        text = json.dumps({"secrets": dict(staged.secrets), "fields": dict(staged.fields)})
+        with disk.storage("What was entered could not be kept"), self._made() as home:
+            temp = disk.temp_name(name)
+            disk.write_new(temp, text.encode("utf-8", "surrogatepass"), home)
+            os.rename(temp, name, src_dir_fd=home, dst_dir_fd=home)
+            os.fsync(home)
+
+    def read(self, bot_id: str, form_id: str) -> Staged:
+        """What is kept for the form; empty when nothing is."""
+        name = _name(bot_id, form_id)
+        with disk.storage("What was entered could not be read"), self._home() as home:
+            data = disk.read_small(name, home, FILE_MAX) if home is not None else None
+        if data is None:
+            return Staged()
+        try:
+            found = json.loads(data)
+            return Staged(dict(found["secrets"]), dict(found["fields"]))
+        except (ValueError, LookupError, TypeError):
+            return Staged()  # not ours, or damaged: it is asked for again
+
+    def of_bot(self, bot_id: str) -> tuple[Staged, ...]:
+        """Everything that is kept for a bot, whichever form it was typed into."""
+        return tuple(self.read(bot, form) for bot, form in self._all() if bot == bot_id)
+
+    def has(self, bot_id: str) -> bool:
+        """Whether anything is kept for a bot."""
+        return any(bot == bot_id for bot, _ in self._all())
+
+    def drop(self, bot_id: str, form_id: str = "") -> None:
+        """Forget what is kept for one form of the bot, or for all of them."""
+        self.sweep(lambda bot, form: bot != bot_id or form_id not in ("", form))
+
+    def sweep(self, wanted: Callable[[str, str], bool]) -> int:
+        """Remove what isn't wanted any more, and what a crash left behind; how many files."""
+        with disk.storage("Unfinished forms could not be removed"), self._home() as home:
+            if home is None:
+                return 0
+            gone = [name for name in disk.listing(home) if not _is_wanted(name, wanted)]
+            for name in gone:
+                with suppress(FileNotFoundError):
+                    os.unlink(name, dir_fd=home)
+            if gone:
+                os.fsync(home)
+        return len(gone)
+
+    def _all(self) -> list[tuple[str, str]]:
+        with disk.storage("Unfinished forms could not be listed"), self._home() as home:
+            names = disk.listing(home) if home is not None else []
+        found = (_NAME.fullmatch(name) for name in names)
+        return [(match["bot"], match["form"]) for match in found if match]
+
+    @contextmanager
+    def _home(self) -> Iterator[int | None]:
+        with disk.folder(self._root) as root:
+            try:
+                os.stat(FOLDER, dir_fd=root, follow_symlinks=False)
+            except FileNotFoundError:
+                yield None
+                return
+            with disk.folder(FOLDER, root) as home:
+                yield home
+
+    @contextmanager
+    def _made(self) -> Iterator[int]:
+        with disk.folder(self._root) as root:
+            with suppress(FileExistsError):
+                os.mkdir(FOLDER, 0o700, dir_fd=root)
+            with disk.folder(FOLDER, root) as home:
+                disk.hand_over(home, 0o700, None)
+                yield home
+
+
+def _name(bot_id: str, form_id: str) -> str:
+    if not is_bot_id(bot_id) or not _FORM_ID.fullmatch(form_id):
+        raise BadInput("That is not the id of a form.", code="bad-id")
+    return f"{bot_id}.{form_id}.json"
+
+
+def _is_wanted(name: str, wanted: Callable[[str, str], bool]) -> bool:
+    match = _NAME.fullmatch(name)
+    return match is not None and wanted(match["bot"], match["form"])
