@@ -17,11 +17,11 @@ import docker
 from bench.engine import IMAGE, connect, installation, remove
 from bench.figure import Figure
 from controller.app import open_application
-from controller.domain.access import Person
+from controller.domain.access import discord_user
 from controller.domain.bot import Bot
 from controller.domain.names import new_bot_id
-from controller.manager import Manager
-from controller.manager.audit import Asker
+from controller.fleet.journal import Caller
+from controller.manager import Installation
 from controller.manager.lifecycle import Order
 from controller.runtime.hostconfig import container_body
 from controller.settings import Settings
@@ -29,7 +29,7 @@ from controller.vault import Redactor
 
 ROUNDS = 20
 QUIET_SECONDS = 0.3  # for the engine to end with what was removed
-ADMIN = Person(1, name="bench")
+ADMIN = Caller(discord_user(1, "bench"))
 VALUES = {"api_key": "bench-key-1234", "channel_token": "bench-token-1234"}
 # The demo bot without its healthcheck, whose first verdict would take two seconds.
 TEMPLATE = f"""
@@ -94,21 +94,21 @@ async def measure(folder: Path) -> list[Figure]:
     ours: list[float] = []
     by_hand: list[float] = []
     with installation(client) as other, contextlib.closing(Starts()) as starts:
-        async with _manager(folder, client) as manager:
+        async with _manager(folder, client) as house:
             # The first one also makes the network, and is the pattern of what is made by hand.
-            model, _ = await _through_manager(manager, starts, "model")
-            view = await manager.fleet.wait(
+            model, _ = await _through_manager(house, starts, "model")
+            view = await house.tools.fleet.wait_for(
                 model.id, lambda v: v is not None and bool(v.bot.image), 5
             )
             assert view is not None
-            pattern = manager.blueprints.spec(view.bot)
-            network = f"botmaker-{manager.instance}"
+            pattern = house.tools.blueprints.spec(view.bot)
+            network = f"botmaker-{house.instance}"
 
             async def first() -> None:
-                bot, seconds = await _through_manager(manager, starts, f"bench-{number}")
+                bot, seconds = await _through_manager(house, starts, f"bench-{number}")
                 ours.append(seconds)
-                await manager.lifecycle.delete(Asker(ADMIN), bot)
-                await manager.fleet.wait(bot.id, lambda v: v is None, 20)
+                await house.manager.lifecycle.delete(ADMIN, bot)
+                await house.tools.fleet.wait_for(bot.id, lambda v: v is None, 20)
 
             async def second() -> None:
                 spec = replace(pattern, bot_id=new_bot_id())
@@ -136,12 +136,12 @@ async def measure(folder: Path) -> list[Figure]:
     ]
 
 
-async def _through_manager(manager: Manager, starts: Starts, name: str) -> tuple[Bot, float]:
+async def _through_manager(house: Installation, starts: Starts, name: str) -> tuple[Bot, float]:
     """A new bot, and the seconds from the submit of its secrets to its container's start."""
-    bot = await manager.lifecycle.create(Asker(ADMIN), Order(name=name, template="bench"))
-    form = await manager.credentials.open_form(Asker(ADMIN), bot, rotate=False)
+    bot = await house.manager.lifecycle.create(ADMIN, Order(name=name, template="bench"))
+    form = await house.manager.credentials.open_form(ADMIN, bot, rotate=False)
     start = time.perf_counter()
-    await manager.credentials.submit(Asker(ADMIN), form.id, 0, VALUES)
+    await house.manager.credentials.submit(ADMIN, form.id, VALUES, VALUES, last=True)
     return bot, await starts.of(bot.container_name) - start
 
 
@@ -151,7 +151,7 @@ def _by_hand(client: docker.APIClient, body: dict[str, Any], name: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _manager(folder: Path, client: docker.APIClient) -> AsyncIterator[Manager]:
+async def _manager(folder: Path, client: docker.APIClient) -> AsyncIterator[Installation]:
     """A running manager with the real engine and no Discord; nothing of it is left."""
     templates = folder / "templates"
     templates.mkdir(parents=True)
@@ -163,12 +163,12 @@ async def _manager(folder: Path, client: docker.APIClient) -> AsyncIterator[Mana
         templates_dir=templates,
     )
     async with open_application(settings, Redactor()) as application:
-        manager = application.manager
-        running = asyncio.create_task(manager.run())
+        house = application.installation
+        running = asyncio.create_task(house.loop.run())
         try:
-            yield manager
+            yield house
         finally:
             running.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await running
-            await asyncio.to_thread(remove, client, manager.instance)
+            await asyncio.to_thread(remove, client, house.instance)

@@ -15,23 +15,23 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from controller.api import serve
+from controller.api import serve, serve_console
 from controller.catalog import Catalog, load
 from controller.chat import ControllerClient, Publisher
 from controller.chat.client import redirect_discord, run_client
 from controller.chat.gate import Place
 from controller.domain.errors import BadSetting, ControllerError, EngineUnavailable, NotFound
+from controller.fleet.hostpaths import HostPaths, binds_only, own_container
 from controller.log import set_up
-from controller.manager import Manager, Parts, build
+from controller.manager import Installation, Manager, Parts, build
 from controller.manager.access import StaticGrants
-from controller.manager.hostpaths import HostPaths, binds_only, own_container
 from controller.runtime import Runtime
 from controller.runtime.engine import EngineRuntime
 from controller.runtime.options import engine_options
 from controller.services import LiveChecks
 from controller.settings import Settings, docker_environment
 from controller.store import Store, lock
-from controller.vault import Fingerprints, Redactor, Vault, install_key
+from controller.vault import Fingerprints, Redactor, Vault, derived_key, install_key
 
 log = logging.getLogger(__name__)
 
@@ -41,14 +41,20 @@ class Application:
     """The whole program, opened and loaded, not yet running."""
 
     settings: Settings
-    manager: Manager
+    installation: Installation
     client: ControllerClient
     publisher: Publisher
+
+    @property
+    def manager(self) -> Manager:
+        """Everything that can be asked of BotMaker."""
+        return self.installation.manager
 
     async def run_background(self) -> None:
         """Everything but the Discord connection, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.manager.run(), name="manager")
+            group.create_task(self.installation.loop.run(), name="loop")
+            group.create_task(serve_console(self.manager, self.settings.data_dir), name="console")
             group.create_task(self.publisher.run(), name="publisher")
             group.create_task(self.client.outbox.run(), name="outbox")
             if self.settings.http_listen:
@@ -78,7 +84,8 @@ async def open_application(
         data = settings.data_dir
         _make_folder(settings)
         stack.callback(os.close, lock(data))
-        store = await store_type.open(data)
+        key = install_key(data)
+        store = await store_type.open(data, journal_key(key))
         stack.push_async_callback(store.close)
         instance = await store.instance()
         if runtime is None:
@@ -92,14 +99,14 @@ async def open_application(
             log.error("template %s, line %s: %s", refusal.file, refusal.line, refusal.reason)
         live = live_checks(settings)
         stack.push_async_callback(live.close)
-        manager = build(
+        installation = build(
             Parts(
                 instance=instance,
                 store=store,
                 catalog=catalog,
                 vault=vault,
                 redactor=redactor,
-                fingerprints=Fingerprints(install_key(data)),
+                fingerprints=Fingerprints(key),
                 runtime=runtime,
                 host=host,
                 data_dir=data.absolute(),
@@ -107,16 +114,21 @@ async def open_application(
                 live=live,
             )
         )
-        stack.callback(manager.disk.close)
-        stack.push_async_callback(manager.wishes.drain)
-        await manager.load()
-        cut_short = await manager.audit.end_open()
+        stack.push_async_callback(installation.close)
+        await installation.load()
+        cut_short = await installation.tools.journal.end_open()
         if cut_short:
             log.warning("%d requests were cut short by the end of the last controller", cut_short)
         place = Place(settings.guild_id, settings.admin_channel_id)
+        manager = installation.manager
         client = ControllerClient(manager, place)
         await client.outbox.load()
-        yield Application(settings, manager, client, Publisher(manager, client, published))
+        yield Application(settings, installation, client, Publisher(manager, client, published))
+
+
+def journal_key(key: bytes) -> bytes:
+    """The key that chains the journal, made from the installation's own."""
+    return derived_key(key, "journal")
 
 
 def catalog_of(settings: Settings) -> Catalog:

@@ -16,7 +16,7 @@ from simcord.backend.errors import SetupError
 from controller.domain.bot import Wish
 from controller.domain.errors import ControllerError
 from controller.log import set_up
-from controller.manager import Manager
+from controller.manager import Installation
 from controller.vault import Redactor
 from demo.page import LivePreview
 from demo.world import close_dms, simulated
@@ -51,10 +51,10 @@ async def serve(folder: Path, port: int, *, keep: bool) -> None:
     async with simulated(
         folder, published=changed.set, redactor=redactor, welcome=WELCOME
     ) as world:
-        manager = world.application.manager
+        house = world.application.installation
         close_dms(world.env)  # the page shows one channel: the form's button comes there
         async with LivePreview(world.env, world.channel, world.admin, port) as preview:
-            _say_where(preview.url, manager, keep=keep)
+            _say_where(preview.url, house, keep=keep)
             try:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(preview.follow(changed))
@@ -64,9 +64,9 @@ async def serve(folder: Path, port: int, *, keep: bool) -> None:
             except* Ended:
                 pass
             if keep:
-                click.echo(f"The bots go on: {_names(manager) or 'there are none'}.")
+                click.echo(f"The bots go on: {_names(house) or 'there are none'}.")
                 return
-            await _remove(manager, signals)
+            await _remove(house, signals)
             await preview.refresh()
             await asyncio.sleep(LAST_LOOK_SECONDS)
 
@@ -76,23 +76,23 @@ async def _end_with(end: Awaitable[None]) -> None:
     raise Ended
 
 
-def _say_where(url: str, manager: Manager, *, keep: bool) -> None:
+def _say_where(url: str, house: Installation, *, keep: bool) -> None:
     click.echo(f"\nBotMaker's demo is ready. Open this address in a browser:\n\n    {url}\n")
-    kept = [view.bot.name for view in manager.fleet if view.bot.wish is not Wish.REMOVE]
+    kept = [view.bot.name for view in house.tools.fleet if view.bot.wish is not Wish.REMOVE]
     if kept:
         click.echo(f"It goes on with the bots of an earlier run: {', '.join(sorted(kept))}.")
     click.echo("Ctrl-C ends it" + (" and leaves its bots." if keep else " and removes its bots."))
     sys.stdout.flush()
 
 
-async def _remove(manager: Manager, signals: asyncio.Queue[None]) -> None:
+async def _remove(house: Installation, signals: asyncio.Queue[None]) -> None:
     """Remove every bot; a second Ctrl-C leaves at once. Says what happened either way."""
-    names = _names(manager)
+    names = _names(house)
     if not names:
         click.echo("\nEnded; there were no bots to remove.")
         return
     click.echo(f"\nRemoving the demo's bots: {names}. Ctrl-C again does not wait.")
-    removal = asyncio.ensure_future(_remove_all(manager))
+    removal = asyncio.ensure_future(_remove_all(house))
     impatience = asyncio.ensure_future(signals.get())
     await asyncio.wait((removal, impatience), return_when=asyncio.FIRST_COMPLETED)
     for task in (removal, impatience):
@@ -100,7 +100,7 @@ async def _remove(manager: Manager, signals: asyncio.Queue[None]) -> None:
     for result in await asyncio.gather(removal, impatience, return_exceptions=True):
         if isinstance(result, Exception):
             raise result
-    left = _names(manager)
+    left = _names(house)
     click.echo(
         f"Still there: {left}. The next start with this folder goes on removing them."
         if left
@@ -108,20 +108,24 @@ async def _remove(manager: Manager, signals: asyncio.Queue[None]) -> None:
     )
 
 
-async def _remove_all(manager: Manager) -> None:
-    bots = [view.bot.id for view in manager.fleet]
+async def _remove_all(house: Installation) -> None:
+    bots = [view.bot.id for view in house.tools.fleet]
     for bot_id in bots:
-        await manager.wishes.change(bot_id, lambda bot: replace(bot, wish=Wish.REMOVE))
+        await house.tools.wishes.change(bot_id, lambda bot: replace(bot, wish=Wish.REMOVE))
     await asyncio.gather(
-        *(manager.fleet.wait(bot_id, lambda view: view is None, REMOVE_SECONDS) for bot_id in bots)
+        *(
+            house.tools.fleet.wait_for(bot_id, lambda view: view is None, REMOVE_SECONDS)
+            for bot_id in bots
+        )
     )
     # The last words about each are said after it is gone.
-    while {card.bot_id for card in await manager.store.cards()} & {*bots}:  # noqa: ASYNC110
+    notebook = house.manager.notebook
+    while {card.bot_id for card in await notebook.cards()} & {*bots}:  # noqa: ASYNC110
         await asyncio.sleep(0.1)
 
 
-def _names(manager: Manager) -> str:
-    return ", ".join(sorted(view.bot.name for view in manager.fleet))
+def _names(house: Installation) -> str:
+    return ", ".join(sorted(view.bot.name for view in house.tools.fleet))
 
 
 @click.command()

@@ -1,5 +1,9 @@
-"""HTTP for machines: `GET /health` and `GET /metrics`. It answers from memory, never the engine."""
+"""HTTP: `GET /health` and `GET /metrics` for machines, and a socket for the console script.
 
+Answers come from memory; the engine is never asked.
+"""
+
+from controller.api.console import read_story, serve_console
 from controller.api.server import serve
 
-__all__ = ["serve"]
+__all__ = ["read_story", "serve", "serve_console"]

@@ -22,8 +22,8 @@ Connected = Callable[[], bool]
 
 def health(manager: Manager, connected: Connected) -> dict[str, object]:
     """The state of the controller as JSON: `ok`, or `degraded` where something does not answer."""
-    engine = manager.fleet.engine
-    phases = Counter(view.phase for view in manager.fleet)
+    engine = manager.bots.engine
+    phases = Counter(view.phase for view in manager.bots)
     discord = connected()
     return {
         "status": "ok" if discord and engine.reachable else "degraded",
@@ -45,7 +45,7 @@ class _FleetCollector:
     def collect(self) -> Iterator[Metric]:
         manager = self._manager
         bots = GaugeMetricFamily("botmaker_bots", "Bots by phase.", labels=["phase"])
-        phases = Counter(view.phase for view in manager.fleet)
+        phases = Counter(view.phase for view in manager.bots)
         for phase in Phase:
             bots.add_metric([phase.value], phases[phase])
         yield bots
@@ -53,7 +53,7 @@ class _FleetCollector:
         build.add_metric([controller.__version__], 1)
         yield build
         for name, text, value in (
-            ("botmaker_engine_up", "Whether the engine answers.", manager.fleet.engine.reachable),
+            ("botmaker_engine_up", "Whether the engine answers.", manager.bots.engine.reachable),
             ("botmaker_discord_up", "Whether Discord is connected.", self._connected()),
             ("botmaker_start_time_seconds", "When the controller started.", manager.started_at),
         ):

@@ -16,8 +16,10 @@ from typing import Any, NoReturn
 import click
 
 import controller
+from controller.api import read_story
 from controller.app import run
 from controller.cli import offline
+from controller.cli.past import report_check, worded
 from controller.cli.templates import templates
 from controller.domain.errors import BadSetting, ControllerError
 from controller.settings import load_settings
@@ -98,6 +100,34 @@ def logs(name: str, lines: int) -> None:
     async def work() -> None:
         for line in await offline.read_log(load_settings(), name, lines):
             click.echo(line)
+
+    execute(work())
+
+
+@cli.command()
+@click.argument("name", default="")
+@click.option("--lines", default=50, show_default=True, help="How many of the newest events.")
+@click.option("--verify", is_flag=True, help="Check that nobody changed the journal.")
+def history(name: str, lines: int, *, verify: bool) -> None:
+    """Print what happened to a bot, or to everything, newest first."""
+
+    async def work() -> int:
+        if verify:
+            return report_check(await offline.verify_history(load_settings()))
+        for event in await offline.read_history(load_settings(), name, lines):
+            click.echo(worded(event))
+        return 0
+
+    execute(work())
+
+
+@cli.command()
+@click.argument("name")
+def story(name: str) -> None:
+    """Print the last looks, verdicts and steps of a bot, from the controller that runs."""
+
+    async def work() -> None:
+        click.echo(await read_story(load_settings().data_dir, name), nl=False)
 
     execute(work())
 

@@ -6,24 +6,32 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 
-from controller.app import catalog_of, host_paths
+from controller.app import catalog_of, host_paths, journal_key
 from controller.chat.client import redirect_discord
 from controller.chat.gate import Place
 from controller.chat.inspection import inspect
+from controller.domain.access import Principal
 from controller.domain.errors import BadSetting, ControllerError
 from controller.domain.events import LogQuery
 from controller.domain.observation import World
-from controller.manager.blueprint import Blueprints
-from controller.manager.disk import Disk
+from controller.fleet.blueprint import Blueprints
+from controller.fleet.hostpaths import HostPaths
+from controller.fleet.journal import Caller, Journal
+from controller.fleet.threads import Threads
+from controller.fleet.views import Fleet
+from controller.manager.access import Access, StaticGrants
 from controller.manager.doctor import Finding, Patient, examine, worded
-from controller.manager.fleet import Fleet
-from controller.manager.hostpaths import HostPaths
+from controller.manager.history import Event, events, verify
 from controller.manager.logbook import Logbook
 from controller.runtime.engine import EngineRuntime
 from controller.runtime.options import engine_options
 from controller.settings import Settings, docker_environment
 from controller.store import Store
-from controller.vault import Redactor, Vault
+from controller.store.chain import Checked
+from controller.vault import Redactor, Vault, install_key
+
+# Whoever has a shell on the machine and may read the data folder.
+CONSOLE = Caller(Principal("console", "", "console"))
 
 
 @contextlib.asynccontextmanager
@@ -49,15 +57,15 @@ async def list_bots(settings: Settings) -> list[dict[str, str]]:
         )
         fleet, crashes, known = Fleet(), await store.crashes(), True
         for bot in await store.bots():
-            fleet.put(bot)
-            fleet.crashed(bot.id, tuple(crashes.get(bot.id, ())), ())
+            fleet.show_bot(bot)
+            fleet.show_crashes(bot.id, tuple(crashes.get(bot.id, ())))
             try:
                 container = await runtime.observe(bot.id)
             except ControllerError:
                 known = False
                 continue
             missing, _ = blueprints.secret_trouble(bot)
-            fleet.look(bot.id, World(container=container, missing=missing))
+            fleet.show_world(bot.id, World(container=container, missing=missing))
         return [
             {
                 "name": view.bot.name,
@@ -78,20 +86,48 @@ async def read_log(settings: Settings, name: str, lines: int) -> list[str]:
     async with _reading(settings) as (store, runtime):
         fleet = Fleet()
         for bot in await store.bots():
-            fleet.put(bot)
+            fleet.show_bot(bot)
         bot = fleet.named(name).bot
         redactor = Redactor()
         redactor.learn(bot.id, Vault(settings.secrets_dir.absolute()).read(bot.id).values())
-        disk = Disk()
+        threads = Threads()
+        journal = Journal(store, settings.data_dir / "journal", threads)
+        access = Access(store, fleet, journal, StaticGrants())
+        logbook = Logbook(runtime, redactor, threads, access)
         try:
-            snippet = await Logbook(runtime, redactor, disk).read(bot, LogQuery(lines=lines))
+            snippet = await logbook.read(CONSOLE, bot, LogQuery(lines=lines))
         finally:
-            disk.close()
+            threads.close()
         stamp = "%Y-%m-%dT%H:%M:%SZ"
         return [
             f"{time.strftime(stamp, time.gmtime(line.at))} {line.stream} {line.text}"
             for line in snippet.lines
         ]
+
+
+async def read_history(settings: Settings, name: str, limit: int) -> list[Event]:
+    """The newest events, newest first: of the bot of that name, or of everything."""
+    store = await Store.open_read_only(settings.data_dir)
+    try:
+        fleet = Fleet()
+        for bot in await store.bots():
+            fleet.show_bot(bot)
+        bot_id = fleet.named(name).bot.id if name else ""
+        return await events(store, bot_id, limit=limit)
+    finally:
+        await store.close()
+
+
+async def verify_history(settings: Settings) -> Checked:
+    """Check the journal's chain, from its first entry to the newest."""
+    threads = Threads()
+    store = await Store.open_read_only(settings.data_dir)
+    try:
+        key = journal_key(install_key(settings.data_dir))
+        return await verify(store, settings.data_dir / "journal", key, threads)
+    finally:
+        await store.close()
+        threads.close()
 
 
 async def doctor(settings: Settings, say: Callable[[str], object]) -> int:
@@ -112,7 +148,7 @@ async def doctor(settings: Settings, say: Callable[[str], object]) -> int:
 
 
 async def _examine_here(settings: Settings) -> list[Finding]:
-    vault, disk = Vault(settings.secrets_dir.absolute()), Disk()
+    vault, threads = Vault(settings.secrets_dir.absolute()), Threads()
     runtime = EngineRuntime("doctor", engine_options(docker_environment()))
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -128,7 +164,7 @@ async def _examine_here(settings: Settings) -> list[Finding]:
                 catalog=catalog_of(settings),
                 host=host,
                 data_dir=settings.data_dir.absolute(),
-                disk=disk,
+                threads=threads,
             )
         )
     except ControllerError as error:
@@ -139,4 +175,4 @@ async def _examine_here(settings: Settings) -> list[Finding]:
         return [Finding("folders", False, what, remedy)]
     finally:
         await runtime.close()
-        disk.close()
+        threads.close()

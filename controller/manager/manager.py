@@ -79,6 +79,7 @@ class Parts:
 class Installation:
     """The manager for the edges, the loop that runs beside them, and the tools of both."""
 
+    instance: str  # its id, as its containers carry it
     manager: Manager
     loop: Loop
     tools: Tools
@@ -115,7 +116,8 @@ def build(parts: Parts) -> Installation:
         queue=queue,
     )
     loop = Loop(tools)
-    return Installation(manager=_manager(parts, tools, loop), loop=loop, tools=tools)
+    manager = _manager(parts, tools, loop)
+    return Installation(instance=parts.instance, manager=manager, loop=loop, tools=tools)
 
 
 def _manager(parts: Parts, tools: Tools, loop: Loop) -> Manager:

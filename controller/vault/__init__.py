@@ -2,7 +2,7 @@
 
 from controller.vault.checks import simply_missing
 from controller.vault.files import Vault
-from controller.vault.fingerprint import Fingerprints, install_key
+from controller.vault.fingerprint import Fingerprints, derived_key, install_key
 from controller.vault.redaction import MARK, Redactor, clean
 from controller.vault.staging import Staged, Staging
 
@@ -14,6 +14,7 @@ __all__ = [
     "Staging",
     "Vault",
     "clean",
+    "derived_key",
     "install_key",
     "simply_missing",
 ]

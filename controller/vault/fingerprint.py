@@ -29,6 +29,11 @@ class Fingerprints:
         return f"{digits[:5]}-{digits[5:10]}"
 
 
+def derived_key(key: bytes, purpose: str) -> bytes:
+    """A key of its own for another purpose; it tells nothing about the first one."""
+    return hmac.new(key, purpose.encode(), hashlib.sha256).digest()
+
+
 def install_key(data_dir: Path) -> bytes:
     """This installation's key, made at the first call; of two first calls both get the same."""
     what = f"The key of this installation, {data_dir / _KEY_FILE}, cannot be read or made"

@@ -1,0 +1,86 @@
+"""The way from the console script to the controller that runs: a socket in the data folder.
+
+Only who may enter that folder reaches it. It answers `GET /story/NAME` today.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+
+from controller.domain.errors import ControllerError, NotFound, NotReady
+from controller.manager import Manager
+
+SOCKET = "console.sock"
+ANSWER_SECONDS = 5.0
+
+
+async def serve_console(manager: Manager, data_dir: Path) -> None:
+    """Serve until cancelled."""
+
+    async def story(request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        view = next((view for view in manager.bots if view.bot.name == name), None)
+        if view is None:
+            return web.Response(status=404, text=f"There is no bot called {name}.")
+        lines = [str(line) for line in manager.stories.of(view.bot.id)]
+        return web.Response(text="\n".join(lines) + "\n")
+
+    app = web.Application()
+    app.add_routes([web.get("/story/{name}", story)])
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        with _short(data_dir) as folder:
+            path = f"{folder}/{SOCKET}"
+            with suppress(FileNotFoundError):
+                os.unlink(path)  # noqa: PTH108 - left by a controller that died; the lock is ours
+            await web.UnixSite(runner, path).start()
+            os.chmod(path, 0o600)  # noqa: PTH101 - the path only exists in this process
+            await asyncio.Event().wait()
+    finally:
+        await runner.cleanup()
+
+
+async def read_story(data_dir: Path, name: str) -> str:
+    """A bot's story, from the controller that runs on this data folder.
+
+    Raises NotReady when none runs, NotFound when it has no such bot.
+    """
+    try:
+        with _short(data_dir) as folder:
+            connector = aiohttp.UnixConnector(f"{folder}/{SOCKET}")
+            limit = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
+            async with (
+                aiohttp.ClientSession(connector=connector, timeout=limit) as session,
+                session.get(f"http://console/story/{name}") as answer,
+            ):
+                text = await answer.text()
+                if answer.status != 200:
+                    raise NotFound(text, hint="`botmaker list` shows all bots.")
+                return text
+    except (OSError, aiohttp.ClientError, TimeoutError) as error:
+        raise _nobody_there() from error
+
+
+def _nobody_there() -> ControllerError:
+    return NotReady(
+        "No controller runs on this data folder, and stories are kept in its memory.",
+        hint="Start it with `botmaker run`, or set BOTMAKER_DATA_DIR.",
+    )
+
+
+@contextmanager
+def _short(folder: Path) -> Iterator[str]:
+    """The folder under a short name: a socket's path may have some hundred characters at most."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{handle}"
+    finally:
+        os.close(handle)

@@ -1,0 +1,69 @@
+"""The journal in the console's words: one line an event, for people and for grep."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import click
+
+from controller.domain.crashes import describe_exit
+from controller.domain.journal import Entry, Kind
+from controller.manager.history import Event
+from controller.store.chain import Checked
+
+
+def report_check(found: Checked) -> int:
+    """Say what a check of the chain found; 1 when something is wrong with it."""
+    if found.fault:
+        click.echo(f"The journal can't be trusted: {found.fault}.", err=True)
+        click.echo(f"Sound up to entry {found.entries}. Restore a backup to compare.", err=True)
+        return 1
+    click.echo(f"{found.entries} entries, unchanged. Head: {found.head or 'none'}")
+    return 0
+
+
+def worded(event: Event) -> str:
+    """One event as one line: when, who, which bot, what, how it ended."""
+    entry = event.entry
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(entry.at))
+    who = entry.author.principal.name or entry.author.principal.id or "BotMaker"
+    what = _what(entry)
+    ended = f": {_outcome(event.outcome)}" if event.outcome else ""
+    return f"{stamp} {entry.bot_name or '-'} {who}: {what}{ended}"
+
+
+def _what(entry: Entry) -> str:
+    data = entry.data
+    match entry.kind:
+        case Kind.ASKED:
+            return f"{data.get('act')} {data.get('action', '')}".strip()
+        case Kind.REFUSED:
+            return f"{data.get('act')} refused ({data.get('code')})"
+        case Kind.CRASH:
+            code, oom = data.get("exit_code"), bool(data.get("oom_killed"))
+            return f"crashed, {describe_exit(code, oom_killed=oom)}"
+        case Kind.PROBLEM:
+            return f"stopped trying: {data.get('message')}"
+        case Kind.RELOAD:
+            read = "read its replaced secrets"
+            return (
+                read if data.get("ok") else f"restarted instead of a reload: {data.get('reason')}"
+            )
+        case Kind.UNCHECKED:
+            return f"its config could not be checked (exit {data.get('exit_code')})"
+        case Kind.NOTED:
+            return f"{data.get('act')}: {data.get('words')}"
+        case _:
+            return f"{entry.kind.value} {_flat(data)}".strip()
+
+
+def _outcome(entry: Entry) -> str:
+    data = {name: value for name, value in entry.data.items() if name != "act"}
+    result = str(data.pop("result", "done"))
+    rest = _flat(data)
+    return f"{result} ({rest})" if rest else result
+
+
+def _flat(data: Any) -> str:
+    return ", ".join(f"{name} {value}" for name, value in dict(data).items() if value != "")
