@@ -61,9 +61,7 @@ def _runs(template: Template) -> Iterator[str]:
         yield f"variable {name}={value}"
     yield f"state in a volume at {template.state.path}" if template.state else "keeps no state"
     for seed in template.seeds:
-        how = (
-            "written once, then left alone" if seed.keep else "rewritten for each new container"
-        )
+        how = "written once, then left alone" if seed.keep else "rewritten for each new container"
         yield f"file {seed.path} in the state, {how}"
     for file in template.files:
         kind = "with secrets, stored beside them" if file.secret else "without secrets, read-only"

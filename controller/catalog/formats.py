@@ -27,7 +27,7 @@ class _Dumper(yaml.SafeDumper):
     """YAML that every version reads alike: no aliases, and quotes where the type is unclear."""
 
     def ignore_aliases(self, data: object) -> bool:
-        """Write a table that occurs in many places in full each time."""
+        """Write a repeated table in full each time, not as an alias."""
         return True
 
 

@@ -20,7 +20,7 @@ from controller.domain.spec import SECRETS_TARGET
 
 # Limits of the template format, in characters.
 LABEL_MAX = 45  # short enough for the label of a form
-HINT_MAX = 100  # fits into an empty box of a form
+HINT_MAX = 100  # fits into an empty box of a form; also ends "… doesn't look right: "
 VALUE_MAX = 4000  # an answer
 FIELD_MAX = 1000  # an answer on one line
 
