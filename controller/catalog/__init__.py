@@ -1,10 +1,10 @@
-"""Templates: which bots can be made, what is asked for them, and what becomes of the answers."""
+"""Templates: which bots can be created, what they ask for, and where each answer goes."""
 
-from controller.catalog.actions import action_command
-from controller.catalog.asked import FieldSpec, SecretSpec
-from controller.catalog.explain import explain
-from controller.catalog.load import Catalog, Refusal, load, mistakes
-from controller.catalog.render import (
+from controller.catalog.action_commands import action_command
+from controller.catalog.explanation import explain
+from controller.catalog.inputs import FieldSpec, SecretSpec
+from controller.catalog.loading import Catalog, Refusal, load, mistakes
+from controller.catalog.rendering import (
     RenderedFile,
     container_spec,
     rendered_files,

@@ -1,6 +1,6 @@
-"""The formats of config files: how a table is written in each, and what each cannot hold.
+"""The formats of config files: how each is written, and which values it can't hold.
 
-The writers of libraries do it, so that no value can break out of its place.
+Libraries do the writing, so no value can break out of its place.
 """
 
 from __future__ import annotations
@@ -15,25 +15,24 @@ from typing import Any, Literal
 import tomli_w
 import yaml
 
-from controller.catalog.parts import refuse
+from controller.catalog.parts import KeyPath, refuse
 
 Format = Literal["json", "yaml", "toml"]
-Where = tuple[str | int, ...]
 
 _INT_MAX = 2**63
 _PLAIN = re.compile(r"[A-Za-z_/][\w ./-]*", re.ASCII)
 
 
 class _Dumper(yaml.SafeDumper):
-    """YAML for readers of every version: no aliases, and quotes around what one might convert."""
+    """YAML that every version reads alike: no aliases, and quotes where the type is unclear."""
 
     def ignore_aliases(self, data: object) -> bool:
-        """One table may stand in many places; each gets a copy of its own."""
+        """Write a repeated table in full each time, not as an alias."""
         return True
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    # PyYAML quotes what YAML 1.1 would read as another type; 1.2 reads 1e3 and 0o7 as numbers too.
+    # PyYAML quotes what YAML 1.1 would read as another type. 1.2 also reads 1e3 and 0o7 as numbers.
     style = None if _PLAIN.fullmatch(text) else '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
@@ -42,7 +41,7 @@ _Dumper.add_representer(str, _text)
 
 
 def write(content: Mapping[str, Any], form: Format) -> str:
-    """The table as the text of a file, keys in their order, with a line break at its end."""
+    """The text of the file: keys in their order, a line break at the end."""
     match form:
         case "json":
             return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -54,8 +53,8 @@ def write(content: Mapping[str, Any], form: Format) -> str:
             return tomli_w.dumps(content)
 
 
-def check_values(value: object, form: Format, where: Where) -> None:
-    """Refuse what the format cannot hold, with the way to it."""
+def check_values(value: object, form: Format, where: KeyPath) -> None:
+    """Refuse a value that the format can't hold; `where` leads to the value."""
     match value:
         case dict():
             for key, inner in value.items():
@@ -66,12 +65,12 @@ def check_values(value: object, form: Format, where: Where) -> None:
         case bool() | str():
             pass
         case int() if form == "toml" and not -_INT_MAX <= value < _INT_MAX:
-            refuse("is larger than a whole number of TOML can be", *where)
+            refuse("is too large for a whole number in TOML", *where)
         case float() if form == "json" and not math.isfinite(value):
-            refuse("is no number that JSON knows", *where)
+            refuse("isn't a number that JSON can hold", *where)
         case datetime.date() | datetime.time() if form == "json":
-            refuse("is a date or a time, which JSON does not know: put it in quotes", *where)
+            refuse("is a date or a time, which JSON doesn't have: put it in quotes", *where)
         case datetime.time() if form == "yaml":
-            refuse("is a time of day, which YAML does not know: put it in quotes", *where)
+            refuse("is a time of day, which YAML doesn't have: put it in quotes", *where)
         case _:
             pass

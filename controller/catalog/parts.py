@@ -1,4 +1,4 @@
-"""The ground that all parts of a template stand on: strictness, refusals, shapes of values."""
+"""What all parts of a template are built on: strict tables, refusals, and types of values."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pydantic_core import PydanticCustomError
 
 from controller.domain.names import is_secret_name
 
+KeyPath = tuple[str | int, ...]  # leads to a key: names of tables, positions in arrays from 0
+
 _OPTION_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _SIZE = re.compile(r"([1-9]\d{0,9})([kmg])", re.ASCII)
@@ -18,18 +20,18 @@ _UNITS = {"k": 1024, "m": 1024**2, "g": 1024**3}
 
 
 class Part(BaseModel):
-    """A table of a template: nothing unknown in it, nothing converted, nothing changed later."""
+    """A table of a template: no unknown keys, no converted values, no changes later."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 def refuse(reason: str, *where: str | int) -> NoReturn:
-    """Refuse the template; `where` leads from the part at hand to the key that is wrong."""
+    """Refuse the template; `where` leads from the part being checked to the wrong key."""
     raise PydanticCustomError("refused", "{reason}", {"reason": reason, "where": where})
 
 
 def size_in_bytes(text: str) -> int:
-    """What "256m" or "2g" means."""
+    """The bytes that "256m" or "2g" stands for."""
     match = _SIZE.fullmatch(text)
     if match is None:
         refuse('must be a size like "256m" or "2g"')
@@ -37,50 +39,50 @@ def size_in_bytes(text: str) -> int:
 
 
 def contains(outer: str, inner: str) -> bool:
-    """Whether a folder is the other or lies above it."""
+    """Whether the outer folder is the inner one or lies above it."""
     return inner == outer or inner.startswith(outer.rstrip("/") + "/")
 
 
 def is_option_id(text: str) -> bool:
-    """Whether a template, a provider or a channel may have this id."""
+    """Whether this is a valid id for a template, a provider or a channel."""
     return _OPTION_ID.fullmatch(text) is not None
 
 
 def is_variable(name: str) -> bool:
-    """Whether an environment variable may be called that."""
+    """Whether this is a valid name for an environment variable."""
     return _VARIABLE.fullmatch(name) is not None
 
 
 def _one_line(text: str) -> str:
     if not text.isprintable():
-        refuse("has a line break, a tab or an invisible character in it")
+        refuse("can't contain line breaks, tabs or invisible characters")
     return text
 
 
 def _argument(text: str) -> str:
     if "\0" in text:
-        refuse("has a NUL character in it")
+        refuse("can't contain a NUL character")
     return text
 
 
 def _path(text: str) -> str:
     if not text.startswith("/") or text.startswith("//") or posixpath.normpath(text) != text:
-        refuse('must be a full path like "/data", without "." or ".." and no "/" at its end')
+        refuse('must be a full path like "/data", without "." or ".." and without "/" at the end')
     if not text.isprintable() or ":" in text or "," in text:
-        refuse("has a character in it that a mount cannot have")
+        refuse("can't contain `:`, `,` or invisible characters: a mount can't have them")
     return text
 
 
 def _mount_point(text: str) -> str:
     _path(text)
     if text == "/" or text.split("/")[1] in {"proc", "sys", "dev", "boot"}:
-        refuse("belongs to the system; nothing can be mounted there")
+        refuse("belongs to the system: nothing can be mounted there")
     return text
 
 
 def _name(text: str) -> str:
     if not is_secret_name(text):
-        refuse("must begin with a lower-case letter, then lower-case letters, digits and _")
+        refuse("must begin with a lower-case letter, followed by lower-case letters, digits and _")
     return text
 
 
@@ -88,7 +90,7 @@ def _pattern(text: str) -> str:
     try:
         re.compile(text, re.ASCII)
     except re.error as error:
-        refuse(f"is not a regular expression: {error}")
+        refuse(f"isn't a valid regular expression: {error}")
     return text
 
 

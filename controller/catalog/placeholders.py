@@ -1,4 +1,4 @@
-"""Placeholders such as `{{model}}`: always a whole value, so nothing is pasted into a format."""
+"""Placeholders like `{{model}}`: each is a whole value, so nothing is pasted into a format."""
 
 from __future__ import annotations
 
@@ -6,40 +6,44 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from controller.catalog.parts import refuse
+from controller.catalog.parts import KeyPath, refuse
 
 Values = Mapping[str, str | tuple[str, ...]]
-Where = tuple[str | int, ...]
 
 _EXACT = re.compile(r"\{\{([a-z][a-z0-9_./]*)\}\}", re.ASCII)
 _GONE = object()
 
 
 def placeholder(text: str) -> str | None:
-    """The name of the placeholder that the text is, if it is one."""
+    """The name of the placeholder, if the text is one."""
     match = _EXACT.fullmatch(text)
     return match[1] if match else None
 
 
 def check_placeholder(text: str, known: frozenset[str], *where: str | int) -> None:
-    """Refuse a text with braces that is not exactly one of the known placeholders."""
+    """Refuse a text with double braces that isn't exactly one of the known placeholders."""
     if "{{" not in text and "}}" not in text:
         return
     name = placeholder(text)
     if name is None:
-        refuse("has a placeholder that is not the whole value, as `{{model}}` would be", *where)
+        refuse(
+            "has `{{` or `}}` in it, so the whole value must be one placeholder, like `{{model}}`",
+            *where,
+        )
     if name not in known and name.startswith("secret."):
         secrets = sorted(one for one in known if one.startswith("secret."))
         if not secrets:
-            refuse(f"uses `{text}`: secrets may only stand in a file with `secret = true`", *where)
-        refuse(f"uses `{text}`, a secret that is not declared for it", *where)
+            refuse(
+                f"uses `{text}`: secrets are only allowed in a file with `secret = true`", *where
+            )
+        refuse(f"uses `{text}`, a secret that isn't declared for every bot that gets this", *where)
     if name not in known:
         allowed = ", ".join(f"{{{{{one}}}}}" for one in sorted(known))
-        refuse(f"uses `{text}`, which is not known here; known: {allowed}", *where)
+        refuse(f"uses `{text}`, which doesn't exist here; available: {allowed}", *where)
 
 
-def texts(value: object, where: Where = ()) -> Iterator[tuple[str, Where]]:
-    """Every text in a nested value, keys included, with the way to it."""
+def texts(value: object, where: KeyPath = ()) -> Iterator[tuple[str, KeyPath]]:
+    """Every text in a nested value, keys included, with its path."""
     match value:
         case str():
             yield value, where
@@ -57,8 +61,8 @@ def texts(value: object, where: Where = ()) -> Iterator[tuple[str, Where]]:
 def filled(content: Mapping[str, Any], values: Values) -> dict[str, Any]:
     """A copy with every placeholder replaced.
 
-    A key or an item whose placeholder has no value is left out. A list stands where its placeholder
-    stood; as a key it gives one entry an item, in an array it gives the items.
+    A key or an item whose placeholder has no value is left out. A list replaces its placeholder as
+    a value; in an array it adds its items, and as a key it gives one entry per item.
     """
     result: dict[str, Any] = {}
     for key, inner in content.items():
@@ -105,7 +109,7 @@ def _items(key: str, values: Values) -> tuple[str, ...]:
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Both tables in one, tables within them likewise; of two other values the second one."""
+    """Both tables merged, tables inside them too; for other values `over` wins."""
     result = dict(base)
     for key, value in over.items():
         before = result.get(key)

@@ -1,4 +1,4 @@
-"""Pydantic's errors in words for somebody who writes a template and never saw Python."""
+"""Pydantic's errors, in words for people who write templates and don't know Python."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from controller.catalog.parts import Part
-
-Way = tuple[str | int, ...]
+from controller.catalog.parts import KeyPath, Part
 
 _WORDS: Mapping[str, str] = {
     "string_type": 'must be text in quotes, like "this"',
@@ -31,26 +29,25 @@ _WORDS: Mapping[str, str] = {
     "missing": "is missing",
 }
 
+_KEY_MARK = "[key]"  # ends pydantic's path where the key is wrong, not its value
 
-_KEY_MARK = "[key]"  # pydantic's last step to a key, where not its value is wrong
 
-
-def way_of(error: ErrorDetails) -> Way:
-    """The way from the top of the file to the key that is wrong."""
-    where: Way = error.get("ctx", {}).get("where", ())
+def path_of(error: ErrorDetails) -> KeyPath:
+    """The path from the top of the file to the wrong key."""
+    where: KeyPath = error.get("ctx", {}).get("where", ())
     return (*(part for part in error["loc"] if part != _KEY_MARK), *where)
 
 
 def reason_of(error: ErrorDetails) -> str:
-    """Key and reason in one sentence, never the value: it may be a misplaced secret."""
-    sentence = f"{_key(way_of(error))} {_what(error)}".strip()
+    """Key and reason in one sentence, without the value, which may be a misplaced secret."""
+    sentence = f"{_key(path_of(error))} {_what(error)}".strip()
     return sentence if sentence.endswith((".", "?")) else f"{sentence}."
 
 
-def _key(way: Way) -> str:
-    """The way as TOML writes it; numbers of tables count from 1, as people do."""
+def _key(path: KeyPath) -> str:
+    """The path as TOML writes it; tables of an array are counted from 1, as people count."""
     text = ""
-    for part in way:
+    for part in path:
         if isinstance(part, int):
             text += f" {part + 1}"
         else:
@@ -61,7 +58,7 @@ def _key(way: Way) -> str:
 def _what(error: ErrorDetails) -> str:
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
-        return "is not a key that is known here" + _meant(str(error["loc"][-1]))
+        return "isn't a known key" + _meant(str(error["loc"][-1]))
     if kind == "refused":
         return str(context["reason"])
     if kind in _WORDS:

@@ -1,4 +1,4 @@
-"""The tables of a template's file, one class each. What must fit across them is in `rules`."""
+"""The tables of a template file, one class each. `template_rules` checks how they fit together."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from controller.catalog.asked import FieldSpec, SecretSpec
+from controller.catalog.inputs import FieldSpec, SecretSpec
 from controller.catalog.parts import (
     Arguments,
     MountPoint,
@@ -58,13 +58,13 @@ def _restart(text: str) -> str:
 
 def _memory(text: str) -> str:
     if not 8 * 1024**2 <= size_in_bytes(text) <= 4096 * _GIB:
-        refuse("must lie between 8m and 4096g")
+        refuse("must be between 8m and 4096g")
     return text
 
 
 def _tmpfs(text: str) -> str:
     if not 4096 <= size_in_bytes(text) <= 64 * _GIB:
-        refuse("must lie between 4k and 64g")
+        refuse("must be between 4k and 64g")
     return text
 
 
@@ -73,28 +73,28 @@ def _models(models: tuple[str, ...]) -> tuple[str, ...]:
         try:
             check_model(model)
         except BadInput:
-            refuse("is no model's name: letters, digits and . _ - / : @ +, at most 100", index)
+            refuse("must be a model's name: at most 100 letters, digits and . _ - / : @ +", index)
     return models
 
 
 def _health_test(test: tuple[str, ...]) -> tuple[str, ...]:
     if len(test) < 2 or test[0] not in {"CMD", "CMD-SHELL"}:
-        refuse('must be like ["CMD", "/bin/check"] or ["CMD-SHELL", "a line for its shell"]')
+        refuse('must be like ["CMD", "/bin/check"] or ["CMD-SHELL", "a line for the shell"]')
     return test
 
 
 def _below(path: str) -> str:
     if not path or path.startswith("/") or posixpath.normpath(path) != path or path in {".", ".."}:
-        refuse('must be a path below the state\'s, like "notes/first.md", without "." or ".."')
+        refuse('must be a path inside the state volume, like "notes/first.md", without "." or ".."')
     if path.startswith("../"):
-        refuse("leads out of the state's folder")
+        refuse("leads out of the state volume")
     if not path.isprintable():
-        refuse("has an invisible character in it")
+        refuse("can't contain invisible characters")
     return path
 
 
 class Image(Part):
-    """Which image, whether to pull it, and what to do where it is missing."""
+    """The image, when to pull it, and a hint for people when it's missing."""
 
     ref: Annotated[str, Field(max_length=255), AfterValidator(_image)]
     pull: Literal["missing", "always", "never"] = "missing"
@@ -102,7 +102,7 @@ class Image(Part):
 
 
 class Resources(Part):
-    """What one bot may use. Swap on top is never allowed."""
+    """The limits of one bot. It never gets swap on top of its memory."""
 
     memory: Annotated[Size, AfterValidator(_memory)] = "256m"
     cpus: Annotated[float, Field(ge=0.05, le=256)] = 0.5
@@ -115,12 +115,12 @@ class Resources(Part):
 
     @property
     def nano_cpus(self) -> int:
-        """The CPU limit in the engine's unit."""
+        """The CPU limit in billionths of a CPU, which is the engine's unit."""
         return round(self.cpus * 1_000_000_000)
 
 
 class Run(Part):
-    """How the container is run."""
+    """How the container runs. All timeouts are in seconds."""
 
     user: Annotated[str, AfterValidator(_user)]
     entrypoint: Arguments = ()
@@ -138,25 +138,25 @@ class Run(Part):
         tuple[Annotated[int, Field(ge=1, le=255)], ...], Field(strict=False)
     ] = (78,)
     resources: Resources = Resources()
-    reload: Arguments = ()  # inside the bot: makes it read replaced secrets; without it a restart
+    reload: Arguments = ()  # run inside the bot to load replaced secrets; empty: it's restarted
     reload_timeout: Annotated[float, Field(ge=1, le=300)] = 30
     secret_exposure: Literal["process-env"] | None = None
 
     @model_validator(mode="after")
     def _sound(self) -> Run:
         if "reload_timeout" in self.model_fields_set and not self.reload:
-            refuse("has no `reload` that it could be for", "reload_timeout")
+            refuse("has no effect without `reload`", "reload_timeout")
         return self
 
 
 class State(Part):
-    """Where the named volume goes."""
+    """Where the bot's volume is mounted."""
 
     path: MountPoint
 
 
 class LogSign(Part):
-    """A log line that means that the bot runs and yet cannot answer, until another line."""
+    """A log line which means that the bot runs but can't answer, until a line matches `until`."""
 
     pattern: NoEmptyPattern
     means: Words
@@ -164,7 +164,7 @@ class LogSign(Part):
 
 
 class HealthCheck(Part):
-    """The engine's healthcheck (times in seconds), and signs in the log that something is wrong."""
+    """The engine's health check, with times in seconds, and signs of trouble in the log."""
 
     test: Annotated[Arguments, AfterValidator(_health_test)] = ()
     interval: Annotated[float, Field(ge=1, le=3600)] = 30
@@ -181,7 +181,7 @@ class HealthCheck(Part):
 
 
 class Seed(Part):
-    """A text file that is put into the state volume, before the bot first sees it."""
+    """A text file that is written to the state volume before the bot first sees it."""
 
     path: Annotated[str, Field(max_length=255), AfterValidator(_below)]
     text: Annotated[str, Field(max_length=16384)] = ""
@@ -189,23 +189,23 @@ class Seed(Part):
 
 
 class Validation(Part):
-    """A command of the image that refuses a rendered config that it would not start with."""
+    """A command of the image that fails if the bot wouldn't start with the rendered config."""
 
     command: Command
     timeout: Annotated[float, Field(ge=1, le=600)] = 60
 
 
 class Needs(Part):
-    """What an image must have inside for a provider or a channel to work."""
+    """A path that the image must contain for a provider or a channel to work."""
 
     path: Path
     hint: Words
 
 
 class Action(Part):
-    """A command inside the bot's container that people may run from the chat."""
+    """A command that people with the role can run in the bot's container."""
 
-    title: Annotated[OneLine, Field(min_length=1, max_length=45)]  # Discord's limit for a modal
+    title: Annotated[OneLine, Field(min_length=1, max_length=45)]  # fits as the title of a form
     role: Literal["viewer", "operator", "admin"]
     command: Command
     timeout: Annotated[float, Field(ge=1, le=300)] = 30
@@ -215,7 +215,7 @@ class Action(Part):
 
 
 class Option(Part):
-    """What a provider and a channel have in common."""
+    """What providers and channels have in common."""
 
     title: Title
     secrets: Secrets = ()
@@ -225,19 +225,19 @@ class Option(Part):
 
 
 class Provider(Option):
-    """Where the bot's intelligence comes from; `models` are suggestions."""
+    """The service that runs the bot's model; `models` are suggestions."""
 
     models: Annotated[tuple[str, ...], Field(strict=False), AfterValidator(_models)] = ()
 
 
 class Channel(Option):
-    """Where the bot talks to people."""
+    """The service where the bot talks to people."""
 
 
 class ConfigFile(Part):
-    """A config file, mounted read-only with its folder.
+    """A config file; its folder is mounted read-only.
 
-    With `secret` it may hold secrets and stands among them; else it never holds one.
+    With `secret` it may contain secrets and is stored with them. Otherwise it never contains one.
     """
 
     path: MountPoint
@@ -249,8 +249,8 @@ class ConfigFile(Part):
     def _sound(self) -> ConfigFile:
         if self.secret and (self.folder != SECRETS_TARGET or not is_secret_name(self.name)):
             refuse(
-                f"must be like {SECRETS_TARGET}/channel_config, as the file is secret: "
-                "lower-case letters, digits and _",
+                f"must be like {SECRETS_TARGET}/channel_config because the file is secret; "
+                "its name may have lower-case letters, digits and _",
                 "path",
             )
         if self.path.count("/") < 2:
@@ -259,17 +259,17 @@ class ConfigFile(Part):
 
     @property
     def folder(self) -> str:
-        """The folder in the container that is mounted for it."""
+        """The folder of the file in the container."""
         return posixpath.dirname(self.path)
 
     @property
     def name(self) -> str:
-        """Its name in that folder."""
+        """The name of the file in its folder."""
         return posixpath.basename(self.path)
 
 
 class Tables(Part):
-    """The whole file, each table by itself in order."""
+    """A whole file. Each table is valid by itself; `Template` also checks them together."""
 
     version: Literal[1] = Field(alias="schema")
     id: str

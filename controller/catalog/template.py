@@ -1,7 +1,7 @@
-"""A template: which image to run and how, which providers and channels it knows, what it asks for.
+"""A template: the image and how to run it, the providers and channels, and what a bot is asked for.
 
-The file's tables are in `tables`, what a person is asked in `asked`, what becomes of a template and
-a bot in `render`.
+`tables` has the tables of the file, `inputs` what a person is asked for, and `rendering` turns a
+template and a bot into a container.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from pydantic import model_validator
 
-from controller.catalog import rules
-from controller.catalog.asked import FieldSpec, SecretSpec
+from controller.catalog import template_rules
+from controller.catalog.inputs import FieldSpec, SecretSpec
 from controller.catalog.tables import Action, Option, Tables
 from controller.domain.bot import Bot
 from controller.domain.errors import BadInput
@@ -22,7 +22,7 @@ from controller.domain.names import check_model
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What was chosen for a bot; empty where the template has nothing to choose from."""
+    """The provider, model and channel of a bot; empty if the template offers none."""
 
     provider: str
     model: str
@@ -31,23 +31,26 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What an image must have inside for an option of the template, and what to do without."""
+    """A path that the image must contain for an option to work, and what to do if it doesn't."""
 
     path: str
     hint: str
-    title: str  # the option's
+    title: str  # of the option
 
 
 class Template(Tables):
-    """One template, complete and checked."""
+    """A complete template that has passed every check."""
 
     @model_validator(mode="after")
     def _sound(self) -> Template:
-        rules.check(self)
+        template_rules.check(self)
         return self
 
     def choose(self, provider: str | None, model: str | None, channel: str | None) -> Choice:
-        """Complete and check a choice; what was left open becomes the first that there is."""
+        """Check a choice and complete it: what is left open becomes the template's first option.
+
+        Raises BadInput for an option that the template doesn't have.
+        """
         chosen = _pick("provider", self.providers, provider, self.title)
         return Choice(
             provider=chosen,
@@ -56,16 +59,16 @@ class Template(Tables):
         )
 
     def secrets_for(self, provider: str, channel: str) -> tuple[SecretSpec, ...]:
-        """All secrets of such a bot: those to ask for in order, then those to generate."""
+        """All secrets of such a bot: first those to ask for, in order, then the generated ones."""
         found = [spec for part in self._parts(provider, channel) for spec in part.secrets]
         return tuple(sorted(found, key=lambda spec: spec.generated))
 
     def fields_for(self, provider: str, channel: str) -> tuple[FieldSpec, ...]:
-        """All fields of such a bot, in the order in which to show them."""
+        """All fields of such a bot, in the order to show them."""
         return tuple(spec for part in self._parts(provider, channel) for spec in part.fields)
 
     def needs_for(self, provider: str, channel: str) -> tuple[Need, ...]:
-        """What such a bot's image must have inside."""
+        """What the image of such a bot must contain."""
         return tuple(
             Need(option.needs.path, option.needs.hint, option.title)
             for option in self.options_for(provider, channel)
@@ -73,7 +76,7 @@ class Template(Tables):
         )
 
     def actions_for(self, bot: Bot) -> Mapping[str, Action]:
-        """The actions that such a bot has, by key."""
+        """The bot's actions, by key."""
         return {
             key: action
             for key, action in self.actions.items()
@@ -82,11 +85,11 @@ class Template(Tables):
 
     @property
     def exposes_secrets(self) -> bool:
-        """Whether secrets of its bots are in the environment of the bots' own processes."""
+        """Whether bots may have secrets in the environment of their own process."""
         return self.run.secret_exposure is not None
 
     def options_for(self, provider: str, channel: str) -> tuple[Option, ...]:
-        """The tables of the chosen provider and channel, as far as there is a choice."""
+        """The tables of the provider and the channel; none of a kind that the template lacks."""
         chosen = (("provider", self.providers, provider), ("channel", self.channels, channel))
         return tuple(
             options[_known(kind, options, wanted, self.title)]
@@ -107,11 +110,15 @@ class Template(Tables):
             if suggestions:
                 return suggestions[0]
             title = self.providers[provider].title
-            raise BadInput(f"{title} needs the name of a model.", code="missing-model")
+            raise BadInput(
+                f"{title} needs a model.",
+                hint=f"Enter the name of any model that {title} offers.",
+                code="missing-model",
+            )
         if looks_like_key(model):
             raise BadInput(
-                "That looks like a key, not like a model.",
-                hint="Revoke it if others can see this channel; keys are asked for later.",
+                "That looks like a key, not a model.",
+                hint="Revoke it if others can see it here. You enter keys later, in a form.",
                 code="bad-model",
             )
         return check_model(model)
@@ -124,6 +131,6 @@ def _pick(kind: str, options: Mapping[str, Option], wanted: str | None, title: s
 def _known(kind: str, options: Mapping[str, Option], wanted: str, title: str) -> str:
     if wanted in options:
         return wanted
-    hint = f"There is: {', '.join(options)}." if options else f"Leave `{kind}` out."
-    what = f"no {kind} of that name" if options else f"no {kind}s to choose from"
+    hint = f"Available: {', '.join(options)}." if options else f"Leave `{kind}` out."
+    what = f"no such {kind}" if options else f"no {kind}s to choose from"
     raise BadInput(f"{title} has {what}.", hint=hint, code=f"unknown-{kind}")

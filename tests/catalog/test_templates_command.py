@@ -51,7 +51,7 @@ def test_check_names_every_mistake_in_the_named_files(tmp_path: Path, folder: Pa
         f"{other}/ten.toml:7:",
         f"{other}/full.toml:117:",
     ]
-    assert "is no channel of this template" in result.stdout
+    assert "isn't a channel of this template" in result.stdout
 
 
 def test_check_of_what_is_right_says_so(folder: Path) -> None:
@@ -68,11 +68,11 @@ def test_check_without_files_looks_at_all(folder: Path) -> None:
     folder_with(folder, demo=MINIMAL.replace('"ten"', '"demo"'), bad="x = ")
     result = botmaker("check")
     assert result.exit_code == 1
-    assert f"{folder}/bad.toml:1: Not TOML" in result.stdout
-    assert f"{folder}/demo.toml:1: There is a built-in template `demo`" in result.stdout
+    assert f"{folder}/bad.toml:1: This isn't valid TOML" in result.stdout
+    assert f"{folder}/demo.toml:1: The id `demo` belongs to a built-in template" in result.stdout
     result = botmaker("check", str(folder / "absent.toml"))
     assert result.exit_code == 1
-    assert "absent.toml: The file cannot be read" in result.stdout
+    assert "absent.toml: The file can't be read" in result.stdout
 
 
 def test_check_of_files_needs_no_settings(

@@ -32,7 +32,7 @@ models = ["claude-small", "claude-large"]
 [[providers.anthropic.secrets]]
 name = "api_key"
 label = "Anthropic API key"
-hint = "begins with sk-test-"
+hint = "Anthropic keys begin with `sk-test-`"
 pattern = '^sk-test-[\\w-]{8,}$'
 [providers.openai]
 title = "OpenAI"

@@ -59,7 +59,7 @@ channels = ["telegram"]
 [[actions.approve.args]]
 name = "code"
 label = "Pairing code"
-hint = "eight letters"
+hint = "use the eight letters"
 pattern = '^[A-Z0-9]{6,12}$'
 required = true
 [actions.wipe]

@@ -83,7 +83,7 @@ async def test_an_action_with_questions_asks_them_first(world: World) -> None:
     assert shown.modal["custom_id"] == f"do:{view.bot.id}:approve"
     (label,) = shown.modal["components"]
     assert label["label"] == "Pairing code"
-    assert label["component"]["placeholder"] == "eight letters"
+    assert label["component"]["placeholder"] == "use the eight letters"
     assert label["component"]["required"]
     assert engine_of(world).executed == []
     prints(world, "approved")
@@ -97,7 +97,7 @@ async def test_a_wrong_answer_is_refused_and_nothing_runs(world: World) -> None:
     await handy(world)
     shown = await do(world, "approve")
     text = said(await world.admin.submit_modal(shown, {"code": "--help-me"}))
-    assert "Pairing code does not have the form that it should have" in text
+    assert "“Pairing code” doesn't look right: use the eight letters." in text
     assert "help-me" not in text
     assert engine_of(world).executed == []
 
@@ -186,8 +186,12 @@ async def test_forged_and_late_forms_are_answered_in_words(world: World) -> None
         (f"do:{view.bot.id}", {}, "That form is damaged."),
         (f"do:{view.bot.id}:approve:more", {}, "That form is damaged."),
         ("do:nobody:approve", {}, "That bot does not exist any more."),
-        (f"do:{view.bot.id}:approve", {"code": "ABCD1234", "more": "x"}, "does not ask for all"),
-        (f"do:{view.bot.id}:approve", {}, "Pairing code is empty"),
+        (
+            f"do:{view.bot.id}:approve",
+            {"code": "ABCD1234", "more": "x"},
+            "was given more than it asks for",
+        ),
+        (f"do:{view.bot.id}:approve", {}, "“Pairing code” can't be empty"),
     ):
         data = filled(custom_id, values)
         result = forge(world, world.admin, world.channel, MODAL_SUBMIT, data)

@@ -64,7 +64,7 @@ async def test_the_form_has_one_labelled_input_a_secret(world: World) -> None:
     inputs = [(c["label"], c["component"]["custom_id"]) for c in shown.modal["components"]]
     assert inputs == [("Anthropic API key", "api_key"), ("Telegram bot token", "channel_token")]
     first = shown.modal["components"][0]["component"]
-    assert first["placeholder"] == "begins with sk-test-"
+    assert first["placeholder"] == "Anthropic keys begin with `sk-test-`"
     assert first["required"]
 
 
@@ -154,16 +154,16 @@ BAD_INPUT = [
     ({"name": " "}, "A bot needs a name. Give one like"),
     (
         {"template": "nonsense"},
-        "There is no template `nonsense`. There is: checked, demo, ",
+        "There is no template `nonsense`. Available: checked, demo, ",
     ),
     (
         {"provider": "acme"},
-        "Echo bot has no provider of that name. There is: anthropic, openai",
+        "Echo bot has no such provider. Available: anthropic, openai",
     ),
-    ({"channel": "icq"}, "Echo bot has no channel of that name. There is: telegram, slack"),
+    ({"channel": "icq"}, "Echo bot has no such channel. Available: telegram, slack"),
     ({"model": "a model; rm -rf"}, "A model's name may have letters, digits and the signs"),
     ({"model": "m" * 101}, "at most 100 of them. Pick one of the suggestions"),
-    ({"model": "sk-ant-" + "a" * 40}, "That looks like a key, not like a model. Revoke it"),
+    ({"model": "sk-ant-" + "a" * 40}, "That looks like a key, not a model. Revoke it"),
 ]
 
 
@@ -204,13 +204,16 @@ async def test_what_was_left_open_becomes_the_templates_first(world: World) -> N
 
 
 BAD_VALUES = [
-    ({"api_key": "sk-wrong-1234567890"}, "does not have the form that it should have"),
-    ({"api_key": f" {KEY}"}, "has a space or a line break at its start or end"),
-    ({"api_key": f"{KEY}\n"}, "has a space or a line break at its start or end"),
-    ({"api_key": f"{KEY[:9]}\n{KEY[9:]}"}, "has a line break or an invisible character"),
-    ({"channel_token": "x" * 4001}, "is longer than it can be"),
-    ({"channel_token": ""}, "is empty"),
-    ({"channel_token": "   "}, "has a space or a line break at its start or end"),
+    (
+        {"api_key": "sk-wrong-1234567890"},
+        "doesn't look right: Anthropic keys begin with `sk-test-`.",
+    ),
+    ({"api_key": f" {KEY}"}, "can't begin or end with a space or a line break"),
+    ({"api_key": f"{KEY}\n"}, "can't begin or end with a space or a line break"),
+    ({"api_key": f"{KEY[:9]}\n{KEY[9:]}"}, "can't contain line breaks or invisible characters"),
+    ({"channel_token": "x" * 4001}, "is too long: use at most 4000 characters"),
+    ({"channel_token": ""}, "can't be empty"),
+    ({"channel_token": "   "}, "can't begin or end with a space or a line break"),
 ]
 LABELS = {"api_key": "Anthropic API key", "channel_token": "Telegram bot token"}
 

@@ -116,7 +116,7 @@ async def test_a_refused_value_changes_nothing_and_can_be_typed_again(world: Wor
     data = filled(f"edit:{view.bot.id}:settings", {"tone": "rude", "greeting": "Hi"})
     refused = forge(world, world.admin, world.channel, MODAL_SUBMIT, data)
     await world.env.settle()
-    assert "The field Tone is not one of its choices" in said(refused)
+    assert "“Tone” must be one of: kind, curt." in said(refused)
     assert now(world).bot.fields == view.bot.fields
     assert refused.response is not None
     assert labels(refused.response) == ["Settings"]

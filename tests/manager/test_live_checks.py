@@ -158,7 +158,7 @@ async def test_a_kept_secret_that_became_unusable_is_asked_for_again(served: Rig
     assert (await served.manager.credentials.page(ANN_ASKS, form.id, 0)).kept == frozenset()
     with pytest.raises(BadInput) as caught:
         await submit(served, bot, {"channel_token": TOKEN}, form=form.id)
-    assert "API key is empty" in caught.value.message
+    assert "The API key can't be empty" in caught.value.message
 
 
 class Slow(Services):

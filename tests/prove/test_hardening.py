@@ -17,7 +17,7 @@ import pytest
 import pytest_asyncio
 
 from controller.catalog import FieldSpec, Template, load
-from controller.catalog.load import BUILTIN
+from controller.catalog.loading import BUILTIN
 from controller.domain.bot import Bot
 from controller.domain.errors import BadInput
 from controller.domain.names import new_bot_id

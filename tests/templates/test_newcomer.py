@@ -15,7 +15,7 @@ import docker
 import pytest
 from pydantic import BaseModel
 
-from controller.catalog import Template, asked, tables
+from controller.catalog import Template, inputs, tables
 from tests.conftest import ROOT
 from tests.process.process import a_secret, eventually
 from tests.templates.shop import log_of, make, open_shop
@@ -95,7 +95,7 @@ def keys_of(part: type[BaseModel]) -> list[str]:
 PARTS = [
     *(tables.Tables, tables.Image, tables.Run, tables.Resources, tables.State, tables.Seed),
     *(tables.HealthCheck, tables.LogSign, tables.Provider, tables.Channel, tables.Needs),
-    *(tables.ConfigFile, tables.Validation, tables.Action, asked.SecretSpec, asked.FieldSpec),
+    *(tables.ConfigFile, tables.Validation, tables.Action, inputs.SecretSpec, inputs.FieldSpec),
 ]
 
 

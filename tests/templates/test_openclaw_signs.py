@@ -56,12 +56,16 @@ def told(*lines: str) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "words", "cure"),
     [
-        (NO_KEY, "cannot read the file of the provider's key, so it cannot answer", READ_AGAIN),
-        (NO_TOKEN, "cannot read the file of the channel's token, so it hears nobody", READ_AGAIN),
-        (OLD_TOKEN, "channel's token and goes on with the former one", READ_AGAIN),
-        (TURN_WITHOUT_KEY, "could not answer a message", RELOADED),
+        (NO_KEY, "can't read the file with the provider's key, so it can't answer", READ_AGAIN),
+        (
+            NO_TOKEN,
+            "can't read the file with the channel's token, so it gets no messages",
+            READ_AGAIN,
+        ),
+        (OLD_TOKEN, "channel's token and keeps using the old token", READ_AGAIN),
+        (TURN_WITHOUT_KEY, "couldn't answer a message", RELOADED),
         (REFUSED_KEY, "The provider refused the key", RELOADED),
-        (REFUSED_KEY.replace("=auth ", "=billing "), "wants to be paid", RELOADED),
+        (REFUSED_KEY.replace("=auth ", "=billing "), "wants a payment", RELOADED),
         (REFUSED_TOKEN, "service refuses the token", CHANNEL_AGAIN),
     ],
 )

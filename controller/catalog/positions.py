@@ -1,7 +1,7 @@
-"""Where a key stands in a TOML text, so that an error can name the line.
+"""The line of a key in a TOML text, for error messages.
 
-It reads only as much of TOML as that takes, of text that `tomllib` has already accepted. It does
-not look into inline tables and arrays: what is wrong in there has the line of their key.
+The text must be TOML that `tomllib` accepts: only as much as needed is parsed here. Keys inside
+inline tables and arrays have the line of the key in front of them.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-Way = tuple[str | int, ...]
+from controller.catalog.parts import KeyPath
 
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _KEY_PART = re.compile(r"""[ \t]*(?:"((?:[^"\\\n]|\\.)*)"|'([^'\n]*)'|([A-Za-z0-9_-]+))[ \t]*""")
 _PIECE = re.compile(
-    r'"""(?:[^\\]|\\.)*?"""+'  # texts of several lines may end in up to five quotes
+    r'"""(?:[^\\]|\\.)*?"""+'  # multi-line strings may end in up to five quotes
     r"|'''.*?'''+"
     r'|"(?:[^"\\\n]|\\.)*"'
     r"|'[^'\n]*'"
@@ -25,19 +25,19 @@ _PIECE = re.compile(
 )
 
 
-def line_of(text: str, way: Way) -> int:
-    """The line (from 1) of the key that the way leads to, or of the nearest table around it."""
+def line_of(text: str, path: KeyPath) -> int:
+    """The line, from 1, of the key at this path, or of the nearest table around it."""
     best, line = 0, 1
     for found, at in _keys(text):
-        if best < len(found) <= len(way) and way[: len(found)] == found:
+        if best < len(found) <= len(path) and path[: len(found)] == found:
             best, line = len(found), text.count("\n", 0, at) + 1
     return line
 
 
-def _keys(text: str) -> Iterator[tuple[Way, int]]:
-    """Every table header and every key with its way and its place, in the order of the text."""
-    counts: dict[Way, int] = {}
-    table: Way = ()
+def _keys(text: str) -> Iterator[tuple[KeyPath, int]]:
+    """The path and the offset of every table header and every key, in the order of the text."""
+    counts: dict[KeyPath, int] = {}
+    table: KeyPath = ()
     at = _skip_blank(text, 0)
     while at < len(text):
         start = at
@@ -56,16 +56,16 @@ def _keys(text: str) -> Iterator[tuple[Way, int]]:
         at = _skip_blank(text, at)
 
 
-def _resolved(names: tuple[str, ...], counts: dict[Way, int], many: bool) -> Way:
-    """The way that a header means: a name of an array of tables stands for its last table."""
-    way: Way = ()
+def _resolved(names: tuple[str, ...], counts: dict[KeyPath, int], many: bool) -> KeyPath:
+    """The path of a header; the name of an array of tables means its last table."""
+    path: KeyPath = ()
     for depth, name in enumerate(names, start=1):
-        way = (*way, name)
+        path = (*path, name)
         if many and depth == len(names):
-            counts[way] = counts.get(way, -1) + 1
-        if way in counts:
-            way = (*way, counts[way])
-    return way
+            counts[path] = counts.get(path, -1) + 1
+        if path in counts:
+            path = (*path, counts[path])
+    return path
 
 
 def _read_key(text: str, at: int) -> tuple[tuple[str, ...], int]:
@@ -80,7 +80,7 @@ def _read_key(text: str, at: int) -> tuple[tuple[str, ...], int]:
 
 
 def _skip_value(text: str, at: int) -> int:
-    """The end of a value: the line's, unless a bracket is open there."""
+    """The end of a value: the end of the line, unless a bracket is still open."""
     depth = 0
     while match := _PIECE.match(text, at):
         piece = match[0]

@@ -1,6 +1,6 @@
-"""A template in words: what its bots run, what is asked for them, and where each answer goes.
+"""A template in words: what its bots run, what they ask for, and where each answer goes.
 
-For `botmaker templates explain`, and so for whoever wrote the template or is about to trust it.
+Printed by `botmaker templates explain`, for people who write a template or consider trusting one.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from uuid import UUID
 
-from controller.catalog import makeup
-from controller.catalog.asked import FieldSpec, SecretSpec
+from controller.catalog import declarations
 from controller.catalog.formats import write
+from controller.catalog.inputs import FieldSpec, SecretSpec
 from controller.catalog.placeholders import Values, filled, texts
-from controller.catalog.render import content_for, values_for
+from controller.catalog.rendering import content_for, values_for
 from controller.catalog.tables import Option, Provider, Tables
 from controller.catalog.template import Choice, Template
 from controller.domain.bot import Bot
@@ -20,17 +20,17 @@ from controller.domain.errors import BadInput
 
 EXPOSURE = (
     "⚠️ process-env: a shell in the container puts these secrets into the environment of the bot's "
-    "process: {names}. `docker inspect` does not show them; every program that runs as the bot's "
-    "user in that container can read them."
+    "process: {names}. `docker inspect` doesn't show them, but every program that runs as the "
+    "bot's user in that container can read them."
 )
 
 
 def explain(template: Template) -> str:
-    """Everything that the template does, in plain words, with a sample of the config it renders."""
+    """Everything that the template does, in plain words, with samples of its config files."""
     sections = [
         ("What it runs", _runs(template)),
         ("Limits", _limits(template)),
-        ("What it asks, and where each answer goes", _asks(template)),
+        ("What it asks for, and where each answer goes", _asks(template)),
         ("Exposure", iter([_exposure(template)])),
         ("Health", _health(template)),
         ("Actions", _actions(template)),
@@ -47,32 +47,33 @@ def explain(template: Template) -> str:
 def _runs(template: Template) -> Iterator[str]:
     run, pull = template.run, template.image.pull
     when = {
-        "missing": "when it is missing",
-        "always": "before each new container",
-        "never": "never",
+        "missing": "pulled if it's missing",
+        "always": "pulled before each new container",
+        "never": "never pulled",
     }
-    yield f"image {template.image.ref}, pulled {when[pull]}"
+    yield f"image {template.image.ref}, {when[pull]}"
     if template.image.hint:
-        yield f"where it is missing: {template.image.hint}"
-    yield f"command {_line((*run.entrypoint, *run.command)) or 'as the image says'}"
+        yield f"if the image is missing: {template.image.hint}"
+    command = _line((*run.entrypoint, *run.command))
+    yield f"command {command}" if command else "the image's own command"
     yield f"as user {run.user}{f' in {run.workdir}' if run.workdir else ''}"
     for name, value in run.env.items():
         yield f"variable {name}={value}"
-    yield f"state in a volume at {template.state.path}" if template.state else "no state is kept"
+    yield f"state in a volume at {template.state.path}" if template.state else "keeps no state"
     for seed in template.seeds:
-        how = "written once, then left alone" if seed.keep else "written anew with each container"
-        yield f"file in the state {seed.path}, {how}"
+        how = "written once, then left alone" if seed.keep else "rewritten for each new container"
+        yield f"file {seed.path} in the state, {how}"
     for file in template.files:
-        kind = "with secrets in it, beside them" if file.secret else "without secrets, read-only"
+        kind = "with secrets, stored beside them" if file.secret else "without secrets, read-only"
         yield f"config {file.path} ({file.format}), {kind}"
     if template.validation is not None:
-        yield f"config is checked first by {_line(template.validation.command)}"
+        yield f"config checked first with {_line(template.validation.command)}"
     yield (
-        f"replaced secrets are read by {_line(run.reload)} (up to {run.reload_timeout:g} s)"
+        f"loads replaced secrets with {_line(run.reload)} (up to {run.reload_timeout:g} s)"
         if run.reload
-        else "replaced secrets are read by a restart"
+        else "restarts to load replaced secrets"
     )
-    for _, option in makeup.options(template):
+    for _, option in declarations.options(template):
         if option.needs is not None:
             yield f"{option.title} needs {option.needs.path} in the image: {option.needs.hint}"
 
@@ -81,77 +82,78 @@ def _limits(template: Template) -> Iterator[str]:
     run, size = template.run, template.run.resources
     yield f"memory {size.memory}, no swap; {size.cpus:g} CPUs; {size.pids} processes"
     for path, space in run.tmpfs.items():
-        yield f"{path} in memory, {space}"
-    yield f"starts within {run.start_timeout} s, stops within {run.stop_timeout} s"
+        yield f"{path} in memory, up to {space}"
+    yield f"{run.start_timeout} s to start, {run.stop_timeout} s to stop"
     codes = ", ".join(map(str, run.fatal_exit_codes))
     yield f"restart {run.restart}{f'; never after exit code {codes}' if codes else ''}"
 
 
 def _asks(template: Template) -> Iterator[str]:
-    for way, part in makeup.parts(template):
-        if way:
-            yield f"{'provider' if way[0] == 'providers' else 'channel'} {way[1]}:"
+    for where, part in declarations.parts(template):
+        if where:
+            yield f"{'provider' if where[0] == 'providers' else 'channel'} {where[1]}:"
             if isinstance(part, Provider):
                 yield f"  model: {', '.join((*part.models, 'any other'))}"
         elif part.secrets or part.fields:
-            yield "always:"
+            yield "for every bot:"
         for secret in part.secrets:
             yield f"  secret {secret.name}{_label(secret)}"
-            yield from (f"    {way}" for way in _ways(template, part, secret))
+            yield from (f"    {line}" for line in _secret_lines(template, part, secret))
         for field in part.fields:
             yield f"  field {field.name}{_label(field)}"
-            yield from (f"    {place}" for place in _places(template, part, field))
+            yield from (f"    {line}" for line in _field_lines(template, part, field))
 
 
 def _label(spec: SecretSpec | FieldSpec) -> str:
-    hint = f", {spec.hint}" if spec.hint else ""
+    hint = f": {spec.hint}" if spec.hint else ""
     return f" ({spec.label}{hint})" if spec.label else ""
 
 
-def _ways(template: Template, part: Option | Tables, secret: SecretSpec) -> Iterator[str]:
-    """How a secret gets to the bot, and what else is done with it."""
+def _secret_lines(template: Template, part: Option | Tables, secret: SecretSpec) -> Iterator[str]:
+    """How a secret gets to the bot, and what else happens to it."""
     if secret.generated:
-        yield "made by BotMaker, never shown"
+        yield "generated by BotMaker, never shown"
     elif not secret.required:
-        yield "may be left out"
+        yield "optional"
     yield f"file {secret.path}"
     paths = [name for name, value in template.run.env.items() if value == secret.path]
     for name in (*paths, *([secret.env_file] if secret.env_file else [])):
         yield f"variable {name} holds that path"
     if secret.process_env:
         yield f"variable {secret.process_env} of the bot's process holds the secret itself"
-    for file in _holding(template, part, f"{{{{secret.{secret.name}}}}}"):
-        yield f"stands in {file}"
-    for file in _holding(template, part, secret.path):
-        yield f"its path stands in {file}"
+    for file in _files_with(template, part, f"{{{{secret.{secret.name}}}}}"):
+        yield f"written to {file}"
+    for file in _files_with(template, part, secret.path):
+        yield f"its path is written to {file}"
     if secret.live_check:
-        yield f"asked of {secret.live_check} before it is stored"
+        yield f"checked before it's stored: {secret.live_check}"
 
 
-def _places(template: Template, part: Option | Tables, field: FieldSpec) -> Iterator[str]:
+def _field_lines(template: Template, part: Option | Tables, field: FieldSpec) -> Iterator[str]:
+    """What a field takes, and where its value goes."""
     yield "required" if field.required else "optional"
     if field.later:
-        yield "asked by `/bot edit` only"
+        yield "not asked for at creation, only in the bot's settings"
     if field.choices:
         yield f"one of {', '.join(field.choices)}"
     if field.default:
-        yield f"{field.default} unless set" if len(field.default) < 60 else "has a default"
+        yield f"default: {field.default}" if len(field.default) < 60 else "has a default"
     if field.env:
         yield f"variable {field.env}"
     mark = f"{{{{field.{field.name}}}}}"
-    for file in _holding(template, part, mark):
-        yield f"stands in {file}"
+    for file in _files_with(template, part, mark):
+        yield f"written to {file}"
     for choice in field.when:
         yield f"{choice} adds to {template.files[0].path}"
     for seed in template.seeds:
         if seed.text == mark:
-            yield f"becomes {seed.path} in the state"
+            yield f"written to {seed.path} in the state"
 
 
-def _holding(template: Template, part: Option | Tables, wanted: str) -> Iterator[str]:
-    """The config files that such a text goes into, from where this part of the template counts."""
+def _files_with(template: Template, part: Option | Tables, wanted: str) -> Iterator[str]:
+    """The config files that contain the text, for bots with this part of the template."""
     added: list[object] = []
-    for _, one in makeup.parts(template):
+    for _, one in declarations.parts(template):
         if part is template or one is template or one is part:
             added += [field.when for field in one.fields]
             added += [one.config] if isinstance(one, Option) else []
@@ -162,7 +164,7 @@ def _holding(template: Template, part: Option | Tables, wanted: str) -> Iterator
 
 
 def _exposure(template: Template) -> str:
-    names = [spec.process_env for _, spec in makeup.secrets(template) if spec.process_env]
+    names = [spec.process_env for _, spec in declarations.secrets(template) if spec.process_env]
     if names:
         return EXPOSURE.format(names=", ".join(dict.fromkeys(names)))
     return (
@@ -173,25 +175,25 @@ def _exposure(template: Template) -> str:
 def _health(template: Template) -> Iterator[str]:
     health = template.health
     if health is None or not health.test:
-        yield "no health check: running counts as well"
+        yield "no health check: a bot that runs counts as healthy"
     else:
         yield f"check {_line(health.test[1:])}"
-        yield f"every {health.interval:g} s; {health.retries} failures in a row count"
+        yield f"every {health.interval:g} s; unhealthy after {health.retries} failures in a row"
     for sign in health.log if health is not None else ():
-        until = f"a line fits {sign.until}" if sign.until else "the next run"
-        yield f"a log line that fits {sign.pattern}, until {until}: {sign.means}"
+        until = f"one matches {sign.until}" if sign.until else "the next run"
+        yield f"unhealthy after a log line matches {sign.pattern}, until {until}: {sign.means}"
 
 
 def _actions(template: Template) -> Iterator[str]:
     for key, action in template.actions.items():
-        where = f", in {', '.join(action.channels)} only" if action.channels else ""
+        where = f", only in {', '.join(action.channels)}" if action.channels else ""
         yield f"{key} ({action.title}), {action.role}{where}: {_line(action.command)}"
         for arg in action.args:
-            yield f"  asks {arg.name}{_label(arg)}"
+            yield f"  asks for {arg.name}{_label(arg)}"
 
 
 def _samples(template: Template) -> Iterator[tuple[str, Iterator[str]]]:
-    """Each config file as the first provider and the first channel would have it."""
+    """Each config file as a bot with the first provider and the first channel would get it."""
     if not template.files:
         return
     choice = _first_choice(template)
@@ -218,12 +220,12 @@ def _samples(template: Template) -> Iterator[tuple[str, Iterator[str]]]:
 def _first_choice(template: Template) -> Choice:
     try:
         return template.choose(None, None, None)
-    except BadInput:  # a provider that suggests no model
+    except BadInput:  # the provider suggests no model
         return template.choose(None, "some-model", None)
 
 
 def _sample_values(template: Template, bot: Bot) -> Values:
-    """Every placeholder with something in it; what a person would type stands in angle brackets."""
+    """A value for every placeholder; angle brackets mark what a person would enter."""
     values = {**values_for(template, bot, checked=False)}
     for field in template.fields_for(bot.provider, bot.channel):
         if not values[f"field.{field.name}"]:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.catalog import container_spec, rendered_files
-from controller.catalog.render import values_for
+from controller.catalog.rendering import values_for
 from controller.domain.errors import BadInput
 from controller.domain.spec import ContainerSpec, HealthSpec
 from tests.catalog.samples import BOT, bot, builtin, template
@@ -105,7 +105,7 @@ def test_a_model_that_names_its_provider_is_not_named_twice() -> None:
 def test_a_bad_stored_field_is_refused_with_its_reason() -> None:
     """A template that changed under its bots says which field no longer fits."""
     for render in (lambda b: spec_of(template(), b), lambda b: rendered_files(template(), b)):
-        with pytest.raises(BadInput, match="The field Region is not one of its choices"):
+        with pytest.raises(BadInput, match="“Region” must be one of: eu, us"):
             render(bot(fields={"region": "moon"}))
     spec_of(template(), bot(fields={"of-an-older-template": "x"}))
 

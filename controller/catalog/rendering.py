@@ -1,6 +1,6 @@
-"""What becomes of a template and a bot: the container's description and its config files. Pure.
+"""Turn a template and a bot into a container's description and config files. Pure.
 
-Commands that are run inside a bot are next door in `actions`, how a format is written in `formats`.
+`action_commands` has the commands that run inside a bot, `formats` writes each format.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from controller.catalog.asked import SecretSpec
 from controller.catalog.formats import write
+from controller.catalog.inputs import SecretSpec
 from controller.catalog.placeholders import Values, filled, merged, placeholder
 from controller.catalog.template import Template
 from controller.domain.bot import Bot
@@ -20,7 +20,7 @@ from controller.domain.spec import ContainerSpec, HealthSpec, SeedFile
 
 @dataclass(frozen=True, slots=True)
 class RenderedFile:
-    """A config file as the bot shall find it: folder in the container, name, text."""
+    """A config file as the bot sees it: its folder in the container, its name and its text."""
 
     folder: str
     name: str
@@ -28,9 +28,9 @@ class RenderedFile:
 
 
 def values_for(template: Template, bot: Bot, *, checked: bool = True) -> Values:
-    """What each placeholder stands for; raises BadInput where a field of the bot will not do.
+    """The value of each placeholder; raises BadInput for a field that its template would refuse.
 
-    `checked=False` takes the fields as they are: for a sample that nobody runs.
+    `checked=False` takes the fields as they are, for a sample that nobody runs.
     """
     qualified = bot.model
     if bot.provider and not bot.model.startswith(f"{bot.provider}/"):
@@ -62,8 +62,8 @@ def container_spec(
 ) -> ContainerSpec:
     """Describe the bot's container.
 
-    `user` is who owns its secrets (`Vault.owner_for`), `files` are pairs of a folder on the host
-    and the folder in the container that it is mounted at.
+    `user` owns its secrets (`Vault.owner_for`). `files` are pairs of a folder on the host and the
+    folder in the container where it is mounted.
     """
     run, health = template.run, template.health
     entrypoint, command = _process(template, bot)
@@ -94,9 +94,9 @@ def container_spec(
 
 
 def _process(template: Template, bot: Bot) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Entrypoint and command; behind a shell where secrets go into the process's environment.
+    """Entrypoint and command; a shell starts them if secrets go into the process's environment.
 
-    The shell is replaced by the bot's program. What `docker inspect` shows is the path of a file.
+    The bot's program replaces the shell. `docker inspect` only shows the paths of the secrets.
     """
     run = template.run
     exposed = [s for s in template.secrets_for(bot.provider, bot.channel) if s.process_env]
@@ -107,13 +107,13 @@ def _process(template: Template, bot: Bot) -> tuple[tuple[str, ...], tuple[str, 
 
 
 def _export(secret: SecretSpec) -> str:
-    """Names and paths of secrets are plain words, so nothing in here needs quoting."""
+    """The line that sets the variable. Names and paths of secrets need no quotes for a shell."""
     line = f'export {secret.process_env}="$(cat {secret.path})"'
     return line if secret.required else f"[ ! -e {secret.path} ] || {line}"
 
 
 def _env(template: Template, bot: Bot) -> tuple[tuple[str, str], ...]:
-    """Literals and placeholders, paths of secrets, fields; what has no value is not set."""
+    """The variables of the template, then paths of secrets, then fields; none without a value."""
     values = values_for(template, bot)
     env: dict[str, str] = {}
     for name, text in template.run.env.items():
@@ -136,7 +136,7 @@ def _joined(value: str | tuple[str, ...]) -> str:
 
 
 def rendered_files(template: Template, bot: Bot) -> tuple[RenderedFile, ...]:
-    """The config files without secrets; what options and choices add goes into the first file."""
+    """The config files without secrets. Options and choices add to the first file."""
     values = values_for(template, bot)
     return tuple(
         RenderedFile(
@@ -152,8 +152,8 @@ def rendered_files(template: Template, bot: Bot) -> tuple[RenderedFile, ...]:
 def secret_files(template: Template, bot: Bot, secrets: Mapping[str, str]) -> dict[str, str]:
     """The config files with secrets in them, by their name in the secrets folder.
 
-    `secrets` are the bot's secrets by name; raises NotReady while one that is required is missing.
-    What a secret that may be missing would fill is left out.
+    `secrets` are the bot's secrets by name. Raises NotReady while a required one is missing. The
+    place of a missing optional one is left out.
     """
     files = [(index, file) for index, file in enumerate(template.files) if file.secret]
     if not files:
@@ -164,7 +164,7 @@ def secret_files(template: Template, bot: Bot, secrets: Mapping[str, str]) -> di
         if not values[f"secret.{spec.name}"] and (spec.required or spec.generated):
             raise NotReady(
                 f"The {spec.label or spec.name} is missing.",
-                hint="Type it in with `/bot secrets`.",
+                hint="Enter it to start the bot.",
                 code="secrets-missing",
             )
     return {
@@ -174,7 +174,7 @@ def secret_files(template: Template, bot: Bot, secrets: Mapping[str, str]) -> di
 
 
 def content_for(template: Template, bot: Bot, index: int) -> dict[str, Any]:
-    """What the file is made of: its own, then what options and choices add; placeholders stay."""
+    """The content of the file with what options and choices add; placeholders aren't filled."""
     content: dict[str, Any] = dict(template.files[index].content)
     if index > 0:
         return content
@@ -187,7 +187,7 @@ def content_for(template: Template, bot: Bot, index: int) -> dict[str, Any]:
 
 
 def seed_files(template: Template, bot: Bot) -> tuple[SeedFile, ...]:
-    """What is put into the state volume; a file that would have no text is left out."""
+    """The files to write to the state volume, without those that would be empty."""
     values = values_for(template, bot) if template.seeds else {}
     found: list[SeedFile] = []
     for seed in template.seeds:

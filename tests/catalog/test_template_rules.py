@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from controller.catalog import load, mistakes
-from controller.catalog.load import BUILTIN
+from controller.catalog.loading import BUILTIN
 from tests.catalog.samples import ECHO, FULL, MINIMAL, folder_with
 
 FAKE = "sk-" + "ant-" + "FAKE" * 8
@@ -17,11 +17,13 @@ ARG = '[[actions.pairing-approve.args]]\nname = "{}"\nlabel = "x"\n'
 # What is exchanged in the full template, for what, the line of the error, and its words.
 BROKEN: dict[str, tuple[str, str, int, str]] = {
     # how a secret is handed over
-    "exposure not said": ('secret_exposure = "process-env"\n', "", 33, "has to be said"),
-    "exposure of nothing": ('process_env = "API_KEY"\n', "", 14, "none has `process_env`"),
+    "exposure not said": (
+        'secret_exposure = "process-env"\n', "", 33, "declare that with `secret_exposure",
+    ),
+    "exposure of nothing": ('process_env = "API_KEY"\n', "", 14, "no secret has `process_env`"),
     "another exposure": ('= "process-env"', '= "environment"', 14, "must be 'process-env'"),
     "shim without command": ('command = ["/bin/full"]\n', "", 33, "needs `command` in [run]"),
-    "no such variable": ('= "API_KEY"', '= "API KEY"', 34, "not a name that a variable can have"),
+    "no such variable": ('= "API_KEY"', '= "API KEY"', 34, "isn't a valid name for a variable"),
     "env_file without _FILE": ("API_KEY_FILE", "API_KEY_PATH", 35, "must end in _FILE"),
     "variable of two secrets": ('"SEAL_FILE"', '"API_KEY_FILE"', 69, "`API_KEY_FILE` is taken"),
     "variable of the template": (
@@ -34,9 +36,12 @@ BROKEN: dict[str, tuple[str, str, int, str]] = {
     "variable of a field": (
         'name = "persona"', 'name = "persona"\nenv = "SEAL_FILE"', 69, "`SEAL_FILE` is taken",
     ),
-    "unknown check": ('check = "anthropic"', 'check = "acme"', 36, "there is: anthropic, discord"),
+    "unknown check": (
+        'check = "anthropic"', 'check = "acme"', 36, "available: anthropic, discord",
+    ),
     "check of a generated one": (
-        'env_file = "API_KEY_FILE"', 'generate = "hex32"', 36, "no service gave",
+        'env_file = "API_KEY_FILE"', 'generate = "hex32"', 36,
+        "no service knows a generated secret",
     ),
     # secrets in files
     "secret in a plain file": (
@@ -47,13 +52,14 @@ BROKEN: dict[str, tuple[str, str, int, str]] = {
         '"{{channel}}", ', '"{{secret.api_key}}", ', 116, "`secret = true`",
     ),
     "secret that is not declared": (
-        '"{{secret.api_key}}"', '"{{secret.other}}"', 95, "a secret that is not declared for it",
+        '"{{secret.api_key}}"', '"{{secret.other}}"', 95,
+        "a secret that isn't declared for every bot",
     ),
     "secret of another option": (
-        '"{{secret.seal}}"', '"{{secret.channel_token}}"', 72, "not declared for it",
+        '"{{secret.seal}}"', '"{{secret.channel_token}}"', 72, "isn't declared for every bot",
     ),
     "secret of some bots only": (
-        '"{{secret.api_key}}"', '"{{secret.seal}}"', 95, "not declared for it",
+        '"{{secret.api_key}}"', '"{{secret.seal}}"', 95, "isn't declared for every bot",
     ),
     "option's secret, plain file": (
         FULL[FULL.index("[[files]]") : FULL.index("[[files]]\npath = \"/etc")], "", 54,
@@ -73,54 +79,58 @@ BROKEN: dict[str, tuple[str, str, int, str]] = {
         "/run/secrets/channel_config", "/run/secrets/config.yaml", 90, "must be like /run/secrets/",
     ),
     "secret file over a secret": (
-        "/run/secrets/channel_config", "/run/secrets/seal", 90, "is the place of the secret `seal`",
+        "/run/secrets/channel_config", "/run/secrets/seal", 90,
+        "is already the path of the secret `seal`",
     ),
     "plain file among secrets": (
         "/etc/full/x.toml", "/run/secrets/x", 98, "must not be in /run/secrets",
     ),
     # formats
     "unknown format": ('format = "yaml"', 'format = "ini"', 91, "must be 'json', 'yaml' or 'toml'"),
-    "a time in YAML": ('dmPolicy = "pairing"', "dmPolicy = 07:30:00", 81, "YAML does not know"),
+    "a time in YAML": ('dmPolicy = "pairing"', "dmPolicy = 07:30:00", 81, "YAML doesn't have"),
     "a number too large for TOML": (
-        '"{{provider/model}}"', "9223372036854775808", 102, "whole number of TOML",
+        '"{{provider/model}}"', "9223372036854775808", 102, "whole number in TOML",
     ),
     # seeds
     "seeds without a state": ('[state]\npath = "/data"\n', "", 102, "has no [state]"),
-    "seed upwards": ('"workspace/A.md"', '"../A.md"', 109, "leads out of the state's folder"),
-    "seed by full path": ('"workspace/A.md"', '"/data/A.md"', 109, "must be a path below"),
+    "seed upwards": ('"workspace/A.md"', '"../A.md"', 109, "leads out of the state volume"),
+    "seed by full path": (
+        '"workspace/A.md"', '"/data/A.md"', 109, "must be a path inside the state volume",
+    ),
     "seed twice": ('"workspace/A.md"', '"workspace/SOUL.md"', 109, "is declared twice"),
     "seed in a seed": ('"workspace/A.md"', '"workspace/SOUL.md/x"', 109, "the other's folder"),
     "seed with a key": ('"Hello.\\n"', f'"{FAKE}"', 110, "looks like a secret"),
     "seed with a pasted field": (
-        '"Hello.\\n"', '"Hello {{name}}"', 110, "not the whole value",
+        '"Hello.\\n"', '"Hello {{name}}"', 110, "must be one placeholder",
     ),
     # fields
     "later without default": (
         "later = true", "later = true\nrequired = true", 87, "needs a `default` or",
     ),
     "lines and choices": (
-        "multiline = true", 'multiline = true\nchoices = ["a"]', 86, "no sense with `choices`",
+        "multiline = true", 'multiline = true\nchoices = ["a"]', 86,
+        "can't be combined with `choices`",
     ),
     "when without choices": ('choices = ["open", "pairing"]\n', "", 79, "needs `choices`"),
-    "when of no choice": ("when.pairing", "when.pared", 80, "is not one of the choices: open"),
+    "when of no choice": ("when.pairing", "when.pared", 80, "isn't one of the choices: open"),
     "when with an unknown field": (
-        'dmPolicy = "pairing"', 'dmPolicy = "{{field.x}}"', 81, "is not known here",
+        'dmPolicy = "pairing"', 'dmPolicy = "{{field.x}}"', 81, "doesn't exist here",
     ),
     "when with a key": ('dmPolicy = "pairing"', f'dmPolicy = "{FAKE}"', 81, "looks like a secret"),
     # run, health, validation, needs
     "reload_timeout alone": (
-        'reload = ["/bin/full", "reload"]\n', "", 12, "has no `reload` that it could be for",
+        'reload = ["/bin/full", "reload"]\n', "", 12, "has no effect without `reload`",
     ),
     "reload of a week": ("reload_timeout = 12", "reload_timeout = 9e5", 13, "at most 300"),
-    "reload with a placeholder": ('"reload"]', '"{{name}}"]', 12, "takes no placeholders"),
-    "health test with a placeholder": ('"/bin/check"', '"{{name}}"', 20, "takes no placeholders"),
+    "reload with a placeholder": ('"reload"]', '"{{name}}"]', 12, "can't have placeholders"),
+    "health test with a placeholder": ('"/bin/check"', '"{{name}}"', 20, "can't have placeholders"),
     "reload with a key": ('"reload"]', f'"{FAKE}"]', 12, "looks like a secret"),
     "health without a test": (
         'test = ["CMD", "/bin/check"]', "interval = 5", 19, "`health.test` is missing",
     ),
-    "pattern of a log sign": ("'DEGRADED'", "'DEGRADED('", 23, "not a regular expression"),
-    "sign of everything": ("'DEGRADED'", "'.*'", 23, "fits every text"),
-    "end of a log sign": ("'secrets reloaded'", "'[a-'", 25, "not a regular expression"),
+    "pattern of a log sign": ("'DEGRADED'", "'DEGRADED('", 23, "isn't a valid regular expression"),
+    "sign of everything": ("'DEGRADED'", "'.*'", 23, "matches every text"),
+    "end of a log sign": ("'secrets reloaded'", "'[a-'", 25, "isn't a valid regular expression"),
     "validation with a key": ('"validate"]', f'"{FAKE}"]', 28, "looks like a secret"),
     "validation with nothing": (
         '["/bin/full", "validate"]', "[]", 28, "`validation.command` must not be empty",
@@ -135,25 +145,25 @@ BROKEN: dict[str, tuple[str, str, int, str]] = {
     ),
     "action's title": ("Approve a pairing code", "A" * 46, 114, "at most 45 characters"),
     "action's role": ('"operator"', '"boss"', 115, "'viewer', 'operator' or 'admin'"),
-    "action's placeholder": (ACTION, '["{{field.nope}}"]', 116, "is not known here"),
+    "action's placeholder": (ACTION, '["{{field.nope}}"]', 116, "doesn't exist here"),
     "action's pasted placeholder": (
-        ACTION, '["code={{field.code}}"]', 116, "not the whole value",
+        ACTION, '["code={{field.code}}"]', 116, "must be one placeholder",
     ),
     "action's key in words": (ACTION, f'["{FAKE}"]', 116, "looks like a secret"),
     "action of no command": (ACTION, "[]", 116, "must not be empty"),
     "action's foreign path": (ACTION, '["/run/secrets/no"]', 116, "names a secret `no`"),
-    "action's channel": ('["telegram"]', '["telegrem"]', 117, "no channel of this template"),
+    "action's channel": ('["telegram"]', '["telegrem"]', 117, "isn't a channel of this template"),
     "action's field of one channel": (
-        f'{ACTION}\nchannels = ["telegram"]', '["{{field.allow_from}}"]', 116, "not known here",
+        f'{ACTION}\nchannels = ["telegram"]', '["{{field.allow_from}}"]', 116, "doesn't exist here",
     ),
-    "action's hide": (r"'\d{6}'", r"'(\d{6}'", 118, "not a regular expression"),
-    "action that hides all": (r"'\d{6}'", "'x*'", 118, "fits every text"),
+    "action's hide": (r"'\d{6}'", r"'(\d{6}'", 118, "isn't a valid regular expression"),
+    "action that hides all": (r"'\d{6}'", "'x*'", 118, "matches every text"),
     "six arguments": (
         '[[actions.pairing-approve.args]]', "".join(ARG.format(n) for n in "abcde")
         + '[[actions.pairing-approve.args]]', 135, "room for 5",
     ),
     "argument of lines": (
-        'label = "Pairing code"', 'label = "x"\nmultiline = true', 123, "one line is typed",
+        'label = "Pairing code"', 'label = "x"\nmultiline = true', 123, "each is one line",
     ),
     "argument that is a field": ('name = "code"', 'name = "persona"', 121, "`persona`"),
     "argument that is a secret": ('name = "code"', 'name = "token"', 121, "sounds like a secret"),
@@ -204,7 +214,7 @@ ADDED: dict[str, tuple[str, int, str]] = {
     ),
     "channel for an action": (
         '[actions.a]\ntitle = "A"\nrole = "admin"\ncommand = ["{{channel}}"]', 14,
-        "is not known here",
+        "doesn't exist here",
     ),
 }  # fmt: skip
 
@@ -240,7 +250,7 @@ def test_a_file_beside_a_builtin_template_of_its_id_is_a_mistake(tmp_path: Path)
     """Also where it is checked alone; the built-in file itself is none."""
     text = MINIMAL.replace('"ten"', '"demo"')
     (found,) = mistakes(folder_with(tmp_path / "t", demo=text) / "demo.toml")
-    assert "There is a built-in template `demo`" in found.reason
+    assert "The id `demo` belongs to a built-in template" in found.reason
     assert mistakes(BUILTIN / "demo.toml") == ()
     (found,) = mistakes(tmp_path / "absent.toml")
-    assert "cannot be read" in found.reason
+    assert "can't be read" in found.reason

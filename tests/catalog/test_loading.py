@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.catalog import load
-from controller.catalog.load import BUILTIN
-from controller.catalog.locate import line_of
+from controller.catalog.loading import BUILTIN
+from controller.catalog.positions import line_of
 from controller.domain.errors import BadSetting, NotFound
 from tests.catalog.samples import ECHO, folder_with
 
@@ -44,12 +44,12 @@ def test_an_unknown_template_is_told_what_there_is() -> None:
     with pytest.raises(NotFound) as caught:
         load().get("echo")
     assert caught.value.code == "unknown-template"
-    assert caught.value.hint == f"There is: {', '.join(OURS)}."
+    assert caught.value.hint == f"Available: {', '.join(OURS)}."
 
 
 def test_a_folder_that_does_not_exist_is_a_bad_setting(tmp_path: Path) -> None:
     """A typing error in the setting is not an empty folder."""
-    with pytest.raises(BadSetting, match="does not exist") as caught:
+    with pytest.raises(BadSetting, match="doesn't exist or can't be read") as caught:
         load(tmp_path / "nope")
     assert "BOTMAKER_TEMPLATES_DIR" in caught.value.hint
 
@@ -59,20 +59,23 @@ def test_a_builtin_id_cannot_be_taken(tmp_path: Path) -> None:
     text = ECHO.replace('id = "echo"', 'id = "demo"')
     catalog = load(folder_with(tmp_path / "t", demo=text))
     assert [str(one) for one in catalog.refused] == [
-        f"{tmp_path}/t/demo.toml:1: There is a built-in template `demo`: take another id."
+        f"{tmp_path}/t/demo.toml:1: "
+        "The id `demo` belongs to a built-in template: choose another one."
     ]
     assert catalog.get("demo").title == "Demo bot"
 
 
 # What is exchanged in the echo template, for what, the line of the error, and its words.
 BROKEN: dict[str, tuple[str, str, int, str]] = {
-    "no TOML": ('title = "Echo bot"', "title = Echo bot", 3, "Not TOML: Invalid value."),
-    "cut off": ('limit = 3 }\n', "limit = 3", 69, "Not TOML: "),
-    "twice": ("[state]", "[run]", 16, "Not TOML: "),
+    "no TOML": (
+        'title = "Echo bot"', "title = Echo bot", 3, "This isn't valid TOML: Invalid value.",
+    ),
+    "cut off": ('limit = 3 }\n', "limit = 3", 69, "isn't valid TOML: "),
+    "twice": ("[state]", "[run]", 16, "isn't valid TOML: "),
     "newer schema": ("schema = 1", "schema = 2", 1, "`schema` must be 1."),
     "no id": ('id = "echo"\n', "", 1, "`id` is missing."),
-    "other id": ('id = "echo"', 'id = "other"', 2, "`id` must be the file's name: `echo`"),
-    "impossible id": ('id = "echo"', 'id = "Echo!"', 2, "`id` may have lower-case letters"),
+    "other id": ('id = "echo"', 'id = "other"', 2, "`id` must be the file's name: use `echo`"),
+    "impossible id": ('id = "echo"', 'id = "Echo!"', 2, "`id` may have at most 32 lower-case"),
     "misspelt key": ("command =", "comand =", 11, "did you mean `command`?"),
     "misspelt table": ("[image]", "[imagge]", 6, "did you mean `image`?"),
     "number for text": ('user = "1000"', "user = 1000", 10, "`run.user` must be text in quotes"),
@@ -82,7 +85,7 @@ BROKEN: dict[str, tuple[str, str, int, str]] = {
     "user by name": ('user = "1000"', 'user = "node"', 10, "must be numeric and never 0"),
     "group 0": ('user = "1000"', 'user = "1000:0"', 10, "must be numeric and never 0"),
     "no size": ('"256m"', '"256 MB"', 14, "`run.resources.memory` must be a size"),
-    "small memory": ('"256m"', '"1m"', 14, "must lie between 8m and 4096g"),
+    "small memory": ('"256m"', '"1m"', 14, "must be between 8m and 4096g"),
     "restart always": ("on-failure:5", "always", 13, '`run.restart` must be "unless-stopped"'),
     "secret name": ("LANG =", "API_TOKEN =", 12, "`run.env.API_TOKEN` sounds like a secret"),
     "secret value": ("C.UTF-8", FAKE, 12, "`run.env.LANG` looks like a secret"),
@@ -90,9 +93,9 @@ BROKEN: dict[str, tuple[str, str, int, str]] = {
     "secret in a file": ("limit = 3", f'key = "{FAKE}"', 69, "looks like a secret"),
     "path of no secret": ("/run/secrets/api_key", "/run/secrets/nope", 12, "a declared secret"),
     "file elsewhere": ("/run/secrets/api_key", "/data/key", 12, "a declared secret"),
-    "pasted placeholder": ('"{{name}}"', '"bot {{name}}"', 12, "that is not the whole value"),
-    "unknown placeholder": ("{{name}}", "{{nmae}}", 12, "uses `{{nmae}}`, which is not known"),
-    "field of an option": ("{{field.mood}}", "{{field.region}}", 68, "which is not known here"),
+    "pasted placeholder": ('"{{name}}"', '"bot {{name}}"', 12, "must be one placeholder"),
+    "unknown placeholder": ("{{name}}", "{{nmae}}", 12, "uses `{{nmae}}`, which doesn't exist"),
+    "field of an option": ("{{field.mood}}", "{{field.region}}", 68, "which doesn't exist here"),
     "half a path": ('path = "/data"', 'path = "data"', 17, '`state.path` must be a full path'),
     "path upwards": ('path = "/data"', 'path = "/data/../x"', 17, "must be a full path"),
     "over the secrets": ('path = "/data"', 'path = "/run"', 17, "would cover /run/secrets"),
@@ -102,11 +105,11 @@ BROKEN: dict[str, tuple[str, str, int, str]] = {
     "covering file": ('path = "/data"', 'path = "/etc/echo/x"', 63, "would cover /etc/echo/x"),
     "health words": ('["CMD", "/bin/check"]', '["/bin/check"]', 20, "`health.test` must be like"),
     "negative interval": ("interval = 30", "interval = -3", 21, "must be at least 1"),
-    "bad model": ('"acme-2"', '"acme 2"', 25, "`providers.acme.models 2` is no model's name"),
+    "bad model": ('"acme-2"', '"acme 2"', 25, "`providers.acme.models 2` must be a model's name"),
     "bad secret's name": ('name = "api_key"', 'name = "API-Key"', 29, "must begin with a lower"),
     "no label": ('label = "Acme key"\n', "", 28, "`providers.acme.secrets 1` needs a `label`"),
     "long label": ('"Acme key"', f'"{"A" * 46}"', 30, "may have at most 45 characters"),
-    "bad pattern": (r"ak-\w{8,}$", "ak-(", 32, "is not a regular expression"),
+    "bad pattern": (r"ak-\w{8,}$", "ak-(", 32, "isn't a valid regular expression"),
     "default not among choices": (
         'choices = ["eu", "us"]', 'choices = ["eu"]\ndefault = "us"', 38, "would be refused",
     ),
@@ -115,7 +118,7 @@ BROKEN: dict[str, tuple[str, str, int, str]] = {
     "secret as a field": ('name = "mood"', 'name = "password"', 58, "sounds like a secret"),
     "ini": ('format = "json"', 'format = "ini"', 64, "must be 'json', 'yaml' or 'toml'"),
     "file without a folder": ("/etc/echo/echo.json", "/echo.json", 63, "needs a folder"),
-    "a date in a file": ("limit = 3", "limit = 2026-01-01", 69, "JSON does not know"),
+    "a date in a file": ("limit = 3", "limit = 2026-01-01", 69, "JSON doesn't have"),
 }  # fmt: skip
 
 
@@ -155,7 +158,7 @@ def test_a_file_that_is_no_template_at_all_is_refused(
     refused = {one.file.name: one for one in catalog.refused}
     assert words in refused["bad.toml"].reason
     assert refused["bad.toml"].line >= line
-    assert "cannot be read" in refused["folder.toml"].reason
+    assert "can't be read" in refused["folder.toml"].reason
 
 
 def test_all_errors_are_counted_and_a_misspelt_key_comes_first(tmp_path: Path) -> None:
@@ -275,9 +278,13 @@ def test_a_template_can_be_given_another_image() -> None:
 @pytest.mark.parametrize(
     ("images", "code", "words"),
     [
-        ({"dmeo": "example/other:2"}, "unknown-template", "BOTMAKER_IMAGES may name: demo"),
-        ({"demo": "No Image"}, "bad-image", "no image's name"),
-        ({"demo": ""}, "bad-image", "no image's name"),
+        (
+            {"dmeo": "example/other:2"},
+            "unknown-template",
+            "`dmeo`, which doesn't exist. Available: demo",
+        ),
+        ({"demo": "No Image"}, "bad-image", "an invalid name. Use a name like"),
+        ({"demo": ""}, "bad-image", "an invalid name. Use a name like"),
     ],
 )
 def test_another_image_that_cannot_be_is_a_bad_setting(

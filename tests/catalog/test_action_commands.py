@@ -70,12 +70,12 @@ def test_no_value_becomes_two_arguments_or_an_option(value: str) -> None:
 @pytest.mark.parametrize(
     ("arg", "value", "words"),
     [
-        ({}, "-rf", "begins with a dash"),
-        ({"required": True}, "", "is empty"),
-        ({"pattern": r"\d+"}, "-1", "does not have the form"),
-        ({"choices": ["a"]}, "-a", "is not one of its choices"),
-        ({}, "a\nb", "line break"),
-        ({}, "sk-" + "ant-" + "FAKE" * 8, "looks like a secret"),
+        ({}, "-rf", "can't begin with a dash: the command would read it as an option."),
+        ({"required": True}, "", "can't be empty."),
+        ({"pattern": r"\d+"}, "-1", "doesn't look right: check the spelling."),
+        ({"choices": ["a"]}, "-a", "must be one of: a."),
+        ({}, "a\nb", "can't contain line breaks or invisible characters."),
+        ({}, "sk-" + "ant-" + "FAKE" * 8, "looks like a secret. Fields are shown to everybody"),
     ],
 )
 def test_a_value_that_will_not_do_is_refused(arg: dict[str, Any], value: str, words: str) -> None:
@@ -83,7 +83,7 @@ def test_a_value_that_will_not_do_is_refused(arg: dict[str, Any], value: str, wo
     made, action = one_with(["x", "{{field.a}}"], {"name": "a", "label": "Letter", **arg})
     with pytest.raises(BadInput, match=words) as caught:
         action_command(made, WHO, action, {"a": value})
-    assert "The field Letter" in caught.value.message
+    assert caught.value.message.startswith("“Letter” ")
     assert len(value) < 4 or value not in str(caught.value)
 
 
@@ -97,7 +97,7 @@ def test_a_dash_passes_where_the_template_foresees_it() -> None:
 def test_a_bots_own_field_is_no_option_either() -> None:
     """It was typed by somebody as well."""
     made, action = one_with(["x", "{{field.room}}"])
-    with pytest.raises(BadInput, match="The field Room begins with a dash"):
+    with pytest.raises(BadInput, match="“Room” can't begin with a dash"):
         action_command(
             made, bot(provider="", model="", channel="", fields={"room": "-r"}), action, {}
         )
@@ -106,5 +106,5 @@ def test_a_bots_own_field_is_no_option_either() -> None:
 def test_only_what_is_asked_for_is_taken() -> None:
     """A value for something else changes nothing silently."""
     made, action = one_with(["x", "{{field.room}}"])
-    with pytest.raises(BadInput):
+    with pytest.raises(BadInput, match="Act was given more than it asks for"):
         action_command(made, WHO, action, {"room": "r2"})

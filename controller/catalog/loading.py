@@ -1,4 +1,4 @@
-"""Read template files. One with an error is refused with file, line and reason; the others load."""
+"""Read template files. A file with a mistake is refused with line and reason; the others load."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from types import MappingProxyType
 
 from pydantic import ValidationError
 
-from controller.catalog.locate import line_of
-from controller.catalog.reasons import reason_of, way_of
+from controller.catalog.positions import line_of
+from controller.catalog.reasons import path_of, reason_of
 from controller.catalog.tables import Image
 from controller.catalog.template import Template
 from controller.domain.errors import BadSetting, NotFound
@@ -25,7 +25,7 @@ _AT = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)")
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A template file that was not loaded: where it is wrong (line 0: the file as such) and how."""
+    """Why a template file wasn't loaded. Line 0 means the file as a whole."""
 
     file: Path
     line: int
@@ -41,30 +41,33 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """The templates that can be used, by id, and the files that can not."""
+    """The loaded templates by id, and the files that were refused."""
 
     templates: Mapping[str, Template]
     refused: tuple[Refusal, ...] = ()
 
     def get(self, template_id: str) -> Template:
-        """The template of that id; raises NotFound that lists what there is."""
+        """The template with this id; raises NotFound, which lists the available ones."""
         if template_id in self.templates:
             return self.templates[template_id]
-        known = ", ".join(sorted(self.templates)) or "none; see `botmaker templates`"
+        known = f"Available: {', '.join(sorted(self.templates))}."
         raise NotFound(
             f"There is no template `{template_id[:40]}`.",
-            hint=f"There is: {known}.",
+            hint=known if self.templates else "None is loaded; `botmaker templates` shows why.",
             code="unknown-template",
         )
 
     def with_images(self, images: Mapping[str, str]) -> Catalog:
-        """The same templates, some with another image; raises BadSetting for what cannot be."""
+        """The same templates, some with another image.
+
+        Raises BadSetting for an unknown template or an invalid image.
+        """
         templates = dict(self.templates)
         for template_id, ref in images.items():
             if template_id not in templates:
                 raise BadSetting(
-                    f"There is no template `{template_id[:40]}` to give another image to.",
-                    hint=f"BOTMAKER_IMAGES may name: {', '.join(sorted(templates))}.",
+                    f"BOTMAKER_IMAGES names a template `{template_id[:40]}`, which doesn't exist.",
+                    hint=f"Available: {', '.join(sorted(templates))}.",
                     code="unknown-template",
                 )
             before = templates[template_id]
@@ -72,8 +75,8 @@ class Catalog:
                 image = Image(ref=ref, pull=before.image.pull)
             except ValidationError:
                 raise BadSetting(
-                    f"The other image for the template `{template_id}` is no image's name.",
-                    hint='BOTMAKER_IMAGES takes names like "example/echo:1".',
+                    f"BOTMAKER_IMAGES gives `{template_id}` an image with an invalid name.",
+                    hint='Use a name like "example/echo:1".',
                     code="bad-image",
                 ) from None
             templates[template_id] = before.model_copy(update={"image": image})
@@ -81,7 +84,7 @@ class Catalog:
 
 
 class _Refused(Exception):
-    """Ends the reading of one file; the first of the mistakes is the one to look at first."""
+    """Ends the reading of one file, with its mistakes in the order to fix them."""
 
     def __init__(self, *found: tuple[int, str]) -> None:
         super().__init__(found[0][1])
@@ -89,14 +92,17 @@ class _Refused(Exception):
 
     @property
     def first(self) -> tuple[int, str]:
-        """Line and reason of the first mistake, and how many more there are."""
+        """Line and reason of the first mistake; the reason counts the others."""
         line, reason = self.found[0]
         more = len(self.found) - 1
         return line, reason if not more else f"{reason} (And {more} more.)"
 
 
 def load(extra: Path | None = None, *, builtin: Path = BUILTIN) -> Catalog:
-    """The built-in templates and those of another folder, in the order of their files' names."""
+    """The built-in templates, then those of the extra folder, each sorted by file name.
+
+    Raises BadSetting for a folder that can't be read.
+    """
     templates: dict[str, Template] = {}
     refused: list[Refusal] = []
     for file in (*_files(builtin), *(_files(extra) if extra is not None else ())):
@@ -111,7 +117,7 @@ def load(extra: Path | None = None, *, builtin: Path = BUILTIN) -> Catalog:
 
 
 def mistakes(file: Path, *, builtin: Path = BUILTIN) -> tuple[Refusal, ...]:
-    """Everything that is known to be wrong with one template file, wherever it lies."""
+    """All mistakes of one template file, in any folder."""
     try:
         template = _read(file)
     except _Refused as error:
@@ -123,7 +129,7 @@ def mistakes(file: Path, *, builtin: Path = BUILTIN) -> tuple[Refusal, ...]:
 
 
 def _taken(template_id: str) -> str:
-    return f"There is a built-in template `{template_id}`: take another id."
+    return f"The id `{template_id}` belongs to a built-in template: choose another one."
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -133,8 +139,8 @@ def _files(folder: Path) -> Iterator[Path]:
         files = None
     if files is None:
         raise BadSetting(
-            f"The templates folder {folder} does not exist or cannot be read.",
-            hint="Make it, or leave BOTMAKER_TEMPLATES_DIR unset.",
+            f"The templates folder {folder} doesn't exist or can't be read.",
+            hint="Create it, or leave BOTMAKER_TEMPLATES_DIR unset.",
             code="no-templates-folder",
         )
     yield from (file for file in files if not file.name.startswith("."))
@@ -145,7 +151,7 @@ def _read(file: Path) -> Template:
         with file.open("rb") as stream:
             data = stream.read(FILE_MAX + 1)
     except OSError as error:
-        raise _Refused((0, f"The file cannot be read: {error.strerror}.")) from None
+        raise _Refused((0, f"The file can't be read: {error.strerror}.")) from None
     if len(data) > FILE_MAX:
         raise _Refused((0, "The file is larger than 256 KiB."))
     try:
@@ -156,7 +162,9 @@ def _read(file: Path) -> Template:
     template = _parse(text)
     if template.id != file.stem:
         line = line_of(text, ("id",))
-        raise _Refused((line, f"`id` must be the file's name: `{file.stem}`, or rename the file."))
+        raise _Refused(
+            (line, f"`id` must be the file's name: use `{file.stem}`, or rename the file.")
+        )
     return template
 
 
@@ -167,19 +175,19 @@ def _parse(text: str) -> Template:
     except tomllib.TOMLDecodeError as error:
         match = _AT.search(str(error))
         line = int(match[1]) if match and match[1] else text.rstrip("\n").count("\n") + 1
-        raise _Refused((line, f"Not TOML: {_AT.sub('', str(error))}.")) from None
+        raise _Refused((line, f"This isn't valid TOML: {_AT.sub('', str(error))}.")) from None
     except ValidationError as error:
         raise _all(text, error) from None
     except RecursionError:
         raise _Refused((0, "The file is nested too deeply.")) from None
     except ValueError:
-        raise _Refused((0, "A number in it is too long to be read.")) from None
+        raise _Refused((0, "A number in the file is too long.")) from None
 
 
 def _all(text: str, error: ValidationError) -> _Refused:
-    """The mistakes by line, and missing keys last: they often follow from a misspelt one."""
+    """The mistakes by line; missing keys come last, since most are only misspelt."""
     found = sorted(
-        (one["type"] == "missing", line_of(text, way_of(one)), reason_of(one))
+        (one["type"] == "missing", line_of(text, path_of(one)), reason_of(one))
         for one in error.errors(include_url=False)
     )
     return _Refused(*((line, reason) for _, line, reason in found))

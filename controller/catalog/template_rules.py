@@ -1,7 +1,7 @@
-"""What must fit together across the tables of a template: names, mounts, texts.
+"""Rules for what must fit together across the tables of a template: names, mounts, texts.
 
-Each rule refuses with the way to the key at fault; `load` turns that into a line. More rules are
-next door: `variables` (environment, secrets), `contents` (files, seeds), `commands` (actions).
+Each rule refuses with the path of the wrong key, which `loading` turns into a line. More rules:
+`variable_rules` (environment, secrets), `content_rules` (files, seeds), `command_rules` (actions).
 """
 
 from __future__ import annotations
@@ -9,35 +9,35 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from controller.catalog import commands, contents, makeup, variables
-from controller.catalog.asked import FieldSpec, SecretSpec
-from controller.catalog.parts import contains, is_option_id, refuse
-from controller.catalog.placeholders import Where, texts
+from controller.catalog import command_rules, content_rules, declarations, variable_rules
+from controller.catalog.inputs import FieldSpec, SecretSpec
+from controller.catalog.parts import KeyPath, contains, is_option_id, refuse
+from controller.catalog.placeholders import texts
 from controller.catalog.tables import Tables
 from controller.domain.keys import looks_like_key
 from controller.domain.spec import SECRETS_TARGET
 
 
 def check(template: Tables) -> None:
-    """Refuse the template at the first thing in it that does not fit."""
+    """Refuse the template at its first mistake."""
     if not is_option_id(template.id):
-        refuse("may have lower-case letters, digits, - and _, at most 32", "id")
+        refuse("may have at most 32 lower-case letters, digits, - and _", "id")
     for kind, options in (("providers", template.providers), ("channels", template.channels)):
         for name in options:
             if not is_option_id(name):
-                refuse("may have lower-case letters, digits, - and _, at most 32", kind, name)
+                refuse("may have at most 32 lower-case letters, digits, - and _", kind, name)
     _check_names(template)
-    variables.check(template)
+    variable_rules.check(template)
     _check_mounts(template)
-    contents.check(template)
-    commands.check(template)
+    content_rules.check(template)
+    command_rules.check(template)
     _check_log_signs(template)
     _check_texts(template)
 
 
 def _check_names(template: Tables) -> None:
-    """No bot may have two secrets, two fields or two variables of one name."""
-    for parts in makeup.combinations(template):
+    """No bot may have two secrets or two fields of the same name."""
+    for parts in declarations.combinations(template):
         for kind in ("secrets", "fields"):
             seen: set[str] = set()
             for where, part in parts:
@@ -55,7 +55,7 @@ def _check_names(template: Tables) -> None:
 
 
 def _check_mounts(template: Tables) -> None:
-    places: list[tuple[str, Where]] = [
+    places: list[tuple[str, KeyPath]] = [
         (path, ("run", "tmpfs", path)) for path in template.run.tmpfs
     ]
     if template.state is not None:
@@ -79,22 +79,25 @@ def _check_mounts(template: Tables) -> None:
 def _check_log_signs(template: Tables) -> None:
     for index, sign in enumerate(template.health.log if template.health else ()):
         for key, pattern in (("pattern", sign.pattern), ("until", sign.until)):
-            commands.check_not_everything(pattern, "health", "log", index, key)
+            command_rules.check_not_everything(pattern, "health", "log", index, key)
 
 
 def _check_texts(template: Tables) -> None:
-    """Nothing that people or the engine can read, and no file as it is written, may hold a key."""
-    declared = makeup.secret_names(template)
+    """No text that people or the engine can read, and no file, may contain a key."""
+    declared = declarations.secret_names(template)
     for text, where in _written_texts(template):
         if looks_like_key(text):
-            refuse("looks like a secret; declare it with [[secrets]] instead", *where)
-        if text.startswith(variables.MOUNT) and text.removeprefix(variables.MOUNT) not in declared:
-            name = text.removeprefix(variables.MOUNT)[:40]
-            refuse(f"names a secret `{name}` that this template does not have", *where)
+            refuse("looks like a secret; declare it under [[secrets]] instead", *where)
+        if (
+            text.startswith(variable_rules.MOUNT)
+            and text.removeprefix(variable_rules.MOUNT) not in declared
+        ):
+            name = text.removeprefix(variable_rules.MOUNT)[:40]
+            refuse(f"names a secret `{name}` that this template doesn't declare", *where)
 
 
-def _written_texts(template: Tables) -> Iterator[tuple[str, Where]]:
-    """Every text of the template that stands in a container's description, a file or a command."""
+def _written_texts(template: Tables) -> Iterator[tuple[str, KeyPath]]:
+    """Every text that ends up in a container's description, a file or a command, with its path."""
     run = template.run
     yield from texts(dict(run.env), ("run", "env"))
     for key in ("command", "entrypoint", "reload"):
@@ -105,9 +108,9 @@ def _written_texts(template: Tables) -> Iterator[tuple[str, Where]]:
         yield from texts(list(template.validation.command), ("validation", "command"))
     for index, file in enumerate(template.files):
         yield from texts(file.content, ("files", index, "content"))
-    for where, option in makeup.options(template):
+    for where, option in declarations.options(template):
         yield from texts(option.config, (*where, "config"))
-    for where, field in makeup.fields(template):
+    for where, field in declarations.fields(template):
         yield from texts(field.when, (*where, "when"))
     for index, seed in enumerate(template.seeds):
         yield seed.text, ("seeds", index, "text")

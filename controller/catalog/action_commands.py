@@ -1,12 +1,12 @@
-"""From an action of a template to the command that is run in a bot's container. Pure."""
+"""The command that an action of a template runs in a bot's container. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from controller.catalog.asked import FieldSpec
+from controller.catalog.inputs import FieldSpec
 from controller.catalog.placeholders import placeholder
-from controller.catalog.render import values_for
+from controller.catalog.rendering import values_for
 from controller.catalog.tables import Action
 from controller.catalog.template import Template
 from controller.domain.bot import Bot
@@ -16,13 +16,17 @@ from controller.domain.errors import BadInput
 def action_command(
     template: Template, bot: Bot, action: Action, values: Mapping[str, str]
 ) -> tuple[str, ...]:
-    """The arguments of the command, each exactly one; raises BadInput for a value that will not do.
+    """The command and its arguments; raises BadInput for a value that can't be used.
 
-    Nothing goes through a shell. An argument whose value is left out is left out itself.
+    No shell is involved: each value is exactly one argument, and a missing value is no argument.
     """
     unknown = set(values) - {arg.name for arg in action.args}
     if unknown:
-        raise BadInput(f"{action.title} does not ask for all that was given.", code="bad-field")
+        raise BadInput(
+            f"{action.title} was given more than it asks for.",
+            hint="Open its form again.",
+            code="bad-field",
+        )
     known = dict(values_for(template, bot))
     specs = {spec.name: spec for spec in template.fields_for(bot.provider, bot.channel)}
     for arg in action.args:
@@ -44,10 +48,9 @@ def action_command(
 
 
 def _check_no_option(item: str, spec: FieldSpec | None) -> None:
-    """A value with a dash in front would be read as an option, unless the template foresees it."""
+    """Refuse a leading dash, which makes an option, unless a pattern or the choices allow it."""
     if item.startswith("-") and spec is not None and not (spec.pattern or spec.choices):
         raise BadInput(
-            f"The field {spec.label} begins with a dash, which a command takes for an option.",
-            hint="Type it without the dash.",
+            f"“{spec.label}” can't begin with a dash: the command would read it as an option.",
             code="bad-field",
         )
