@@ -106,7 +106,7 @@ async def test_health_is_degraded_without_discord_or_engine(
     found = await health(url)
     assert found["status"] == "degraded"
     assert found["engine"]["reachable"] is False
-    assert "not reachable" in found["engine"]["reason"]
+    assert "Can't reach Docker" in found["engine"]["reason"]
     rig.runtime.come_back()
     await eventually(lambda: rig.manager.fleet.engine.reachable)
     assert (await health(url))["status"] == "ok"

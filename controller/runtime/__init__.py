@@ -1,7 +1,8 @@
-"""What runs containers: the `Runtime` promise, the engine that keeps it, and an in-memory one.
+"""What runs containers: the `Runtime` contract, an engine that keeps it, and an in-memory twin.
 
-`protocol` holds the promise in prose; `engine` keeps it with docker-py, `memory` without anything;
-one contract suite in the tests holds both to it. Only this package imports the Docker client.
+`protocol` states the contract in prose. `engine` keeps it with docker-py, `memory` without any
+engine, and one contract suite in the tests holds both to it. Only this package imports the Docker
+client.
 """
 
 from controller.runtime.protocol import (

@@ -1,4 +1,4 @@
-"""The home of blocking calls: bounded threads, one client a thread, errors translated once."""
+"""The home of blocking calls: limited threads, one client per thread, errors translated once."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from typing import Literal, TypeVar
 from docker import APIClient
 
 from controller.domain.errors import EngineUnavailable, OutcomeUnknown
-from controller.runtime.faults import CAUGHT, lost, translate
+from controller.runtime.faults import CAUGHT, lost_answer, translate
 from controller.runtime.options import EngineOptions
-from controller.runtime.transport import mend
+from controller.runtime.transport import install_transport
 
 T = TypeVar("T")
-Lane = Literal["read", "write", "pull", "inside"]
+Lane = Literal["read", "write", "pull", "program"]
 
-# Threads of each kind, which take no work of another.
-LANES: dict[Lane, int] = {"read": 6, "write": 8, "pull": 2, "inside": 6}
+# How many threads each lane has. They take no work from another lane.
+LANES: dict[Lane, int] = {"read": 6, "write": 8, "pull": 2, "program": 6}
 API_MIN = (1, 41)  # Docker 20.10
-API_MAX = (1, 45)  # what docker-py 7.2 was made for; newer engines still speak it
+API_MAX = (1, 45)  # the newest that docker-py 7.2 knows; newer engines still speak it
 NEGOTIATION_SECONDS = 10.0
 
 
 class _Job:
-    """Settles, once, the race between a caller who gives up and a thread that begins."""
+    """Decides, once, the race between a caller that gives up and a thread that begins."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -37,11 +37,11 @@ class _Job:
     def begin(self) -> None:
         with self._lock:
             if self._given_up:
-                raise EngineUnavailable("Nobody waits for this any more; nothing was sent.")
+                raise EngineUnavailable("Nobody is waiting for this any more; nothing was sent.")
             self._begun = True
 
     def give_up(self) -> bool:
-        """Keep it from beginning; True when it had begun already."""
+        """Keep the job from beginning. Returns whether it had already begun."""
         with self._lock:
             self._given_up = True
             return self._begun
@@ -50,10 +50,10 @@ class _Job:
 class Calls:
     """Runs functions that block on the engine, in 22 threads that nothing else uses.
 
-    Reads, writes, pulls and what waits for a program inside a container have threads of their own:
-    sixteen bots that take long to stop never keep a look from happening, nor do slow programs keep
-    a bot from being stopped. A caller waits at most `limit` seconds; a job that had not begun by
-    then never does.
+    Reads, writes, pulls and waits for a program in a container each have a lane: threads of their
+    own. So sixteen bots that are slow to stop don't delay a look, and slow programs don't keep a
+    bot from being stopped. A caller waits at most `limit` seconds; a job that hasn't begun by then
+    never does.
     """
 
     def __init__(self, options: EngineOptions) -> None:
@@ -77,39 +77,39 @@ class Calls:
         limit: float,
         lane: Lane | None = None,
     ) -> T:
-        """Run `fn(client)` in a thread; whatever the client raises comes out as a ControllerError.
+        """Run `fn(client)` in a thread. Whatever the client raises becomes a ControllerError.
 
-        After `limit` seconds the caller goes on with EngineUnavailable, or OutcomeUnknown where
-        a write had begun; the thread is freed by the client's own timeout.
+        After `limit` seconds the caller gets EngineUnavailable, or OutcomeUnknown if a write had
+        begun. The thread is freed by the client's own timeout.
         """
         pool = self._pools[lane or ("write" if write else "read")]
         job = _Job()
         try:
             future = pool.submit(self._run, fn, job, write, limit)
         except RuntimeError as error:
-            raise EngineUnavailable("The controller is shutting down.") from error
+            raise EngineUnavailable("BotMaker is shutting down.") from error
         try:
-            # Not wait_for: in 3.11 it loses a cancellation that meets the answer.
+            # Not wait_for: on Python 3.11 it loses a cancellation that comes with the answer.
             async with asyncio.timeout(limit):
                 return await asyncio.wrap_future(future)
         except TimeoutError:
-            raise lost(write=write and job.give_up()) from None
+            raise lost_answer(write=write and job.give_up()) from None
 
     def connect(self, timeout: float) -> APIClient:
-        """Make a client of its own for a stream; blocks, so only for a stream's thread."""
+        """Return a client of its own for a stream. This blocks, so call it only from a thread."""
         try:
             return self._build(self._negotiated(), timeout)
         except CAUGHT as error:
             raise translate(error, write=False) from error
 
     def release(self, client: APIClient) -> None:
-        """Close a client that `connect` made."""
+        """Close a client that `connect` returned."""
         with self._lock:
             self._clients.discard(client)
         client.close()
 
     def close(self) -> None:
-        """Take no more work and close what is idle; running calls end by their own timeout."""
+        """Take no more work and close the clients. Running calls end by their own timeout."""
         self.closing.set()
         for pool in self._pools.values():
             pool.shutdown(wait=False, cancel_futures=True)
@@ -129,10 +129,11 @@ class Calls:
         except CAUGHT as error:
             translated = translate(error, write=write and begun)
             if isinstance(translated, EngineUnavailable | OutcomeUnknown):
-                self._forget(generation)
+                self._start_new_generation(generation)
             raise translated from error
 
     def _own_client(self, generation: int) -> APIClient:
+        """Return this thread's client, a new one if a connection was lost since."""
         held: tuple[int, APIClient] | None = getattr(self._local, "held", None)
         if held is not None and held[0] == generation:
             return held[1]
@@ -144,7 +145,7 @@ class Calls:
         return client
 
     def _negotiated(self) -> str:
-        """The API version to speak; asked once, and again after a connection was lost."""
+        """Return the API version to speak. Asks once, and again after a lost connection."""
         with self._lock:
             version, generation = self._version, self._generation
         if version is not None:
@@ -160,7 +161,8 @@ class Calls:
                 self._version = version
         return version
 
-    def _forget(self, generation: int) -> None:
+    def _start_new_generation(self, generation: int) -> None:
+        """Replace all clients and ask for the version again; once per lost connection."""
         with self._lock:
             if generation == self._generation:
                 self._generation += 1
@@ -174,27 +176,29 @@ class Calls:
             tls=self._options.tls or False,
             use_ssh_client=True,
         )
-        mend(client)
-        client.trust_env = False  # proxies and .netrc are the environment's: settings' business
+        install_transport(client)
+        client.trust_env = False  # no proxies or .netrc: only `settings` reads the environment
         with self._lock:
             if not self.closing.is_set():
                 self._clients.add(client)
                 return client
         client.close()
-        raise EngineUnavailable("The controller is shutting down.")
+        raise EngineUnavailable("BotMaker is shutting down.")
 
 
 def choose_version(answer: object) -> str:
-    """The API version to speak with an engine that answered so; EngineUnavailable if too old."""
+    """Choose the API version for an engine from its /version answer, or raise EngineUnavailable."""
     if not isinstance(answer, dict):
         answer = {}
     highest = _parsed(answer.get("ApiVersion"))
     if highest is None:
-        raise EngineUnavailable("What answers there is not a Docker engine.")
+        raise EngineUnavailable(
+            "What answers at Docker's address isn't a Docker engine.", hint="Check DOCKER_HOST."
+        )
     if highest < API_MIN:
         raise EngineUnavailable(
-            f"The Docker engine is too old: it speaks API {_dotted(highest)}.",
-            hint=f"API {_dotted(API_MIN)} (Docker 20.10) or newer is needed.",
+            f"This Docker engine is too old: it speaks API {_dotted(highest)}.",
+            hint=f"Update it to Docker 20.10 (API {_dotted(API_MIN)}) or newer.",
         )
     lowest = _parsed(answer.get("MinAPIVersion")) or API_MIN
     return _dotted(max(min(highest, API_MAX), lowest))

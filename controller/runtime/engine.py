@@ -1,4 +1,4 @@
-"""The promise of `protocol.Runtime`, kept with one Docker engine."""
+"""Keeps the contract of `protocol.Runtime` with one Docker engine."""
 
 from __future__ import annotations
 
@@ -17,10 +17,15 @@ from controller.domain.events import LogLine, LogQuery
 from controller.domain.names import is_bot_id
 from controller.domain.observation import ContainerState, ListedContainer, Observation
 from controller.domain.spec import BOT_LABEL, INSTANCE_LABEL, MANAGED_LABEL, ContainerSpec
-from controller.runtime import images, inspection, making, throwaway, volumes
+from controller.runtime import creation, images, observations, throwaway, volumes
 from controller.runtime.calls import Calls
-from controller.runtime.events import EventFeed
-from controller.runtime.gate import (
+from controller.runtime.event_feed import EventFeed
+from controller.runtime.execution import Execution
+from controller.runtime.log_reading import read_log
+from controller.runtime.options import EngineOptions
+from controller.runtime.protocol import EngineInfo, Probe, ProbeResult, Runtime, VolumeInfo
+from controller.runtime.validation import (
+    check_bot_id,
     check_command,
     check_container,
     check_instance,
@@ -30,15 +35,11 @@ from controller.runtime.gate import (
     check_user,
     container_name,
 )
-from controller.runtime.inside import Execution
-from controller.runtime.options import EngineOptions
-from controller.runtime.protocol import EngineInfo, Probe, ProbeResult, Runtime, VolumeInfo
-from controller.runtime.reading import read_log
 
 READ_SECONDS = 5.0
 LOG_SECONDS = 20.0
 WRITE_SECONDS = 60.0
-INSIDE_SECONDS = 20.0  # for the engine's part, besides the program's own time
+PROGRAM_SECONDS = 20.0  # for the engine's part, on top of the program's own time
 
 _Json = dict[str, Any]
 
@@ -56,20 +57,20 @@ class EngineRuntime:
         self._ours = {"label": [f"{MANAGED_LABEL}=true", f"{INSTANCE_LABEL}={instance}"]}
 
     async def info(self) -> EngineInfo:
-        """Ask the engine who it is."""
+        """Ask the engine about itself."""
         return await self._calls(_info, write=False, limit=READ_SECONDS)
 
     async def list_containers(self) -> list[ListedContainer]:
-        """Every container of ours, in one request."""
+        """List all our containers in one request."""
 
         def ask(client: APIClient) -> list[_Json]:
             return list(client.containers(all=True, filters=self._ours))
 
         rows = await self._calls(ask, write=False, limit=READ_SECONDS)
-        return [seen for seen in map(inspection.listed, rows) if seen is not None]
+        return [one for one in map(observations.listed, rows) if one is not None]
 
     async def list_volumes(self) -> list[VolumeInfo]:
-        """Every volume of ours."""
+        """List all our volumes."""
 
         def ask(client: APIClient) -> list[_Json]:
             return list(client.volumes(filters=self._ours).get("Volumes") or ())
@@ -83,14 +84,14 @@ class EngineRuntime:
         ]
 
     async def observe(self, bot_id: str) -> Observation | None:
-        """Look at one bot's container."""
-        container_name(bot_id)
+        """Inspect the bot's container."""
+        check_bot_id(bot_id)
 
         def ask(client: APIClient) -> Observation | None:
-            seen = making.look(client, self._instance, bot_id)
-            if seen is not None and inspection.state_of(seen) is ContainerState.EXITED:
-                seen = self._look_anew(bot_id)
-            return None if seen is None else inspection.observation(seen)
+            inspected = creation.find_container(client, self._instance, bot_id)
+            if inspected is not None and observations.state_of(inspected) is ContainerState.EXITED:
+                inspected = self._find_over_new_connection(bot_id)
+            return None if inspected is None else observations.observation(inspected)
 
         return await self._calls(ask, write=False, limit=READ_SECONDS)
 
@@ -99,14 +100,14 @@ class EngineRuntime:
         name = container_name(bot_id)
 
         def ask(client: APIClient) -> bool:
-            seen = volumes.look_volume(client, name)
-            labels = None if seen is None else seen.get("Labels")
-            return inspection.is_ours(labels, self._instance, bot_id)
+            inspected = volumes.inspect_volume(client, name)
+            labels = None if inspected is None else inspected.get("Labels")
+            return observations.is_ours(labels, self._instance, bot_id)
 
         return await self._calls(ask, write=False, limit=READ_SECONDS)
 
     async def mounts_of(self, container: str) -> tuple[tuple[str, str, str], ...]:
-        """The mounts of any container, read only."""
+        """Return any container's mounts."""
         check_container(container)
 
         def ask(client: APIClient) -> tuple[tuple[str, str, str], ...]:
@@ -116,92 +117,93 @@ class EngineRuntime:
         return await self._calls(ask, write=False, limit=READ_SECONDS)
 
     async def pin_image(self, ref: str, pull: str) -> str:
-        """Resolve a reference to a digest or id, pulling for at most ten minutes."""
+        """Resolve an image reference to a digest or id. A pull may take ten minutes."""
         check_ref(ref)
 
         def ask(client: APIClient) -> str:
             return images.pin(client, ref, pull, self._calls.closing)
 
-        # A pull that is cut off is done again from where it was: as harmless as a read.
+        # Not a write: a pull that is cut off does no harm, and the next one continues it.
         if pull == "never":
             return await self._calls(ask, write=False, limit=READ_SECONDS)
         limit = images.PULL_SECONDS + READ_SECONDS
         return await self._calls(ask, write=False, limit=limit, lane="pull")
 
     async def create(self, spec: ContainerSpec) -> str:
-        """Make the container, its network and its volume, or adopt the one that is there."""
+        """Create the container with its network and volume, or adopt the existing container."""
         check_spec(spec)
 
         def do(client: APIClient) -> str:
-            return making.create(client, spec, self._instance, self._network)
+            return creation.create(client, spec, self._instance, self._network)
 
         return await self._calls(do, write=True, limit=WRITE_SECONDS)
 
     async def start(self, bot_id: str) -> None:
         """Start or unpause the container."""
-        container_name(bot_id)
+        check_bot_id(bot_id)
 
         def do(client: APIClient) -> None:
-            seen = self._require(client, bot_id)
-            state = inspection.state_of(seen)
+            inspected = self._require_container(client, bot_id)
+            container_id, state = inspected["Id"], observations.state_of(inspected)
             if state is ContainerState.PAUSED:
-                client.unpause(seen["Id"])
+                client.unpause(container_id)
             elif state is not ContainerState.RUNNING:
-                self._on_the_network(client, seen["Id"], lambda: client.start(seen["Id"]))
+                self._retry_with_network(client, container_id, lambda: client.start(container_id))
 
         await self._calls(do, write=True, limit=WRITE_SECONDS)
 
     async def stop(self, bot_id: str, timeout: int) -> None:  # noqa: ASYNC109 - the engine's grace
         """Stop the container with that grace."""
-        container_name(bot_id)
+        check_bot_id(bot_id)
 
         def do(client: APIClient) -> None:
-            seen = making.look(client, self._instance, bot_id)
-            if seen is not None:
-                _stop(client, seen, timeout)
+            inspected = creation.find_container(client, self._instance, bot_id)
+            if inspected is not None:
+                _stop(client, inspected, timeout)
 
         await self._calls(do, write=True, limit=WRITE_SECONDS + timeout)
 
     async def restart(self, bot_id: str, timeout: int) -> None:  # noqa: ASYNC109
         """Stop the container with that grace and start it again."""
-        container_name(bot_id)
+        check_bot_id(bot_id)
 
         def do(client: APIClient) -> None:
-            seen = self._require(client, bot_id)
-            if inspection.state_of(seen) is ContainerState.PAUSED:
-                client.unpause(seen["Id"])
-            self._on_the_network(
-                client, seen["Id"], lambda: client.restart(seen["Id"], timeout=timeout)
+            inspected = self._require_container(client, bot_id)
+            container_id = inspected["Id"]
+            if observations.state_of(inspected) is ContainerState.PAUSED:
+                client.unpause(container_id)
+            self._retry_with_network(
+                client, container_id, lambda: client.restart(container_id, timeout=timeout)
             )
 
         await self._calls(do, write=True, limit=WRITE_SECONDS + timeout)
 
     async def remove(self, bot_id: str, timeout: int) -> None:  # noqa: ASYNC109
         """Stop the container with that grace and remove it."""
-        container_name(bot_id)
+        check_bot_id(bot_id)
 
         def do(client: APIClient) -> None:
-            seen = making.look(client, self._instance, bot_id)
-            if seen is None:
+            inspected = creation.find_container(client, self._instance, bot_id)
+            if inspected is None:
                 return
-            _stop(client, seen, timeout)
+            _stop(client, inspected, timeout)
             try:
-                client.remove_container(seen["Id"], v=True, force=True)
+                client.remove_container(inspected["Id"], v=True, force=True)
             except DockerNotFound:
                 return
             except APIError as error:
                 if error.status_code != 409:
                     raise
                 raise OutcomeUnknown(
-                    "The container is being removed already.",
-                    hint="The controller looks again by itself.",
+                    "Docker is already removing the container.",
+                    hint="BotMaker checks again by itself.",
                 ) from error
 
         await self._calls(do, write=True, limit=WRITE_SECONDS + timeout)
 
     async def remove_volume(self, bot_id: str) -> None:
         """Remove the bot's volume."""
-        container_name(bot_id)
+        check_bot_id(bot_id)
 
         def do(client: APIClient) -> None:
             volumes.remove_volume(client, bot_id, self._instance)
@@ -209,23 +211,23 @@ class EngineRuntime:
         await self._calls(do, write=True, limit=WRITE_SECONDS)
 
     async def logs(self, bot_id: str, query: LogQuery) -> list[LogLine]:
-        """The last lines of the container's log that fit the query."""
-        container_name(bot_id)
+        """Return the last lines of the container's log that match the query."""
+        check_bot_id(bot_id)
 
         def ask(client: APIClient) -> list[LogLine]:
-            seen = self._require(client, bot_id)
-            return read_log(client, seen["Id"], query, seconds=LOG_SECONDS)
+            inspected = self._require_container(client, bot_id)
+            return read_log(client, inspected["Id"], query, seconds=LOG_SECONDS)
 
         return await self._calls(ask, write=False, limit=LOG_SECONDS)
 
     def events(self) -> EventFeed:
-        """Events of our containers, for ever; its thread begins with the first `anext`."""
+        """Return an endless stream of events. Its thread begins with the first `anext`."""
         feed = EventFeed(self._calls, self._instance)
         self._feeds.add(feed)
         return feed
 
     async def probe(self, probe: Probe) -> ProbeResult:
-        """Run a throw-away container and remove it, also when nobody waits for it any more."""
+        """Run a throw-away container and remove it, even if nobody waits for it any more."""
         check_ref(probe.image)
         check_user(probe.user)
 
@@ -240,17 +242,17 @@ class EngineRuntime:
         command: tuple[str, ...],
         timeout: float,  # noqa: ASYNC109 - the command's own
     ) -> ProbeResult:
-        """Run a program inside the bot's container; hang up when nobody waits for it any more."""
-        container_name(bot_id)
+        """Run a program inside the bot's container, and hang up once nobody waits for it."""
+        check_bot_id(bot_id)
         check_command(command, timeout)
         run = Execution(command, timeout)
 
         def do(client: APIClient) -> ProbeResult:
-            return run(client, self._require(client, bot_id))
+            return run(client, self._require_container(client, bot_id))
 
         try:
-            limit = INSIDE_SECONDS + timeout
-            return await self._calls(do, write=True, limit=limit, lane="inside")
+            limit = PROGRAM_SECONDS + timeout
+            return await self._calls(do, write=True, limit=limit, lane="program")
         finally:
             run.give_up()
 
@@ -260,28 +262,29 @@ class EngineRuntime:
         command: tuple[str, ...],
         timeout: float,  # noqa: ASYNC109 - the command's own
     ) -> ProbeResult:
-        """Run a command in a throw-away container as the spec's, and remove it."""
+        """Run a command in a throw-away container like the spec's, and remove that container."""
         check_spec(spec)
         check_command(command, timeout)
 
         def do(client: APIClient) -> ProbeResult:
             return throwaway.rehearse(client, spec, command, timeout, self._instance)
 
-        return await self._calls(do, write=True, limit=WRITE_SECONDS + timeout, lane="inside")
+        return await self._calls(do, write=True, limit=WRITE_SECONDS + timeout, lane="program")
 
     async def image_has(self, image: str, paths: tuple[str, ...]) -> frozenset[str]:
-        """Which of the paths exist in an image, looked up in a container that is never started."""
+        """Return the paths that exist in an image, looked up in a container that never starts."""
         check_ref(image)
         check_paths(paths)
 
         def ask(client: APIClient) -> frozenset[str]:
             return throwaway.image_has(client, image, paths, self._instance)
 
-        # It makes something, so it waits with the writes; nothing of it stays, so it reads.
-        return await self._calls(ask, write=False, limit=INSIDE_SECONDS, lane="write")
+        # It creates a container, so it takes a thread of the writes. Nothing of it stays, so a lost
+        # answer does no harm, as with a read.
+        return await self._calls(ask, write=False, limit=PROGRAM_SECONDS, lane="write")
 
     async def sweep(self) -> None:
-        """Remove what a controller that died in the middle of a probe or a rehearsal left."""
+        """Remove the throw-away containers that dead controllers left behind."""
 
         def do(client: APIClient) -> None:
             throwaway.sweep(client, self._instance, older_than=-math.inf)
@@ -289,34 +292,35 @@ class EngineRuntime:
         await self._calls(do, write=False, limit=WRITE_SECONDS, lane="write")
 
     async def close(self) -> None:
-        """Let go of threads and sockets."""
+        """Release threads and sockets."""
         for feed in list(self._feeds):
             feed.close()
         self._calls.close()
         await asyncio.sleep(0)
 
-    def _look_anew(self, bot_id: str) -> _Json | None:
-        """Look through a new connection.
+    def _find_over_new_connection(self, bot_id: str) -> _Json | None:
+        """Inspect the bot's container over a new connection.
 
-        An engine that is told to stop ends its containers first. It answers on connections that
-        stand all the while, but takes no new one: what is seen through those is not to be acted on.
+        An engine that is shutting down stops its containers first. Meanwhile it still answers on
+        existing connections, but accepts no new one. So what an existing connection shows then
+        isn't a reason to act.
         """
         client = self._calls.connect(READ_SECONDS)
         try:
-            return making.look(client, self._instance, bot_id)
+            return creation.find_container(client, self._instance, bot_id)
         finally:
             self._calls.release(client)
 
-    def _require(self, client: APIClient, bot_id: str) -> _Json:
-        seen = making.look(client, self._instance, bot_id)
-        if seen is None:
+    def _require_container(self, client: APIClient, bot_id: str) -> _Json:
+        inspected = creation.find_container(client, self._instance, bot_id)
+        if inspected is None:
             raise NotFound("The bot has no container.")
-        return seen
+        return inspected
 
-    def _on_the_network(
+    def _retry_with_network(
         self, client: APIClient, container_id: str, act: Callable[[], None]
     ) -> None:
-        """Act on a container; where somebody removed our network, mend that and act again."""
+        """Act on a container. If somebody removed our network, restore it and act again."""
         try:
             act()
         except DockerNotFound:
@@ -324,7 +328,7 @@ class EngineRuntime:
                 client.inspect_container(container_id)
             except DockerNotFound:
                 raise NotFound("The bot has no container.") from None
-            making.rejoin_network(client, container_id, self._network, self._instance)
+            creation.rejoin_network(client, container_id, self._network, self._instance)
             act()
 
 
@@ -341,17 +345,17 @@ def _info(client: APIClient) -> EngineInfo:
     )
 
 
-def _stop(client: APIClient, seen: _Json, grace: int) -> None:
-    state = inspection.state_of(seen)
+def _stop(client: APIClient, inspected: _Json, grace: int) -> None:
+    state = observations.state_of(inspected)
     if not state.active:
         return
     try:
         if state is ContainerState.PAUSED:
-            client.unpause(seen["Id"])  # a frozen process cannot use its grace
-        client.stop(seen["Id"], timeout=grace)
+            client.unpause(inspected["Id"])  # a paused process can't react to the stop signal
+        client.stop(inspected["Id"], timeout=grace)
     except DockerNotFound:
         return
 
 
 if TYPE_CHECKING:
-    _keeps_the_promise: type[Runtime] = EngineRuntime
+    _keeps_the_contract: type[Runtime] = EngineRuntime

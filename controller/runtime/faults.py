@@ -1,13 +1,21 @@
-"""What went wrong, translated once: the client's many exceptions become the domain's few."""
+"""Translates what went wrong, once: the client's many exceptions become the domain's few errors."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from docker.errors import APIError, DockerException, ImageNotFound, StreamParseError
+from docker.errors import (
+    APIError,
+    DockerException,
+    ImageNotFound,
+    StreamParseError,
+    create_api_error_from_http_exception,
+)
 from docker.errors import NotFound as DockerNotFound
+from requests import Response
 from requests.exceptions import ConnectTimeout, RequestException, SSLError
+from requests.exceptions import HTTPError as RefusedRequest
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from controller.domain.errors import (
@@ -22,9 +30,9 @@ from controller.domain.errors import (
 )
 
 CAUGHT = (DockerException, StreamParseError, RequestException, HTTPError, OSError)
-REASON_MAX = 240
+REASON_MAX = 240  # characters
 
-# What only happens before a connection stands: nothing was sent, so even a write did not happen.
+# These happen only before a connection exists. Nothing was sent, so not even a write happened.
 _NEVER_SENT = (
     ConnectionRefusedError,
     FileNotFoundError,
@@ -35,17 +43,26 @@ _NEVER_SENT = (
     ConnectTimeout,
     SSLError,
 )
-# Said with status 400 like a refusal, and nothing about the container: the next try may do.
-_HOSTS_FAULT = "failed to start shim"
+# The engine says this with status 400, as if it refused the container. But the fault is the host's,
+# and the next try may work.
+_HOST_FAULT = "failed to start shim"
 _EXEC = re.compile(r'exec: ("[^"]*"):')
-# Not after a letter, digit, dot, colon or slash: URLs and image names keep their slashes.
+# A path doesn't follow a letter, digit, dot, colon or slash: URLs and image names keep theirs.
 _PATH = re.compile(r"(?<![\w.:/])/[^\s\"':,;()]+")
 
 
-def clean_reason(text: str | None) -> str:
-    """The engine's words in one short line, without paths of its host.
+def raise_for_status(response: Response) -> None:
+    """Raise docker-py's own error, with the engine's reason, if the engine refused a request."""
+    try:
+        response.raise_for_status()
+    except RefusedRequest as error:
+        create_api_error_from_http_exception(error)
 
-    The quoted program after `exec:` stays: it is a path in the container, and the point.
+
+def clean_reason(text: str | None) -> str:
+    """Shorten the engine's words to one line without paths of its host.
+
+    The quoted program after `exec:` stays: that path is in the container, and it's the point.
     """
     line = " ".join((text or "").split()).removesuffix(": unknown")
     program = _EXEC.search(line)
@@ -57,66 +74,91 @@ def clean_reason(text: str | None) -> str:
 
 
 def translate(error: BaseException, *, write: bool) -> ControllerError:
-    """The domain's error for one of CAUGHT; `write` says that losing the answer matters."""
+    """Return the domain's error for one of CAUGHT.
+
+    `write` says that the request may have changed something, so a lost answer leaves it unknown.
+    """
     if isinstance(error, APIError) and error.response is not None:
-        return _refused(error)
-    if any(isinstance(cause, _NEVER_SENT) for cause in _causes(error)):
-        return _unreachable(error)
-    # A DockerException that is no answer (a bad address, say) was raised before anything was sent.
+        return _translate_refusal(error)
+    causes = list(_causes_of(error))
+    if any(isinstance(cause, PermissionError) for cause in causes):
+        return EngineUnavailable(
+            "This user isn't allowed to use Docker's socket.",
+            hint="Add it to the group docker (sudo usermod -aG docker USER) and log in again.",
+        )
+    if any(isinstance(cause, _NEVER_SENT) for cause in causes):
+        return unreachable()
+    # Any other DockerException without an answer (for a bad address, say) precedes the request.
     if isinstance(error, DockerException) and not isinstance(error, APIError):
         return EngineUnavailable(
-            f"The Docker engine cannot be used: {clean_reason(str(error))}.",
-            hint="Check DOCKER_HOST and Docker's other variables.",
+            f"Can't use Docker: {clean_reason(str(error))}.",
+            hint="Check DOCKER_HOST and Docker's other environment variables.",
         )
-    return lost(write=write)
+    return lost_answer(write=write)
 
 
-def lost(*, write: bool) -> ControllerError:
-    """The error for an answer that never came."""
-    if write:
-        return OutcomeUnknown(
-            "The Docker engine's answer was lost; what was asked for may still happen.",
-            hint="The controller looks again by itself.",
-        )
+def unreachable() -> EngineUnavailable:
+    """The error when no connection to the engine can be made."""
     return EngineUnavailable(
-        "The Docker engine does not answer.", hint="It may be overloaded; try again soon."
+        "Can't reach Docker.", hint="Start it, or set DOCKER_HOST to the engine you want to use."
     )
 
 
-def _refused(error: APIError) -> ControllerError:
+def lost_answer(*, write: bool) -> ControllerError:
+    """The error when a request's answer never came."""
+    if write:
+        return OutcomeUnknown(
+            "Docker's answer was lost; what you asked for may still happen.",
+            hint="BotMaker checks again by itself.",
+        )
+    return EngineUnavailable("Docker doesn't answer.", hint="It may be overloaded; try again soon.")
+
+
+def _translate_refusal(error: APIError) -> ControllerError:
     reason = clean_reason(error.explanation)
     if isinstance(error, ImageNotFound):
-        return ImageMissing(f"The image is not on this machine: {reason}.")
+        return ImageMissing(f"The image isn't on this machine: {reason}.")
     if isinstance(error, DockerNotFound):
-        return NotFound(f"The Docker engine does not have it: {reason}.")
+        return NotFound(f"Docker can't find it: {reason}.")
     status = error.response.status_code if error.response is not None else 500
     if status == 409:
-        return Conflict(f"The Docker engine refused: {reason}.")
+        return Conflict(f"Docker refused: {reason}.")
     if status == 400 and reason.startswith("client version"):
-        # An engine was replaced under a living connection; the next call negotiates again.
-        return EngineUnavailable("The Docker engine was replaced by another version.")
-    hosts = _HOSTS_FAULT in reason
-    if status == 400 and not hosts:
-        return BadSpec(f"The Docker engine refused the container: {reason}.")
-    trouble = RuntimeTrouble(f"The Docker engine failed: {reason or f'status {status}'}.")
-    trouble.retryable = status >= 500 or hosts
+        # Another engine took over a living connection; the next call negotiates the version again.
+        return EngineUnavailable("Docker was replaced by another version.", hint="Try again.")
+    host_fault = _HOST_FAULT in reason
+    if status == 400 and not host_fault:
+        return refused_container(reason)
+    trouble = RuntimeTrouble(f"Docker failed: {reason or f'status {status}'}.")
+    trouble.retryable = status >= 500 or host_fault
     return trouble
 
 
-def _unreachable(error: BaseException) -> EngineUnavailable:
-    if any(isinstance(cause, PermissionError) for cause in _causes(error)):
-        return EngineUnavailable(
-            "This user may not use the Docker engine's socket.",
-            hint="Add the user to the group docker (sudo usermod -aG docker USER), log in again.",
-        )
-    return EngineUnavailable(
-        "The Docker engine is not reachable.",
-        hint="Start it, or set DOCKER_HOST to the one that shall be used.",
+def image_not_here(ref: str) -> ImageMissing:
+    """The error when an image would have to be on this machine, and isn't."""
+    return ImageMissing(
+        f"The image {ref} isn't on this machine.",
+        hint="Pull or build it on the host, or choose another image.",
     )
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and what it was made of. Not __context__: that may be an unrelated, earlier one."""
+def refused_container(reason: str) -> BadSpec:
+    """The error when the engine won't create or start a container as it is described."""
+    return BadSpec(f"Docker refused the container: {reason}.")
+
+
+def foreign(kind: str, name: str, *, code: str) -> Conflict:
+    """The error when a container, volume or network that isn't ours has a name we need."""
+    rename = " or rename" if kind == "container" else ""  # nothing else can be renamed
+    return Conflict(
+        f"A {kind} named {name} exists that this installation didn't create.",
+        hint=f"Remove{rename} it by hand.",
+        code=code,
+    )
+
+
+def _causes_of(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it was built from, but not __context__, which may be unrelated."""
     waiting, seen = [error], 0
     while waiting and seen < 20:
         current = waiting.pop()

@@ -1,8 +1,9 @@
-"""Log bytes turned into whole lines. Pure: bytes in, lines out, bounded on the way.
+"""Turns the bytes of a log into whole lines, within bounds. Pure: bytes in, lines out.
 
-The engine sends frames: a header of 8 bytes (which pipe, how long), then one entry of its log,
-`timestamp SP text`. An entry is at most 16 KiB; a longer line comes as several, the last of which
-ends in a newline, and all of which carry the timestamp of the first.
+The engine sends frames. Each has a header of 8 bytes, which names the pipe and the payload's
+length, and a payload of one log entry: `timestamp SP text`. An entry holds at most 16 KiB; a longer
+line comes as several entries, all with the timestamp of the first, and only the last one ends in a
+newline.
 """
 
 from __future__ import annotations
@@ -13,24 +14,24 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from controller.domain.events import LogLine, LogQuery
-from controller.runtime.inspection import parse_time
+from controller.runtime.observations import parse_time
 
 Pipe = Literal["stdout", "stderr"]
 
 TEXT_MAX = 1 << 20  # bytes of text in one answer
-LINE_MAX = 256 << 10  # bytes; a longer line ends in …
-LOOK_BACK = 5_000  # entries that are looked through
-SPARE = 8  # entries asked for beyond the wanted ones: the oldest may be the rest of a cut line
+LINE_MAX = 256 << 10  # bytes; a longer line is cut and ends in "…"
+LOOK_BACK = 5_000  # entries to search
+SPARE = 8  # entries requested on top of those wanted: the oldest may be the rest of a cut line
 
 
-class Demux:
-    """Cuts a stream of bytes, in whatever pieces it comes, into frames of one pipe each."""
+class FrameSplitter:
+    """Splits a stream of bytes, in whatever pieces it arrives, into the frames of both pipes."""
 
     def __init__(self) -> None:
         self._waiting = bytearray()
 
     def feed(self, data: bytes) -> Iterator[tuple[Pipe, bytes]]:
-        """The frames that are complete now."""
+        """Take more bytes and yield the frames that are now complete."""
         self._waiting += data
         start = 0
         while len(self._waiting) - start >= 8:
@@ -43,18 +44,18 @@ class Demux:
         del self._waiting[:start]
 
 
-class End:
-    """Keeps the end of what comes in frames, of both pipes as they come, and never much more."""
+class OutputEnd:
+    """Keeps the end of output that arrives in frames, both pipes mixed, in bounded memory."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._head = bytearray()
-        self._left = 0  # bytes of the frame that is just being read
+        self._left = 0  # bytes still missing from the current frame
         self._kept = bytearray()
-        self.cut = False  # whether there was more before what is kept
+        self.cut = False  # whether earlier output was dropped
 
     def feed(self, data: bytes) -> None:
-        """Take bytes, in whatever pieces the frames come."""
+        """Take more bytes, in whatever pieces the frames arrive."""
         at = 0
         while at < len(data):
             if self._left:
@@ -73,15 +74,15 @@ class End:
             del self._kept[: -self._limit]
 
     def text(self) -> str:
-        """The text, bad bytes replaced, without the newline that ends it."""
-        return end_of(bytes(self._kept), self._limit, cut=self.cut)
+        """The text, with invalid bytes replaced and without its final newline."""
+        return last_lines(bytes(self._kept), self._limit, cut=self.cut)
 
 
-def end_of(data: bytes, limit: int, *, cut: bool = False) -> str:
-    """The end of some text in at most that many bytes; `cut` says that there was more before.
+def last_lines(data: bytes, limit: int, *, cut: bool = False) -> str:
+    """Decode the end of some text, at most that many bytes. `cut` says that more came before.
 
-    A line that the limit cuts through goes whole: half a secret is one that no redaction finds.
-    Of text that is all one line the second half stays.
+    A line that the limit would cut is dropped whole: redaction can't recognise half a secret. If
+    everything is one long line, its second half stays.
     """
     if cut or len(data) > limit:
         data = data[-limit:]
@@ -90,15 +91,15 @@ def end_of(data: bytes, limit: int, *, cut: bool = False) -> str:
     return data.decode("utf-8", "replace").removesuffix("\n").removesuffix("\r")
 
 
-class Joiner:
-    """Joins frames into whole lines, each pipe by itself; decodes only what is whole."""
+class LineJoiner:
+    """Joins log entries into whole lines, each pipe by itself, and decodes only whole lines."""
 
     def __init__(self) -> None:
         self._open: dict[Pipe, tuple[float, bytearray]] = {}
         self.entries = 0
 
     def feed(self, pipe: Pipe, frame: bytes) -> LogLine | None:
-        """The line that this frame ends, if it ends one."""
+        """Take an entry and return the line that it completes, if it completes one."""
         self.entries += 1
         stamp, _, text = frame.partition(b" ")
         at, line = self._open.pop(pipe, (0.0, bytearray()))
@@ -106,17 +107,17 @@ class Joiner:
             at = parse_time(stamp.decode("ascii", "replace"))
         line += text[: max(0, LINE_MAX + 2 - len(line))]
         if text.endswith(b"\n"):
-            return _finish(at, pipe, line)
+            return _decode_line(at, pipe, line)
         self._open[pipe] = (at, line)
         return None
 
     def rest(self) -> list[LogLine]:
-        """The last line of each pipe, where the program ended or paused without a newline."""
-        return [_finish(at, pipe, line) for pipe, (at, line) in self._open.items()]
+        """Return each pipe's last line, if the program ended or paused without a newline."""
+        return [_decode_line(at, pipe, line) for pipe, (at, line) in self._open.items()]
 
 
-class Tail:
-    """Keeps the last lines that fit a query, never more than 1 MiB of text."""
+class LogTail:
+    """Keeps the last lines that match a query, never more than 1 MiB of text."""
 
     def __init__(self, query: LogQuery) -> None:
         self._query = query
@@ -125,8 +126,8 @@ class Tail:
         self._size = 0
 
     def add(self, line: LogLine) -> None:
-        """Take a line if the query wants it, and let go of the oldest beyond the bound."""
-        if not self._wants(line):
+        """Keep a line if it matches, and drop the oldest ones beyond the bounds."""
+        if not self._matches(line):
             return
         size = len(line.text.encode())
         self._kept.append((size, line))
@@ -134,8 +135,8 @@ class Tail:
         while self._size > TEXT_MAX or len(self._kept) > LOOK_BACK:
             self._size -= self._kept.popleft()[0]
 
-    def forget(self, line: LogLine) -> None:
-        """Let go of this very line, if it is still kept."""
+    def drop(self, line: LogLine) -> None:
+        """Drop this very line, if it's still kept."""
         for index, (size, kept) in enumerate(self._kept):
             if kept is line:
                 self._size -= size
@@ -143,12 +144,12 @@ class Tail:
                 return
 
     def lines(self) -> list[LogLine]:
-        """What was kept, by time: the pipes are written apart, and order is lost between them."""
+        """Return what was kept, by time: the two pipes don't arrive in the order of writing."""
         count = max(0, self._query.lines)
         ordered = sorted((line for _, line in self._kept), key=lambda line: line.at)
         return ordered[-count:] if count else []
 
-    def _wants(self, line: LogLine) -> bool:
+    def _matches(self, line: LogLine) -> bool:
         query = self._query
         return (
             query.stream in {"both", line.stream}
@@ -158,20 +159,20 @@ class Tail:
         )
 
 
-def entries_wanted(query: LogQuery) -> int:
-    """How many of the last log entries the engine shall send for this query."""
-    # The engine counts entries of both pipes before it leaves one out.
+def count_entries_wanted(query: LogQuery) -> int:
+    """How many of the last log entries to request from the engine for this query."""
+    # The engine counts the entries of both pipes, even if only one pipe is wanted.
     filtered = query.grep or query.since or query.until or query.stream != "both"
     return (LOOK_BACK if filtered else max(0, min(query.lines, LOOK_BACK))) + SPARE
 
 
 def read_lines(pieces: Iterable[bytes], query: LogQuery) -> list[LogLine]:
-    """The lines that a query wants from the bytes of an answer to `entries_wanted` entries."""
-    demux, joiner, tail = Demux(), Joiner(), Tail(query)
+    """Return the lines a query wants, from an answer to `count_entries_wanted` entries."""
+    splitter, joiner, tail = FrameSplitter(), LineJoiner(), LogTail(query)
     first_pipe: Pipe | None = None
     oldest: LogLine | None = None
     for piece in pieces:
-        for pipe, frame in demux.feed(piece):
+        for pipe, frame in splitter.feed(piece):
             first_pipe = first_pipe or pipe
             line = joiner.feed(pipe, frame)
             if line is None:
@@ -181,12 +182,12 @@ def read_lines(pieces: Iterable[bytes], query: LogQuery) -> list[LogLine]:
             tail.add(line)
     for line in joiner.rest():
         tail.add(line)
-    if oldest is not None and joiner.entries >= entries_wanted(query):
-        tail.forget(oldest)  # there was more before it: it may be the rest of a line
+    if oldest is not None and joiner.entries >= count_entries_wanted(query):
+        tail.drop(oldest)  # the log has earlier entries, so this may be the rest of a line
     return tail.lines()
 
 
-def _finish(at: float, pipe: Pipe, line: bytearray) -> LogLine:
+def _decode_line(at: float, pipe: Pipe, line: bytearray) -> LogLine:
     whole = bytes(line).removesuffix(b"\n").removesuffix(b"\r")
     text = whole[:LINE_MAX].decode("utf-8", "replace")
     return LogLine(at, pipe, text if len(whole) <= LINE_MAX else text + "…")

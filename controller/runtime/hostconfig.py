@@ -1,7 +1,7 @@
-"""A spec turned into the body of the engine's create call. Pure, and the only place that hardens.
+"""Builds the body of the engine's create call. Pure, and the only place that hardens containers.
 
-The body is the engine's own JSON, not docker-py's helpers: what is asserted in the tests is what is
-sent. Secrets appear here only as the path of their folder.
+The body is the engine's own JSON rather than docker-py's helper objects, so the tests assert
+exactly what is sent. Of the secrets, only their folder's path appears here.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from controller.domain.spec import (
     ContainerSpec,
     HealthSpec,
 )
-from controller.runtime.gate import check_user, restart_policy
 from controller.runtime.protocol import Probe
 from controller.runtime.seeding import TOP
+from controller.runtime.validation import check_user, parse_restart_policy
 
 PROBE_LABEL = "botmaker.probe"
-# Where the helper container of `preparation_body` sees the volume.
+# The folder under which the helper container of `preparation_body` mounts the volume.
 PREPARE_PARENT = "/botmaker-volume"
-_STATE_SIZE = "64m"  # of a rehearsal's state, which is in memory
+_STATE_SIZE = "64m"  # of a rehearsal's state folder, which is in memory
 
 _Json = dict[str, Any]
 
@@ -42,7 +42,7 @@ def network_labels(instance: str) -> dict[str, str]:
 
 
 def probe_labels(instance: str) -> dict[str, str]:
-    """The labels of throw-away containers: ours, and not in the list of bots."""
+    """The labels of throw-away containers: ours, but not in the list of bots."""
     return {PROBE_LABEL: "true", INSTANCE_LABEL: instance}
 
 
@@ -51,13 +51,13 @@ def container_body(spec: ContainerSpec, *, instance: str, network: str) -> _Json
     mounts = [bind(spec.secrets_source, SECRETS_TARGET)]
     mounts += [bind(source, target) for source, target in spec.files]
     if spec.state_path:
-        # A prepared volume was given its owner already, and a copy at create would give the
-        # image's back: the engine copies owner and mode into a volume that is still empty.
+        # A prepared volume already has its owner. A copy at create would undo that, because the
+        # engine copies the image folder's owner and mode into a volume that is still empty.
         mounts.append(volume(spec, spec.state_path, instance, copy=not spec.gives_volume))
     host = _hardened(
         mounts, spec.tmpfs, memory=spec.memory, nano_cpus=spec.nano_cpus, pids=spec.pids
     )
-    name, tries = restart_policy(spec.restart)
+    name, tries = parse_restart_policy(spec.restart)
     host["NetworkMode"] = network
     host["Init"] = spec.init
     host["RestartPolicy"] = {"Name": name, "MaximumRetryCount": tries}
@@ -76,7 +76,7 @@ def container_body(spec: ContainerSpec, *, instance: str, network: str) -> _Json
 
 
 def probe_body(probe: Probe, *, instance: str) -> _Json:
-    """The create body of a probe: hardened like a bot's, without network or restarts."""
+    """The create body of a probe: hardened like a bot's, with no network and no restarts."""
     host = _hardened(
         [bind(probe.secrets_source, SECRETS_TARGET)],
         (("/tmp", "16m"),),  # noqa: S108 - a path in the container
@@ -90,19 +90,19 @@ def probe_body(probe: Probe, *, instance: str) -> _Json:
     host["LogConfig"] = _logs(size="1m", files=1)
     body = _body(probe.image, probe.user, probe.command, host)
     body["Labels"] = probe_labels(instance)
-    body["Entrypoint"] = [""]  # the API's word for none: the question alone
+    body["Entrypoint"] = [""]  # the API's word for none: only the probe's command runs
     body["Healthcheck"] = {"Test": ["NONE"]}
     return body
 
 
 def rehearsal_body(spec: ContainerSpec, command: Iterable[str], *, instance: str) -> _Json:
-    """The create body of a rehearsal: the bot's own, but for what would outlast or reach it.
+    """The create body of a rehearsal: the bot's, without its volume, network and restarts.
 
-    Made from the bot's body, so that what hardens the one hardens the other.
+    It's built from the bot's body, so whatever hardens a bot hardens its rehearsal too.
     """
     once = replace(
         spec,
-        entrypoint=("",),  # the API's word for none: the command alone
+        entrypoint=("",),  # the API's word for none: only the command runs
         command=tuple(command),
         state_path="",
         restart="no",
@@ -119,8 +119,8 @@ def rehearsal_body(spec: ContainerSpec, command: Iterable[str], *, instance: str
     return body
 
 
-def look_body(image: str, *, instance: str) -> _Json:
-    """The create body of a container, never started, through which an image is looked at."""
+def path_lookup_body(image: str, *, instance: str) -> _Json:
+    """The create body of a container that is never started, only used to look into its image."""
     host = _hardened([], (), memory=16 << 20, nano_cpus=100_000_000, pids=8)
     host["NetworkMode"] = "none"
     host["RestartPolicy"] = {"Name": "no", "MaximumRetryCount": 0}
@@ -130,17 +130,17 @@ def look_body(image: str, *, instance: str) -> _Json:
 
 
 def preparation_body(spec: ContainerSpec, *, instance: str) -> _Json:
-    """The create body of the helper, never started, through which a volume gets its owner.
+    """The create body of the helper container that prepares a volume. It is never started.
 
-    It sees the volume twice: where the bot will, so that the engine copies what the image has
-    there, and in a folder below PREPARE_PARENT, where an archive can set the top folder's owner.
+    It mounts the volume twice: where the bot will, so that the engine copies the image's files into
+    it, and in a folder below PREPARE_PARENT, where an archive can set the top folder's owner.
     """
     mounts = [
         volume(spec, spec.state_path, instance, copy=True),
         volume(spec, f"{PREPARE_PARENT}/{TOP}", instance, copy=False),
     ]
     host = _hardened(mounts, (), memory=16 << 20, nano_cpus=100_000_000, pids=8)
-    # The engine refuses archives into a read-only root, even on their way to a volume.
+    # With a read-only root the engine refuses every archive, even one that goes into a volume.
     host["ReadonlyRootfs"] = False
     host["NetworkMode"] = "none"
     host["RestartPolicy"] = {"Name": "no", "MaximumRetryCount": 0}
@@ -150,7 +150,7 @@ def preparation_body(spec: ContainerSpec, *, instance: str) -> _Json:
 
 
 def bind(source: str, target: str) -> _Json:
-    """A read-only bind mount that fails where its source is missing (`Binds` would invent it)."""
+    """A read-only bind mount that fails if its source is missing (`Binds` would create it)."""
     return {
         "Type": "bind",
         "Source": source,
@@ -161,7 +161,7 @@ def bind(source: str, target: str) -> _Json:
 
 
 def volume(spec: ContainerSpec, target: str, instance: str, *, copy: bool) -> _Json:
-    """The bot's named volume; `copy` lets an empty one take what the image has at the target."""
+    """A mount of the bot's named volume. `copy` fills an empty one with the image's files."""
     options: _Json = {"Labels": bot_labels(spec.bot_id, instance)}
     if not copy:
         options["NoCopy"] = True
@@ -183,10 +183,10 @@ def _hardened(
         "ReadonlyRootfs": True,
         "IpcMode": "private",
         "Memory": memory,
-        "MemorySwap": memory,  # the sum of both: no swap on top
+        "MemorySwap": memory,  # the limit of memory and swap together, so there's no swap
         "NanoCpus": nano_cpus,
         "PidsLimit": pids,
-        # A core dump would hold every secret the process knows.
+        # A core dump would contain every secret that the process knows.
         "Ulimits": [{"Name": "core", "Soft": 0, "Hard": 0}],
         "Tmpfs": {path: f"rw,noexec,nosuid,nodev,size={size},mode=1777" for path, size in tmpfs},
         "Mounts": mounts,

@@ -1,48 +1,56 @@
-"""Resolving an image to something that cannot move, pulling it where wished. Blocking."""
+"""Resolves an image to a digest or id that can't change, and pulls it if wanted. Blocking."""
 
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
 from docker import APIClient, auth
+from docker.errors import APIError
 from docker.errors import NotFound as DockerNotFound
 from docker.utils import parse_repository_tag
 from docker.utils.json_stream import json_stream
 from requests import Response
 
-from controller.domain.errors import BadInput, ControllerError, EngineUnavailable, ImageMissing
-from controller.runtime.faults import CAUGHT, clean_reason, translate
-from controller.runtime.reading import raise_for_status
+from controller.domain.errors import ControllerError, EngineUnavailable, ImageMissing
+from controller.runtime.faults import CAUGHT, clean_reason, raise_for_status, translate
+from controller.runtime.validation import check_pull_rule
 
 PULL_SECONDS = 600.0
-SILENCE_SECONDS = 120.0  # a pull reports its progress many times a second
+SILENCE_SECONDS = 120.0  # generous: a pull reports its progress many times a second
+
+# How Go, the engine's language, words a connection that failed: the cause comes last.
+_NO_CONNECTION = re.compile(r"dial tcp\b.*: ([^:]+)$")
 
 _Json = dict[str, Any]
 
 
 def pin(client: APIClient, ref: str, pull: str, closing: threading.Event) -> str:
-    """The digest reference of a pulled image, the id of a local one; ImageMissing with a reason."""
-    if pull not in {"missing", "always", "never"}:
-        raise BadInput("An image's pull rule is one of missing, always, never.")
+    """Return the digest of a pulled image or the id of a local one; `Runtime.pin_image` has more.
+
+    Setting `closing` ends a running pull with EngineUnavailable.
+    """
+    check_pull_rule(pull)
     image = _find(client, ref)
     if pull == "always" or (pull == "missing" and image is None):
         reason = _pull(client, ref, closing)
         image = _find(client, ref)
         if image is None:
             raise ImageMissing(
-                f"The image {ref} could not be pulled: {reason or 'no reason was given'}.",
-                hint="Check its name, the registry and this machine's network.",
+                f"The image {ref} isn't on this machine and couldn't be pulled: "
+                f"{reason or 'the registry gave no reason'}.",
+                hint=_hint(ref),
             )
     if image is None:
         raise ImageMissing(
-            f"The image {ref} is not on this machine, and its template says never to pull it.",
-            hint="Build or load it on this machine.",
+            f"The image {ref} isn't on this machine, and its template says never to pull it.",
+            hint="Build it or load it on the host.",
         )
-    return _fixed(client, ref, image)
+    return _pinned_reference(client, ref, image)
 
 
 def _find(client: APIClient, ref: str) -> _Json | None:
@@ -53,7 +61,8 @@ def _find(client: APIClient, ref: str) -> _Json | None:
     return image
 
 
-def _fixed(client: APIClient, ref: str, image: _Json) -> str:
+def _pinned_reference(client: APIClient, ref: str, image: _Json) -> str:
+    """The image's digest in the repository of `ref`, or its id if it has none there."""
     repository = _repository(ref)
     for digest in image.get("RepoDigests") or ():
         if _repository(digest) != repository:
@@ -69,9 +78,9 @@ def _repository(ref: str) -> str:
 
 
 def _pull(client: APIClient, ref: str, closing: threading.Event) -> str:
-    """Pull; the reason when it failed, an empty text when it did not."""
+    """Pull the image. Returns why that failed, or an empty text if it worked."""
     if ref.startswith("sha256:"):
-        return "an id names no registry"
+        return "an id doesn't say which registry has it"
     try:
         return _follow_pull(client, ref, closing)
     except ControllerError:
@@ -80,16 +89,17 @@ def _pull(client: APIClient, ref: str, closing: threading.Event) -> str:
         trouble = translate(error, write=False)
         if isinstance(trouble, EngineUnavailable):
             raise trouble from error
-        return trouble.message.rstrip(".")
+        # The engine's own words read better here than with what `translate` puts before them.
+        reason = clean_reason(error.explanation) if isinstance(error, APIError) else ""
+        return _explain(reason) or trouble.message.rstrip(".")
 
 
 def _follow_pull(client: APIClient, ref: str, closing: threading.Event) -> str:
-    # docker-py's pull() waits without any timeout; a registry that went silent would hold the
-    # thread for ever.
+    # docker-py's pull() has no timeout: a registry that went silent would hold the thread forever.
     repository, tag = parse_repository_tag(ref)
     registry, _ = auth.resolve_repository_name(repository)
     login = auth.get_config_header(client, registry)
-    headers = {} if not login else {"X-Registry-Auth": _text(login)}
+    headers = {} if not login else {"X-Registry-Auth": _as_text(login)}
     params = {"fromImage": repository, "tag": tag or "latest"}
     url = f"{client.base_url}/v{client.api_version}/images/create"
     deadline = time.monotonic() + PULL_SECONDS
@@ -99,12 +109,24 @@ def _follow_pull(client: APIClient, ref: str, closing: threading.Event) -> str:
         raise_for_status(response)
         for progress in _progress(response):
             if progress.get("error"):
-                return clean_reason(str(progress["error"])).rstrip(".")
+                return _explain(clean_reason(str(progress["error"])))
             if closing.is_set():
-                raise EngineUnavailable("The controller is shutting down.")
+                raise EngineUnavailable("BotMaker is shutting down.")
             if time.monotonic() > deadline:
                 return f"it took longer than {PULL_SECONDS / 60:.0f} minutes"
     return ""
+
+
+def _hint(ref: str) -> str:
+    if ref.startswith("sha256:"):
+        return "Load it on the host, or name the image by its tag or digest."
+    return f"Check its name and the host's network, or run docker pull {ref} on the host."
+
+
+def _explain(reason: str) -> str:
+    """Replace the engine's words for a registry that it can't connect to by plain ones."""
+    found = _NO_CONNECTION.search(reason)
+    return f"its registry can't be reached ({found[1]})" if found else reason.rstrip(".")
 
 
 def _progress(response: Response) -> Iterator[_Json]:
@@ -113,5 +135,5 @@ def _progress(response: Response) -> Iterator[_Json]:
             yield item
 
 
-def _text(header: str | bytes) -> str:
+def _as_text(header: str | bytes) -> str:
     return header.decode() if isinstance(header, bytes) else header

@@ -1,7 +1,7 @@
-"""The promise of `protocol.Runtime`, kept without an engine: a world for tests and dry runs.
+"""Keeps the contract of `protocol.Runtime` without an engine, for tests and dry runs.
 
-Small and honest: containers are observations in a dict, and what it cannot do for real (running a
-program) is done by whoever holds it, with the knobs below.
+It's small and honest: a container is an observation in a dict. What it can't really do, which is to
+run a program, its owner scripts with the knobs below.
 """
 
 from __future__ import annotations
@@ -12,48 +12,50 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TypeVar
 
-from controller.domain.errors import (
-    BadInput,
-    BadSpec,
-    Conflict,
-    EngineUnavailable,
-    ImageMissing,
-    NotFound,
-    OutcomeUnknown,
-)
+from controller.domain.errors import BadSpec, Conflict, ImageMissing, NotFound
 from controller.domain.events import LogLine, LogQuery
 from controller.domain.observation import ListedContainer, Observation
 from controller.domain.spec import ContainerSpec
-from controller.runtime.frames import Tail
-from controller.runtime.gate import (
+from controller.runtime.execution import took_too_long
+from controller.runtime.faults import foreign, lost_answer, unreachable
+from controller.runtime.frames import LogTail
+from controller.runtime.memory_world import MemoryEvents, MemoryWorld
+from controller.runtime.protocol import EngineInfo, Probe, ProbeResult, Runtime, VolumeInfo
+from controller.runtime.validation import (
+    check_bot_id,
     check_command,
     check_container,
     check_instance,
     check_paths,
+    check_pull_rule,
     check_ref,
     check_spec,
     check_user,
     container_name,
 )
-from controller.runtime.inside import took_too_long
-from controller.runtime.memoryworld import MemoryEvents, MemoryWorld
-from controller.runtime.protocol import EngineInfo, Probe, ProbeResult, Runtime, VolumeInfo
 
 T = TypeVar("T")
 
 
 class MemoryRuntime(MemoryWorld):
-    """Runs nothing, and keeps every promise of the protocol while doing so.
+    """Keeps every promise of the contract, and runs nothing.
 
-    Knobs, all plain attributes: `images` (references that are here), `pullable` (references that a
-    pull finds), `absent` (paths that do not exist, here or in images), `foreign` and
-    `foreign_volumes` (names that somebody else holds), `answer_probe`, `answer_execute` and
-    `answer_rehearse` (what these say), `start_delay` and `execute_delay` (seconds that these take),
-    `limit` (seconds that a call waits for a hung engine), `restart_at_once` (False leaves a crashed
-    container "restarting" until `revive`), `seeded` (bot → path → text: the files in a volume).
-    Things that happen: `crash`, `revive`, `set_health`, `write_log`, `go_away`, `come_back`,
-    `hang`, `release`, `lose_answers`. `calls` counts the calls that reached the engine, by name;
-    `executed` and `rehearsed` list what was run.
+    Knobs, all plain attributes:
+
+    - `images`: the references on this machine; `pullable`: those that a pull finds;
+    - `absent`: paths that don't exist, on the host or in images;
+    - `foreign`, `foreign_volumes`: names of containers and volumes that aren't ours;
+    - `answer_probe`, `answer_execute`, `answer_rehearse`: functions that give these calls' results;
+    - `start_delay`, `execute_delay`: the seconds that these calls take;
+    - `limit`: the seconds that a call waits for a hung engine;
+    - `restart_at_once`: if False, a crashed container stays "restarting" until `revive`;
+    - `seeded`: the files in volumes, as bot → path → text.
+
+    Methods that make something happen: `crash`, `revive`, `set_health`, `write_log`, `go_away`,
+    `come_back`, `hang`, `release`, `lose_answers`.
+
+    Records: `calls` counts the calls that reached the engine, by name; `executed` and `rehearsed`
+    list what was run.
     """
 
     def __init__(
@@ -74,11 +76,11 @@ class MemoryRuntime(MemoryWorld):
         self._lost_answers = 0
 
     async def info(self) -> EngineInfo:
-        """Ask the engine who it is."""
+        """Return what this runtime says about itself."""
         return await self._read("info", lambda: EngineInfo(version="memory", api_version="1.41"))
 
     async def list_containers(self) -> list[ListedContainer]:
-        """Every container of ours."""
+        """List all containers."""
 
         def ask() -> list[ListedContainer]:
             return [_row(bot_id, held.seen) for bot_id, held in self.containers.items()]
@@ -86,7 +88,7 @@ class MemoryRuntime(MemoryWorld):
         return await self._read("list_containers", ask)
 
     async def list_volumes(self) -> list[VolumeInfo]:
-        """Every volume of ours."""
+        """List all volumes."""
 
         def ask() -> list[VolumeInfo]:
             return [
@@ -97,68 +99,69 @@ class MemoryRuntime(MemoryWorld):
         return await self._read("list_volumes", ask)
 
     async def observe(self, bot_id: str) -> Observation | None:
-        """Look at one bot's container."""
-        container_name(bot_id)
+        """Look at the bot's container."""
+        check_bot_id(bot_id)
 
         def ask() -> Observation | None:
-            held = self.look(bot_id)
+            held = self.find_container(bot_id)
             return None if held is None else held.seen
 
         return await self._read("observe", ask)
 
     async def has_volume(self, bot_id: str) -> bool:
         """Whether the bot's volume exists and is ours."""
-        container_name(bot_id)
+        check_bot_id(bot_id)
         return await self._read("has_volume", lambda: bot_id in self.volumes)
 
     async def mounts_of(self, container: str) -> tuple[tuple[str, str, str], ...]:
-        """No container of this runtime has mounts that anybody could look up."""
+        """Raise NotFound: no container here has mounts."""
         check_container(container)
 
         def ask() -> tuple[tuple[str, str, str], ...]:
-            raise NotFound("There is no such container.")
+            raise NotFound("That container doesn't exist.")
 
         return await self._read("mounts_of", ask)
 
     async def pin_image(self, ref: str, pull: str) -> str:
-        """Resolve a reference to an id."""
+        """Resolve an image reference to an id."""
         check_ref(ref)
-        if pull not in {"missing", "always", "never"}:
-            raise BadInput("An image's pull rule is one of missing, always, never.")
+        check_pull_rule(pull)
 
         def ask() -> str:
             if pull != "never" and ref in self.pullable:
                 self.images.add(ref)
             found = self.image(ref)
             if found is None:
-                raise ImageMissing(f"The image {ref} could not be pulled: it is not there.")
+                raise ImageMissing(
+                    f"The image {ref} isn't on this machine and couldn't be pulled: no such image."
+                )
             return found
 
         return await self._read("pin_image", ask)
 
     async def create(self, spec: ContainerSpec) -> str:
-        """Make the container and its volume, or adopt the one that is there."""
+        """Create the container and its volume, or adopt the existing container."""
         check_spec(spec)
         return await self._write("create", lambda: self.do_create(spec))
 
     async def start(self, bot_id: str) -> None:
         """Start or unpause the container."""
-        container_name(bot_id)
+        check_bot_id(bot_id)
         if self.start_delay:
             await asyncio.sleep(self.start_delay)
         await self._write("start", lambda: self.do_start(bot_id))
 
     async def stop(self, bot_id: str, timeout: int) -> None:  # noqa: ASYNC109
         """Stop the container."""
-        container_name(bot_id)
+        check_bot_id(bot_id)
         await self._write("stop", lambda: self.do_stop(bot_id))
 
     async def restart(self, bot_id: str, timeout: int) -> None:  # noqa: ASYNC109
         """Stop the container and start it again."""
-        container_name(bot_id)
+        check_bot_id(bot_id)
 
         def do() -> None:
-            self.require(bot_id)
+            self.require_container(bot_id)
             self.do_stop(bot_id)
             self.do_start(bot_id)
 
@@ -166,13 +169,13 @@ class MemoryRuntime(MemoryWorld):
 
     async def remove(self, bot_id: str, timeout: int) -> None:  # noqa: ASYNC109
         """Stop the container and remove it."""
-        container_name(bot_id)
+        check_bot_id(bot_id)
 
         def do() -> None:
-            if self.look(bot_id) is not None:
+            if self.find_container(bot_id) is not None:
                 self.do_stop(bot_id)
                 del self.containers[bot_id]
-                self.tell(bot_id, "destroy")
+                self.emit(bot_id, "destroy")
 
         await self._write("remove", do)
 
@@ -182,40 +185,40 @@ class MemoryRuntime(MemoryWorld):
 
         def do() -> None:
             if name in self.foreign_volumes:
-                raise Conflict(f"A volume named {name} exists that this installation did not make.")
+                raise foreign("volume", name, code="foreign-volume")
             held = self.containers.get(bot_id)
             if held is not None and held.spec.state_path:
-                raise Conflict("The bot's volume is in use by a container.")
+                raise Conflict("A container still uses the bot's volume.")
             self.volumes.discard(bot_id)
             self.seeded.pop(bot_id, None)
 
         await self._write("remove_volume", do)
 
     async def logs(self, bot_id: str, query: LogQuery) -> list[LogLine]:
-        """The last lines of the container's log that fit the query."""
-        container_name(bot_id)
+        """Return the last lines of the container's log that match the query."""
+        check_bot_id(bot_id)
 
         def ask() -> list[LogLine]:
-            tail = Tail(query)
-            for line in self.require(bot_id).log:
+            tail = LogTail(query)
+            for line in self.require_container(bot_id).log:
                 tail.add(line)
             return tail.lines()
 
         return await self._read("logs", ask)
 
     def events(self) -> MemoryEvents:
-        """Events of our containers, for ever."""
+        """Return an endless stream of events."""
         return MemoryEvents(self)
 
     async def probe(self, probe: Probe) -> ProbeResult:
-        """Answer what `answer_probe` says."""
+        """Return what `answer_probe` returns."""
         check_ref(probe.image)
         check_user(probe.user)
 
         def do() -> ProbeResult:
             self.require_image(probe.image)
             if probe.secrets_source in self.absent:
-                raise BadSpec("A mount's source does not exist.")
+                raise BadSpec("A mount's source doesn't exist.")
             return self.answer_probe(probe)
 
         return await self._write("probe", do)
@@ -226,8 +229,8 @@ class MemoryRuntime(MemoryWorld):
         command: tuple[str, ...],
         timeout: float,  # noqa: ASYNC109 - the command's own
     ) -> ProbeResult:
-        """Answer what `answer_execute` says, after `execute_delay`."""
-        container_name(bot_id)
+        """Return what `answer_execute` returns, after `execute_delay`."""
+        check_bot_id(bot_id)
         check_command(command, timeout)
 
         if self.execute_delay and not self.away:
@@ -243,13 +246,13 @@ class MemoryRuntime(MemoryWorld):
         command: tuple[str, ...],
         timeout: float,  # noqa: ASYNC109 - the command's own
     ) -> ProbeResult:
-        """Answer what `answer_rehearse` says."""
+        """Return what `answer_rehearse` returns."""
         check_spec(spec)
         check_command(command, timeout)
         return await self._write("rehearse", lambda: self.do_rehearse(spec, command))
 
     async def image_has(self, image: str, paths: tuple[str, ...]) -> frozenset[str]:
-        """All of the paths but those that are `absent`."""
+        """Return the paths that aren't `absent`."""
         check_ref(image)
         check_paths(paths)
 
@@ -260,50 +263,50 @@ class MemoryRuntime(MemoryWorld):
         return await self._read("image_has", ask)
 
     async def sweep(self) -> None:
-        """Nothing stays of what was thrown away here."""
+        """Do nothing: no throw-away container is ever left behind here."""
         await self._read("sweep", lambda: None)
 
     async def close(self) -> None:
-        """End the streams of events."""
+        """End the event streams."""
         for feed in list(self.feeds):
             await feed.aclose()
 
     def hang(self) -> None:
-        """Make calls wait until `release`, or until their limit; writes are done then anyway."""
+        """Make calls wait for `release`, at most their limit. Writes happen at `release` anyway."""
         self._hung = True
 
     def release(self) -> None:
-        """Undo `hang`, and do what was asked for meanwhile."""
+        """Undo `hang`, and do what was asked for in between."""
         self._hung = False
         late, self._late = self._late, []
         for do in late:
             do()
 
     def lose_answers(self, count: int) -> None:
-        """Let the next writes happen, and lose their answers."""
+        """Let that many writes happen, but lose their answers."""
         self._lost_answers = count
 
     async def _read(self, name: str, ask: Callable[[], T]) -> T:
         try:
             return await self._ask(name, ask)
         except TimeoutError:
-            raise EngineUnavailable("The Docker engine does not answer.") from None
+            raise lost_answer(write=False) from None
 
     async def _write(self, name: str, do: Callable[[], T]) -> T:
         try:
             answer = await self._ask(name, do)
         except TimeoutError:
-            raise OutcomeUnknown("The Docker engine's answer was lost.") from None
+            raise lost_answer(write=True) from None
         if self._lost_answers > 0:
             self._lost_answers -= 1
-            raise OutcomeUnknown("The Docker engine's answer was lost.")
+            raise lost_answer(write=True)
         return answer
 
     async def _ask(self, name: str, do: Callable[[], T]) -> T:
-        await asyncio.sleep(0)  # as with a real engine, others get their turn meanwhile
+        await asyncio.sleep(0)  # as with a real engine, other tasks get a turn
         self.calls[name] += 1
         if self.away:
-            raise EngineUnavailable("The Docker engine is not reachable.")
+            raise unreachable()
         if not self._hung:
             return do()
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
@@ -312,11 +315,11 @@ class MemoryRuntime(MemoryWorld):
 
 
 def _settle(answer: asyncio.Future[T], do: Callable[[], T]) -> None:
-    """Do what was asked for, also when the one who asked is gone."""
+    """Do what was asked for, even if nobody waits for it any more."""
     answer.add_done_callback(lambda done: done.cancelled() or done.exception())
     try:
         answer.set_result(do())
-    except Exception as error:  # noqa: BLE001 - handed on, to whoever still waits
+    except Exception as error:  # noqa: BLE001 - passed on to whoever still waits
         answer.set_exception(error)
 
 
@@ -332,4 +335,4 @@ def _row(bot_id: str, seen: Observation) -> ListedContainer:
 
 
 if TYPE_CHECKING:
-    _keeps_the_promise: type[Runtime] = MemoryRuntime
+    _keeps_the_contract: type[Runtime] = MemoryRuntime

@@ -1,4 +1,4 @@
-"""Which engine to talk to, as plain arguments. Only settings read the environment itself."""
+"""Which engine to talk to, as plain arguments. Only `settings` reads the environment itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from controller.domain.errors import BadSetting
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineOptions:
-    """Where the engine listens; nothing given means the local socket."""
+    """Where the engine listens; without a `base_url` that is the local socket."""
 
     base_url: str | None = None
     tls: TLSConfig | None = None
@@ -23,16 +23,16 @@ class EngineOptions:
 def engine_options(environment: Mapping[str, str]) -> EngineOptions:
     """Turn Docker's own variables (DOCKER_HOST and its companions) into options.
 
-    Raises BadSetting when the TLS files they name cannot be used.
+    Raises BadSetting if the TLS files they name can't be used.
     """
-    # docker-py takes an empty mapping for "none given" and would read os.environ itself.
+    # docker-py takes an empty mapping for a missing one, and would read os.environ instead.
     given = dict(environment) or {"DOCKER_HOST": ""}
     try:
         found = kwargs_from_env(environment=given)
     except (DockerException, OSError) as error:
         reason = error.msg if isinstance(error, TLSParameterError) else str(error)
         raise BadSetting(
-            f"Docker's TLS files cannot be used: {reason.rstrip('.')}.",
+            f"Docker's TLS files can't be used: {reason.rstrip('.')}.",
             hint="Check DOCKER_CERT_PATH: it needs ca.pem, cert.pem and key.pem.",
         ) from error
     return EngineOptions(base_url=found.get("base_url"), tls=found.get("tls"))

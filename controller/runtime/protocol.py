@@ -1,4 +1,8 @@
-"""The promise that every runtime keeps, in prose. Its keepers are next door."""
+"""The contract that every runtime keeps, in prose.
+
+Next door: `engine` keeps it with a Docker engine, `memory` without one. One contract suite in the
+tests checks both of them against what is written here.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from controller.domain.spec import ContainerSpec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineInfo:
-    """What answers: for the doctor and the health page."""
+    """What the engine says about itself, for the doctor and the health page."""
 
     version: str
     api_version: str
@@ -25,7 +29,7 @@ class EngineInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeInfo:
-    """A volume that carries our instance label."""
+    """A bot's volume that carries our instance label."""
 
     bot_id: str
     name: str
@@ -33,7 +37,7 @@ class VolumeInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """A throw-away container, as hardened as a bot's, for one question about the host."""
+    """One question about the host, put by a throw-away container as hardened as a bot's."""
 
     image: str
     user: str
@@ -44,9 +48,10 @@ class Probe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeResult:
-    """How a program ended, and the end of what it printed: 4 KiB of a probe, 16 KiB of others.
+    """How a program ended, and the end of its output: 4 KiB for a probe, 16 KiB for the others.
 
-    `cut` says of a command in a bot that it printed more: a secret may be cut through at the start.
+    `cut`, which only `execute` sets, means that more was printed than `output` holds: it may begin
+    in the middle of a secret.
     """
 
     exit_code: int
@@ -55,136 +60,153 @@ class ProbeResult:
 
 
 class EventStream(Protocol):
-    """An endless iterator of events that has to be closed (`contextlib.aclosing`)."""
+    """An endless iterator of events. Close it when you're done, best with `contextlib.aclosing`."""
 
     def __aiter__(self) -> AsyncIterator[ContainerEvent]:
-        """Itself."""
+        """Return the stream itself."""
         ...
 
     async def __anext__(self) -> ContainerEvent:
-        """The next event, however long that takes."""
+        """Return the next event, however long that takes."""
         ...
 
     async def aclose(self) -> None:
-        """End it: an `anext` that waits ends too."""
+        """End the stream, and with it any `anext` that is still waiting."""
         ...
 
 
 class Runtime(Protocol):
-    """Runs the containers of one installation, known by its instance label.
+    """Runs the containers of one installation, which its instance label identifies.
 
-    Promises that hold for every method:
+    Every method keeps these promises:
 
-    - Only containers, volumes and networks with our instance label are listed, changed or removed.
-      A thing with our name and without the label is answered with Conflict, and left alone.
-    - `bot_id` is a canonical UUID; anything else raises BadInput before the engine is asked.
-    - An engine that cannot be reached, or hangs longer than the call's own limit, raises
-      EngineUnavailable for reads. For writes it raises OutcomeUnknown unless it is certain that
-      nothing was sent. No other exception than a ControllerError comes out.
-    - Nothing blocks the event loop. Cancelling a call gives the caller up, not the engine's work.
+    - **Only what's ours.** A method lists, changes or removes only containers, volumes and networks
+      that carry our instance label. If something without the label has a name we need, the method
+      raises Conflict and leaves it alone.
+    - **Checked ids.** `bot_id` is a canonical UUID. Anything else raises BadInput before the engine
+      is asked.
+    - **Unknown isn't failed.** When the engine can't be reached, or takes longer than the call's
+      own limit, a read raises EngineUnavailable. A write raises OutcomeUnknown, since it may still
+      happen; it raises EngineUnavailable only if it's certain that nothing was sent. The writes
+      are create, start, stop, restart, remove, remove_volume, probe, execute and rehearse.
+    - **One kind of error.** Only a ControllerError comes out.
+    - **A free event loop.** Nothing blocks it. Cancelling a call frees the caller, but doesn't stop
+      what the engine is already doing.
     """
 
     async def info(self) -> EngineInfo:
-        """Ask the engine who it is. Raises EngineUnavailable."""
+        """Ask the engine about itself. Raises EngineUnavailable."""
         ...
 
     async def list_containers(self) -> list[ListedContainer]:
-        """Every container of ours in one cheap call, whatever its state. No inspect."""
+        """List all our containers, whatever their state, in one cheap call without an inspect."""
         ...
 
     async def list_volumes(self) -> list[VolumeInfo]:
-        """Every volume of ours, for the search for orphans."""
+        """List all our volumes, to find those that belong to no bot."""
         ...
 
     async def observe(self, bot_id: str) -> Observation | None:
-        """Look at one bot's container; None when there is none of ours.
+        """Inspect the bot's container. Returns None if it has none.
 
-        Raises Conflict when a container has the bot's name without our labels.
+        Raises Conflict if a container with the bot's name lacks our labels.
         """
         ...
 
     async def has_volume(self, bot_id: str) -> bool:
-        """Whether the bot's volume exists (and is ours)."""
+        """Whether the bot's volume exists and is ours."""
         ...
 
     async def pin_image(self, ref: str, pull: str) -> str:
-        """Resolve a reference to an id or digest that cannot move.
+        """Resolve an image reference to a digest or id, which always mean the same image.
 
-        `pull`: "missing" pulls when it is not here, "always" tries first and falls back to what is
-        here, "never" does not. Raises ImageMissing with the reason.
+        `pull` is one of:
+
+        - "missing": pull the image only if it isn't on this machine;
+        - "always": try to pull it, and fall back to the one on this machine;
+        - "never": use what is on this machine.
+
+        Raises ImageMissing with the reason if that leaves no image.
         """
         ...
 
     async def create(self, spec: ContainerSpec) -> str:
-        """Make the container (and our network, and its volume) without starting it; its full id.
+        """Create the bot's container, with its volume and our network, but don't start it.
 
-        Adopts a container of that name that carries our labels for this bot, whatever its spec
-        label: the next look decides. Raises ImageMissing, BadSpec, Conflict.
+        Returns the container's full id.
 
-        The spec's seeds are in the volume before the container exists: each file the user's own,
-        mode 0600, whole or not there at all; folders that had to be made are the user's, 0700.
-        A seed to be kept is only written where nothing is; any other takes the place of the file
-        that is there, and is BadSpec where a folder is, or where one of its folders is a file.
+        If a container of that name exists and carries our labels for this bot, it is adopted,
+        whatever its spec label says: the next look decides what to do with it. Raises ImageMissing,
+        BadSpec or Conflict.
+
+        The spec's seed files are in the volume before the container exists. Each is complete or
+        missing, never half-written; it belongs to the spec's user and has mode 0600. New folders
+        on the way to it belong to that user too and have mode 0700. A seed with `keep` is written
+        only if nothing exists at its path. Any other seed replaces the file at its path; it raises
+        BadSpec if a folder is there, or if one of the folders on its way is a file.
         """
         ...
 
     async def start(self, bot_id: str) -> None:
-        """Start or unpause it; nothing happens when it runs. Raises BadSpec with the engine's
-        reason when the container cannot be started as it is, NotFound when it is gone.
+        """Start or unpause the container. Does nothing if it's running.
 
-        A program that is not in the image is BadSpec only without `init`; with it the start
-        succeeds, and the container ends at once with exit code 127.
+        Raises NotFound if the container doesn't exist, and BadSpec with the engine's reason if it
+        can't start as it is. A program that isn't in the image raises BadSpec only without `init`;
+        with `init` the start succeeds, and the container exits at once with code 127.
         """
         ...
 
     async def stop(self, bot_id: str, timeout: int) -> None:  # noqa: ASYNC109 - the engine's grace
-        """Ask it to end, kill it after `timeout` seconds, return when it ended.
+        """Ask the program to end, kill it after `timeout` seconds, and return once it has ended.
 
-        Nothing happens when it does not run or does not exist.
+        Does nothing if the container isn't running or doesn't exist.
         """
         ...
 
     async def restart(self, bot_id: str, timeout: int) -> None:  # noqa: ASYNC109
-        """Stop with that grace and start again, keeping the container and its log."""
+        """Stop the program with `timeout` seconds of grace and start it again.
+
+        The container and its log are kept. Raises NotFound if the container doesn't exist.
+        """
         ...
 
     async def remove(self, bot_id: str, timeout: int) -> None:  # noqa: ASYNC109
-        """Stop it with that grace if it runs, then remove it with its anonymous volumes.
+        """Remove the container and its anonymous volumes; `timeout` is the grace if it's running.
 
-        Success when it is already gone.
+        Succeeds if the container is already gone.
         """
         ...
 
     async def remove_volume(self, bot_id: str) -> None:
-        """Remove the bot's named volume; success when it is already gone."""
+        """Remove the bot's named volume. Succeeds if it's already gone."""
         ...
 
     async def logs(self, bot_id: str, query: LogQuery) -> list[LogLine]:
-        """The last lines that fit the query, oldest first, at most 1 MiB of text.
+        """Return the last lines that match the query, oldest first, at most 1 MiB of text.
 
-        With `grep`, `since`, `until` or one `stream` the last 5,000 lines are looked through, and
-        5,000 is the most that come. Lines are whole: frames are joined and decoded (bad bytes
-        replaced) before anything is matched; one of more than 256 KiB ends in "…". Raises
-        NotFound when there is no container.
+        A query with `grep`, `since`, `until` or a single `stream` searches the last 5,000 lines,
+        and no query returns more than 5,000. Lines are whole: they're joined from the log's frames
+        and decoded (invalid bytes are replaced) before anything is matched. A line longer than
+        256 KiB is cut and ends in "…". Raises NotFound if the container doesn't exist.
         """
         ...
 
     def events(self) -> EventStream:
-        """Events of our containers, for ever.
+        """Return the events of our containers, as a stream that never ends by itself.
 
-        The first is "resync", and so is the first after every reconnection: the subscription is
-        there before the resync event, so that a list after it misses nothing. While the engine
-        is away the iterator waits and tries again (backing off to 5 s); it never raises and never
-        ends except by being closed. When more events wait than can be kept, a resync takes their
-        place. Giving up on one `anext` (a timeout, say) loses nothing.
+        The stream starts with a "resync" event, and so it does after every reconnection. By then
+        it is subscribed, so if you list the containers after a resync you miss nothing. While the
+        engine is away the stream waits and keeps trying, pausing up to 5 s between tries. It never
+        raises, and ends only when it is closed. When too many events are waiting to be read, one
+        resync replaces them. Giving up on an `anext`, by a timeout for instance, loses nothing.
         """
         ...
 
     async def probe(self, probe: Probe) -> ProbeResult:
-        """Run a throw-away container, which no list shows, and remove it whatever happens.
+        """Run a throw-away container, which appears in no list, and remove it whatever happens.
 
-        One that outlives its timeout is killed: exit code 137. Raises ImageMissing, BadSpec (for
-        instance: the mount's source does not exist).
+        If it runs longer than its timeout it is killed, with exit code 137. Raises ImageMissing, or
+        BadSpec, for instance if the mount's source doesn't exist.
         """
         ...
 
@@ -194,14 +216,16 @@ class Runtime(Protocol):
         command: tuple[str, ...],
         timeout: float,  # noqa: ASYNC109 - the command's own
     ) -> ProbeResult:
-        """Run a program inside the bot's container, as its user, without input or terminal.
+        """Run a program inside the bot's container, as its user, without input or a terminal.
 
-        The result holds the last 16 KiB of what it printed, both pipes as they came (what is
-        written to the two at one moment may change places); a line that this bound would cut is
-        left out. A program that is not in the image ends with 126 or 127.
-        Raises NotFound where there is no container, NotReady ("not-running") where it does not
-        run, and after `timeout` seconds OutcomeUnknown ("action-timeout"): no engine can end a
-        program inside, so that it may go on. Cancelling gives it up in the same way, at once.
+        The result holds the last 16 KiB of output. Stdout and stderr are mixed as they arrive;
+        what is written to both at the same moment may swap places. A line that doesn't fit
+        completely is left out. A program that isn't in the image ends with exit code 126 or 127.
+
+        Raises NotFound if the container doesn't exist and NotReady ("not-running") if it isn't
+        running. After `timeout` seconds it raises OutcomeUnknown ("action-timeout"): no engine can
+        end a program inside a container, so it may still be running. Cancelling the call gives the
+        program up in the same way, at once.
         """
         ...
 
@@ -211,36 +235,38 @@ class Runtime(Protocol):
         command: tuple[str, ...],
         timeout: float,  # noqa: ASYNC109 - the command's own
     ) -> ProbeResult:
-        """Run a command once in a throw-away container that is as the spec's would be.
+        """Run a command once in a throw-away copy of the bot's container.
 
-        The image, user, environment, limits, secrets, files and hardening are the spec's. Instead
-        of the volume there is an empty folder in memory, there is no network, and the command
-        stands in for entrypoint and command. No list shows it, and it is removed whatever happens.
-        One that outlives its timeout is killed: exit code 137. Raises ImageMissing, BadSpec.
+        Image, user, environment, limits, secrets, files and hardening are the spec's. Three things
+        differ: `command` replaces the entrypoint and the command, the volume is an empty folder in
+        memory, and there's no network. The container appears in no list and is removed whatever
+        happens. If it runs longer than `timeout` seconds it is killed, with exit code 137. Raises
+        ImageMissing or BadSpec.
         """
         ...
 
     async def image_has(self, image: str, paths: tuple[str, ...]) -> frozenset[str]:
-        """Which of these absolute paths exist in an image; nothing of it is run.
+        """Return those of these absolute paths that exist in the image, without running it.
 
-        Raises ImageMissing when it is not on this machine: it is never pulled for this.
+        The image is never pulled for this. Raises ImageMissing if it isn't on this machine.
         """
         ...
 
     async def sweep(self) -> None:
-        """Remove the throw-away containers of controllers that died, whatever their age.
+        """Remove the throw-away containers that dead controllers left behind, whatever their age.
 
-        For a start, when nobody else makes any: a rehearsal that goes on has the bot's secrets.
+        Call it at start-up, while nobody else creates any: a rehearsal that is still running holds
+        the bot's secrets.
         """
         ...
 
     async def mounts_of(self, container: str) -> tuple[tuple[str, str, str], ...]:
-        """The mounts of any container, as (type, source, destination): for finding our own.
+        """Return any container's mounts as (type, source, destination), to find our own.
 
-        Raises NotFound when the engine has no such container.
+        The container needs no label of ours. Raises NotFound if it doesn't exist.
         """
         ...
 
     async def close(self) -> None:
-        """Let go of threads and sockets. Containers go on."""
+        """Release threads and sockets. Containers keep running."""
         ...

@@ -1,6 +1,6 @@
-"""Which seed files go into a volume, and the archive that carries them. Pure.
+"""Decides which seed files go into a volume, and builds the archive that carries them. Pure.
 
-What is there is asked of whoever calls; `volumes` next door asks the engine, `memoryworld` itself.
+The caller says what is in the volume: `volumes` next door asks the engine, `memory_world` knows.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from enum import Enum
 
 from controller.domain.errors import BadSpec
 from controller.domain.spec import SeedFile
-from controller.runtime.gate import check_user
+from controller.runtime.validation import check_user
 
-TOP = "top"  # the volume, as a folder in the archive
+TOP = "top"  # the folder in the archive that stands for the volume
 
 
 class Kind(Enum):
-    """What is at a path of the volume."""
+    """What is at a path in the volume."""
 
     NOTHING = "nothing"
     FOLDER = "folder"
-    UNFINISHED = "unfinished"  # a beginning of the seed, from an upload that was cut off
+    UNFINISHED = "unfinished"  # the beginning of a seed, from an upload that was cut off
     OTHER = "other"
 
 
@@ -33,70 +33,74 @@ Look = Callable[[str, str], Kind]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be made: folders, each after the one that it is in, and the text of files."""
+    """What to add: folders, each after the one that contains it, and files as (path, text)."""
 
     folders: tuple[str, ...] = ()
     files: tuple[tuple[str, str], ...] = ()
 
 
 def parents(path: str) -> tuple[str, ...]:
-    """The folders that a relative path goes through, the outermost first."""
+    """The folders above a relative path, outermost first."""
     parts = path.split("/")
     return tuple("/".join(parts[:count]) for count in range(1, len(parts)))
 
 
 def plan(seeds: Iterable[SeedFile], look: Look) -> Plan:
-    """What has to be made so that the seeds are there; nothing is asked of what cannot exist.
+    """Work out what to add to a volume so that it has the seeds.
 
-    `look(path, text)` tells what is at a path of the volume; the text is the seed's that goes there
-    and empty for a folder. Raises BadSpec where a seed that is not to be kept cannot be written.
+    `look(path, text)` returns what is at a path in the volume. `text` is the text of the seed that
+    goes there, or empty for a folder. It is never called for a path that can't exist. Raises
+    BadSpec if a seed without `keep` can't be written.
     """
     found: dict[str, Kind] = {}
     folders: dict[str, None] = {}
     files: list[tuple[str, str]] = []
     for seed in seeds:
-        ways = parents(seed.path)
-        above = _walk(ways, found, look)
+        above_it = parents(seed.path)
+        above = _look_along(above_it, found, look)
         there = look(seed.path, seed.text) if above is Kind.FOLDER else above
         if seed.keep and there in {Kind.FOLDER, Kind.OTHER}:
             continue
         if there is Kind.FOLDER or above is Kind.OTHER:
             raise _in_the_way(seed.path)
-        folders.update(dict.fromkeys(way for way in ways if found[way] is Kind.NOTHING))
+        folders.update(dict.fromkeys(path for path in above_it if found[path] is Kind.NOTHING))
         files.append((seed.path, seed.text))
     return Plan(tuple(folders), tuple(files))
 
 
-def archive(user: str, wanted: Plan) -> bytes:
-    """A tar of the volume: its top, given to the user alone, and what the plan wants below it."""
+def build_archive(user: str, wanted: Plan) -> bytes:
+    """Return a tar with the plan's folders and files below the volume's top, all the user's own."""
     owner = check_user(user)
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as made:
-        made.addfile(_entry(f"{TOP}/", tarfile.DIRTYPE, 0o700, owner))
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        archive.addfile(_entry(f"{TOP}/", tarfile.DIRTYPE, 0o700, owner))
         for folder in wanted.folders:
-            made.addfile(_entry(f"{TOP}/{folder}/", tarfile.DIRTYPE, 0o700, owner))
+            archive.addfile(_entry(f"{TOP}/{folder}/", tarfile.DIRTYPE, 0o700, owner))
         for path, text in wanted.files:
             data = text.encode()
             entry = _entry(f"{TOP}/{path}", tarfile.REGTYPE, 0o600, owner)
             entry.size = len(data)
-            made.addfile(entry, io.BytesIO(data))
+            archive.addfile(entry, io.BytesIO(data))
     return buffer.getvalue()
 
 
-def _walk(ways: tuple[str, ...], found: dict[str, Kind], look: Look) -> Kind:
-    """What the innermost of these folders is: below nothing is nothing, below a file no folder."""
+def _look_along(folders: tuple[str, ...], found: dict[str, Kind], look: Look) -> Kind:
+    """Return what the innermost of these nested folders is, adding what it sees to `found`.
+
+    What is below a path that is missing or a file counts as missing or a file too.
+    """
     above = Kind.FOLDER
-    for way in ways:
-        if way not in found:
-            found[way] = look(way, "") if above is Kind.FOLDER else above
-        above = found[way]
+    for path in folders:
+        if path not in found:
+            found[path] = look(path, "") if above is Kind.FOLDER else above
+        above = found[path]
     return above
 
 
 def _in_the_way(path: str) -> BadSpec:
     return BadSpec(
-        f"The file {path} cannot be written into the bot's state: something else is in its place.",
-        hint="Move that away, or delete the bot together with its state.",
+        f"The file {path} can't be written into the bot's volume: something else is in its place.",
+        hint="Move that away, or delete the bot together with its volume.",
     )
 
 

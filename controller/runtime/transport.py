@@ -1,7 +1,8 @@
-"""docker-py's Unix socket transport, with two of its habits mended.
+"""docker-py's transport over a Unix socket, with two of its faults fixed.
 
-It leaves the socket open when a connection fails, and keeps a pool of connections for every single
-URL, so that hardly one is used twice. Here the socket is closed, and one pool serves all.
+docker-py leaves the socket open when a connection fails. It also keeps a pool of connections per
+URL, so hardly any connection is used twice. Here the socket is closed, and one pool serves all
+URLs.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class _Pool(UnixHTTPConnectionPool):
 
 class _Adapter(UnixHTTPAdapter):
     def get_connection(self, url: Any, proxies: Any = None) -> Any:
-        del proxies  # there are none on a Unix socket
+        del proxies  # a Unix socket has none
         with self.pools.lock:
             pool = self.pools.get("engine")
             if pool is None:
@@ -43,8 +44,8 @@ class _Adapter(UnixHTTPAdapter):
         return pool
 
 
-def mend(client: APIClient) -> None:
-    """Give a client that speaks through a Unix socket this transport; leave others alone."""
+def install_transport(client: APIClient) -> None:
+    """Give this transport to a client that uses a Unix socket; leave any other client alone."""
     found = client.get_adapter(client.base_url)
     if isinstance(found, UnixHTTPAdapter):
         adapter = _Adapter(f"http+unix://{found.socket_path}", found.timeout)

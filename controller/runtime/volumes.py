@@ -1,4 +1,7 @@
-"""A bot's named volume: made, given to its user with the seed files in it, removed. Blocking."""
+"""Creates a bot's named volume, prepares it for its user, and removes it. Blocking.
+
+To prepare a volume is to give its top folder to the bot's user and to put the seed files into it.
+"""
 
 from __future__ import annotations
 
@@ -10,41 +13,42 @@ from docker.errors import NotFound as DockerNotFound
 
 from controller.domain.errors import Conflict
 from controller.domain.spec import ContainerSpec
-from controller.runtime import archives, hostconfig, seeding
-from controller.runtime.gate import container_name
-from controller.runtime.inspection import is_ours, labels_of
+from controller.runtime import container_files, hostconfig, seeding
+from controller.runtime.faults import foreign
+from controller.runtime.observations import is_ours, labels_of
 from controller.runtime.seeding import Kind
 from controller.runtime.throwaway import create_container, discard
+from controller.runtime.validation import container_name
 
 _Json = dict[str, Any]
 
 
-def look_volume(client: APIClient, name: str) -> _Json | None:
-    """Inspect a volume; None if there is none."""
+def inspect_volume(client: APIClient, name: str) -> _Json | None:
+    """Inspect a volume. Returns None if it doesn't exist."""
     try:
-        seen: _Json = client.inspect_volume(name)
+        inspected: _Json = client.inspect_volume(name)
     except DockerNotFound:
         return None
-    return seen
+    return inspected
 
 
 def ensure_volume(client: APIClient, spec: ContainerSpec, instance: str) -> None:
-    """The bot's volume, made when it is not there; Conflict when that name is somebody else's."""
-    made = client.create_volume(spec.name, labels=hostconfig.bot_labels(spec.bot_id, instance))
-    # Creating what exists answers with what exists: its labels tell whose it is.
-    if not is_ours(made.get("Labels"), instance, spec.bot_id):
-        raise _foreign(spec.name)
+    """Create the bot's volume if it doesn't exist. Raises Conflict if the name is taken."""
+    volume = client.create_volume(spec.name, labels=hostconfig.bot_labels(spec.bot_id, instance))
+    # If the volume existed, the engine answers with that one: its labels say whose it is.
+    if not is_ours(volume.get("Labels"), instance, spec.bot_id):
+        raise _foreign_volume(spec.name)
 
 
 def remove_volume(client: APIClient, bot_id: str, instance: str) -> None:
-    """Remove the bot's volume, with the helper of a controller that died while it prepared it."""
+    """Remove the bot's volume, and the helper container of a preparation that was cut short."""
     name = container_name(bot_id)
-    seen = look_volume(client, name)
-    if seen is None:
+    inspected = inspect_volume(client, name)
+    if inspected is None:
         return
-    if not is_ours(seen.get("Labels"), instance, bot_id):
-        raise _foreign(name)
-    _remove_left_over(client, _helper_name(bot_id), instance)
+    if not is_ours(inspected.get("Labels"), instance, bot_id):
+        raise _foreign_volume(name)
+    _remove_old_helper(client, _helper_name(bot_id), instance)
     try:
         client.remove_volume(name)
     except DockerNotFound:
@@ -53,39 +57,45 @@ def remove_volume(client: APIClient, bot_id: str, instance: str) -> None:
         if error.status_code != 409:
             raise
         raise Conflict(
-            "The bot's volume is in use by a container.", hint="Remove that container first."
+            "A container still uses the bot's volume.", hint="Remove that container first."
         ) from error
 
 
 def prepare_volume(client: APIClient, spec: ContainerSpec, instance: str) -> None:
-    """Give the volume's top folder to the spec's user and lay its seeds into it; nothing is run.
+    """Give the volume's top folder to the spec's user and add the seeds, without running anything.
 
-    Measured on 20.10: an archive put at the mount point with the entry "./" answers 200 and changes
-    nothing (the engine skips "."), one put at the mount point's parent is refused by a read-only
-    root, and a later create gives an empty volume the image's owner again. So a helper container
-    with a writable root, which is never started, carries the volume one folder down, the archive
-    names that folder, and the bot's own mount says NoCopy. 110 ms; any image will do.
+    Three obstacles, measured on 20.10:
+
+    - An archive put at the mount point with the entry "./" gets the answer 200 but changes nothing:
+      the engine skips ".".
+    - A read-only root refuses an archive put at the mount point's parent.
+    - A later create gives an empty volume the image's owner again.
+
+    So a helper container with a writable root, which is never started, mounts the volume one folder
+    further down; the archive names that folder; and the bot's own mount says NoCopy. This takes
+    110 ms and works with any image.
     """
     name = _helper_name(spec.bot_id)
-    _remove_left_over(client, name, instance)
+    _remove_old_helper(client, name, instance)
     body = hostconfig.preparation_body(spec, instance=instance)
     helper = create_container(client, body, name)
     try:
-        wanted = seeding.plan(spec.seeds, _looker(client, helper))
-        client.put_archive(helper, hostconfig.PREPARE_PARENT, seeding.archive(spec.user, wanted))
+        wanted = seeding.plan(spec.seeds, _look_through(client, helper))
+        archive = seeding.build_archive(spec.user, wanted)
+        client.put_archive(helper, hostconfig.PREPARE_PARENT, archive)
     finally:
         discard(client, helper)
 
 
-def _looker(client: APIClient, helper: str) -> seeding.Look:
-    """What looks into the volume through its helper."""
+def _look_through(client: APIClient, helper: str) -> seeding.Look:
+    """Return the function that looks into the volume, through its helper container."""
 
     def look(path: str, text: str) -> Kind:
         place = f"{hostconfig.PREPARE_PARENT}/{seeding.TOP}/{path}"
-        found = archives.stat(client, helper, place)
+        found = container_files.stat(client, helper, place)
         if found is None:
             return Kind.NOTHING
-        if archives.is_folder(client, helper, place, found):
+        if container_files.is_folder(client, helper, place, found):
             return Kind.FOLDER
         unfinished = text and not found.link and _is_unfinished(client, helper, place, found, text)
         return Kind.UNFINISHED if unfinished else Kind.OTHER
@@ -94,37 +104,37 @@ def _looker(client: APIClient, helper: str) -> seeding.Look:
 
 
 def _is_unfinished(
-    client: APIClient, helper: str, place: str, found: archives.Stat, text: str
+    client: APIClient, helper: str, place: str, found: container_files.Stat, text: str
 ) -> bool:
     """Whether an upload that was cut off left this file.
 
-    The engine gives a file its owner when all of it is there [measured: cut off, it is root's]. A
-    bot is never root, so that a beginning of the seed's text that is root's is nobody's work.
+    The engine sets a file's owner only once the file is complete (measured on 20.10: if the upload
+    is cut off, the file is root's). A bot is never root. So a file of root's that begins like the
+    seed is nobody's work.
     """
     whole = text.encode()
     if found.size > len(whole):
         return False
-    uid, there = archives.owner_and_text(client, helper, place)
-    return uid == 0 and whole.startswith(there)
+    uid, content = container_files.read_owner_and_content(client, helper, place)
+    return uid == 0 and whole.startswith(content)
 
 
 def _helper_name(bot_id: str) -> str:
     return f"botmaker-prepare-{bot_id}"
 
 
-def _remove_left_over(client: APIClient, name: str, instance: str) -> None:
-    """Remove the helper of a controller that died; leave anybody else's to the 409 that follows."""
+def _remove_old_helper(client: APIClient, name: str, instance: str) -> None:
+    """Remove the helper container that a dead controller left behind.
+
+    A container of that name that isn't ours stays; creating our helper then ends with a 409.
+    """
     try:
-        seen = client.inspect_container(name)
+        inspected = client.inspect_container(name)
     except DockerNotFound:
         return
-    if labels_of(seen).items() >= hostconfig.probe_labels(instance).items():
-        discard(client, seen["Id"])
+    if labels_of(inspected).items() >= hostconfig.probe_labels(instance).items():
+        discard(client, inspected["Id"])
 
 
-def _foreign(name: str) -> Conflict:
-    return Conflict(
-        f"A volume named {name} exists that this installation did not make.",
-        hint="Remove or rename it by hand.",
-        code="foreign-volume",
-    )
+def _foreign_volume(name: str) -> Conflict:
+    return foreign("volume", name, code="foreign-volume")

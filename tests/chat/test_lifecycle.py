@@ -334,7 +334,7 @@ async def test_with_the_engine_away_every_command_answers_and_says_so(world: Wor
     assert "**one** — stopping." in words["stop"]
     assert "**two** — restarting." in words["restart"]
     assert "**three** — being removed." in words["delete"]
-    assert words["logs"].startswith("❌ The Docker engine is not reachable.")
+    assert words["logs"].startswith("❌ Can't reach Docker.")
     assert "`api_key` stored" in words["secrets"]
     for act in ("stop", "restart", "delete", "secrets"):
         assert "The engine does not answer" in words[act], act
@@ -361,6 +361,6 @@ async def test_a_hanging_engine_does_not_hold_up_an_answer(world: World) -> None
     await ready_bot(world)
     engine_of(world).hang()
     assert "**shop**" in await bot(world, "show")
-    assert "❌ The Docker engine does not answer." in await bot(world, "logs")
+    assert "❌ Docker doesn't answer." in await bot(world, "logs")
     engine_of(world).release()
     await until_phase(world, "shop", Phase.RUNNING)

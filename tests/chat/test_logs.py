@@ -327,4 +327,4 @@ async def test_a_refresh_without_an_engine_keeps_the_snippet(world: World) -> No
     assert labels(answer.response) == ["Older", "Refresh", "File"]
     (beside,) = pressed.followups
     assert beside.ephemeral
-    assert "engine is not reachable" in beside.content
+    assert "Can't reach Docker" in beside.content

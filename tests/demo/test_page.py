@@ -178,5 +178,5 @@ def test_without_an_engine_the_demo_says_so_in_one_sentence(tmp_path: Path) -> N
     process = run_demo(tmp_path / "demo", DOCKER_HOST=f"unix://{tmp_path}/nothing.sock")
     _, err = process.communicate(timeout=20)
     assert process.returncode == 1
-    assert err.startswith("demo: The Docker engine")
+    assert err.startswith("demo: Can't reach Docker.")
     assert err.count("\n") == 1

@@ -200,7 +200,7 @@ async def test_a_paused_bot_goes_on(rig: Rig) -> None:
     held = rig.runtime.containers[bot.id]
     run = rig.run_of(bot)
     held.seen = replace(held.seen, state=ContainerState.PAUSED)
-    rig.runtime.tell(bot.id, "pause")
+    rig.runtime.emit(bot.id, "pause")
     await eventually(lambda: held.seen.state is ContainerState.RUNNING)
     assert rig.run_of(bot) == run
 

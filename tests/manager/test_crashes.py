@@ -244,7 +244,7 @@ async def test_an_end_with_the_engine_is_no_crash_however_late_it_is_seen(
         await eventually(lambda: rig.manager.fleet.engine.reachable)
         await asyncio.sleep(0.05)  # looked at, and seen to run on
         held.seen = replace(ended, started_at=held.seen.started_at)
-        rig.runtime.tell(bot.id, "die")
+        rig.runtime.emit(bot.id, "die")
     await eventually(lambda: rig.active(bot) and rig.at_rest(), "it runs again")
     assert rig.view(bot).crashes == ()
     assert [e for e in await rig.manager.audit.history(bot.id) if e.action == "crash"] == []

@@ -155,7 +155,7 @@ async def test_a_foreign_container_of_that_name_is_named_and_left_alone(rig: Rig
     await rig.submit(bot)
     view = await rig.becomes(bot, Phase.ERROR)
     assert view.bot.problem is not None
-    assert view.bot.problem.code == "conflict"
+    assert view.bot.problem.code == "foreign-container"
     assert bot.container_name in view.bot.problem.message
     assert rig.runtime.foreign == {bot.container_name}
     rig.runtime.foreign.clear()

@@ -79,7 +79,7 @@ async def test_while_the_engine_hangs_every_answer_comes_in_time_and_is_true(
     made = await ann.slash("bot create", name="fresh", template="brisk")
     await said(made, "direct message")
     for command in ("bot logs", "fleet orphans", "fleet doctor"):
-        await said(asked[command], "engine does not answer", 25)
+        await said(asked[command], "Docker doesn't answer", 25)
     assert "running" not in asked["bot restart"].text
     card = await place.card_says("shop", "engine does not answer", 25)
     assert "last known state" in card.content

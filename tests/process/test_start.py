@@ -116,9 +116,9 @@ BREAKS: dict[str, tuple[Break, list[str]]] = {
     ),
     "engine not there": (
         _set(DOCKER_HOST="unix:///absent/docker.sock"),
-        ["engine is not reachable", "--wait"],
+        ["Can't reach Docker", "--wait"],
     ),
-    "engine port dead": (_set(DOCKER_HOST="tcp://127.0.0.1:9"), ["engine is not reachable"]),
+    "engine port dead": (_set(DOCKER_HOST="tcp://127.0.0.1:9"), ["Can't reach Docker"]),
     "engine address nonsense": (_set(DOCKER_HOST="nonsense://x"), ["DOCKER_HOST"]),
     "not an engine": (_not_an_engine, ["engine"]),
     "newer database": (_newer_database, ["newer BotMaker", "schema 999"]),

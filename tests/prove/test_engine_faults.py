@@ -22,6 +22,7 @@ __all__ = ["engine"]
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
 RESYNC_SECONDS = 5.0
 AWAY = "engine does not answer"
+NO_ANSWER = "Docker doesn't answer"
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])
@@ -131,7 +132,7 @@ async def test_an_engine_that_hangs_and_thaws_has_changed_nothing(
         await listed.wait(IN_TIME)
         await said(listed, AWAY)
         if tally.full:
-            await said(logs, AWAY, 25)  # it is given 20 s
+            await said(logs, NO_ANSWER, 25)  # it is given 20 s
         engine.thaw()
         began = time.monotonic()
         await shop.knows(reachable=True, within=RESYNC_SECONDS)

@@ -29,10 +29,10 @@ from controller.domain.events import STREAMS, LogQuery
 from controller.domain.names import check_model, check_name, is_secret_name, new_bot_id
 from controller.domain.spec import ContainerSpec
 from controller.manager.logbook import parse_query
-from controller.runtime import inspection, making
+from controller.runtime import creation, observations
 from controller.runtime.frames import read_lines
-from controller.runtime.gate import check_container, check_instance, check_ref, check_spec
 from controller.runtime.images import pin
+from controller.runtime.validation import check_container, check_instance, check_ref, check_spec
 from controller.vault import Redactor, Vault
 from tests.prove.tally import Tally
 from tests.prove.test_fuzz_inputs import Rubbish, mutated
@@ -156,13 +156,13 @@ def test_no_word_reaches_another_url_of_the_engine(tally: Tally, rubbish: Rubbis
     """Ids, references, containers: every request that is sent is one of those intended, as is."""
     client, recorder = APIClient(base_url="http://127.0.0.1:9", version="1.41"), Recorder()
     client.mount("http://", recorder)
-    closing = threading.Event()
+    closing, network = threading.Event(), "botmaker-here"
     calls: list[Callable[[str], object]] = [
-        lambda text: making.look(client, "here", text),
+        lambda text: creation.find_container(client, "here", text),
         lambda text: client.inspect_container(check_container(text)),
         lambda text: pin(client, check_ref(text), "never", closing),
-        lambda text: making.create(client, checked(text), check_instance("here"), "botmaker-here"),
-        lambda text: making.create(client, checked(new_bot_id(), text), "here", "botmaker-here"),
+        lambda text: creation.create(client, checked(text), check_instance("here"), network),
+        lambda text: creation.create(client, checked(new_bot_id(), text), "here", network),
         check_instance,
     ]
     for turn in some(tally, 500, 20_000):
@@ -270,9 +270,9 @@ def test_any_answer_of_an_engine_is_seen_or_refused_in_words(
     for _ in some(tally, 400, 14_000):
         one, other = rubbish.bent(seen), rubbish.bent(row)
         with only_ours(tally, one):
-            inspection.observation(one)
+            observations.observation(one)
         with only_ours(tally, other):
-            inspection.listed(other)
+            observations.listed(other)
 
 
 def test_any_question_to_a_log_is_a_query_or_an_answer_in_words(

@@ -23,7 +23,7 @@ from controller.catalog import (
 from controller.domain.bot import Bot
 from controller.domain.names import is_secret_name, new_bot_id
 from controller.domain.spec import SECRETS_TARGET
-from controller.runtime.seeding import TOP, Kind, archive, plan
+from controller.runtime.seeding import TOP, Kind, build_archive, plan
 from tests.prove.crash_inside import WHOLE
 from tests.prove.tally import Tally
 from tests.prove.test_canary_inside import TEMPLATES
@@ -122,7 +122,7 @@ def test_a_seeds_path_stays_in_the_volume(tmp_path: Path, tally: Tally, rubbish:
             if template is None:
                 continue
             seeds = seed_files(template, bot_of(template.id))
-            made = archive("1000:1000", plan(seeds, lambda *_: Kind.NOTHING))
+            made = build_archive("1000:1000", plan(seeds, lambda *_: Kind.NOTHING))
             with tarfile.open(fileobj=io.BytesIO(made)) as opened:
                 members = opened.getmembers()
             names = [member.name for member in members]

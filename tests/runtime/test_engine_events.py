@@ -11,7 +11,7 @@ from controller.domain.events import ContainerEvent
 from controller.domain.names import new_bot_id
 from controller.runtime.calls import Calls
 from controller.runtime.engine import EngineRuntime
-from controller.runtime.events import QUEUE_MAX, RESYNC, EventFeed
+from controller.runtime.event_feed import QUEUE_MAX, RESYNC, EventFeed
 from tests.runtime.fakeengine import INSTANCE, FakeEngine
 from tests.runtime.rig import eventually
 
@@ -97,7 +97,7 @@ async def test_a_flood_becomes_one_resync(fake_engine: FakeEngine, calls: Calls)
 
 async def test_a_half_dead_connection_is_found_out(fake_engine: FakeEngine, calls: Calls) -> None:
     """Silence is normal, but an engine that does not answer a ping either is gone."""
-    feed = EventFeed(calls, INSTANCE, patience=0.2)
+    feed = EventFeed(calls, INSTANCE, ping_after=0.2)
     async with aclosing(feed):
         assert await anext(feed) == RESYNC
         with pytest.raises(TimeoutError):  # silent and alive: nothing happens

@@ -279,7 +279,7 @@ async def test_a_socket_that_may_not_be_used_says_what_to_do(tmp_path: Path) -> 
     assert isinstance(found, EngineUnavailable)
     assert "group docker" in found.hint
     nowhere = EngineRuntime(INSTANCE, EngineOptions(base_url=f"unix://{tmp_path}/no.sock"))
-    with pytest.raises(EngineUnavailable, match="not reachable"):
+    with pytest.raises(EngineUnavailable, match="Can't reach Docker"):
         await nowhere.info()
     await nowhere.close()
 
@@ -347,3 +347,42 @@ async def test_a_pull_that_fails_half_way_tells_the_registrys_reason(
     fake_engine.rules["/images/create"] = pull
     with pytest.raises(ImageMissing, match="toomanyrequests"):
         await runtime.pin_image("example.org/bot:1", "missing")
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "told"),
+    [
+        (
+            500,
+            'Get "https://example.org/v2/": dial tcp: lookup example.org: no such host',
+            "its registry can't be reached (no such host)",
+        ),
+        (
+            500,
+            'Get "https://example.org/v2/": dial tcp 203.0.113.7:443: connect: connection refused',
+            "its registry can't be reached (connection refused)",
+        ),
+        (404, "pull access denied for example.org/bot", "pull access denied for example.org/bot"),
+    ],
+)
+async def test_a_pull_that_is_refused_says_why_and_what_to_do(
+    fake_engine: FakeEngine, runtime: EngineRuntime, status: int, words: str, told: str
+) -> None:
+    """The engine's words for a registry that is out of reach are a programmer's; ours are plain."""
+    fake_engine.rules["/images/create"] = lambda e: e.answer(status, {"message": words})
+    with pytest.raises(ImageMissing) as caught:
+        await runtime.pin_image("example.org/bot:1", "missing")
+    assert caught.value.message == (
+        f"The image example.org/bot:1 isn't on this machine and couldn't be pulled: {told}."
+    )
+    assert caught.value.hint.endswith("or run docker pull example.org/bot:1 on the host.")
+
+
+async def test_an_image_named_by_its_id_alone_cannot_be_pulled(
+    fake_engine: FakeEngine, runtime: EngineRuntime
+) -> None:
+    """No registry is asked, and the hint is not to pull it."""
+    with pytest.raises(ImageMissing, match="doesn't say which registry") as caught:
+        await runtime.pin_image(f"sha256:{'e' * 64}", "missing")
+    assert "docker pull" not in caught.value.hint
+    assert not [line for line in fake_engine.requests if line.endswith("/images/create")]

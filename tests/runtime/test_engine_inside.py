@@ -14,7 +14,7 @@ import pytest
 from controller.domain.errors import Conflict
 from controller.domain.spec import ContainerSpec, SeedFile
 from controller.runtime.hostconfig import PREPARE_PARENT, preparation_body, probe_labels
-from controller.runtime.seeding import Plan, archive
+from controller.runtime.seeding import Plan, build_archive
 from controller.runtime.throwaway import sweep
 from tests.runtime.rig import EngineRig, eventually
 
@@ -78,7 +78,7 @@ async def test_a_controller_that_died_while_it_laid_the_seeds_is_followed_by_a_w
     """A file that was cut off, which the engine gives nobody yet, is written anew; its helper and
     what was whole already do not matter, and the owner's other files stay."""
     spec = engine_rig.spec(state_path="/data", seeds=SEEDS)
-    buffer = io.BytesIO(archive("1000:1000", Plan(("work", "work/deep"))))
+    buffer = io.BytesIO(build_archive("1000:1000", Plan(("work", "work/deep"))))
     with tarfile.open(fileobj=buffer, mode="a") as cut:
         entry = tarfile.TarInfo("top/work/deep/NOTES.md")
         entry.size, entry.mode = 9, 0o600  # root's, as all that is unfinished
@@ -135,7 +135,7 @@ async def test_a_volume_goes_although_a_dead_controllers_helper_holds_it(
 ) -> None:
     """Our own helper is removed first; somebody else's of that name is left, and said."""
     spec = engine_rig.spec(state_path="/data", seeds=SEEDS)
-    lay(engine_rig, spec, archive("1000:1000", Plan()))
+    lay(engine_rig, spec, build_archive("1000:1000", Plan()))
     assert await engine_rig.runtime.has_volume(spec.bot_id)
     await engine_rig.runtime.remove_volume(spec.bot_id)
     assert await engine_rig.runtime.has_volume(spec.bot_id) is False

@@ -15,15 +15,15 @@ from controller.runtime.frames import (
     LOOK_BACK,
     SPARE,
     TEXT_MAX,
-    Demux,
-    End,
+    FrameSplitter,
+    LogTail,
+    OutputEnd,
     Pipe,
-    Tail,
-    end_of,
-    entries_wanted,
+    count_entries_wanted,
+    last_lines,
     read_lines,
 )
-from controller.runtime.inspection import parse_time
+from controller.runtime.observations import parse_time
 
 MANY = LogQuery(lines=1000)
 PIPES: list[Pipe] = ["stdout", "stderr"]
@@ -104,7 +104,7 @@ def test_a_last_line_without_a_newline_is_told() -> None:
 def test_the_rest_of_a_cut_line_is_not_told_as_a_line() -> None:
     """Where the engine sent as much as was asked for, the oldest may have lost its beginning."""
     query = LogQuery(lines=1)
-    wanted = entries_wanted(query)
+    wanted = count_entries_wanted(query)
     long = [frame("stdout", 1, b"x" * 9) for _ in range(wanted - 1)]
     whole = b"".join(long) + frame("stdout", 1, b"end\n")
     assert read_lines([whole], query) == []
@@ -126,12 +126,12 @@ def test_the_rest_of_a_cut_line_is_not_told_as_a_line() -> None:
 )
 def test_the_engine_is_always_asked_for_a_bounded_tail(query: LogQuery, entries: int) -> None:
     """Never for a whole log; filters look further back."""
-    assert entries_wanted(query) == entries
+    assert count_entries_wanted(query) == entries
 
 
 def test_an_answer_never_holds_more_than_its_bound() -> None:
     """The newest that fit into 1 MiB are kept."""
-    tail = Tail(LogQuery(lines=LOOK_BACK))
+    tail = LogTail(LogQuery(lines=LOOK_BACK))
     for number in range(300):
         tail.add(LogLine(float(number), "stdout", "ä" * 4096))
     lines = tail.lines()
@@ -151,11 +151,11 @@ def test_an_endless_line_is_cut_and_says_so() -> None:
 
 def test_a_frame_that_is_not_complete_waits() -> None:
     """Half a header or half a payload is nothing yet."""
-    demux = Demux()
+    splitter = FrameSplitter()
     data = frame("stderr", 1, b"x\n")
-    assert list(demux.feed(data[:5])) == []
-    assert list(demux.feed(data[5:12])) == []
-    assert [pipe for pipe, _ in demux.feed(data[12:])] == ["stderr"]
+    assert list(splitter.feed(data[:5])) == []
+    assert list(splitter.feed(data[5:12])) == []
+    assert [pipe for pipe, _ in splitter.feed(data[12:])] == ["stderr"]
 
 
 # The end of what a program inside printed
@@ -170,15 +170,15 @@ def test_the_end_does_not_depend_on_how_the_bytes_are_cut(
     pieces: list[bytes], sizes: list[int]
 ) -> None:
     """Whatever pieces the socket gives, in the middle of a header too, the same text comes out."""
-    end = End(1 << 20)
+    end = OutputEnd(1 << 20)
     for part in cut(framed(*pieces), sizes):
         end.feed(part)
-    assert end.text() == end_of(b"".join(pieces), 1 << 20)
+    assert end.text() == last_lines(b"".join(pieces), 1 << 20)
 
 
 def test_a_flood_is_let_go_of_while_it_comes() -> None:
     """Of 64 MiB, in frames and in one, no more than the limit and a piece are ever kept."""
-    end, line = End(100), b"0123456789" * 3200 + b"\n"
+    end, line = OutputEnd(100), b"0123456789" * 3200 + b"\n"
     for _ in range(1000):
         end.feed(framed(line))
         assert len(end._kept) <= 100
@@ -205,4 +205,4 @@ def test_a_flood_is_let_go_of_while_it_comes() -> None:
 )
 def test_a_line_that_the_bound_cuts_goes_whole(data: bytes, expected: str) -> None:
     """Half a secret is one that no redaction finds; text that fits is not touched."""
-    assert end_of(data, 20) == expected
+    assert last_lines(data, 20) == expected

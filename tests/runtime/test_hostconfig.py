@@ -12,15 +12,15 @@ import pytest
 from controller.domain.errors import BadSpec
 from controller.domain.spec import ContainerSpec, HealthSpec, SeedFile
 from controller.runtime import Probe
-from controller.runtime.gate import restart_policy
 from controller.runtime.hostconfig import (
     container_body,
-    look_body,
+    path_lookup_body,
     preparation_body,
     probe_body,
     rehearsal_body,
 )
-from controller.runtime.seeding import Plan, archive
+from controller.runtime.seeding import Plan, build_archive
+from controller.runtime.validation import parse_restart_policy
 
 BOT = "0b7a2f5e-6b0e-4d7e-9f57-3a1d2b4c5d6e"
 TMPFS = "rw,noexec,nosuid,nodev,size={},mode=1777"
@@ -171,7 +171,7 @@ def test_nothing_ever_opens_the_host() -> None:
         probe_body(probe, instance="here"),
         preparation_body(spec(state_path="/data"), instance="here"),
         rehearsal_body(spec(state_path="/data"), ("x",), instance="here"),
-        look_body("i", instance="here"),
+        path_lookup_body("i", instance="here"),
     ]
     for made in bodies:
         host = made["HostConfig"]
@@ -240,7 +240,7 @@ def test_a_rehearsal_has_exactly_the_bots_hardening(changes: dict[str, Any]) -> 
 
 def test_an_image_is_looked_at_without_a_mount_or_a_network() -> None:
     """And its container has no program that could run, nor root's right to run one."""
-    made = look_body("sha256:abc", instance="here")
+    made = path_lookup_body("sha256:abc", instance="here")
     assert made["Labels"] == {"botmaker.probe": "true", "botmaker.instance": "here"}
     assert (made["Cmd"], made["User"]) == (["never-started"], "65534:65534")
     assert (made["HostConfig"]["Mounts"], made["HostConfig"]["NetworkMode"]) == ([], "none")
@@ -248,7 +248,7 @@ def test_an_image_is_looked_at_without_a_mount_or_a_network() -> None:
 
 def test_the_preparation_names_one_folder_and_its_owner() -> None:
     """The archive holds the volume's top alone: the user's, mode 0700."""
-    with tarfile.open(fileobj=io.BytesIO(archive("123:456", Plan()))) as made:
+    with tarfile.open(fileobj=io.BytesIO(build_archive("123:456", Plan()))) as made:
         (entry,) = made.getmembers()
     assert (entry.name, entry.isdir(), entry.mode) == ("top", True, 0o700)
     assert (entry.uid, entry.gid) == (123, 456)
@@ -269,4 +269,4 @@ def test_the_body_is_plain_json() -> None:
 def test_other_policies_are_refused(text: str) -> None:
     """There are three policies."""
     with pytest.raises(BadSpec):
-        restart_policy(text)
+        parse_restart_policy(text)

@@ -9,7 +9,7 @@ import pytest
 
 from controller.domain.errors import BadSpec
 from controller.domain.spec import SeedFile
-from controller.runtime.seeding import Kind, Plan, archive, plan
+from controller.runtime.seeding import Kind, Plan, build_archive, plan
 
 N, F, U, O = Kind.NOTHING, Kind.FOLDER, Kind.UNFINISHED, Kind.OTHER  # noqa: E741
 
@@ -60,7 +60,7 @@ def test_below_nothing_nothing_is_asked() -> None:
 def test_the_archive_gives_everything_to_the_user_alone() -> None:
     """The top and new folders 0700, files 0600, each folder before what is in it."""
     wanted = Plan(("d", "d/ä"), (("d/ä/a", "äöü"), ("b", "")))
-    with tarfile.open(fileobj=io.BytesIO(archive("12:34", wanted))) as made:
+    with tarfile.open(fileobj=io.BytesIO(build_archive("12:34", wanted))) as made:
         members = made.getmembers()
         texts = [made.extractfile(m).read().decode() for m in members if m.isfile()]  # type: ignore[union-attr]
     assert [(m.name, m.mode) for m in members] == [

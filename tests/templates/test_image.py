@@ -34,7 +34,7 @@ async def test_without_its_image_the_channel_says_how_to_make_it_and_then_it_run
     async with open_shop(tmp_path, docker_client, {"absent": text}) as place:
         secrets = {"channel_token": a_secret(), "api_key": a_secret()}
         await make(place, "bot", "absent", secrets)
-        await place.card_says("bot", f"The image {absent} is not on this machine", timeout=20)
+        await place.card_says("bot", f"The image {absent} isn't on this machine", timeout=20)
         assert (
             "Build it on the host: .venv/bin/python images/build.py demo"
             in place.card("bot").content

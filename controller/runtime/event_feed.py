@@ -1,4 +1,4 @@
-"""The engine's events as an endless stream: a thread of its own, closed from outside."""
+"""The engine's events as an endless stream: a thread of its own, ended from outside."""
 
 from __future__ import annotations
 
@@ -22,17 +22,16 @@ from controller.domain.events import ContainerEvent
 from controller.domain.names import is_bot_id
 from controller.domain.spec import BOT_LABEL, INSTANCE_LABEL, MANAGED_LABEL
 from controller.runtime.calls import Calls
-from controller.runtime.faults import CAUGHT, translate
-from controller.runtime.reading import raise_for_status
+from controller.runtime.faults import CAUGHT, raise_for_status, translate
 
 _log = logging.getLogger(__name__)
 
 RESYNC = ContainerEvent(action="resync")
-QUEUE_MAX = 1024
-BACK_OFF = (0.1, 5.0)
-CALM_SECONDS = 5.0  # a stream that held this long was a good one: the back-off starts anew
+QUEUE_MAX = 1024  # events
+BACK_OFF = (0.1, 5.0)  # seconds: the shortest pause and the longest
+STABLE_SECONDS = 5.0  # after a stream that lasted this long the back-off starts over
 HEADER_SECONDS = 20.0
-# Asked for by name: healthchecks alone would send three exec_* events a bot every half minute.
+# Requested by name, or health checks would send three exec_* events per bot every half minute.
 ACTIONS = [
     "create", "start", "die", "oom", "kill", "stop", "restart", "pause", "unpause", "destroy",
     "rename", "update", "health_status",
@@ -40,7 +39,7 @@ ACTIONS = [
 
 
 def parse_event(data: Mapping[str, Any]) -> ContainerEvent | None:
-    """One event of the engine as ours; None for what is no business of ours."""
+    """Convert an event of the engine. Returns None if it isn't about one of our containers."""
     actor = data.get("Actor") or {}
     attributes = actor.get("Attributes") or {}
     action = data.get("Action") or ""
@@ -59,7 +58,7 @@ def parse_event(data: Mapping[str, Any]) -> ContainerEvent | None:
 
 
 class _Mailbox:
-    """Hands events from a thread to the loop; when too many wait, they become one resync."""
+    """Hands events from a thread to the loop. When too many wait, one resync replaces them."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.ready = asyncio.Event()
@@ -78,7 +77,7 @@ class _Mailbox:
             self.wake()
 
     def wake(self) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop may be gone already
+        with contextlib.suppress(RuntimeError):  # the loop may already be closed
             self._loop.call_soon_threadsafe(self.ready.set)
 
     def take(self) -> ContainerEvent | None:
@@ -90,15 +89,15 @@ class _Mailbox:
 
 
 class EventFeed(AsyncIterator[ContainerEvent]):
-    """Keeps the promise of `Runtime.events`; a cancelled wait does not end it, `aclose` does.
+    """Keeps the contract of `Runtime.events`. A cancelled wait doesn't end it; `aclose` does.
 
-    What happened up to two seconds before a subscription may be told after its resync.
+    Events from up to two seconds before a subscription may follow its resync.
     """
 
-    def __init__(self, calls: Calls, instance: str, *, patience: float = 15.0) -> None:
+    def __init__(self, calls: Calls, instance: str, *, ping_after: float = 15.0) -> None:
         self._calls = calls
         self._instance = instance
-        self._patience = patience  # seconds of silence after which the engine is asked for a sign
+        self._ping_after = ping_after  # seconds of silence
         self._closed = threading.Event()
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
@@ -109,39 +108,39 @@ class EventFeed(AsyncIterator[ContainerEvent]):
         return self
 
     async def __anext__(self) -> ContainerEvent:
-        """The next event, however long that takes; ends only after a close."""
-        mailbox = self._mailbox or self._begin()
+        """Return the next event, however long that takes. Ends only after a close."""
+        mailbox = self._mailbox or self._start()
         while not self._closed.is_set():
             event = mailbox.take()
             if event is not None:
                 return event
             try:
-                async with asyncio.timeout(self._patience):
+                async with asyncio.timeout(self._ping_after):
                     await mailbox.ready.wait()
             except TimeoutError:
-                await self._watch()
+                await self._check_connection()
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
-        """End the stream: its thread goes, a waiting `anext` ends."""
+        """End the stream, its thread and any waiting `anext`."""
         self.close()
 
     def close(self) -> None:
-        """The same, from anywhere."""
+        """Do what `aclose` does, from any thread."""
         self._closed.set()
         self._hang_up()
         if self._mailbox is not None:
             self._mailbox.wake()
 
-    def _begin(self) -> _Mailbox:
+    def _start(self) -> _Mailbox:
         self._mailbox = _Mailbox(asyncio.get_running_loop())
         threading.Thread(target=self._run, name="engine-events", daemon=True).start()
         return self._mailbox
 
-    async def _watch(self) -> None:
-        """Hang up on an engine that says nothing and does not answer a question either.
+    async def _check_connection(self) -> None:
+        """Ping the engine, and hang up if it doesn't answer.
 
-        Silence alone is normal. A half-dead connection would stay silent for ever.
+        Silence alone is normal, but a half-dead connection would stay silent forever.
         """
         if self._socket is None:
             return
@@ -166,9 +165,9 @@ class EventFeed(AsyncIterator[ContainerEvent]):
                 _log.debug("events: %s", error)
             except CAUGHT as error:
                 _log.debug("events: %s", translate(error, write=False))
-            except Exception:  # noqa: BLE001 - a stream that dies silently would be worse than any bug in it
-                _log.exception("events: the stream failed; it is opened again")
-            if time.monotonic() - began > CALM_SECONDS:
+            except Exception:  # noqa: BLE001 - a stream that dies silently is worse than any bug in it
+                _log.exception("events: the stream failed and is opened again")
+            if time.monotonic() - began > STABLE_SECONDS:
                 pause = shortest
             self._closed.wait(pause)
             pause = min(pause * 2, longest)
@@ -177,11 +176,11 @@ class EventFeed(AsyncIterator[ContainerEvent]):
         client = self._calls.connect(HEADER_SECONDS)
         try:
             with self._subscribe(client) as response:
-                self._hold(response)
+                self._keep_socket(response)
                 try:
                     self._deliver(RESYNC)
                     for line in response.iter_lines(chunk_size=None):
-                        self._take(line)
+                        self._handle_line(line)
                 finally:
                     with self._lock:
                         self._socket = None
@@ -192,38 +191,38 @@ class EventFeed(AsyncIterator[ContainerEvent]):
         base = f"{client.base_url}/v{client.api_version}"
         with client.get(f"{base}/_ping", timeout=HEADER_SECONDS) as pong:
             raise_for_status(pong)
-            now = _clock(pong)
+            now = _engine_time(pong)
         filters = {
             "type": ["container"],
             "event": ACTIONS,
             "label": [f"{MANAGED_LABEL}=true", f"{INSTANCE_LABEL}={self._instance}"],
         }
-        # The engine sends the headers a moment before it subscribes us. Asking for what happened
-        # since just before (by its own clock) closes that gap.
+        # The engine sends the headers a moment before it subscribes us. Asking for events since a
+        # second earlier, by its own clock, closes that gap.
         params = {"filters": json.dumps(filters), "since": f"{now - 1:.9f}"}
         response = client.get(f"{base}/events", params=params, stream=True, timeout=HEADER_SECONDS)
         raise_for_status(response)
         return response
 
-    def _hold(self, response: Response) -> None:
-        """Keep the socket, to hang up from outside; from now on silence is no error."""
+    def _keep_socket(self, response: Response) -> None:
+        """Keep the socket, to hang up from another thread. From now on silence is no error."""
         connection = response.raw.connection
         sock = getattr(connection, "sock", None)
         if sock is None:
-            raise EngineUnavailable("The Docker engine ended the stream of events at once.")
+            raise EngineUnavailable("Docker closed the event stream at once.")
         sock.settimeout(None)
         with self._lock:
             self._socket = sock
         if self._closed.is_set():
             self._hang_up()
 
-    def _take(self, line: bytes) -> None:
+    def _handle_line(self, line: bytes) -> None:
         if not line.strip():
             return
         data = json.loads(line)
         event = parse_event(data)
-        # A new subscription tells the last second again. Not by time alone: two events that
-        # happen at once may come in either order.
+        # A new subscription repeats the last second. The time alone doesn't identify an event: two
+        # at the same moment may come in either order.
         key = (data.get("timeNano"), (data.get("Actor") or {}).get("ID"), data.get("Action"))
         if event is None or key in self._seen:
             return
@@ -235,8 +234,8 @@ class EventFeed(AsyncIterator[ContainerEvent]):
             self._mailbox.put(event)
 
 
-def _clock(response: Response) -> float:
-    """The engine's time in whole seconds, from its answer's Date; ours where it says none."""
+def _engine_time(response: Response) -> float:
+    """The engine's time in whole seconds, from the Date header; our time if that is missing."""
     try:
         return parsedate_to_datetime(response.headers["Date"]).timestamp()
     except (KeyError, TypeError, ValueError):

@@ -8,8 +8,8 @@ import pytest
 
 from controller.domain.observation import ContainerState, Health, ListedContainer, Observation
 from controller.runtime.calls import choose_version
-from controller.runtime.events import parse_event
-from controller.runtime.inspection import health_in, is_ours, listed, observation, parse_time
+from controller.runtime.event_feed import parse_event
+from controller.runtime.observations import health_in, is_ours, listed, observation, parse_time
 
 BOT = "0b7a2f5e-6b0e-4d7e-9f57-3a1d2b4c5d6e"
 ID = "a" * 64

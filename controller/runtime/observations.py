@@ -1,4 +1,4 @@
-"""The engine's JSON turned into observations. Pure: no engine is asked here."""
+"""Turns the engine's JSON into observations. Pure: nothing here asks an engine."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from controller.domain.observation import ContainerState, Health, ListedContaine
 from controller.domain.spec import BOT_LABEL, INSTANCE_LABEL, MANAGED_LABEL, SPEC_LABEL
 from controller.runtime.faults import clean_reason
 
-# More than the engine keeps of a check: who shows it cuts it after redaction, since half a secret
-# is one that nobody recognises.
+# Characters: more than the engine keeps of a check. Whoever shows the output shortens it, but only
+# after redaction, which can't recognise half a secret.
 PROBE_OUTPUT_MAX = 8192
 _HEALTH = re.compile(r"\((health: starting|healthy|unhealthy)\)$")
 _HEALTHS = {
@@ -29,27 +29,29 @@ _HEALTHS = {
 T = TypeVar("T")
 
 
-def _understood(read: Callable[[Mapping[str, Any]], T]) -> Callable[[Mapping[str, Any]], T]:
-    """An answer of a shape that no engine should give is trouble in words, never "no container"."""
+def _refuse_strange_answers(
+    read: Callable[[Mapping[str, Any]], T],
+) -> Callable[[Mapping[str, Any]], T]:
+    """Make `read` raise RuntimeTrouble for an answer of an unknown shape, which isn't "nothing"."""
 
     @wraps(read)
-    def guarded(answer: Mapping[str, Any]) -> T:
+    def read_or_refuse(answer: Mapping[str, Any]) -> T:
         try:
             return read(answer)
         except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
             trouble = RuntimeTrouble(
-                "The Docker engine answered in a way that cannot be understood.",
-                hint="Check its version and what stands between it and the controller.",
+                "Docker sent an answer that BotMaker can't read.",
+                hint="Check Docker's version, and any proxy between it and BotMaker.",
                 code="strange-answer",
             )
             trouble.retryable = True
             raise trouble from error
 
-    return guarded
+    return read_or_refuse
 
 
 def parse_time(text: str | None) -> float:
-    """Seconds since the epoch of the engine's timestamp; 0.0 for none and for its zero time."""
+    """Convert an engine's timestamp to seconds since the epoch; none or its zero time is 0.0."""
     if not text or text.startswith("0001-"):
         return 0.0
     try:
@@ -59,7 +61,7 @@ def parse_time(text: str | None) -> float:
 
 
 def is_ours(labels: Mapping[str, str] | None, instance: str, bot_id: str) -> bool:
-    """Whether these labels say: made by this installation, for this bot."""
+    """Whether these labels say that this installation created it for this bot."""
     labels = labels or {}
     return (
         labels.get(MANAGED_LABEL) == "true"
@@ -78,9 +80,9 @@ def state_of(inspected: Mapping[str, Any]) -> ContainerState:
     return _state((inspected.get("State") or {}).get("Status"))
 
 
-@_understood
+@_refuse_strange_answers
 def observation(inspected: Mapping[str, Any]) -> Observation:
-    """One complete look, from an inspect's answer."""
+    """Read one complete look at a container from the answer to an inspect."""
     seen = inspected.get("State") or {}
     state = state_of(inspected)
     started = seen.get("StartedAt") or ""
@@ -88,7 +90,7 @@ def observation(inspected: Mapping[str, Any]) -> Observation:
     return Observation(
         container_id=inspected["Id"],
         state=state,
-        # An ended container keeps its last verdict; it says nothing about now.
+        # A container that has ended keeps its last verdict, which says nothing about now.
         health=_HEALTHS.get(health.get("Status", ""), Health.NONE)
         if state is ContainerState.RUNNING
         else Health.NONE,
@@ -101,15 +103,16 @@ def observation(inspected: Mapping[str, Any]) -> Observation:
         restart_count=int(inspected.get("RestartCount") or 0),
         spec=labels_of(inspected).get(SPEC_LABEL, ""),
         image=(inspected.get("Config") or {}).get("Image") or "",
-        probe_output=_failed_check(health),
+        probe_output=_last_failed_check(health),
     )
 
 
-@_understood
+@_refuse_strange_answers
 def listed(row: Mapping[str, Any]) -> ListedContainer | None:
-    """One row of the engine's list; None where its labels and its name do not agree.
+    """Read one row of the engine's list. Returns None if its labels and its name don't agree.
 
-    An image can carry labels too, and hands them to containers that somebody else makes of it.
+    An image may carry our labels, and passes them on to every container that anybody creates from
+    it.
     """
     bot_id = (row.get("Labels") or {}).get(BOT_LABEL, "")
     name = f"botmaker-{bot_id}"
@@ -127,7 +130,7 @@ def listed(row: Mapping[str, Any]) -> ListedContainer | None:
 
 
 def health_in(status: str) -> Health:
-    """The verdict inside a list's sentence such as `Up 3 minutes (healthy)`."""
+    """The health in a list's status text, such as `Up 3 minutes (healthy)`."""
     found = _HEALTH.search(status)
     return _HEALTHS[found[1]] if found else Health.NONE
 
@@ -135,7 +138,7 @@ def health_in(status: str) -> Health:
 def _state(word: str | None) -> ContainerState:
     try:
         return ContainerState(word or "")
-    except ValueError:  # a word of another engine; what does not run is closest to exited
+    except ValueError:  # a word this program doesn't know; "exited" is the closest to not running
         return ContainerState.EXITED
 
 
@@ -143,11 +146,11 @@ def _exit_code(state: ContainerState, seen: Mapping[str, Any]) -> int | None:
     code = seen.get("ExitCode")
     if state in {ContainerState.RUNNING, ContainerState.PAUSED} or code is None:
         return None
-    # A container that was never started says 0; after a start that failed it says why.
+    # A container that never started has 0, unless a start failed: then the code says why.
     return None if state is ContainerState.CREATED and code == 0 else int(code)
 
 
-def _failed_check(health: Mapping[str, Any]) -> str:
+def _last_failed_check(health: Mapping[str, Any]) -> str:
     for entry in reversed(health.get("Log") or ()):
         if entry.get("ExitCode"):
             return str(entry.get("Output") or "").strip()[:PROBE_OUTPUT_MAX]

@@ -1,7 +1,7 @@
-"""The world behind the in-memory runtime: containers, volumes and images that only exist here.
+"""The world behind the in-memory runtime: containers, volumes and images that exist only here.
 
-Nothing in here is asynchronous, and nothing runs: what a program would do, a test does with the
-knobs. `memory` next door adds the promise that callers see.
+Nothing here is asynchronous and nothing runs: a test does with the knobs what a program would do.
+`memory` next door adds the contract that callers see.
 """
 
 from __future__ import annotations
@@ -15,23 +15,24 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
 
-from controller.domain.errors import BadSpec, Conflict, ImageMissing, NotFound
+from controller.domain.errors import NotFound
 from controller.domain.events import ContainerEvent, LogLine
 from controller.domain.observation import ContainerState, Health, Observation
 from controller.domain.spec import ContainerSpec
+from controller.runtime.execution import not_running
+from controller.runtime.faults import foreign, image_not_here, refused_container
 from controller.runtime.frames import LOOK_BACK
-from controller.runtime.gate import container_name, restart_policy
-from controller.runtime.inside import not_running
 from controller.runtime.protocol import Probe, ProbeResult
 from controller.runtime.seeding import Kind, parents, plan
+from controller.runtime.validation import container_name, parse_restart_policy
 
 DONE = ProbeResult(exit_code=0, output="")
-_STOPPED = 143  # what a program that obeys SIGTERM ends with
+_STOPPED = 143  # the exit code of a program that obeys SIGTERM
 
 
 @dataclass(slots=True)
 class Container:
-    """A container that nothing runs in."""
+    """A container in which nothing runs."""
 
     spec: ContainerSpec
     seen: Observation
@@ -39,7 +40,7 @@ class Container:
 
 
 class MemoryEvents(AsyncIterator[ContainerEvent]):
-    """Keeps the promise of `Runtime.events` for the in-memory runtime."""
+    """Keeps the contract of `Runtime.events` for the in-memory runtime."""
 
     def __init__(self, world: MemoryWorld) -> None:
         self._world = world
@@ -48,7 +49,7 @@ class MemoryEvents(AsyncIterator[ContainerEvent]):
         self._closed = False
 
     async def __anext__(self) -> ContainerEvent:
-        """The next event; ends only after a close."""
+        """Return the next event. Ends only after a close."""
         if not self._begun:
             self._begun = True
             self._world.feeds.append(self)
@@ -62,7 +63,7 @@ class MemoryEvents(AsyncIterator[ContainerEvent]):
         return event
 
     def put(self, event: ContainerEvent) -> None:
-        """Hand an event to whoever waits."""
+        """Hand an event to whoever reads the stream."""
         self._waiting.put_nowait(event)
 
     async def aclose(self) -> None:
@@ -74,7 +75,7 @@ class MemoryEvents(AsyncIterator[ContainerEvent]):
 
 
 class MemoryWorld:
-    """Everything that exists, the knobs that script it, and the things that a test makes happen."""
+    """Everything that exists, the knobs that script it, and what a test can make happen."""
 
     def __init__(
         self, *, images: Iterable[str] = (), clock: Callable[[], float] = time.time
@@ -101,21 +102,21 @@ class MemoryWorld:
         self._runs = 0
 
     def crash(self, bot_id: str, exit_code: int, *, oom: bool = False) -> None:
-        """End a running program; its restart policy decides what comes next."""
+        """End a running program. Its restart policy decides what comes next."""
         self._crash(bot_id, exit_code, oom=oom, at_once=self.restart_at_once)
 
     def revive(self, bot_id: str) -> None:
-        """Let a container that is "restarting" run again."""
+        """Let a "restarting" container run again."""
         held = self.containers[bot_id]
         if held.seen.state is ContainerState.RESTARTING:
             self._run(bot_id, held)
 
     def set_health(self, bot_id: str, health: Health, output: str = "") -> None:
-        """Let the healthcheck of a running container come to a verdict."""
+        """Let a running container's health check reach a verdict."""
         held = self.containers[bot_id]
         failed = output if health is Health.UNHEALTHY else held.seen.probe_output
         held.seen = replace(held.seen, health=health, probe_output=failed)
-        self.tell(bot_id, f"health_status: {health.value}")
+        self.emit(bot_id, f"health_status: {health.value}")
 
     def write_log(
         self, bot_id: str, text: str, stream: Literal["stdout", "stderr"] = "stdout"
@@ -125,54 +126,54 @@ class MemoryWorld:
         held.log.extend(LogLine(self._clock(), stream, line) for line in text.splitlines())
 
     def go_away(self) -> None:
-        """Make every call find no engine."""
+        """Let every call find no engine."""
         self.away = True
 
     def come_back(self) -> None:
-        """Undo `go_away`; the streams of events begin anew."""
+        """Undo `go_away`. Every event stream gets a resync."""
         self.away = False
         for feed in self.feeds:
             feed.put(ContainerEvent(action="resync"))
 
-    def look(self, bot_id: str) -> Container | None:
-        """The bot's container; Conflict when its name is somebody else's."""
+    def find_container(self, bot_id: str) -> Container | None:
+        """Return the bot's container, or None. Raises Conflict if its name is taken."""
         name = container_name(bot_id)
         if name in self.foreign:
-            raise Conflict(f"A container named {name} exists that this installation did not make.")
+            raise foreign("container", name, code="foreign-container")
         return self.containers.get(bot_id)
 
-    def require(self, bot_id: str) -> Container:
-        """The bot's container; NotFound when there is none."""
-        held = self.look(bot_id)
+    def require_container(self, bot_id: str) -> Container:
+        """Return the bot's container. Raises NotFound if it has none."""
+        held = self.find_container(bot_id)
         if held is None:
             raise NotFound("The bot has no container.")
         return held
 
     def require_running(self, bot_id: str) -> None:
-        """NotReady when the bot's container does not run."""
-        if self.require(bot_id).seen.state is not ContainerState.RUNNING:
+        """Raise NotReady if the bot's container isn't running."""
+        if self.require_container(bot_id).seen.state is not ContainerState.RUNNING:
             raise not_running()
 
     def image(self, ref: str) -> str | None:
-        """The id of an image that is here."""
+        """Return the id of an image that is on this machine, or None."""
         known = {image_id(image): image for image in self.images}
         if ref in known:
             return ref
         return image_id(ref) if ref in self.images else None
 
     def require_image(self, ref: str) -> None:
-        """ImageMissing unless that image is here."""
+        """Raise ImageMissing if an image isn't on this machine."""
         if self.image(ref) is None:
-            raise ImageMissing(f"The image {ref} is not on this machine.")
+            raise image_not_here(ref)
 
     def require_sources(self, spec: ContainerSpec) -> None:
-        """BadSpec when a folder that the spec mounts does not exist."""
+        """Raise BadSpec if a folder that the spec mounts doesn't exist."""
         sources = {spec.secrets_source, *(source for source, _ in spec.files)}
         if sources & self.absent:
-            raise BadSpec("The Docker engine refused the container: a mount's source is missing.")
+            raise refused_container("a mount's source is missing")
 
     def do_execute(self, bot_id: str, command: tuple[str, ...]) -> ProbeResult:
-        """Run a program in a container that runs."""
+        """Run a program in a running container."""
         self.require_running(bot_id)
         self.executed.append((bot_id, command))
         if command[0] in self.absent:
@@ -180,40 +181,40 @@ class MemoryWorld:
         return self.answer_execute(bot_id, command)
 
     def do_rehearse(self, spec: ContainerSpec, command: tuple[str, ...]) -> ProbeResult:
-        """Run a program in a container that is gone afterwards."""
+        """Run a program in a throw-away container."""
         self.require_image(spec.image)
         self.require_sources(spec)
         self.rehearsed.append((spec, command))
         return self.answer_rehearse(spec, command)
 
     def do_create(self, spec: ContainerSpec) -> str:
-        """Make or adopt a container."""
-        held = self.look(spec.bot_id)
+        """Create or adopt a container."""
+        held = self.find_container(spec.bot_id)
         if held is not None:
             return held.seen.container_id
         self.require_image(spec.image)
         self.require_sources(spec)
         if spec.state_path:
             if spec.name in self.foreign_volumes:
-                raise Conflict(f"A volume named {spec.name} exists that is not ours.")
+                raise foreign("volume", spec.name, code="foreign-volume")
             self.volumes.add(spec.bot_id)
             self._seed(spec)
         self._runs += 1
-        made = f"{spec.bot_id} {self._runs}"
+        unique = f"{spec.bot_id} {self._runs}"
         seen = Observation(
-            container_id=hashlib.sha256(made.encode()).hexdigest(),
+            container_id=hashlib.sha256(unique.encode()).hexdigest(),
             state=ContainerState.CREATED,
             spec=spec.digest(),
             image=spec.image,
         )
         self.containers[spec.bot_id] = Container(spec, seen)
-        self.tell(spec.bot_id, "create")
+        self.emit(spec.bot_id, "create")
         return seen.container_id
 
     def _seed(self, spec: ContainerSpec) -> None:
-        """Lay the spec's seeds into its volume."""
+        """Add the spec's seeds to its volume."""
         files = self.seeded.setdefault(spec.bot_id, {})
-        folders = {way for path in files for way in parents(path)}
+        folders = {folder for path in files for folder in parents(path)}
 
         def look(path: str, _: str) -> Kind:
             if path in folders:
@@ -224,10 +225,10 @@ class MemoryWorld:
 
     def do_start(self, bot_id: str) -> None:
         """Start or unpause a container."""
-        held = self.require(bot_id)
+        held = self.require_container(bot_id)
         if held.seen.state is ContainerState.PAUSED:
             held.seen = replace(held.seen, state=ContainerState.RUNNING)
-            self.tell(bot_id, "unpause")
+            self.emit(bot_id, "unpause")
             return
         if held.seen.state is ContainerState.RUNNING:
             return
@@ -235,7 +236,7 @@ class MemoryWorld:
         if self.absent.intersection(program) and not held.spec.init:
             error = f'exec: "{program[0]}": no such file or directory'
             held.seen = replace(held.seen, exit_code=127, error=error)
-            raise BadSpec(f"The Docker engine refused the container: {error}.")
+            raise refused_container(error)
         held.seen = replace(held.seen, restart_count=0, error="")
         self._run(bot_id, held)
         if self.absent.intersection(program):
@@ -244,7 +245,7 @@ class MemoryWorld:
     def _crash(self, bot_id: str, exit_code: int, *, oom: bool, at_once: bool) -> None:
         held = self.containers[bot_id]
         self._end(bot_id, held, exit_code, oom=oom)
-        policy, tries = restart_policy(held.spec.restart)
+        policy, tries = parse_restart_policy(held.spec.restart)
         count = held.seen.restart_count
         if policy == "no" or (policy == "on-failure" and (exit_code == 0 or count >= tries)):
             return
@@ -254,7 +255,7 @@ class MemoryWorld:
 
     def _run(self, bot_id: str, held: Container) -> None:
         self._runs += 1
-        # The run's number makes the text unique even where the clock stands still.
+        # The run's number keeps the text unique even if the clock stands still.
         now = datetime.fromtimestamp(self._clock(), UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
         held.seen = replace(
             held.seen,
@@ -265,17 +266,17 @@ class MemoryWorld:
             started_at=f"{now}{self._runs % 1000:03}Z",
             started=self._clock(),
         )
-        self.tell(bot_id, "start")
+        self.emit(bot_id, "start")
 
     def do_stop(self, bot_id: str) -> None:
-        """Stop a container that runs."""
-        held = self.look(bot_id)
+        """Stop a running container."""
+        held = self.find_container(bot_id)
         if held is not None and held.seen.state.active:
             if held.seen.state is ContainerState.RESTARTING:
                 held.seen = replace(held.seen, state=ContainerState.EXITED)
             else:
                 self._end(bot_id, held, _STOPPED)
-            self.tell(bot_id, "stop")
+            self.emit(bot_id, "stop")
 
     def _end(self, bot_id: str, held: Container, exit_code: int, *, oom: bool = False) -> None:
         held.seen = replace(
@@ -287,18 +288,18 @@ class MemoryWorld:
             finished_at=self._clock(),
         )
         if oom:
-            self.tell(bot_id, "oom")
-        self.tell(bot_id, "die", exit_code)
+            self.emit(bot_id, "oom")
+        self.emit(bot_id, "die", exit_code)
 
-    def tell(self, bot_id: str, action: str, exit_code: int | None = None) -> None:
+    def emit(self, bot_id: str, action: str, exit_code: int | None = None) -> None:
         """Hand an event to every stream."""
         if self.away:
-            return  # what happens while nobody listens is lost, as with the engine
+            return  # what happens while nobody listens is lost, as with a real engine
         event = ContainerEvent(action=action, bot_id=bot_id, at=self._clock(), exit_code=exit_code)
         for feed in self.feeds:
             feed.put(event)
 
 
 def image_id(ref: str) -> str:
-    """The id that an image of that name has here."""
+    """The id that an image of that name has in this world."""
     return f"sha256:{hashlib.sha256(ref.encode()).hexdigest()}"

@@ -1,7 +1,7 @@
-"""A program run inside a container that runs: started, read to its end, given up in time. Blocking.
+"""Runs a program in a running container: starts it, reads its output, gives up in time. Blocking.
 
-The engine can start such a program and cannot end it. So whoever waits no longer hangs up, which
-lets the thread go; the program itself goes on until it ends or its container does.
+The engine can start such a program, but it can't end it. Whoever stops waiting hangs up, which
+frees the thread; the program runs on until it ends or its container does.
 """
 
 from __future__ import annotations
@@ -22,38 +22,37 @@ from urllib3.exceptions import TimeoutError as WireTimeout
 
 from controller.domain.errors import NotReady, OutcomeUnknown
 from controller.domain.observation import ContainerState
-from controller.runtime.faults import clean_reason
-from controller.runtime.frames import End
-from controller.runtime.inspection import state_of
+from controller.runtime.faults import clean_reason, raise_for_status
+from controller.runtime.frames import OutputEnd
+from controller.runtime.observations import state_of
 from controller.runtime.protocol import ProbeResult
-from controller.runtime.reading import raise_for_status
 
 OUTPUT_MAX = 16 << 10  # bytes
-ANSWER_SECONDS = 5.0  # for the engine's part: to set up, and to tell how it ended
-_PIECE = 64 << 10
+ANSWER_SECONDS = 5.0  # for each of the engine's own answers: to set up, and to tell the exit code
+_PIECE = 64 << 10  # bytes read at once
 _NO_SUCH_PROGRAM = 127
 
 _Json = dict[str, Any]
 
 
 def not_running() -> NotReady:
-    """The refusal to run something in a container that does not run."""
+    """The error when the container in which to run a program isn't running."""
     return NotReady(
-        "The bot does not run just now.", hint="Start it, or wait for it.", code="not-running"
+        "The bot isn't running.", hint="Start it, or wait until it runs.", code="not-running"
     )
 
 
 def took_too_long(seconds: float) -> OutcomeUnknown:
-    """What is known of a program that did not end in time: nothing."""
+    """The error when a program didn't end in time: it may still be running."""
     return OutcomeUnknown(
-        f"It did not end within {seconds:g} seconds, and may still go on inside the bot.",
-        hint="A restart of the bot ends it for certain.",
+        f"It didn't finish within {seconds:g} seconds and may still be running inside the bot.",
+        hint="Restart the bot to end it.",
         code="action-timeout",
     )
 
 
 class Execution:
-    """One run of one program; called by a thread, given up from anywhere."""
+    """One run of one program. A thread calls it; any thread may give it up."""
 
     def __init__(self, command: tuple[str, ...], seconds: float) -> None:
         self._command = command
@@ -62,67 +61,69 @@ class Execution:
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
 
-    def __call__(self, client: APIClient, seen: _Json) -> ProbeResult:
-        """Run it in that inspected container, and wait for its end."""
-        if state_of(seen) is not ContainerState.RUNNING:
+    def __call__(self, client: APIClient, inspected: _Json) -> ProbeResult:
+        """Run the program in this inspected container and wait until it ends."""
+        if state_of(inspected) is not ContainerState.RUNNING:
             raise not_running()
         deadline = time.monotonic() + self._seconds
         client.timeout = ANSWER_SECONDS  # type: ignore[assignment]  # requests takes floats
-        made = self._make(client, seen["Id"])
-        end = End(OUTPUT_MAX)
+        exec_id = self._create(client, inspected["Id"])
+        output = OutputEnd(OUTPUT_MAX)
         try:
-            self._read(client, made, end, deadline)
+            self._read_output(client, exec_id, output, deadline)
         except (Timeout, WireTimeout):
-            pass  # what the engine says of the program counts
+            pass  # the engine's word on whether the program ended is what counts
         except APIError as error:
             if error.status_code == HTTPStatus.CONFLICT:
                 raise not_running() from error
             reason = clean_reason(error.explanation)
             if error.status_code != HTTPStatus.BAD_REQUEST or not reason.startswith("exec: "):
                 raise
-            # A program that is not there: newer engines refuse what older ones let end with 126.
+            # The program doesn't exist. Newer engines refuse it; older ones let it end with 126.
             return ProbeResult(exit_code=_NO_SUCH_PROGRAM, output=reason)
-        exit_code = self._exit_code(client, made, deadline)
-        return ProbeResult(exit_code=exit_code, output=end.text(), cut=end.cut)
+        exit_code = self._wait_for_exit_code(client, exec_id, deadline)
+        return ProbeResult(exit_code=exit_code, output=output.text(), cut=output.cut)
 
     def give_up(self) -> None:
-        """Let the thread go; the program cannot be ended."""
+        """Free the thread that waits. The program itself can't be ended."""
         self._given_up.set()
         with self._lock, contextlib.suppress(OSError):
             if self._socket is not None:
                 self._socket.shutdown(socket.SHUT_RDWR)
 
-    def _make(self, client: APIClient, container: str) -> str:
+    def _create(self, client: APIClient, container: str) -> str:
         try:
-            # No user and no folder are named: those of the container are what it shall have.
-            made: _Json = client.exec_create(container, list(self._command))
+            # Naming no user and no folder makes the engine use the container's own.
+            created: _Json = client.exec_create(container, list(self._command))
         except APIError as error:
             if error.status_code != HTTPStatus.CONFLICT:
                 raise
             raise not_running() from error
-        return str(made["Id"])
+        return str(created["Id"])
 
-    def _read(self, client: APIClient, made: str, end: End, deadline: float) -> None:
-        """Start it and take what it prints, until it ends or its time does."""
-        url = f"{client.base_url}/v{client.api_version}/exec/{made}/start"
+    def _read_output(
+        self, client: APIClient, exec_id: str, output: OutputEnd, deadline: float
+    ) -> None:
+        """Start the program and read its output until it ends or time is up."""
+        url = f"{client.base_url}/v{client.api_version}/exec/{exec_id}/start"
         how = {"Detach": False, "Tty": False}
         with client.post(url, json=how, stream=True, timeout=ANSWER_SECONDS) as response:
             raise_for_status(response)
-            sock = self._hold(response)
+            sock = self._keep_socket(response)
             try:
                 while (left := deadline - time.monotonic()) > 0 and not self._given_up.is_set():
                     sock.settimeout(left)
                     piece = response.raw.read1(_PIECE)
                     if not piece:
                         return
-                    end.feed(piece)
+                    output.feed(piece)
             finally:
                 with self._lock:
                     self._socket = None
 
-    def _hold(self, response: Response) -> socket.socket:
-        """Keep the socket, to bound each wait by what is left, and to hang up from outside."""
-        # The connection has given it away by now: the answer has no end but the socket's.
+    def _keep_socket(self, response: Response) -> socket.socket:
+        """Keep the response's socket, to limit each wait and to hang up from another thread."""
+        # The answer ends only when its socket does, so the connection no longer holds the socket.
         raw: Any = response.raw
         wire = raw._fp.fp.raw
         sock: socket.socket = getattr(wire, "_sock", wire)
@@ -132,14 +133,16 @@ class Execution:
             self.give_up()
         return sock
 
-    def _exit_code(self, client: APIClient, made: str, deadline: float) -> int:
-        """How it ended. It may go on for a while after it closed its output, and then counts."""
+    def _wait_for_exit_code(self, client: APIClient, exec_id: str, deadline: float) -> int:
+        """Return the exit code. A program may close its output and still run for a while."""
         pause = 0.01
         while True:
             try:
-                state: _Json = client.exec_inspect(made)
+                state: _Json = client.exec_inspect(exec_id)
             except DockerNotFound as error:
-                raise OutcomeUnknown("The bot's container was removed meanwhile.") from error
+                raise OutcomeUnknown(
+                    "The bot's container was removed while the program ran."
+                ) from error
             if not state["Running"] and state["ExitCode"] is not None:
                 return int(state["ExitCode"])
             if time.monotonic() > deadline or self._given_up.wait(pause):
