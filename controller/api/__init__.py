@@ -1,4 +1,4 @@
-"""HTTP for machines: `GET /health` and `GET /metrics`. It answers from memory, never the engine."""
+"""HTTP for machines: `GET /health` and `GET /metrics`, both from memory, never from the engine."""
 
 from controller.api.server import serve
 

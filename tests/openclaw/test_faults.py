@@ -52,7 +52,7 @@ async def test_what_openclaw_cannot_read_or_use_stands_on_its_card_and_goes_when
         token.chmod(0o644)
         await _reload(shop)
         card = await _until_card(shop, "claw", "It cannot read the file of the channel's token")
-        assert "`channel_token`" in await _until_card(shop, "claw", "mode 0644 in place of 0600")
+        assert "`channel_token`" in await _until_card(shop, "claw", "mode 0644 instead of 0600")
         assert "unhealthy" in card
         token.chmod(0o600)
         await _reload(shop)
