@@ -136,7 +136,7 @@ def test_ctrl_c_removes_the_bots_and_says_so(demo: Demo, person: Person) -> None
     status, out, _ = demo.interrupt()
     assert status == 0
     assert "Removing the demo's bots: bee." in out
-    assert "Removed: their containers, their data and their secrets." in out
+    assert "Removed their containers, data and secrets." in out
     assert (demo.containers(), demo.volumes(), demo.secret_files()) == ([], [], {})
 
 
@@ -155,7 +155,7 @@ def test_after_a_kill_a_new_demo_goes_on_with_the_bots_that_still_run(
     assert after["State"]["StartedAt"] == before["State"]["StartedAt"]
     person.press("Stop", person.card("bee"))
     person.sees(person.card("bee"), "bee — stopped")
-    assert "It goes on with the bots of an earlier run: bee." in demo.said
+    assert "It continues with the bots from an earlier run: bee." in demo.said
     demo.interrupt()
     assert demo.containers() == []
 
@@ -168,8 +168,8 @@ def test_a_second_demo_on_the_same_folder_is_refused_in_one_sentence(demo: Demo)
     assert second.returncode == 1
     assert out == ""
     assert err == (
-        f"demo: Another demo uses the folder {demo.folder}. "
-        "End that one, or give this one its own: --folder.\n"
+        f"demo: Another demo is using the folder {demo.folder}. "
+        "End that one, or give this one another folder with --folder.\n"
     )
 
 
