@@ -38,7 +38,7 @@ def build(client: docker.DockerClient, *, if_missing: bool) -> None:
     data = tarball(busybox.find(client))
     labels = {
         "org.opencontainers.image.title": "BotMaker demo bot",
-        "org.opencontainers.image.description": "Talks to nobody and fails as it is told.",
+        "org.opencontainers.image.description": "Talks to nobody, and fails on request.",
         engine.CONTENT_LABEL: hashlib.sha256(data).hexdigest(),
     }
     wanted = {

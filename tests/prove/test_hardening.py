@@ -158,7 +158,7 @@ def fitting(field: FieldSpec) -> str:
 
 
 def shaped(template: Template) -> Template:
-    """A built-in template with all its limits and mounts, on an image that this machine has."""
+    """A built-in template with only its program and image replaced: `sleep` in the demo image."""
     run = {"entrypoint": ("/bin/sleep",), "command": ("600",)}
     image = {"ref": "botmaker-demo:1", "pull": "never"}
     return template.model_copy(
