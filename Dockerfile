@@ -1,15 +1,15 @@
-# BotMaker's own image. `make image` is the way to build it: it fetches the wheels into wheels/ first,
-# so that the build needs no network, and finds a base where python:3.13-slim cannot be pulled.
-# Without wheels/, `docker build .` fetches them itself. No BuildKit is needed.
+# BotMaker's own image. Build it with `make image`: that puts the wheels into wheels/ first, so the
+# build needs no network, and finds another base if python:3.13-slim can't be pulled.
+# Without wheels/, `docker build .` downloads them itself. BuildKit isn't needed.
 ARG BASE=python:3.13-slim
 
 FROM ${BASE} AS build
 WORKDIR /src
 COPY requirements.txt pyproject.toml README.md LICENSE ./
 COPY controller/ controller/
-# The pattern lets the folder be absent; the file beside it lets it be the only one.
+# wheels/ may be absent: a pattern may match nothing, as long as COPY has one file that exists.
 COPY requirements.txt wheel[s]/* wheels/
-# The environment has no pip of its own (the base's works on it): the running image needs none.
+# The virtual environment has no pip, which the running image doesn't need: the base's installs.
 RUN set -eu; \
     python3 -m venv --without-pip /opt/botmaker; \
     install() { python3 -m pip --python /opt/botmaker/bin/python --disable-pip-version-check \
@@ -31,10 +31,10 @@ COPY --from=build /opt/botmaker /opt/botmaker
 ENV PATH=/opt/botmaker/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1
-# The folder that relative settings (./data, ./secrets) start from; a mount usually covers it.
+# Relative paths in settings (./data, ./secrets) start here; a mount usually covers it.
 WORKDIR /var/lib/botmaker
 RUN chown 10001:10001 . && chmod 0700 .
-# Numeric, so that --user may name another one without a line in /etc/passwd.
+# Numeric, so that --user can be any uid without a line in /etc/passwd.
 USER 10001:10001
 HEALTHCHECK --interval=30s --timeout=6s --start-period=30s --retries=3 \
     CMD ["python3", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:7100/health', timeout=5)"]

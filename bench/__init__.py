@@ -1,4 +1,4 @@
-"""The benchmarks: figures that the product promises, against raw docker-py where it talks to it.
+"""The benchmarks: figures that the product promises, compared with raw docker-py where possible.
 
-`python -m bench` measures each in one run and fails when one is missed. Not installed.
+`python -m bench` measures them all in one run and fails if one misses its target. Not installed.
 """

@@ -1,4 +1,4 @@
-"""`make bench`: measure, print the table, write the JSON; status 1 when a target is missed."""
+"""`make bench`: measure, print the table, write the JSON; exit status 1 if a target is missed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PARTS: dict[str, Callable[[Path], Awaitable[list[Figure]]]] = {
 
 
 async def measure(parts: tuple[str, ...]) -> list[Figure]:
-    """Every part after the other, each in a folder of its own that goes with it."""
+    """Measure one part after another, each in its own temporary folder."""
     figures: list[Figure] = []
     for part in parts:
         click.echo(f"measuring: {part}", err=True)
@@ -38,12 +38,14 @@ async def measure(parts: tuple[str, ...]) -> list[Figure]:
             try:
                 figures += await asyncio.wait_for(PARTS[part](Path(folder)), LIMIT_SECONDS)
             except TimeoutError:
-                sys.exit(f"bench: {part} took longer than {LIMIT_SECONDS:g} s; no figures.")
+                sys.exit(
+                    f"bench: {part} took longer than {LIMIT_SECONDS:g} s, so there are no figures."
+                )
     return figures
 
 
 def report(figures: list[Figure], seconds: float) -> dict[str, object]:
-    """The figures and the machine they were measured on."""
+    """The figures, and the machine they were measured on."""
     client = connect()
     engine = client.version()["Version"]
     client.close()
@@ -62,7 +64,9 @@ def report(figures: list[Figure], seconds: float) -> dict[str, object]:
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON instead of the table.")
-@click.option("--only", multiple=True, type=click.Choice(list(PARTS)), help="Measure these alone.")
+@click.option(
+    "--only", multiple=True, type=click.Choice(list(PARTS)), help="Measure only these parts."
+)
 def main(*, as_json: bool, only: tuple[str, ...]) -> None:
     """Measure what the product promises."""
     os.umask(0o077)

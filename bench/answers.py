@@ -1,4 +1,4 @@
-"""The controller as a process of its own, with 200 bots: its first answers, and its memory."""
+"""The controller as a separate process with 200 bots: its first answers and its memory."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ WARM_UP = 5
 
 
 async def measure(folder: Path) -> list[Figure]:
-    """Ask four hundred times, one after another, and look at the process's memory at the end."""
+    """Send 400 commands, one after another, then look at the process's memory."""
     names = await seed(folder / "data")
     async with LoopbackDiscord() as discord, _controller(discord, folder) as process:
         await discord.wait_ready(30)
-        # Every bot gets its public message and its first look before anything is measured.
+        # Measure only once every bot has its public message and its first look.
         await discord.until(lambda w: len(w.messages(w.admin_channel_id)) == BOTS, 60)
         await asyncio.sleep(2)
         rested = resident(process.pid)
@@ -66,7 +66,7 @@ async def _ask(person: Person, names: list[str]) -> list[float]:
             assert asked.answered_ms is not None
             if number >= 0:
                 times.append(asked.answered_ms)
-            # One after another: its end is not to be in the way of the next.
+            # Wait for its end, so that it doesn't disturb the next one.
             await asked.until(lambda a: a.text, 10)
             told = {"bot list": f"{BOTS} bots", "bot logs": "no container"}.get(command, name)
             assert told in asked.text, asked.transcript()

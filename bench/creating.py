@@ -1,4 +1,4 @@
-"""Create to running: from the submit of the secrets, against the same docker-py calls by hand."""
+"""Create to running, from submitting the secrets; compared with plain docker-py calls."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from controller.app import open_application
 from controller.domain.access import discord_user
 from controller.domain.bot import Bot
 from controller.domain.names import new_bot_id
-from controller.fleet.journal import Caller
 from controller.manager import Installation
+from controller.fleet.journal import Caller
 from controller.manager.lifecycle import Order
 from controller.runtime.hostconfig import container_body
 from controller.settings import Settings
 from controller.vault import Redactor
 
 ROUNDS = 20
-QUIET_SECONDS = 0.3  # for the engine to end with what was removed
+QUIET_SECONDS = 0.3  # for the engine to finish removing things
 ADMIN = Caller(discord_user(1, "bench"))
 VALUES = {"api_key": "bench-key-1234", "channel_token": "bench-token-1234"}
 # The demo bot without its healthcheck, whose first verdict would take two seconds.
@@ -56,7 +56,7 @@ label = "Token"
 
 
 class Starts:
-    """When the engine told of each container's start; seconds of `time.perf_counter`."""
+    """When the engine reported each container's start, in `time.perf_counter` seconds."""
 
     def __init__(self) -> None:
         self._client = connect()
@@ -73,7 +73,7 @@ class Starts:
                 self._news.notify_all()
 
     async def of(self, name: str) -> float:
-        """Wait for that container's start."""
+        """The time of that container's start; waits for it."""
 
         def wait() -> float:
             with self._news:
@@ -83,19 +83,19 @@ class Starts:
         return await asyncio.to_thread(wait)
 
     def close(self) -> None:
-        """Let go of the stream."""
+        """Close the event stream."""
         self._events.close()
         self._client.close()
 
 
 async def measure(folder: Path) -> list[Figure]:
-    """Both ways in turns, a fresh bot each time; medians."""
+    """Measure both ways alternately, a new bot each time; compare the medians."""
     client = connect()
     ours: list[float] = []
     by_hand: list[float] = []
     with installation(client) as other, contextlib.closing(Starts()) as starts:
         async with _manager(folder, client) as house:
-            # The first one also makes the network, and is the pattern of what is made by hand.
+            # The first one also creates the network; the ones made by hand copy its spec.
             model, _ = await _through_manager(house, starts, "model")
             view = await house.tools.fleet.wait_for(
                 model.id, lambda v: v is not None and bool(v.bot.image), 5
@@ -131,13 +131,13 @@ async def measure(folder: Path) -> list[Figure]:
             unit="× raw",
             target=1.2,
             at_most=True,
-            note=f"{mine:.0f} ms against {raw:.0f} ms, {ROUNDS} times in turns",
+            note=f"{mine:.0f} ms against {raw:.0f} ms, {ROUNDS} times each, alternately",
         )
     ]
 
 
 async def _through_manager(house: Installation, starts: Starts, name: str) -> tuple[Bot, float]:
-    """A new bot, and the seconds from the submit of its secrets to its container's start."""
+    """A new bot, and the seconds from submitting its secrets to its container's start."""
     bot = await house.manager.lifecycle.create(ADMIN, Order(name=name, template="bench"))
     form = await house.manager.credentials.open_form(ADMIN, bot, rotate=False)
     start = time.perf_counter()
@@ -152,7 +152,7 @@ def _by_hand(client: docker.APIClient, body: dict[str, Any], name: str) -> None:
 
 @contextlib.asynccontextmanager
 async def _manager(folder: Path, client: docker.APIClient) -> AsyncIterator[Installation]:
-    """A running manager with the real engine and no Discord; nothing of it is left."""
+    """A running manager with the real engine and without Discord; removes everything at the end."""
     templates = folder / "templates"
     templates.mkdir(parents=True)
     (templates / "bench.toml").write_text(TEMPLATE)

@@ -1,4 +1,4 @@
-"""Raw docker-py for comparison, an installation of the benchmark's own, and its end."""
+"""Raw docker-py for comparison, and the benchmark's own installation, created and removed."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ IMAGE = "botmaker-demo:1"
 
 
 def connect() -> docker.APIClient:
-    """A client as docker-py makes it."""
+    """A plain docker-py client."""
     return docker.from_env(timeout=60).api
 
 
 @contextlib.contextmanager
 def installation(client: docker.APIClient) -> Iterator[str]:
-    """The id of an installation; all that carries its label is removed at the end."""
+    """A new installation's id; everything with its label is removed at the end."""
     instance = uuid.uuid4().hex[:12]
     try:
         yield instance

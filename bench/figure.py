@@ -1,4 +1,4 @@
-"""One measured figure with its target, and the table of them."""
+"""One measured figure with its target, and the table of all figures."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A figure; without a target it is told for its own sake."""
+    """A measured figure; without a target it is only for information."""
 
     name: str
     value: float
     unit: str
     target: float | None = None
-    at_most: bool = False  # whether the target itself is still good
+    at_most: bool = False  # whether the target value itself still passes
     note: str = ""
 
     @property
@@ -34,18 +34,18 @@ class Figure:
 
     @property
     def verdict(self) -> str:
-        """`ok`, `MISSED`, or nothing."""
+        """`ok` or `MISSED`; empty without a target."""
         return "" if self.target is None else "ok" if self.ok else "MISSED"
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest value that at least so many percent do not exceed."""
+    """The smallest value that at least this percentage of the values doesn't exceed."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
 def table(figures: Sequence[Figure]) -> str:
-    """The figures for a terminal."""
+    """The figures as a table for a terminal."""
     rows = [("figure", "value", "target", "", "")]
     rows += [
         (f.name, f"{f.value:.2f} {f.unit}".rstrip(), f.wanted, f.verdict, f.note) for f in figures

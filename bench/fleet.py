@@ -1,4 +1,4 @@
-"""Two hundred bots in a database, stopped: known to the controller, without a container."""
+"""Two hundred stopped bots in a database: the controller knows them, but they have no container."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BOTS = 200
 
 
 async def seed(data: Path) -> list[str]:
-    """Write the rows into `<data>/botmaker.db`; the bots' names."""
+    """Write the rows into `<data>/botmaker.db`; returns the bots' names."""
     data.mkdir(parents=True)  # noqa: ASYNC240 - before anything runs
     store = await Store.open(data, journal_key(install_key(data)))
     try:

@@ -1,4 +1,4 @@
-"""`/bot list` of 200 bots in this very process: its handler alone, and what it asks the engine."""
+"""`/bot list` of 200 bots, in this process: the handler's time, and its calls to the engine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROUNDS = 300
 
 
 async def measure(folder: Path) -> list[Figure]:
-    """Admit, list and word the answer, again and again; nothing is sent."""
+    """Check the rights, list the bots and word the answer, many times; nothing is sent."""
     await seed(folder / "data")
     settings = Settings(
         _env_file=None,  # type: ignore[call-arg]  # pydantic-settings' own
@@ -47,7 +47,7 @@ async def measure(folder: Path) -> list[Figure]:
         for number in range(ROUNDS):
             interaction = _Interaction(number)
             asked = cast("discord.Interaction", interaction)
-            # It waits for nothing, so its time is this thread's; what else runs here is not in it.
+            # It waits for nothing, so this thread's CPU time is its time; other work isn't counted.
             start, worked = time.perf_counter(), time.thread_time()
             interaction.extras["asker"] = await gate.admit(asked, "bot list")
             await cast("Any", commands.list_bots).callback(commands, asked)
@@ -69,7 +69,7 @@ async def measure(folder: Path) -> list[Figure]:
 
 
 class _Interaction:
-    """As much of Discord's as the handler touches; it keeps what it is told."""
+    """The part of a Discord interaction that the handler uses; keeps the answer."""
 
     def __init__(self, number: int) -> None:
         self.id = number
@@ -81,9 +81,9 @@ class _Interaction:
         self.said = ""
 
     def is_done(self) -> bool:
-        """Whether it was answered."""
+        """Whether it has been answered."""
         return bool(self.said)
 
     async def send_message(self, text: str, **_: Any) -> None:
-        """The answer."""
+        """Keep the answer."""
         self.said = text

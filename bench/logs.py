@@ -1,4 +1,4 @@
-"""The last 50 lines of a 200 MB log: our runtime against docker-py's own `logs(tail=50)`."""
+"""The last 50 lines of a 200 MB log: our runtime compared with docker-py's `logs(tail=50)`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from controller.runtime.options import engine_options
 from controller.settings import docker_environment
 
 LINES, ROUNDS = 50, 30
-LINE = "x" * 990  # with its newline and the number in front about 1000 bytes
+LINE = "x" * 990  # 991 bytes with its newline, so 1,000 lines are about 1 MB
 MEGABYTES = 200
 PROGRAM = (
     f'i=0; while [ $i -lt {MEGABYTES} ]; do i=$((i+1)); yes "{LINE}" | head -n 1000; done; '
@@ -27,7 +27,7 @@ PROGRAM = (
 
 
 async def measure() -> list[Figure]:
-    """Write the log once, then read its end in turns."""
+    """Write the log once, then read its end both ways alternately."""
     client = connect()
     with installation(client) as instance:
         bot_id = new_bot_id()
@@ -38,7 +38,7 @@ async def measure() -> list[Figure]:
             command=[PROGRAM],
             name=name,
             labels=bot_labels(bot_id, instance),
-            # No rotation: the whole log in one file.
+            # Without rotation the whole log is in one file.
             host_config=client.create_host_config(
                 log_config=LogConfig(type="json-file", config={})
             ),
@@ -71,6 +71,6 @@ async def measure() -> list[Figure]:
             unit="× raw",
             target=3,
             at_most=True,
-            note=f"{first:.1f} ms against {second:.1f} ms, {ROUNDS} times in turns",
+            note=f"{first:.1f} ms against {second:.1f} ms, {ROUNDS} times each, alternately",
         )
     ]

@@ -4,7 +4,7 @@ from controller.cli import cli
 
 
 def main() -> None:
-    """The console script."""
+    """Run the console script."""
     cli(prog_name="botmaker")
 
 

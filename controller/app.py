@@ -1,7 +1,7 @@
-"""The composition root: opens every part, runs them in one task group, drains on stop.
+"""The composition root: opens every part, runs them in one task group, and drains on stop.
 
-Background work is owned here, not by the Discord client: the demo and the tests run the same parts
-with another Discord underneath.
+Background work belongs to this module, not to the Discord client, so the demo and the tests can
+run the same parts on a simulated Discord.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """The whole program, opened and loaded, not yet running."""
+    """The whole program, opened and loaded but not yet running."""
 
     settings: Settings
     installation: Installation
@@ -51,7 +51,7 @@ class Application:
         return self.installation.manager
 
     async def run_background(self) -> None:
-        """Everything but the Discord connection, until cancelled."""
+        """Run everything except the Discord connection, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.installation.loop.run(), name="loop")
             group.create_task(serve_console(self.manager, self.settings.data_dir), name="console")
@@ -74,11 +74,11 @@ async def open_application(
     store_type: type[Store] = Store,
     engine_type: type[EngineRuntime] = EngineRuntime,
 ) -> AsyncIterator[Application]:
-    """Open every part; close all of them at the end. Raises BadSetting where a start cannot work.
+    """Open every part, and close them all at the end. Raises BadSetting if a start can't work.
 
-    `runtime` replaces the engine, `published` is called after a public message changed (both for
-    simulations); `wait` waits for an engine that does not answer yet. The types are for the proofs,
-    which end the process before and after each of their writes.
+    `runtime` replaces the engine and `published` is called after each change of a public message;
+    both are for simulations. `wait` waits for an engine that doesn't answer yet. The two types are
+    for the proofs, which kill the process before and after each of their writes.
     """
     async with contextlib.AsyncExitStack() as stack:
         data = settings.data_dir
@@ -118,7 +118,7 @@ async def open_application(
         await installation.load()
         cut_short = await installation.tools.journal.end_open()
         if cut_short:
-            log.warning("%d requests were cut short by the end of the last controller", cut_short)
+            log.warning("%d requests were cut short when the last controller ended", cut_short)
         place = Place(settings.guild_id, settings.admin_channel_id)
         manager = installation.manager
         client = ControllerClient(manager, place)
@@ -132,17 +132,17 @@ def journal_key(key: bytes) -> bytes:
 
 
 def catalog_of(settings: Settings) -> Catalog:
-    """The templates, with the images that the settings give them."""
+    """The templates, with the images that the settings choose for them."""
     return load(settings.templates_dir).with_images(settings.images)
 
 
 def live_checks(settings: Settings) -> LiveChecks:
-    """The asking of services about secrets, as the settings have it."""
+    """The live checks as the settings configure them."""
     return LiveChecks(settings.live_checks_base, enabled=settings.live_checks != "off")
 
 
 def static_grants(settings: Settings) -> StaticGrants:
-    """The grants that the settings give."""
+    """The grants made by the settings."""
     return StaticGrants(
         admin_users=settings.admin_user_ids,
         admin_roles=settings.admin_role_ids,
@@ -156,8 +156,8 @@ def _make_folder(settings: Settings) -> None:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise BadSetting(
-            f"The data folder {settings.data_dir} cannot be made: {error.strerror}.",
-            hint="Set BOTMAKER_DATA_DIR to a folder that this user may write.",
+            f"The data folder {settings.data_dir} can't be created: {error.strerror}.",
+            hint="Set BOTMAKER_DATA_DIR to a folder that this user can write to.",
         ) from error
 
 
@@ -179,22 +179,22 @@ async def _reach_engine(runtime: Runtime, *, wait: bool) -> HostPaths:
 
 
 async def _sweep(runtime: Runtime) -> None:
-    """Remove what the last controller left in the middle of; no reason not to start."""
+    """Remove what the last controller left unfinished; a failure doesn't prevent the start."""
     try:
         await runtime.sweep()
     except ControllerError as error:
-        log.warning("throw-away containers of an earlier crash may be left: %s", error)
+        log.warning("throw-away containers from an earlier crash may be left over: %s", error)
 
 
 async def host_paths(runtime: Runtime) -> HostPaths:
-    """How our paths are named on the engine's host: by our own container's mounts, if in one."""
+    """Translates our paths to the engine host's: by our container's mounts, if we run in one."""
     own = own_container()
     if own is None:
         return HostPaths()
     try:
         return HostPaths(binds_only(await runtime.mounts_of(own)))
     except NotFound:
-        return HostPaths()  # a container, but not one of this engine
+        return HostPaths()  # in a container, but of another engine
 
 
 async def run(
@@ -204,8 +204,8 @@ async def run(
     store_type: type[Store] = Store,
     engine_type: type[EngineRuntime] = EngineRuntime,
 ) -> None:
-    """Run the controller until SIGINT or SIGTERM. Running bots do not notice either end."""
-    os.umask(0o077)  # nothing that we write is for others, unless it says so itself
+    """Run the controller until SIGINT or SIGTERM. Running bots notice neither start nor stop."""
+    os.umask(0o077)  # by default nobody else can read what we write
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold every secret we know
     redactor = Redactor()
     set_up(settings.log_level, settings.log_format, redactor)

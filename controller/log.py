@@ -1,6 +1,6 @@
-"""Logging: one handler, text or JSON lines, every line redacted after it was formatted.
+"""Logging: one handler that writes text or JSON lines and redacts each line after formatting it.
 
-Redaction after formatting covers arguments and tracebacks too. The rules are in `vault`.
+So redaction covers arguments and tracebacks too. Its rules are in `vault`.
 """
 
 from __future__ import annotations

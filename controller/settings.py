@@ -1,6 +1,6 @@
-"""Settings from the environment, then `.env`: the only module that reads the environment.
+"""Settings from the environment, then from `.env`. Only this module reads the environment.
 
-Every other part takes plain arguments; `app` hands them down.
+All other modules take plain arguments, which `app` passes down.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _IMAGE = re.compile(r"[A-Za-z0-9][\w./:@-]*", re.ASCII)
 
 
 class Settings(BaseSettings):
-    """All that can be set; names and defaults are a contract (README, "Configuration")."""
+    """Every setting. Names and defaults are a contract (README, "Configuration")."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True
@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _drop_empty(cls, values: dict[str, Any]) -> dict[str, Any]:
-        # An empty variable means "not set", but for the one where empty means "off".
+        # An empty variable means "not set", except http_listen, where empty means "off".
         return {k: v for k, v in values.items() if v != "" or k == "http_listen"}
 
     @field_validator(
@@ -68,7 +68,7 @@ class Settings(BaseSettings):
             return value
         parts = [part.strip() for part in value.split(",") if part.strip()]
         if not all(part.isascii() and part.isdigit() for part in parts):
-            raise ValueError("must be ids (numbers) with commas between them")
+            raise ValueError("must be ids (numbers), separated by commas")
         return tuple(int(part) for part in parts)
 
     @field_validator("images", mode="before")
@@ -82,14 +82,14 @@ class Settings(BaseSettings):
             if not (_TEMPLATE_ID.fullmatch(template) and _IMAGE.fullmatch(image)):
                 raise ValueError("must look like openclaw=openclaw:latest,other=example/image:1")
             if template in images:
-                raise ValueError("must not name a template twice")
+                raise ValueError("must name each template only once")
             images[template] = image
         return images
 
     @field_validator("live_checks")
     @classmethod
     def _check_live_checks(cls, value: str) -> str:
-        # Whoever stands in for the services gets every bot's secrets: never another machine.
+        # A stand-in for the services gets every bot's secrets, so it must run on this machine.
         if value not in ("on", "off") and not _is_plain_loopback(value):
             raise ValueError(
                 "must be on, off, or the http URL of a stand-in for the services on this machine, "
@@ -110,35 +110,36 @@ class Settings(BaseSettings):
         for url in (self.discord_api_url, self.discord_gateway_url):
             if url and not self.allow_remote_api and not _is_loopback(url):
                 raise ValueError(
-                    "the Discord URLs would send the bot's token to another machine; "
-                    "they are refused unless they are loopback or BOTMAKER_ALLOW_REMOTE_API=1"
+                    "BOTMAKER_DISCORD_API_URL and BOTMAKER_DISCORD_GATEWAY_URL must be loopback "
+                    "URLs, or the bot's token goes to another machine. To allow that, set "
+                    "BOTMAKER_ALLOW_REMOTE_API=1"
                 )
         return self
 
     @property
     def live_checks_base(self) -> str:
-        """The URL that stands in for every service; empty for the services themselves."""
+        """The URL that stands in for every service; empty to ask the real services."""
         return "" if self.live_checks in ("on", "off") else self.live_checks
 
     def token(self) -> str:
-        """The controller's own token, read from its file where one is named."""
+        """The controller's own Discord token, read from its file if one is set."""
         if self.discord_token_file is not None:
             try:
                 return self.discord_token_file.read_text().strip()
             except OSError as error:
                 raise BadSetting(
-                    f"BOTMAKER_DISCORD_TOKEN_FILE cannot be read: {error.strerror}.",
-                    hint="Name a file that this user may read.",
+                    f"BOTMAKER_DISCORD_TOKEN_FILE can't be read: {error.strerror}.",
+                    hint="Set it to a file that this user can read.",
                 ) from error
             except UnicodeDecodeError:
                 raise BadSetting(
-                    "BOTMAKER_DISCORD_TOKEN_FILE is not a text file.",
-                    hint="Name the file that holds the token and nothing else.",
+                    "BOTMAKER_DISCORD_TOKEN_FILE isn't a text file.",
+                    hint="Set it to the file that holds the token and nothing else.",
                 ) from None
         return self.discord_token.get_secret_value().strip()
 
     def require_discord(self) -> None:
-        """Raise BadSetting that names every setting still missing for `botmaker run`."""
+        """Raise BadSetting that names every setting `botmaker run` still needs."""
         needed = {
             "BOTMAKER_DISCORD_TOKEN (or …_FILE)": bool(self.token()),
             "BOTMAKER_GUILD_ID": bool(self.guild_id),
@@ -152,7 +153,7 @@ class Settings(BaseSettings):
             )
         if self.runtime == "swarm":
             raise BadSetting(
-                "BOTMAKER_RUNTIME=swarm is not there yet.", hint="Use engine, the default."
+                "BOTMAKER_RUNTIME=swarm isn't available yet.", hint="Use engine, the default."
             )
 
 
@@ -169,7 +170,7 @@ def _is_loopback(url: str) -> bool:
 def _is_plain_loopback(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        parts.port  # noqa: B018 - raises for what is no port
+        parts.port  # noqa: B018 - raises ValueError for a bad port
     except ValueError:
         return False
     plain = not (parts.query or parts.fragment or parts.username or parts.password)
@@ -191,11 +192,11 @@ def load_settings(env_file: str | None = ".env") -> Settings:
             reason = reason.removeprefix("Value error, ").replace("Input should be", "must be")
             found.append(f"{PREFIX}{where}: {reason}" if where else reason)
         raise BadSetting(
-            "A setting cannot be used. " + "; ".join(found) + ".",
-            hint="The table in the README shows what each one takes.",
+            "A setting is wrong. " + "; ".join(found) + ".",
+            hint="The README's Configuration table shows what each setting takes.",
         ) from None
 
 
 def docker_environment() -> Mapping[str, str]:
-    """Docker's own variables (DOCKER_HOST and its companions), as they are now."""
+    """Docker's own variables as they are now: all that begin with DOCKER_, such as DOCKER_HOST."""
     return {name: value for name, value in os.environ.items() if name.startswith("DOCKER_")}

@@ -1,5 +1,5 @@
 """The demo: the real BotMaker and a real engine, with SimCord as Discord in a browser page.
 
-Not installed with the product. `world` builds the simulated place, also for the tests;
+It isn't installed with the product. `world` builds the simulated server, also for the tests;
 `__main__` serves it as a page.
 """

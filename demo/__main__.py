@@ -22,28 +22,28 @@ from demo.page import LivePreview
 from demo.world import close_dms, simulated
 
 REMOVE_SECONDS = 30.0
-LAST_LOOK_SECONDS = 0.7  # an open page asks for news twice a second: it shows the end, too
-# A start that cannot work: what to do about it here, where no setting is read.
+LAST_LOOK_SECONDS = 0.7  # an open page polls twice a second, so it still shows the end
+# What to do about a failed start. The demo reads no settings, so the usual hints don't apply.
 REMEDIES = {
-    "data-dir-locked": "Another demo uses the folder {folder}. "
-    "End that one, or give this one its own: --folder.",
-    "bad-setting": "{error.message} A demo needs a Docker engine and a folder that it may write.",
+    "data-dir-locked": "Another demo is using the folder {folder}. "
+    "End that one, or give this one another folder with --folder.",
+    "bad-setting": "{error.message} The demo needs a Docker engine and a folder it can write to.",
 }
 WELCOME = """\
-**Welcome!** This page is a simulated Discord; BotMaker and the containers that it makes are real.
-**1.** Type `/bot create`, give a name, choose the template *Demo bot*, send it with Enter.
+**Welcome!** This page is a simulated Discord; BotMaker and the containers it creates are real.
+**1.** Type `/bot create`, enter a name, choose the template *Demo bot* and press Enter.
 **2.** Press **Enter secrets**. Any 8 letters will do as a key; \
 *Behaviour* can make a bot misbehave: `crash`, `hang`, `flood`, `hostile` …
-**3.** Watch its message follow the container, press its buttons, \
+**3.** Watch its message follow the container, press its buttons \
 and try `/bot logs`, `/bot show`, `/fleet status`, `/bot delete`."""
 
 
 class Ended(Exception):
-    """Somebody wants the demo to end."""
+    """Ends the demo: the page was closed or the process was told to stop."""
 
 
 async def serve(folder: Path, port: int, *, keep: bool) -> None:
-    """Serve the page until it is closed or the process is told to end; then remove the bots."""
+    """Serve the page until it is closed or the process is told to stop; then remove the bots."""
     redactor, changed, signals = Redactor(), asyncio.Event(), asyncio.Queue[None]()
     set_up("WARNING", "text", redactor)
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -52,7 +52,7 @@ async def serve(folder: Path, port: int, *, keep: bool) -> None:
         folder, published=changed.set, redactor=redactor, welcome=WELCOME
     ) as world:
         house = world.application.installation
-        close_dms(world.env)  # the page shows one channel: the form's button comes there
+        close_dms(world.env)  # the page shows only one channel: the form's button must come there
         async with LivePreview(world.env, world.channel, world.admin, port) as preview:
             _say_where(preview.url, house, keep=keep)
             try:
@@ -64,7 +64,7 @@ async def serve(folder: Path, port: int, *, keep: bool) -> None:
             except* Ended:
                 pass
             if keep:
-                click.echo(f"The bots go on: {_names(house) or 'there are none'}.")
+                click.echo(f"Bots left running: {_names(house) or 'none'}.")
                 return
             await _remove(house, signals)
             await preview.refresh()
@@ -80,18 +80,18 @@ def _say_where(url: str, house: Installation, *, keep: bool) -> None:
     click.echo(f"\nBotMaker's demo is ready. Open this address in a browser:\n\n    {url}\n")
     kept = [view.bot.name for view in house.tools.fleet if view.bot.wish is not Wish.REMOVE]
     if kept:
-        click.echo(f"It goes on with the bots of an earlier run: {', '.join(sorted(kept))}.")
-    click.echo("Ctrl-C ends it" + (" and leaves its bots." if keep else " and removes its bots."))
+        click.echo(f"It continues with the bots from an earlier run: {', '.join(sorted(kept))}.")
+    click.echo("Ctrl-C ends it" + (" and keeps its bots." if keep else " and removes its bots."))
     sys.stdout.flush()
 
 
 async def _remove(house: Installation, signals: asyncio.Queue[None]) -> None:
-    """Remove every bot; a second Ctrl-C leaves at once. Says what happened either way."""
+    """Remove every bot; a second Ctrl-C quits at once. Says what happened either way."""
     names = _names(house)
     if not names:
-        click.echo("\nEnded; there were no bots to remove.")
+        click.echo("\nEnded. There were no bots to remove.")
         return
-    click.echo(f"\nRemoving the demo's bots: {names}. Ctrl-C again does not wait.")
+    click.echo(f"\nRemoving the demo's bots: {names}. Press Ctrl-C again to quit at once.")
     removal = asyncio.ensure_future(_remove_all(house))
     impatience = asyncio.ensure_future(signals.get())
     await asyncio.wait((removal, impatience), return_when=asyncio.FIRST_COMPLETED)
@@ -102,9 +102,9 @@ async def _remove(house: Installation, signals: asyncio.Queue[None]) -> None:
             raise result
     left = _names(house)
     click.echo(
-        f"Still there: {left}. The next start with this folder goes on removing them."
+        f"Not removed yet: {left}. The next demo with this folder will remove them."
         if left
-        else "Removed: their containers, their data and their secrets."
+        else "Removed their containers, data and secrets."
     )
 
 
@@ -113,12 +113,9 @@ async def _remove_all(house: Installation) -> None:
     for bot_id in bots:
         await house.tools.wishes.change(bot_id, lambda bot: replace(bot, wish=Wish.REMOVE))
     await asyncio.gather(
-        *(
-            house.tools.fleet.wait_for(bot_id, lambda view: view is None, REMOVE_SECONDS)
-            for bot_id in bots
-        )
+        *(house.tools.fleet.wait_for(bot_id, lambda view: view is None, REMOVE_SECONDS) for bot_id in bots)
     )
-    # The last words about each are said after it is gone.
+    # A bot's last message comes after its removal: wait for that too.
     notebook = house.manager.notebook
     while {card.bot_id for card in await notebook.cards()} & {*bots}:  # noqa: ASYNC110
         await asyncio.sleep(0.1)
@@ -129,7 +126,7 @@ def _names(house: Installation) -> str:
 
 
 @click.command()
-@click.option("--port", default=0, help="Which port on 127.0.0.1; 0 takes a free one.")
+@click.option("--port", default=0, help="The port on 127.0.0.1; 0 picks a free one.")
 @click.option("--folder", type=click.Path(path_type=Path), default=Path("data/demo"))
 @click.option("--keep", is_flag=True, help="Leave the bots running at the end.")
 def main(port: int, folder: Path, *, keep: bool) -> None:

@@ -1,6 +1,6 @@
-// Added to SimCord's page where a person expects what Discord does.
+// Added to SimCord's page so that it behaves as people expect from Discord.
 
-// Suggestions come with the focus, not only after a key stroke.
+// Show suggestions on focus, not only after a key press.
 document.addEventListener("focusin", ({ target: field }) => {
   if (!field.matches?.('.command-option-input[role="combobox"]') || field.value) return;
   setTimeout(() => {
@@ -8,7 +8,7 @@ document.addEventListener("focusin", ({ target: field }) => {
   });
 });
 
-// Who looks at the newest message, or sends something, sees the end of what comes.
+// Whoever looks at the newest message, or sends one, keeps seeing the end of the channel.
 const timeline = document.getElementById("channel-timeline");
 let atEnd = true;
 let pinnedUntil = 0;

@@ -1,9 +1,9 @@
 """The demo's page: SimCord's preview, kept up to date while a person uses it.
 
-SimCord shows what was published, does one operation at a time, and refuses an action that was made
-on an older publication. That suits tests. Here messages change while a person types: publishing and
-acting take turns, and what was published in between spoils no action. Written against SimCord 3.2:
-the overridden names are not its public ones.
+SimCord shows what was published, runs one operation at a time, and refuses an action that was made
+on an older publication. That suits tests. But here messages change while a person types, so
+publishing and acting take turns, and an action still works after newer publications. Written for
+SimCord 3.2; the overridden names aren't public.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from simcord.env import Env
 from simcord.preview import Preview
 from simcord.preview._server import PreviewServer
 
-TICK_SECONDS = 5.0  # between two looks at whether "10 seconds ago" still is
+TICK_SECONDS = 5.0  # how often to update words such as "10 seconds ago"
 HERE = Path(__file__).parent
 _RELATIVE = re.compile(r"<t:(\d+):R>")
-_UNITS = (604_800, 86_400, 3600, 60)  # seconds; in what unit the page words a distance
+_UNITS = (604_800, 86_400, 3600, 60)  # seconds; the units in which the page words a relative time
 
 
 class _Server(PreviewServer):
-    """SimCord's server, with a style and a script of ours added to its page."""
+    """SimCord's server, with our style and our script added to its page."""
 
     _STATIC_FILES: ClassVar[dict[str, str]] = {**PreviewServer._STATIC_FILES, "/demo.js": "demo.js"}
 
@@ -50,7 +50,7 @@ class _Server(PreviewServer):
 
 
 class LivePreview(Preview):
-    """A preview that `follow` keeps equal to its channel."""
+    """A preview that `follow` keeps up to date with its channel."""
 
     def __init__(self, env: Env, channel: ChannelHandle, admin: MemberActor, port: int) -> None:
         super().__init__(
@@ -72,14 +72,14 @@ class LivePreview(Preview):
         self._refreshed: deque[tuple[str, int]] = deque(maxlen=200)
 
     async def __aenter__(self) -> LivePreview:
-        """Serve; a page shows the channel's end, not the window that ended when it was opened."""
+        """Start serving. The page always shows the channel's end, not only its end at the start."""
         await super().__aenter__()
         assert self._python is not None
         self._python.window_end_id = None
         return self
 
     async def follow(self, changed: asyncio.Event) -> None:
-        """Publish whenever a message or the words of a relative time changed, until closed."""
+        """Publish whenever a message or the wording of a relative time changes, until closed."""
         shown: object = None
         while not self._closed:
             state = self._state()
@@ -91,7 +91,7 @@ class LivePreview(Preview):
             changed.clear()
 
     async def refresh(self) -> None:
-        """Publish, between two actions; nothing when the page was closed meanwhile."""
+        """Publish between two actions; does nothing if the page has been closed."""
         async with self._turn:
             if self._closed:
                 return
@@ -103,9 +103,9 @@ class LivePreview(Preview):
             return await super()._action(context_id, self._brought_up(context_id, body))
 
     def _brought_up(self, context_id: str | None, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The action as if made on the newest publication, if only `refresh` made newer ones.
+        """The action as if made on the newest publication, if only `refresh` made the newer ones.
 
-        Whether its button or command still exists is asked afterwards, as Discord asks.
+        SimCord then checks, as Discord does, whether its button or command still exists.
         """
         revision = body.get("published_revision") if isinstance(body, Mapping) else None
         if not isinstance(revision, int) or context_id is None:
@@ -118,7 +118,7 @@ class LivePreview(Preview):
         self._advance_presentation_time()
         super()._publish(page, **how)
         for message in page.snapshot.get("messages", {}).values():
-            # The page draws a message again when it differs: so it must, when its words would.
+            # The page redraws a message only if it differs, so make it differ when its words would.
             message["worded_at"] = _wording(message.get("content") or "")
 
     def _state(self) -> list[tuple[object, ...]]:
@@ -127,7 +127,7 @@ class LivePreview(Preview):
 
 
 def _wording(content: str) -> list[int]:
-    """A number for each relative time in a text, another one when the page would word it anew."""
+    """A number for each relative time in a text; it changes when the time's wording would."""
     now = time.time()
     return [_step(now - int(found)) for found in _RELATIVE.findall(content)]
 

@@ -1,4 +1,4 @@
-"""A simulated Discord server with the real application in it: for the demo page and the tests."""
+"""A simulated Discord server with the real application in it, for the demo page and the tests."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from controller.settings import Settings
 from controller.vault import Redactor
 
 DM_CLOSED = 50007
-# A command waits for a real engine; SimCord's own patience of five seconds is for tests.
+# Commands wait for a real engine; SimCord's own limit of five seconds is meant for tests.
 LIVE_SETTLE_SECONDS = 30.0
 
 
 @dataclass(slots=True)
 class World:
-    """The place, its admin, and the application that serves it."""
+    """The simulated server, its admin, and the application that serves it."""
 
     env: Env
     guild: GuildHandle
@@ -40,9 +40,9 @@ class World:
 
 @dataclass(slots=True)
 class WallClock:
-    """A clock for SimCord that tells the real time; its own starts in 2026 and stands still.
+    """A clock for SimCord that tells the real time. SimCord's own starts in 2026 and stands still.
 
-    `elapsed` stays virtual: SimCord counts timers with it, and nobody is shown it.
+    `elapsed` stays virtual: SimCord only counts timers with it, and shows it to nobody.
     """
 
     elapsed: float = 0.0
@@ -52,7 +52,7 @@ class WallClock:
         return datetime.now(UTC)
 
     def advance(self, seconds: float) -> None:
-        """What SimCord's timers ask for."""
+        """Advance the virtual time, for SimCord's timers."""
         self.elapsed += seconds
 
 
@@ -73,12 +73,12 @@ async def simulated(
     welcome: str = "",
     **settings: Any,
 ) -> AsyncIterator[World]:
-    """Open a world whose data and secrets are under `folder`; bots go on when it closes.
+    """Open a world whose data and secrets are under `folder`; bots keep running when it closes.
 
-    With a `welcome` it is one to live in: the guide says the welcome before the bot comes, and the
-    clock goes on by itself. Without one it is a test's, and SimCord's clock stands still.
+    With a `welcome` it is for a person: the demo guide posts the welcome before the bot joins, and
+    the clock runs. Without one it is for tests, and SimCord's clock stands still.
     """
-    # The ids of the place are known only once a client is there: a bare one goes first.
+    # The server's ids are known only once a client runs, so start with an empty one.
     stranger = discord.Client(intents=discord.Intents(guilds=True))
     patience = {"settle_timeout": LIVE_SETTLE_SECONDS} if welcome else {}
     async with simcord.run(stranger, **patience) as env:
@@ -87,7 +87,7 @@ async def simulated(
         channel = guild.create_text_channel("bot-admin", topic="The control room of the bots")
         admin = guild.add_member(env.create_user("ann", global_name="Ann"))
         if welcome:
-            # All the above has the same ids at every start: what the database says of them holds.
+            # The ids above are the same at each start, so what the database says stays true.
             guide = guild.add_member(env.create_user("guide", global_name="Demo guide", bot=True))
             env.backend.clock = WallClock()  # type: ignore[assignment]  # quacks like theirs
             await guide.send(channel, welcome)
@@ -98,7 +98,7 @@ async def simulated(
             "data_dir": folder / "data",
             "secrets_dir": folder / "secrets",
             "http_listen": "",
-            "live_checks": "off",  # what is made up here is nothing to show a service
+            "live_checks": "off",  # secrets made up here are not for real services
         }
         made = Settings(_env_file=None, **{**chosen, **settings})  # type: ignore[call-arg]
         async with open_application(

@@ -1,7 +1,7 @@
-"""The images of the built-in templates' bots: Python, locked packages, one small program each.
+"""Builds the images for the built-in templates: Python, locked packages and one small program each.
 
-Each has a folder here with its Dockerfile. The wheels are fetched on this machine, so that the
-build needs no network, and nothing of this machine's pip settings gets near the image.
+Each image has a folder here with its Dockerfile. This machine fetches the wheels, so the build
+needs no network and none of this machine's pip settings get into the image.
 """
 
 import hashlib
@@ -20,10 +20,10 @@ TAGS = {"discordpy": "botmaker-discordpy:1", "maubot": "botmaker-maubot:1"}
 
 
 def build(client: docker.DockerClient, name: str, *, if_missing: bool) -> None:
-    """Make the image, or leave it when the engine has it from these very files."""
+    """Build the image. With `if_missing`, not if the engine has it from exactly these files."""
     tag, source = TAGS[name], HERE / name
     labels = {engine.CONTENT_LABEL: content_of(source)}
-    if if_missing and has(client, tag, labels):
+    if if_missing and was_built(client, tag, labels):
         return
     base = os.environ.get("BASE") or controller_image.find_base(client)
     python = controller_image.python_of(client, base)
@@ -45,12 +45,12 @@ def build(client: docker.DockerClient, name: str, *, if_missing: bool) -> None:
             network_mode="none",
         ):
             if "error" in message:
-                raise Stop(f"The image was not built: {message['error'].strip()}", 1)
+                raise Stop(f"The build failed: {message['error'].strip()}", 1)
     print(f"Built {tag}.")
 
 
-def has(client: docker.DockerClient, tag: str, labels: dict[str, str]) -> bool:
-    """Say whether the image was made from this content; other labels of it do not count."""
+def was_built(client: docker.DockerClient, tag: str, labels: dict[str, str]) -> bool:
+    """Whether the engine has this image with these labels; its other labels don't matter."""
     try:
         found = client.images.get(tag).labels
     except docker.errors.ImageNotFound:
@@ -59,7 +59,7 @@ def has(client: docker.DockerClient, tag: str, labels: dict[str, str]) -> bool:
 
 
 def content_of(source: Path) -> str:
-    """A digest of every file that the image is made from."""
+    """A digest of all files that the image is built from."""
     digest = hashlib.sha256()
     for path in sorted(source.rglob("*")):
         if path.is_file() and not {"__pycache__", "wheels"} & set(path.parts):

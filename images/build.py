@@ -1,11 +1,11 @@
-"""Builds the images that BotMaker needs on a machine without an image registry.
+"""Builds the images that BotMaker needs, without an image registry.
 
 python images/build.py demo [--if-missing]         the demo bot
-python images/build.py python-base [--if-missing]  this system with Python: the Dockerfile's base
-python images/build.py controller                  BotMaker itself, by the Dockerfile
+python images/build.py python-base [--if-missing]  this system with Python, as the Dockerfile's base
+python images/build.py controller                  BotMaker itself, from the Dockerfile
 python images/build.py openclaw [--if-missing]     OpenClaw, as the tests run it
-python images/build.py discordpy [--if-missing]    the bot of the template discordpy
-python images/build.py maubot [--if-missing]       the bot of the template maubot
+python images/build.py discordpy [--if-missing]    the bot of the discordpy template
+python images/build.py maubot [--if-missing]       the bot of the maubot template
 """
 
 import argparse
@@ -23,21 +23,23 @@ try:
     import engine
     import openclaw_image
 except ModuleNotFoundError as missing:
-    # Most likely started with the system's Python instead of the project's.
+    # Most likely somebody used the system's Python instead of the project's.
     name = missing.name
-    print(f"No Python package {name}: run scripts/setup, use .venv/bin/python.", file=sys.stderr)
+    print(
+        f"No Python package {name}: run scripts/setup, then use .venv/bin/python.", file=sys.stderr
+    )
     sys.exit(69)
 
 
 def main() -> int:
-    """Build what was asked for; every failure is one sentence and a status that is not 0."""
-    parser = argparse.ArgumentParser(description="Build an image of BotMaker.")
+    """Build the named image; every failure ends in one sentence and a non-zero status."""
+    parser = argparse.ArgumentParser(description="Build one of BotMaker's images.")
     parser.add_argument(
         "image", choices=["demo", "python-base", "controller", "openclaw", *bot_image.TAGS]
     )
-    parser.add_argument("--if-missing", action="store_true", help="not when it is there already")
+    parser.add_argument("--if-missing", action="store_true", help="skip it if it already exists")
     options = parser.parse_args()
-    # One build at a time: two at once would both install packages and make the same base.
+    # One build at a time: two would both install packages and build the same base.
     turn = Path(__file__).open("rb")  # noqa: SIM115 - held until this process ends
     fcntl.flock(turn, fcntl.LOCK_EX)
     try:
@@ -55,14 +57,14 @@ def main() -> int:
     except Stop as stop:
         return fail(str(stop), stop.status)
     except engine.FAILURES as error:
-        return fail(f"The Docker engine failed at this: {error}", 1)
+        return fail(f"The Docker engine failed: {error}", 1)
     except OSError as error:
-        return fail(f"Cannot build {options.image}: {error}", 1)
+        return fail(f"{options.image} can't be built: {error}", 1)
     return 0
 
 
 def fail(sentence: str, status: int) -> int:
-    """Print the sentence that says what to do."""
+    """Print a sentence that says what to do, and return the exit status."""
     print(sentence, file=sys.stderr)
     return status
 

@@ -1,6 +1,6 @@
-"""Finds a static busybox: the machine's own, the distribution's package, or the one in an image.
+"""Finds a static busybox: this machine's own, the distribution's package, or the public image's.
 
-Static, because it is the only program in the demo image: there is no C library beside it.
+It must be static because the demo image has no C library: busybox is its only program.
 """
 
 import io
@@ -20,8 +20,8 @@ PT_INTERP = 3
 
 
 def find(client: docker.DockerClient) -> Path:
-    """Return a static busybox that runs here, fetching it once where the machine has none."""
-    # A fetched one is kept: without it every start of the demo would download it again.
+    """Return a static busybox that runs here; fetch one, once, if the machine has none."""
+    # Keep a fetched one, or every start of the demo would download it again.
     cache = (
         Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "botmaker" / "busybox"
     )
@@ -32,7 +32,7 @@ def find(client: docker.DockerClient) -> Path:
     binary = from_package() or from_image(client)
     if binary is None:
         raise Stop(
-            "No static busybox can be found or fetched: install one "
+            "No static busybox could be found or downloaded. Install one "
             "(Debian and Ubuntu: 'apt-get install busybox-static') and try again."
         )
     cache.parent.mkdir(parents=True, exist_ok=True)
@@ -41,12 +41,12 @@ def find(client: docker.DockerClient) -> Path:
     fresh.chmod(0o755)
     fresh.replace(cache)
     if not usable(cache):
-        raise Stop("The busybox that was fetched does not run here: install busybox-static.")
+        raise Stop("The downloaded busybox doesn't run here. Install busybox-static and try again.")
     return cache
 
 
 def usable(path: Path) -> bool:
-    """Say whether this is a static busybox with every applet that the demo bot calls."""
+    """Whether this is a static busybox with every applet that the demo bot needs."""
     try:
         return is_static(path.read_bytes()) and set(applets(path)) >= NEEDED
     except OSError:
@@ -54,13 +54,13 @@ def usable(path: Path) -> bool:
 
 
 def applets(path: Path) -> list[str]:
-    """List the names that this busybox answers to."""
+    """The names of this busybox's applets, sorted."""
     done = subprocess.run([path, "--list"], capture_output=True, text=True, check=False)
     return sorted(done.stdout.split())
 
 
 def is_static(binary: bytes) -> bool:
-    """Say whether an ELF program asks for no dynamic loader."""
+    """Whether this is an ELF program that needs no dynamic loader."""
     if binary[:4] != b"\x7fELF" or len(binary) < 64:
         return False
     order = "<" if binary[5] == 1 else ">"
@@ -75,13 +75,13 @@ def is_static(binary: bytes) -> bool:
 
 
 def from_package() -> bytes | None:
-    """Take it out of the busybox-static package, without installing that.
+    """Take it out of the busybox-static package without installing the package.
 
-    Installing would remove the `busybox` package, which a machine may need to boot.
+    Installing it would remove the `busybox` package, which a machine may need to boot.
     """
     if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
         return None
-    print("No static busybox here: fetching the busybox-static package to take it from.")
+    print("No static busybox here. Taking it from the busybox-static package.")
     with tempfile.TemporaryDirectory() as folder:
         fetch = ["apt-get", "download", "-qq", "busybox-static"]
         if not quietly(fetch, folder):
@@ -96,13 +96,13 @@ def from_package() -> bytes | None:
 
 
 def quietly(command: list[str], folder: str) -> bool:
-    """Run a command without its output; say whether it worked."""
+    """Run a command without showing its output; returns whether it worked."""
     return subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode == 0
 
 
 def from_image(client: docker.DockerClient) -> bytes | None:
-    """Copy it out of the public busybox image, where the engine can pull that."""
-    print("Asking the engine for the image busybox:1 to take it from.")
+    """Copy it out of the public busybox image, if the engine can pull that."""
+    print("Taking it from the image busybox:1.")
     try:
         client.images.pull("busybox", tag="1")
         container = client.api.create_container("busybox:1", ["true"])

@@ -1,7 +1,7 @@
-"""The image of BotMaker itself: wheels are fetched here, the Dockerfile needs no network then.
+"""Builds BotMaker's own image. It fetches the wheels first, so the Dockerfile needs no network.
 
-Fetching on the host uses this machine's own pip settings, which may hold a private address or a
-password; none of it gets near the image.
+Fetching on the host uses this machine's pip settings, which may hold a private address or a
+password; none of that gets into the image.
 """
 
 import os
@@ -22,12 +22,12 @@ PUBLIC_BASE = "python:3.13-slim"
 ROOT = Path(__file__).parent.parent
 WHEELS = ROOT / "wheels"
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
-# Wheels for a C library older than any base has: this machine's own may be newer than the base's.
+# Wheels for an old C library: this machine's own may be newer than the base image's.
 LIBRARIES = ("manylinux_2_28", "manylinux_2_17", "manylinux2014")
 
 
 def build(client: docker.DockerClient) -> None:
-    """Build the image on BASE, else on the public Python image, else on a base made here."""
+    """Build the image on BASE, or else the public Python image, or else a base built here."""
     base = os.environ.get("BASE") or find_base(client)
     python = python_of(client, base)
     print(f"Building {TAG} on {base} (Python {python}).")
@@ -36,13 +36,13 @@ def build(client: docker.DockerClient) -> None:
         path=str(ROOT), tag=TAG, buildargs={"BASE": base}, rm=True, decode=True, network_mode="none"
     ):
         if "error" in message:
-            raise Stop(f"The image was not built: {message['error'].strip()}", 1)
+            raise Stop(f"The build failed: {message['error'].strip()}", 1)
         print(message.get("stream", ""), end="")
     print(f"Built {TAG}.")
 
 
 def find_base(client: docker.DockerClient) -> str:
-    """Return a base image that the engine has or can get."""
+    """Return the tag of a base image that the engine has; pulls or builds one if needed."""
     try:
         client.images.get(PUBLIC_BASE)
     except docker.errors.ImageNotFound:
@@ -50,33 +50,33 @@ def find_base(client: docker.DockerClient) -> str:
         try:
             client.images.pull(PUBLIC_BASE)
         except docker.errors.DockerException:
-            print("It cannot be pulled.")
+            print("It can't be pulled.")
             debian.build(client, if_missing=True)
             return debian.TAG
     return PUBLIC_BASE
 
 
 def python_of(client: docker.DockerClient, base: str) -> str:
-    """Return the version of the base's Python, such as 3.13."""
+    """Return the Python version of the base image, such as 3.13."""
     script = "import sys; print('%d.%d' % sys.version_info[:2])"
     try:
         told = client.containers.run(
             base, [script], entrypoint=["python3", "-c"], remove=True, network_mode="none"
         )
     except docker.errors.DockerException as error:
-        raise Stop(f"The base image {base} has no python3 that runs: {error}", 1) from None
+        raise Stop(f"The base image {base} has no working python3: {error}", 1) from None
     return str(told.decode().strip())
 
 
 def fetch_wheels(python: str, architecture: str) -> None:
-    """Put every locked wheel for that Python, and this project's own, into wheels/."""
+    """Put all locked wheels for that Python, and this project's own, into wheels/."""
     shutil.rmtree(WHEELS, ignore_errors=True)
     WHEELS.mkdir()
     download(for_python(python, ROOT / "requirements.txt"), python, architecture, WHEELS)
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "source"
         source.mkdir()
-        # From a copy: building in place would leave build/ and *.egg-info behind.
+        # Build from a copy: building in place leaves build/ and *.egg-info behind.
         for name in ("pyproject.toml", "README.md", "LICENSE"):
             shutil.copy(ROOT / name, source)
         shutil.copytree(ROOT / "controller", source / "controller")
@@ -84,7 +84,7 @@ def fetch_wheels(python: str, architecture: str) -> None:
 
 
 def download(lock: str, python: str, architecture: str, folder: Path) -> None:
-    """Put the wheels of a lock for that Python into the folder."""
+    """Put the wheels of a lock file for that Python into the folder."""
     # The lock is complete, so --no-deps loses nothing.
     target = ["--python-version", python, "--implementation", "cp", "--only-binary=:all:"]
     machine = MACHINES.get(architecture, architecture)
@@ -96,7 +96,7 @@ def download(lock: str, python: str, architecture: str, folder: Path) -> None:
 
 
 def for_python(version: str, lock: Path) -> str:
-    """Return a lock with its markers decided: pip would decide them for the Python it runs on."""
+    """Return the lock with markers evaluated for that Python; pip evaluates them for its own."""
     text = lock.read_text(encoding="utf-8").replace("\\\n", " ")
     target = {
         "python_version": version,
@@ -116,9 +116,9 @@ def for_python(version: str, lock: Path) -> str:
 
 
 def pip(*arguments: str, folder: Path = WHEELS) -> None:
-    """Run this environment's pip in a folder, showing only what goes wrong."""
+    """Run this environment's pip in a folder; show its output only if it fails."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         print(done.stderr)
-        raise Stop("pip could not fetch the wheels: the lines above say why.", 1)
+        raise Stop("pip couldn't get the wheels: the lines above say why.", 1)

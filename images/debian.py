@@ -1,6 +1,6 @@
-"""A base image for the Dockerfile made from this machine's own Debian or Ubuntu.
+"""Builds a base image for the Dockerfile from this machine's own Debian or Ubuntu release.
 
-For machines that cannot pull python:3.13-slim. It comes from the mirror that apt already uses here.
+It is for machines that can't pull python:3.13-slim. Packages come from the mirror apt already uses.
 """
 
 import hashlib
@@ -18,14 +18,14 @@ from stop import Stop
 
 TAG = "botmaker-python-base:local"
 PACKAGES = ("ca-certificates", "python3", "python3-pip", "python3-venv")
-# Nothing of these is read in a container; they are half of the size.
+# Nothing in a container reads these, and they are half the size.
 UNNEEDED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info")
 EMPTIED = ("dev", "proc", "sys", "tmp", "run", "var/cache/apt", "var/lib/apt/lists", "var/log")
 APT_INSTALL = Path(__file__).parent.parent / "scripts" / "apt-install"
 
 
 def build(client: docker.DockerClient, *, if_missing: bool) -> None:
-    """Make the base image, or leave it when it is there for this release of the system."""
+    """Build the base image. With `if_missing`, not if it exists for this release of the system."""
     name, suite = release()
     recipe = f"{name} {suite} {PACKAGES} {UNNEEDED} {EMPTIED}"
     labels = {
@@ -35,28 +35,30 @@ def build(client: docker.DockerClient, *, if_missing: bool) -> None:
     if if_missing and engine.has(client, TAG, {"Labels": labels}):
         return
     if os.geteuid() != 0:
-        raise Stop(f"Making {TAG} needs root, for debootstrap: use sudo, or name another BASE.")
+        raise Stop(
+            f"Building {TAG} needs root, for debootstrap: use sudo, or set BASE to another image."
+        )
     need_debootstrap()
-    print(f"Making {TAG} from {name} {suite}: a minute or two.")
-    # Not in the memory that /tmp may be, and which may refuse devices and programs.
+    print(f"Building {TAG} from {name} {suite}: takes a minute or two.")
+    # Not in /tmp: it may be in memory, and may forbid device files and programs.
     with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="botmaker-base-") as folder:
         root = Path(folder) / "root"
         bootstrap(name, suite, root, Path(folder) / "log")
         changes = ['CMD ["python3"]', "ENV LANG=C.UTF-8"]
         changes += [f"LABEL {key}={json.dumps(value)}" for key, value in labels.items()]
         archive = Path(folder) / "root.tar"
-        run(["tar", "-C", str(root), "--numeric-owner", "-cf", str(archive), "."])
+        run_tool(["tar", "-C", str(root), "--numeric-owner", "-cf", str(archive), "."])
         with archive.open("rb") as tar:
             engine.load(client, TAG, tar, changes)
         print(f"Built {TAG} ({archive.stat().st_size / 1e6:.0f} MB).")
 
 
 def need_debootstrap() -> None:
-    """Install debootstrap where it is missing."""
+    """Install debootstrap if it is missing."""
     if not shutil.which("debootstrap"):
         print("Installing debootstrap from this system's packages.")
         if subprocess.run([APT_INSTALL, "debootstrap"], check=False).returncode != 0:
-            raise Stop("debootstrap cannot be installed: install it and try again.")
+            raise Stop("debootstrap couldn't be installed: install it yourself and try again.")
 
 
 def release() -> tuple[str, str]:
@@ -67,20 +69,20 @@ def release() -> tuple[str, str]:
         facts = {}
     system, suite = facts.get("ID", ""), facts.get("VERSION_CODENAME", "")
     if system not in ("debian", "ubuntu") or not suite:
-        raise Stop("A local base can only be made on Debian or Ubuntu: name another one by BASE.")
+        raise Stop("A base can only be built on Debian or Ubuntu: set BASE to another image.")
     return system, suite
 
 
 def mirror(suite: str) -> str:
-    """Return the address that apt uses here for this release."""
-    told = run(
+    """Return the mirror's address that apt uses here for this release."""
+    told = run_tool(
         ["apt-get", "indextargets", "--format", "$(SITE) $(RELEASE)", "Created-By: Packages"]
     )
     for line in told.splitlines():
         site, _, name = line.rpartition(" ")
         if name != suite:
             continue
-        if site.startswith("mirror+file:"):  # a file that lists mirrors, as cloud images have it
+        if site.startswith("mirror+file:"):  # a file that lists mirrors, as in cloud images
             listed = Path(site.removeprefix("mirror+file:")).read_text(encoding="utf-8").split()
             site = next((word for word in listed if "://" in word), "")
         if site.startswith(("http://", "https://", "file:")):
@@ -89,17 +91,17 @@ def mirror(suite: str) -> str:
 
 
 def bootstrap(name: str, suite: str, root: Path, log: Path) -> None:
-    """Fill the folder with a minimal system that has a Python that BotMaker runs on."""
+    """Fill the folder with a minimal system whose Python can run BotMaker."""
     system(name, suite, PACKAGES, root, log)
     check = "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))"
     if subprocess.run(["chroot", str(root), "python3", "-c", check], check=False).returncode != 0:
-        raise Stop(f"The Python of {name} {suite} is not 3.11 to 3.13: name another BASE.")
+        raise Stop(f"The Python of {name} {suite} isn't 3.11 to 3.13: set BASE to another image.")
 
 
 def system(name: str, suite: str, packages: tuple[str, ...], root: Path, log: Path) -> None:
-    """Fill the folder with a minimal system and these packages; drop what no container reads."""
+    """Fill the folder with a minimal system and these packages, without what no container reads."""
     command = ["debootstrap", "--variant=minbase", f"--include={','.join(packages)}"]
-    if name == "ubuntu":  # not all of them are in its first component
+    if name == "ubuntu":  # not all packages are in its first component
         command.append("--components=main,universe")
     with log.open("w", encoding="utf-8") as output:
         done = subprocess.run(
@@ -107,7 +109,7 @@ def system(name: str, suite: str, packages: tuple[str, ...], root: Path, log: Pa
         )
     if done.returncode != 0:
         print("\n".join(log.read_text(encoding="utf-8").splitlines()[-8:]))
-        raise Stop("debootstrap failed: the lines above are the end of its log.", 1)
+        raise Stop("debootstrap failed: the end of its log is above.", 1)
     for path in UNNEEDED:
         shutil.rmtree(root / path, ignore_errors=True)
     for path in EMPTIED:
@@ -118,8 +120,8 @@ def system(name: str, suite: str, packages: tuple[str, ...], root: Path, log: Pa
                 entry.unlink()
 
 
-def run(command: list[str]) -> str:
-    """Run a tool that is expected to work, and return what it prints."""
+def run_tool(command: list[str]) -> str:
+    """Run a tool and return its output; Stop if it fails."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise Stop(f"{command[0]} failed: {done.stderr.strip()[-300:]}", 1)

@@ -1,4 +1,4 @@
-"""The image of the demo bot: busybox and one script, as a tar made in memory."""
+"""Builds the demo bot's image: busybox and one script, as a tar in memory."""
 
 import hashlib
 import io
@@ -15,7 +15,7 @@ TAG = "botmaker-demo:1"
 SCRIPT = Path(__file__).parent / "demo" / "demo-bot"
 UID = 1000
 
-# path, mode, owner. The state volume takes over the owner and mode of /data when it is first used.
+# Path, mode, owner. On its first use the state volume takes over owner and mode of /data.
 FOLDERS = (
     ("bin", 0o755, 0),
     ("data", 0o700, UID),
@@ -34,11 +34,11 @@ FILES = {
 
 
 def build(client: docker.DockerClient, *, if_missing: bool) -> None:
-    """Make the image, or leave it when the engine has it with this very content."""
+    """Build the image. With `if_missing`, not if the engine has it with exactly this content."""
     data = tarball(busybox.find(client))
     labels = {
         "org.opencontainers.image.title": "BotMaker demo bot",
-        "org.opencontainers.image.description": "Talks to nobody and fails as it is told.",
+        "org.opencontainers.image.description": "Talks to nobody, and fails on request.",
         engine.CONTENT_LABEL: hashlib.sha256(data).hexdigest(),
     }
     wanted = {
@@ -59,12 +59,12 @@ def build(client: docker.DockerClient, *, if_missing: bool) -> None:
     ]
     engine.load(client, TAG, data, changes)
     if not engine.has(client, TAG, wanted):
-        raise Stop(f"The engine imported {TAG} without its settings: it may be too old.", 1)
+        raise Stop(f"The engine imported {TAG} without its settings. It may be too old.", 1)
     print(f"Built {TAG} ({len(data) / 1e6:.1f} MB).")
 
 
 def tarball(program: Path) -> bytes:
-    """Pack the root file system; the same inputs give the same bytes."""
+    """Pack the root file system into a tar; the same inputs give the same bytes."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
         for path, mode, owner in FOLDERS:
@@ -89,7 +89,7 @@ def add(
     owner: int = 0,
     link: str = "",
 ) -> None:
-    """Add one entry with nothing of this machine in it: no clock, no names, no umask."""
+    """Add one entry that is the same on every machine: no clock, no user names, no umask."""
     entry = tarfile.TarInfo(path)
     entry.type, entry.mode, entry.size, entry.linkname = kind, mode, len(content), link
     entry.uid = entry.gid = owner

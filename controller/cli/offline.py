@@ -1,4 +1,4 @@
-"""What the console script does without a running controller, or beside one: look, never change."""
+"""What the console script does without the controller: it looks, and never changes anything."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def _reading(settings: Settings) -> AsyncIterator[tuple[Store, EngineRunti
 
 
 async def list_bots(settings: Settings) -> list[dict[str, str]]:
-    """Every bot with the phase that follows from a fresh look; `unknown` without an engine."""
+    """Every bot with its phase from a fresh look; `unknown` if the engine doesn't answer."""
     async with _reading(settings) as (store, runtime):
         vault = Vault(settings.secrets_dir.absolute())
         blueprints = Blueprints(
@@ -82,7 +82,7 @@ async def list_bots(settings: Settings) -> list[dict[str, str]]:
 
 
 async def read_log(settings: Settings, name: str, lines: int) -> list[str]:
-    """The newest lines of a bot's log, redacted like everything that leaves the program."""
+    """The newest lines of a bot's log, redacted like all the program's output."""
     async with _reading(settings) as (store, runtime):
         fleet = Fleet()
         for bot in await store.bots():
@@ -131,7 +131,7 @@ async def verify_history(settings: Settings) -> Checked:
 
 
 async def doctor(settings: Settings, say: Callable[[str], object]) -> int:
-    """Examine everything; 1 when something is wrong, 0 else."""
+    """Check everything and say each finding; 1 if something is wrong, else 0."""
     findings: list[Finding] = []
     try:
         settings.require_discord()
@@ -170,8 +170,8 @@ async def _examine_here(settings: Settings) -> list[Finding]:
     except ControllerError as error:
         return [Finding("folders", False, error.message, error.hint)]
     except OSError as error:
-        what = f"{settings.data_dir} cannot be used: {error.strerror}"
-        remedy = "Check the rights and the free space there, or set BOTMAKER_DATA_DIR."
+        what = f"{settings.data_dir} can't be used: {error.strerror}"
+        remedy = "Check its permissions and free space, or set BOTMAKER_DATA_DIR to another folder."
         return [Finding("folders", False, what, remedy)]
     finally:
         await runtime.close()

@@ -1,4 +1,4 @@
-"""The commands for people who write templates: list, check, explain. They change nothing."""
+"""The commands for people who write templates: list, check, explain. None changes anything."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ FAILED = 1
 @click.group(invoke_without_command=True)
 @click.pass_context
 def templates(context: click.Context) -> None:
-    """List the templates (also without another word), check files, explain one."""
+    """List the templates, check files for mistakes, or explain a template."""
     if context.invoked_subcommand is None:
         context.exit(_status(_list))
 
 
 @templates.command("list")
 @click.pass_context
-def list_command(context: click.Context) -> None:
-    """List the templates; those with an error with line and reason."""
+def list_templates(context: click.Context) -> None:
+    """List the templates; for a broken one, the line and the reason."""
     context.exit(_status(_list))
 
 
-@templates.command()
+@templates.command("check")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @click.pass_context
-def check(context: click.Context, files: tuple[Path, ...]) -> None:
-    """Check these files, or all templates: line and reason of each mistake."""
+def check_command(context: click.Context, files: tuple[Path, ...]) -> None:
+    """Check these files, or all templates. Prints the line and reason of each mistake."""
     context.exit(_status(lambda: _check(files)))
 
 
@@ -43,7 +43,7 @@ def check(context: click.Context, files: tuple[Path, ...]) -> None:
 @click.argument("template_id", metavar="ID")
 @click.pass_context
 def explain_command(context: click.Context, template_id: str) -> None:
-    """Say what a template runs and asks, and where each secret goes."""
+    """Explain what a template runs, what it asks for, and where each secret goes."""
 
     def work() -> int:
         click.echo(explain(_catalog().get(template_id)), nl=False)
@@ -53,7 +53,7 @@ def explain_command(context: click.Context, template_id: str) -> None:
 
 
 def _status(work: Callable[[], int]) -> int:
-    """The status of a command's work; every expected error ends in one sentence."""
+    """Run a command's work and return its exit status; an expected error becomes one sentence."""
     try:
         return work()
     except ControllerError as error:
@@ -88,5 +88,5 @@ def _check(files: tuple[Path, ...]) -> int:
     for refusal in found:
         click.echo(str(refusal))
     if not found:
-        click.echo(f"{good} template{'' if good == 1 else 's'} without a mistake")
+        click.echo(f"{good} template{'' if good == 1 else 's'} checked: no mistakes.")
     return FAILED if found else 0

@@ -1,5 +1,5 @@
-"""Services on the network that know whether a secret is good: asked once, when it is entered."""
+"""Asks network services whether a secret works: once, when it is entered."""
 
-from controller.services.live import LiveChecks
+from controller.services.live_checks import LiveChecks
 
 __all__ = ["LiveChecks"]

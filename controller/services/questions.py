@@ -1,8 +1,8 @@
-"""What is asked of each service: the cheapest request that only a good secret gets an answer to.
+"""What each service is asked: the cheapest request that only works with a good secret.
 
-Paths, headers and answers are those of the services' public documentation (2026); the services
-themselves were never asked from where this was written. None of these requests changes anything;
-`apps.connections.open` makes a ticket for a websocket that nobody opens.
+Paths, headers and answers come from the services' public documentation (2026); they were never
+tried on the real services. No request changes anything: `apps.connections.open` creates a ticket
+for a websocket that nobody opens.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from urllib.parse import quote
 
 from controller.services.door import Question
 
-# Discord turns away clients that do not introduce themselves in this form.
+# Discord refuses clients whose User-Agent doesn't have this form.
 _AGENT = {"User-Agent": "DiscordBot (https://botmaker.invalid, 1)"}
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service: its name, where it is, and its path under a URL that stands in for all."""
+    """One service: its name, its URL, and its path under a URL that stands in for all services."""
 
     title: str
     root: str
@@ -38,7 +38,7 @@ SERVICES: dict[str, Service] = {
 
 
 def questions(kind: str, value: str, base: str) -> tuple[Question, ...]:
-    """The requests for one secret, to be made at once; `base` stands in for the real service."""
+    """The requests for one secret, to be sent together; `base` replaces the real service's URL."""
     service = SERVICES[kind]
     root = f"{base}/{service.prefix}" if base else service.root
     bearer = {"Authorization": f"Bearer {value}"}

@@ -1,4 +1,4 @@
-"""Secrets: their files, how they are shown (fingerprints) and how they are kept out of texts."""
+"""Secrets: stored in files, shown as fingerprints, redacted from every text."""
 
 from controller.vault.checks import simply_missing
 from controller.vault.files import Vault

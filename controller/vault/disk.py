@@ -1,6 +1,6 @@
-"""Folders by handle and files that are whole or not there. What is kept where is in `files`.
+"""Open folders, and files that are either complete or absent. `files` decides what is kept where.
 
-Every name is opened relative to an open folder and never through a symlink.
+Every name is opened relative to an open folder, and never through a symlink.
 """
 
 from __future__ import annotations
@@ -17,17 +17,18 @@ from controller.domain.errors import StorageTrouble
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe must not hang us
+# NONBLOCK, or opening a pipe would hang.
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
-_FULL = ("the disk is full", "Free some space there, then try again.", "disk-full")
+_FULL = ("the disk is full", "Free some space on it, then try again.", "disk-full")
 _MAY_NOT = (
-    "the controller is not allowed to",
-    "Give that folder to the user that the controller runs as, with mode 0700.",
+    "permission denied",
+    "Give that folder to the user that BotMaker runs as, with mode 0700.",
     "not-permitted",
 )
 _NOT_A_FOLDER = (
-    "a symlink or a file stands where a folder belongs",
-    "Look who put it there, remove it and try again.",
+    "a symlink or a file is where a folder should be",
+    "Find out who put it there, remove it and try again.",
     "not-a-folder",
 )
 _CAUSES = {
@@ -44,22 +45,22 @@ _CAUSES = {
         "Mount it writable, then try again.",
         "read-only",
     ),
-    errno.ENOENT: ("the folder is gone", "Restart the controller: it makes it anew.", "gone"),
+    errno.ENOENT: ("the folder is gone", "Restart BotMaker: it creates the folder again.", "gone"),
     errno.EISDIR: (
-        "a folder stands where a file belongs",
-        "Look who put it there, remove it and try again.",
+        "a folder is where a file should be",
+        "Find out who put it there, remove it and try again.",
         "not-a-file",
     ),
 }
 
 
 def trouble(what: str, error: OSError) -> StorageTrouble:
-    """The error of the disk in words: what failed, why, and what to do."""
+    """Put a disk error into words: what failed, why, and what to do."""
     why, hint, code = _CAUSES.get(
         error.errno or 0,
         (
-            error.strerror or "the disk refused",
-            "Look at the machine's disk and its logs.",
+            error.strerror or "the disk refused it",
+            "Check the machine's disk and its system log.",
             "storage",
         ),
     )
@@ -68,7 +69,7 @@ def trouble(what: str, error: OSError) -> StorageTrouble:
 
 @contextmanager
 def storage(what: str) -> Iterator[None]:
-    """Turn the disk's errors inside into StorageTrouble that begins with `what`."""
+    """Turn every OSError in the block into a StorageTrouble whose message begins with `what`."""
     try:
         yield
     except OSError as error:
@@ -77,7 +78,7 @@ def storage(what: str) -> Iterator[None]:
 
 @contextmanager
 def folder(path: str | Path, inside: int | None = None) -> Iterator[int]:
-    """Open a folder that is no symlink, and close it again."""
+    """Open a folder for the length of the block; OSError if it is a symlink or a file."""
     handle = os.open(path, _FOLDER, dir_fd=inside)
     try:
         yield handle
@@ -86,17 +87,17 @@ def folder(path: str | Path, inside: int | None = None) -> Iterator[int]:
 
 
 def temp_name(name: str) -> str:
-    """A name for a file on its way to `name`; `is_temp` knows it again after a crash."""
+    """A temporary name for a file that will be renamed to `name`; `is_temp` recognises it."""
     return f".{name}.{secrets.token_hex(8)}.tmp"
 
 
 def is_temp(name: str) -> bool:
-    """Whether a file of this name was left over by a write that did not end."""
+    """Whether a file of this name belongs to an unfinished write."""
     return name.startswith(".") and name.endswith(".tmp")
 
 
 def write_new(name: str, data: bytes, inside: int, owner: tuple[int, int] | None = None) -> None:
-    """Make a file of mode 0600 that is on the disk when this returns; nothing stays on failure."""
+    """Create a file of mode 0600, on disk when this returns; a failure leaves nothing behind."""
     handle = os.open(name, _NEW, 0o600, dir_fd=inside)
     try:
         try:
@@ -106,12 +107,12 @@ def write_new(name: str, data: bytes, inside: int, owner: tuple[int, int] | None
         finally:
             os.close(handle)
     except BaseException:
-        remove(name, inside)
+        discard(name, inside)
         raise
 
 
 def hand_over(handle: int, mode: int, owner: tuple[int, int] | None) -> None:
-    """Set mode and owner where they differ; the mode first, while the file is still ours."""
+    """Set mode and owner where they differ: the mode first, while the file is still ours."""
     seen = os.fstat(handle)
     if seen.st_mode & 0o7777 != mode:
         os.fchmod(handle, mode)
@@ -126,7 +127,7 @@ def _write_all(handle: int, data: bytes) -> None:
 
 
 def read_small(name: str, inside: int, limit: int) -> bytes | None:
-    """The content of a regular file of at most `limit` bytes; None for everything else."""
+    """The content of a regular file of at most `limit` bytes, else None."""
     try:
         handle = os.open(name, READ, dir_fd=inside)
     except OSError as error:
@@ -143,13 +144,13 @@ def read_small(name: str, inside: int, limit: int) -> bytes | None:
         os.close(handle)
 
 
-def listing(handle: int) -> list[str]:
-    """The names of all that is in an open folder."""
+def names_in(handle: int) -> list[str]:
+    """The names of everything in an open folder."""
     with os.scandir(handle) as entries:
         return [entry.name for entry in entries]
 
 
-def remove(name: str, inside: int) -> None:
-    """Unlink it if that is possible; used to clean up while another error is on its way."""
+def discard(name: str, inside: int) -> None:
+    """Unlink it if possible, without an error: for cleaning up while another error is raised."""
     with suppress(OSError):
         os.unlink(name, dir_fd=inside)

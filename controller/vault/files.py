@@ -1,8 +1,8 @@
-"""Secret files: one private folder a bot, owned by the user that its container runs as.
+"""Secret files: one private folder per bot, owned by the user that its container runs as.
 
-Blocking: the manager calls it in a thread. Ids and names are checked before a path is touched, and
-below the root everything goes by open folders (`disk`). What is wrong with a folder that somebody
-else touched is told by `checks`.
+Every call blocks, so the manager makes them in a thread. Ids and names are checked before a path is
+touched, and everything below the root goes through open folders (`disk`). `checks` says what is
+wrong with a folder that somebody else has changed.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from controller.vault import checks, disk
 VALUE_MAX = 65_536  # bytes of one secret
 _USER = re.compile(r"([1-9]\d{0,9})(?::([1-9]\d{0,9}))?", re.ASCII)
 
-Owner = tuple[int, int]
+Owner = tuple[int, int]  # uid, gid
 
 
 class Vault:
-    """The secrets root. All it knows is on the disk: two objects of one root are as good as one."""
+    """The secrets root. All state is on disk, so two objects for one root behave like one."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
         self._can_chown: bool | None = None
 
     def open(self) -> None:
-        """Make the root if it is missing and prove that it is private, ours and writable.
+        """Create the root if it is missing, and make sure it is private, ours and writable.
 
-        Raises BadSetting with the remedy; StorageTrouble when the disk is full.
+        Raises BadSetting that says what to do; StorageTrouble when the disk is full.
         """
         try:
             os.makedirs(self.root, 0o700, exist_ok=True)  # noqa: PTH103 - Path.mkdir follows umask
@@ -44,7 +44,7 @@ class Vault:
                 self._make_private(root)
                 self._prove_writable(root)
         except OSError as error:
-            trouble = disk.trouble(f"The secrets folder {self.root} cannot be used", error)
+            trouble = disk.trouble(f"The secrets folder {self.root} can't be used", error)
             if trouble.code == "disk-full":
                 raise trouble from error
             raise BadSetting(trouble.message, hint=trouble.hint, code=trouble.code) from error
@@ -53,10 +53,10 @@ class Vault:
         seen = os.fstat(root)
         if seen.st_uid != os.geteuid():
             raise BadSetting(
-                f"The secrets folder {self.root} belongs to user {seen.st_uid}, but the controller "
+                f"The secrets folder {self.root} belongs to user {seen.st_uid}, but BotMaker "
                 f"runs as user {os.geteuid()}.",
-                hint=f"Run `chown {os.geteuid()} {self.root}`, or set BOTMAKER_SECRETS_DIR to a "
-                "folder of its own.",
+                hint=f"Run `chown {os.geteuid()} {self.root}`, or set BOTMAKER_SECRETS_DIR to "
+                "another folder.",
                 code="foreign-folder",
             )
         if seen.st_mode & 0o077:
@@ -69,25 +69,25 @@ class Vault:
 
     @property
     def can_chown(self) -> bool:
-        """Whether we may give files to other users and still replace them: tried out once."""
+        """Whether we may give files to other users and still replace them. Tried out once."""
         if self._can_chown is None:
             with (
-                disk.storage(f"The secrets folder {self.root} cannot be used"),
+                disk.storage(f"The secrets folder {self.root} can't be used"),
                 self._open() as root,
             ):
                 self._can_chown = _rehearse(root)
         return self._can_chown
 
     def owner_for(self, user: str) -> Owner:
-        """Who shall own the secrets of a container that is meant to run as `user`.
+        """Who should own the secrets of a container whose template asks for this `user`.
 
-        The user itself where we may give files away; otherwise ourselves, and then the container
-        has to run as that owner too.
+        That user, if we may give files away. Otherwise ourselves, and then the container must run
+        as us too.
         """
         match = _USER.fullmatch(user)
         if match is None:
             raise BadInput(
-                "A container's user is given in numbers, and never 0.",
+                "A container's user must be numeric and not 0.",
                 hint='For example "1000:1000".',
                 code="bad-user",
             )
@@ -95,25 +95,26 @@ class Vault:
             return int(match[1]), int(match[2] or match[1])
         if os.geteuid() == 0:
             raise BadSetting(
-                "The controller is root but may not give files to other users.",
-                hint="Give it the capabilities CHOWN, DAC_OVERRIDE and FOWNER, or another user.",
+                "BotMaker runs as root but can't give files to other users.",
+                hint="Give it the capabilities CHOWN, DAC_OVERRIDE and FOWNER, or run it as "
+                "another user.",
                 code="cannot-chown",
             )
         return os.geteuid(), os.getegid()
 
     def folder(self, bot_id: str) -> Path:
-        """Where the bot's secrets are: the source of its mount."""
+        """The bot's secrets folder, which is the source of its mount."""
         return self.root / _checked_id(bot_id)
 
     def write(self, bot_id: str, values: Mapping[str, str], owner: Owner) -> None:
-        """Put these values beside or in place of what is there, making the folder if needed.
+        """Add or replace these values; the bot's other values stay. Creates the folder if needed.
 
-        All are on the disk under temporary names before the first takes its place. So a disk that
-        fills up changes nothing, and a kill leaves each file either old or new, never torn.
+        All values are on disk under temporary names before the first is renamed. So a full disk
+        changes nothing, and a kill leaves each file either old or new, never torn.
         """
         _checked_id(bot_id)
         contents = {name: _encoded(name, value) for name, value in values.items()}
-        what = f"The secrets of bot {bot_id} could not be written"
+        what = f"The secrets of bot {bot_id} couldn't be written"
         with disk.storage(what), self._open() as root, _made(root, bot_id, owner) as home:
             _refuse_folders(home, contents)
             waiting: dict[str, str] = {}
@@ -127,16 +128,16 @@ class Vault:
                     del waiting[temp]
             finally:
                 for temp in waiting:
-                    disk.remove(temp, home)
+                    disk.discard(temp, home)
             os.fsync(home)
 
     def names(self, bot_id: str) -> tuple[str, ...]:
-        """The names of the bot's secret files, in order; none when there is no folder."""
+        """The names of the bot's secret files, sorted; none without a folder."""
         with self._home(bot_id, "listed") as home:
             return () if home is None else _secret_files(home)
 
     def read(self, bot_id: str) -> dict[str, str]:
-        """The values, for redaction and fingerprints only, as far as they are plain small files."""
+        """The values of all small plain files, by name; for redaction and fingerprints only."""
         with self._home(bot_id, "read") as home:
             if home is None:
                 return {}
@@ -144,23 +145,23 @@ class Vault:
         return {n: data.decode("utf-8", "replace") for n, data in found.items() if data is not None}
 
     def check(self, bot_id: str, names: Iterable[str], owner: Owner) -> tuple[str, ...]:
-        """Those of the names whose file a container of that owner would miss or must not trust."""
+        """Which of these secrets a container of that owner couldn't read or mustn't trust."""
         return tuple(self.explain(bot_id, names, owner))
 
     def explain(self, bot_id: str, names: Iterable[str], owner: Owner) -> dict[str, str]:
-        """The same with the reason and the remedy for each."""
+        """The same names as `check`, each with the reason and what to do."""
         wanted = [_checked_name(name) for name in names]
         _checked_id(bot_id)
         with (
-            disk.storage(f"The secrets of bot {bot_id} could not be checked"),
+            disk.storage(f"The secrets of bot {bot_id} couldn't be checked"),
             self._open() as root,
         ):
             return checks.faults(root, bot_id, wanted, owner)
 
     def drop(self, bot_id: str) -> None:
-        """Remove the folder with all that is in it; success when it is already gone."""
+        """Remove the bot's folder and everything in it. Fine if it is already gone."""
         _checked_id(bot_id)
-        what = f"The secrets of bot {bot_id} could not be removed"
+        what = f"The secrets of bot {bot_id} couldn't be removed"
         with disk.storage(what), self._open() as root:
             try:
                 _empty(root, bot_id)
@@ -168,23 +169,23 @@ class Vault:
             except FileNotFoundError:
                 return
             except NotADirectoryError:
-                os.unlink(bot_id, dir_fd=root)  # a symlink or a file: the thing itself, not its aim
+                os.unlink(bot_id, dir_fd=root)  # a symlink or a file: remove it, not its target
             os.fsync(root)
 
     def bots(self) -> tuple[str, ...]:
-        """The ids of all bots that have a folder here, in order."""
-        with disk.storage("The secrets folder could not be listed"), self._open() as root:
+        """The ids of all bots with a folder here, sorted."""
+        with disk.storage("The secrets folder couldn't be listed"), self._open() as root:
             return _bot_folders(root)
 
     def sweep(self) -> int:
-        """Remove what crashed writes left behind, and say how many files that were.
+        """Remove what crashed writes left behind; returns how many files.
 
-        Call it at boot, when nobody writes. Raises StorageTrouble, after all other folders were
-        swept, when one could not be.
+        Call it at boot, when nobody writes. If a folder can't be swept, it sweeps all the others
+        first and then raises StorageTrouble.
         """
         swept = 0
         failed: OSError | None = None
-        with disk.storage("The secrets folder could not be swept"), self._open() as root:
+        with disk.storage("The secrets folder couldn't be swept"), self._open() as root:
             swept += _sweep_probes(root)
             for bot_id in _bot_folders(root):
                 try:
@@ -202,9 +203,9 @@ class Vault:
 
     @contextmanager
     def _home(self, bot_id: str, verb: str) -> Iterator[int | None]:
-        """The bot's folder, or None when it has none."""
+        """The bot's open folder, or None if it has none."""
         _checked_id(bot_id)
-        with disk.storage(f"The secrets of bot {bot_id} could not be {verb}"), self._open() as root:
+        with disk.storage(f"The secrets of bot {bot_id} couldn't be {verb}"), self._open() as root:
             try:
                 os.stat(bot_id, dir_fd=root, follow_symlinks=False)
             except FileNotFoundError:
@@ -216,13 +217,13 @@ class Vault:
 
 def _checked_id(bot_id: str) -> str:
     if not is_bot_id(bot_id):
-        raise BadInput("That is not the id of a bot.", code="bad-id")
+        raise BadInput("That isn't a bot id.", code="bad-id")
     return bot_id
 
 
 def _checked_name(name: str) -> str:
     if not is_secret_name(name):
-        raise BadInput("That is not the name of a secret.", code="bad-secret-name")
+        raise BadInput("That isn't the name of a secret.", code="bad-secret-name")
     return name
 
 
@@ -234,8 +235,8 @@ def _encoded(name: str, value: str) -> bytes:
         data = b""
     if not data or len(data) > VALUE_MAX:
         raise BadInput(
-            f"The value of `{name}` cannot be stored.",
-            hint="It must be text, not empty and at most 64 KiB.",
+            f"The value of `{name}` can't be stored.",
+            hint="Enter text of at most 64 KiB, and not empty.",
             code="bad-secret",
         )
     return data
@@ -243,7 +244,7 @@ def _encoded(name: str, value: str) -> bytes:
 
 @contextmanager
 def _made(root: int, bot_id: str, owner: Owner) -> Iterator[int]:
-    """The bot's folder, made if needed, with the right mode and owner."""
+    """The bot's open folder with the right mode and owner; created if needed."""
     with suppress(FileExistsError):
         os.mkdir(bot_id, 0o700, dir_fd=root)
     with disk.folder(bot_id, root) as home:
@@ -253,7 +254,7 @@ def _made(root: int, bot_id: str, owner: Owner) -> Iterator[int]:
 
 
 def _refuse_folders(home: int, names: Iterable[str]) -> None:
-    """Raise before anything is written where a rename could only fail half-way."""
+    """Raise before anything is written if a folder is in the way of a rename."""
     for name in names:
         with suppress(FileNotFoundError):
             if stat.S_ISDIR(os.stat(name, dir_fd=home, follow_symlinks=False).st_mode):
@@ -274,14 +275,14 @@ def _bot_folders(root: int) -> tuple[str, ...]:
 
 def _empty(root: int, bot_id: str) -> None:
     with disk.folder(bot_id, root) as home:
-        for name in disk.listing(home):
+        for name in disk.names_in(home):
             os.unlink(name, dir_fd=home)
         os.fsync(home)
 
 
 def _sweep(root: int, bot_id: str) -> int:
     with disk.folder(bot_id, root) as home:
-        left = [name for name in disk.listing(home) if disk.is_temp(name)]
+        left = [name for name in disk.names_in(home) if disk.is_temp(name)]
         for name in left:
             os.unlink(name, dir_fd=home)
         if left:
@@ -291,7 +292,7 @@ def _sweep(root: int, bot_id: str) -> int:
 
 def _sweep_probes(root: int) -> int:
     left = [
-        name for name in disk.listing(root) if name.startswith(".probe.") and disk.is_temp(name)
+        name for name in disk.names_in(root) if name.startswith(".probe.") and disk.is_temp(name)
     ]
     for name in left:
         if stat.S_ISDIR(os.stat(name, dir_fd=root, follow_symlinks=False).st_mode):
@@ -303,19 +304,20 @@ def _sweep_probes(root: int) -> int:
 
 
 def _rehearse(root: int) -> bool:
-    """Do to a throw-away folder all that is ever done to one that belongs to another user."""
+    """Try on a throw-away folder everything we'd ever do to another user's folder."""
     other = 1000 if os.geteuid() != 1000 else 1001
     name = f".probe.{secrets.token_hex(8)}.tmp"
     os.mkdir(name, 0o700, dir_fd=root)
     try:
         with disk.folder(name, root) as home:
             os.fchown(home, other, other)
-            os.fchmod(home, 0o700)  # of a file that is not ours any more
+            os.fchmod(home, 0o700)  # on a folder that is no longer ours
             disk.write_new("secret", b"?", home, (other, other))
             readable = disk.read_small("secret", home, 1) == b"?"
             os.unlink("secret", dir_fd=home)
     except OSError as error:
-        # EINVAL: a user namespace without that user. Full or broken is no answer, so not cached.
+        # EINVAL: a user namespace without that user. A full or broken disk answers nothing, so it
+        # is raised and the result isn't cached.
         if isinstance(error, PermissionError) or error.errno == errno.EINVAL:
             return False
         raise

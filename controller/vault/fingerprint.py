@@ -1,4 +1,4 @@
-"""Fingerprints: how a secret is shown. Ten digits of a keyed hash, never a part of the value."""
+"""Fingerprints: how a secret is shown. Ten digits of a keyed hash, never part of the value."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Fingerprints:
         self._key = key
 
     def __call__(self, name: str, value: str) -> str:
-        """Ten hex digits like `a1b2c-d3e4f`: the same for the same name and value."""
+        """Ten hex digits such as `a1b2c-d3e4f`, always the same for the same name and value."""
         text = name.encode() + b"\0" + value.encode("utf-8", "surrogatepass")
         digits = hmac.new(self._key, text, hashlib.sha256).hexdigest()
         return f"{digits[:5]}-{digits[5:10]}"
@@ -35,8 +35,11 @@ def derived_key(key: bytes, purpose: str) -> bytes:
 
 
 def install_key(data_dir: Path) -> bytes:
-    """This installation's key, made at the first call; of two first calls both get the same."""
-    what = f"The key of this installation, {data_dir / _KEY_FILE}, cannot be read or made"
+    """This installation's key, created by the first call; simultaneous first calls get the same.
+
+    Raises StorageTrouble when the key can't be read or created, or isn't 32 bytes long.
+    """
+    what = f"This installation's key, {data_dir / _KEY_FILE}, can't be read or created"
     with disk.storage(what):
         os.makedirs(data_dir, 0o700, exist_ok=True)  # noqa: PTH103 - Path.mkdir follows umask
         with disk.folder(data_dir.resolve()) as home:
@@ -47,16 +50,16 @@ def install_key(data_dir: Path) -> bytes:
             _sweep(home)
     if key is None or len(key) != _KEY_BYTES:
         raise StorageTrouble(
-            f"{data_dir / _KEY_FILE} is not a key of this program.",
-            hint="Put it back from a backup. If there is none, remove it: fingerprints shown from "
-            "then on differ from those shown before.",
+            f"{data_dir / _KEY_FILE} isn't a BotMaker key.",
+            hint="Restore it from a backup. If there is none, remove it: BotMaker creates a new "
+            "one, and fingerprints then differ from those shown before.",
             code="bad-install-key",
         )
     return key
 
 
 def _read(home: int) -> bytes | None:
-    """The key, empty when something else stands in its place, None when nothing does."""
+    """The key; empty when something else is in its place, None when nothing is."""
     try:
         seen = os.stat(_KEY_FILE, dir_fd=home, follow_symlinks=False)
     except FileNotFoundError:
@@ -80,19 +83,19 @@ def _tighten(home: int) -> None:
 
 
 def _make(home: int) -> None:
-    """A link does not replace a name as a rename does: so the first key stays."""
+    """Create the key. By link, not rename: a link fails if the name exists, so the first stays."""
     temp = disk.temp_name(_KEY_FILE)
     disk.write_new(temp, secrets.token_bytes(_KEY_BYTES), home)
     try:
         os.link(temp, _KEY_FILE, src_dir_fd=home, dst_dir_fd=home, follow_symlinks=False)
     except (FileExistsError, FileNotFoundError):
-        pass  # somebody else was first, and may have swept our file away
+        pass  # another call was first, and may have swept our file away
     finally:
-        disk.remove(temp, home)
+        disk.discard(temp, home)
     os.fsync(home)
 
 
 def _sweep(home: int) -> None:
-    for name in disk.listing(home):
+    for name in disk.names_in(home):
         if name.startswith(f".{_KEY_FILE}.") and disk.is_temp(name):
-            disk.remove(name, home)
+            disk.discard(name, home)

@@ -1,8 +1,8 @@
-"""Take secrets out of text that is about to be shown, logged or kept.
+"""Remove secrets from text before it is shown, logged or stored.
 
-First the text is cleaned, since an escape code inside a token hides it from every comparison; then
-the values of live secrets go, in every form that they are likely to travel in; then whatever has
-the shape of a well-known key (`domain.keys`).
+First the text is cleaned, because an escape code inside a token would hide it from any comparison.
+Then the values of live secrets are replaced, in every form they are likely to appear in, and then
+anything that looks like a well-known key (`domain.keys`).
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from urllib.parse import quote_from_bytes
 from controller.domain.keys import hide_keys
 
 MARK = "[redacted]"
-SHORTEST = 6  # characters; a shorter value would tear holes into every text …
-_WORD_SHORTEST = 4  # … so it goes only where it stands alone, and below that length not at all
-_WRAPPED_SHORTEST = 12  # for a form that a program broke into lines
-_LINE_SHORTEST = 16  # for one line of a secret that has several
+SHORTEST = 6  # characters; replacing a shorter value everywhere would garble most texts …
+_WORD_SHORTEST = 4  # … so it is replaced only as a whole word, and below this length not at all
+_WRAPPED_SHORTEST = 12  # for a form that a program has broken into lines
+_LINE_SHORTEST = 16  # for one line of a secret with several lines
 
 _ESCAPES = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"  # CSI: colours, cursor
     r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"  # OSC, DCS …
     r"|\x1b[ -/]*[0-~]?"  # the short ones
 )
-# Controls but \n and \t, and everything that is there without being seen: format characters
-# (bidi, zero width, tags), separators of lines, fillers and variation selectors.
+# Control characters except \n and \t, and everything invisible: format characters (bidi, zero
+# width, tags), line separators, fillers and variation selectors.
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2"
     "\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
@@ -43,7 +43,7 @@ _BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456
 
 
 def clean(text: str) -> str:
-    """The text without escape sequences, invisible characters and controls but newline and tab."""
+    """The text without escape sequences and invisible or control characters but newline and tab."""
     if text.isascii() and text.isprintable():
         return text
     if "\x1b" in text or not text.isascii():
@@ -53,17 +53,17 @@ def clean(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What to look for: texts to replace, and base64 texts whose whole run has to go."""
+    """What to look for: texts to replace, and base64 texts whose whole run must be replaced."""
 
     plain: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
-    words: tuple[re.Pattern[str], ...] = ()  # short values, where they are not part of a word
+    words: tuple[re.Pattern[str], ...] = ()  # short values, matched as whole words
 
 
 class Redactor:
-    """Knows the live secrets and hides them, as well as likely ones, in any text.
+    """Knows the live secrets. Hides them in any text, and also whatever looks like a secret.
 
-    Safe to use from every thread: what it knows is one immutable value that is exchanged whole.
+    Safe to use from any thread: what it knows is one immutable value, replaced as a whole.
     """
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class Redactor:
         self._lock = Lock()
 
     def learn(self, bot_id: str, values: Iterable[str]) -> None:
-        """Hide these values too. Earlier ones of the bot stay hidden: old logs hold them still."""
+        """Hide these values too. The bot's earlier ones stay hidden: old logs still hold them."""
         fresh = _forms_of(values)
         with self._lock:
             before = self._owners.get(bot_id, _Known())
@@ -80,7 +80,7 @@ class Redactor:
             self._known = _joined(self._owners.values())
 
     def forget(self, bot_id: str) -> None:
-        """Let go of all values of the bot."""
+        """Forget all values of the bot."""
         with self._lock:
             if self._owners.pop(bot_id, None) is not None:
                 self._known = _joined(self._owners.values())
@@ -88,7 +88,7 @@ class Redactor:
     def __call__(self, text: str) -> str:
         """The text, cleaned, with every known and every likely secret replaced. Never raises.
 
-        Give it whole lines: half a token in one call and half in the next is not seen.
+        Give it whole lines: a token split over two calls isn't found.
         """
         text = clean(text)
         known, joined = self._known, _BREAK.sub("", text)
@@ -105,9 +105,9 @@ class Redactor:
         return hide_keys(text, MARK)
 
     def lines(self, texts: Sequence[str]) -> list[str]:
-        """The same for the lines of one log, seen together: a key may go over several lines.
+        """The same for the lines of one log, taken together: a key may span several lines.
 
-        As many come back as went in; a line that was a part of such a key is the mark alone.
+        Returns as many lines as it was given. A line that was part of such a key becomes `MARK`.
         """
         together = self("\n".join(texts)).split("\n")
         if len(together) == len(texts):
@@ -121,7 +121,7 @@ class Redactor:
 
 
 def _joined(parts: Iterable[_Known]) -> _Known:
-    """All forms of all, the longest first, so that no value leaves the rest of another behind."""
+    """The forms of all parts, longest first, so that a value can't leave half of a longer one."""
     parts = list(parts)
     return _Known(
         plain=_longest_first(form for part in parts for form in part.plain),
@@ -150,7 +150,7 @@ def _forms_of(values: Iterable[str]) -> _Known:
 
 
 def _texts_of(value: str) -> Iterator[str]:
-    """The value as cleaned text shows it, and its longer lines: logs often show one at a time."""
+    """The value as cleaned text shows it, and its longer lines: logs often print just one."""
     text = clean(value).strip()
     if len(text) >= SHORTEST:
         yield text
@@ -171,15 +171,16 @@ def _plain_forms(text: str, data: bytes) -> Iterator[str]:
             yield form
             yield re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), form)
     encoded = base64.b64encode(data).decode()
-    if not encoded.isalnum():  # else it is the affair of the cores alone
+    if not encoded.isalnum():  # otherwise `_base64_cores` finds it
         yield quote_from_bytes(encoded.encode(), "")
 
 
 def _base64_cores(data: bytes) -> Iterator[str]:
-    """What base64 makes of the value wherever it stands in longer data, as in `user:password`.
+    """What base64 turns the value into anywhere inside longer data, as in `user:password`.
 
-    Of the three ways to lie in groups of three bytes each gives characters that do not depend on
-    what stands around; the few beside them go with the rest of the run.
+    Base64 encodes groups of three bytes, so the value can start at three offsets in a group. Each
+    offset gives characters that don't depend on the neighbours; the few at the edges, which do,
+    are replaced with the rest of the run.
     """
     for shift in range(3):
         padded = b"\0" * shift + data
@@ -190,12 +191,13 @@ def _base64_cores(data: bytes) -> Iterator[str]:
 
 
 def _without_wrapped(text: str, joined: str, plain: Iterable[str], runs: Iterable[str]) -> str:
-    """Replace what a program broke into lines, as `base64` and `fold` do, indented or not.
+    """Replace values that a program has broken into lines, as `base64` and `fold` do.
 
-    Looked for in `joined`, the text without its breaks; a break in between goes with it.
+    Searches `joined`, the text without line breaks and indents. A break inside a value is replaced
+    with it.
     """
     breaks = [(found.start(), found.end()) for found in _BREAK.finditer(text)]
-    starts, shifts = [0], [0]  # from where on in `joined` the text lies how much further on
+    starts, shifts = [0], [0]  # from this position in `joined` on, the text is this much further on
     for start, end in breaks:
         starts.append(start - shifts[-1])
         shifts.append(shifts[-1] + end - start)
@@ -206,7 +208,7 @@ def _without_wrapped(text: str, joined: str, plain: Iterable[str], runs: Iterabl
     ):
         piece, last_piece = (bisect_right(starts, at) - 1 for at in (first, last - 1))
         if piece == last_piece:
-            continue  # in one line: the affair of the others
+            continue  # within one line: the other functions replace it
         start, end = first + shifts[piece], last + shifts[last_piece]
         while run and start > done and text[start - 1] in _BASE64:
             start -= 1
@@ -219,7 +221,7 @@ def _without_wrapped(text: str, joined: str, plain: Iterable[str], runs: Iterabl
 
 
 def _spans(text: str, forms: Iterable[str], *, run: bool) -> Iterator[tuple[int, int, bool]]:
-    """Where the forms are, overlapping or not; `run`: whether all around it has to go too."""
+    """Start and end of each form, overlaps included; `run`: its whole base64 run must go too."""
     for form in forms:
         found = text.find(form) if len(form) >= _WRAPPED_SHORTEST else -1
         while found >= 0:
@@ -228,7 +230,7 @@ def _spans(text: str, forms: Iterable[str], *, run: bool) -> Iterator[tuple[int,
 
 
 def _without_runs(text: str, core: str) -> str:
-    """Replace every run of base64 characters that holds the core."""
+    """Replace every run of base64 characters that contains the core."""
     parts: list[str] = []
     done = 0
     found = text.find(core)

@@ -1,8 +1,8 @@
-"""A small Discord bot, to be changed into yours.
+"""A small Discord bot to start your own from.
 
-It says `pong` to the command /ping, and to `ping` where it is mentioned or written to directly.
-What BotMaker asks of it: read the token from its file, end with status 78 where a restart cannot
-help, and keep a file fresh while it is connected: `healthy.py`, next door, looks at that.
+It answers `pong` to the command /ping, and to `ping` in a mention or a direct message.
+What BotMaker needs from it: it reads the token from its file, exits with status 78 if a restart
+can't help, and keeps touching a file while it is connected, which `healthy.py` next door checks.
 """
 
 import os
@@ -17,9 +17,9 @@ from discord.ext import tasks
 TOKEN = Path("/run/secrets/channel_token")
 CONNECTED = Path("/tmp/connected")
 NEEDS_A_PERSON = 78
-NEW_TOKEN = "Make a new one in the developer portal and enter it with /bot secrets."
+NEW_TOKEN = "Create a new one in the developer portal and enter it with /bot secrets."
 
-if other := os.environ.get("DISCORD_API_URL"):  # another server of the same protocol, for tests
+if other := os.environ.get("DISCORD_API_URL"):  # for tests: another server with Discord's protocol
     discord.http.Route.BASE = other
     gateway = yarl.URL(os.environ["DISCORD_GATEWAY_URL"])
     discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = gateway
@@ -29,13 +29,13 @@ class Bot(discord.Client):
     """Your bot: what it hears and what it answers."""
 
     def __init__(self) -> None:
-        # No privileged intent: mentions and direct messages come with their text anyway.
+        # No privileged intent needed: mentions and direct messages include their text anyway.
         super().__init__(intents=discord.Intents(guilds=True, messages=True))
         self.tree = discord.app_commands.CommandTree(self)
         self.tree.command(name="ping", description="Are you there?")(ping)
 
     async def setup_hook(self) -> None:
-        """Tell Discord the commands; begin the pulse."""
+        """Register the commands with Discord, and start the pulse."""
         await self.tree.sync()
         self.pulse.start()
 
@@ -46,22 +46,22 @@ class Bot(discord.Client):
             await message.reply("pong")
 
     async def on_ready(self) -> None:
-        """Say in the log that it works."""
+        """Log that the bot is connected."""
         print(f"Connected as {self.user}.")
 
     @tasks.loop(seconds=2)
     async def pulse(self) -> None:
-        """Keep the file fresh while the gateway is connected, and only then."""
+        """Keep touching the file while, and only while, the gateway is connected."""
         tell(connected=self.is_ready() and self.ws.open)
 
 
 async def ping(interaction: discord.Interaction) -> None:
-    """Answer the command."""
+    """Answer the command /ping."""
     await interaction.response.send_message("pong")
 
 
 def tell(*, connected: bool) -> None:
-    """Let the health check know."""
+    """Create or remove the file that the health check looks at."""
     if connected:
         CONNECTED.touch()
     else:
@@ -69,25 +69,25 @@ def tell(*, connected: bool) -> None:
 
 
 def main() -> int:
-    """Run until it is stopped; a refused token is one sentence and status 78."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # say goodbye to Discord first
+    """Run until stopped; for a refused token print one sentence and return 78."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # to leave Discord properly
     try:
         Bot().run(TOKEN.read_text().strip())
     except OSError as error:
         if error.filename != str(TOKEN):
             raise
-        return fail(f"The channel token cannot be read: {error.strerror}.")
+        return fail(f"The channel token can't be read: {error.strerror}.")
     except discord.LoginFailure:
         return fail(f"Discord refuses the channel token. {NEW_TOKEN}")
     except discord.ConnectionClosed as closed:
         if closed.code != 4004:
             raise
-        return fail(f"Discord does not take the channel token any more. {NEW_TOKEN}")
+        return fail(f"Discord no longer accepts the channel token. {NEW_TOKEN}")
     return 0
 
 
 def fail(sentence: str) -> int:
-    """Say what a person has to do."""
+    """Print what a person has to do; returns the exit status."""
     print(sentence, file=sys.stderr)
     return NEEDS_A_PERSON
 

@@ -1,4 +1,4 @@
-"""The health check: good only while the bot is connected to Discord's gateway."""
+"""The health check: passes only while the bot is connected to Discord's gateway."""
 
 import sys
 import time
@@ -11,4 +11,4 @@ try:
 except FileNotFoundError:
     sys.exit("Not connected to Discord.")
 if age > FRESH:
-    sys.exit(f"Has not moved for {age:.0f} seconds.")
+    sys.exit(f"The bot hasn't reported for {age:.0f} seconds.")

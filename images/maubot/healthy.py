@@ -1,6 +1,7 @@
-"""The health check: good only while a connection to the homeserver is open.
+"""The health check: passes only while a connection to the homeserver is open.
 
-maubot always waits for news on one; it gives up without ending when its token is refused.
+maubot always keeps one open to wait for events; if its token is refused, it gives up but doesn't
+exit.
 """
 
 import sys
@@ -11,7 +12,7 @@ LOOPBACK = ("0100007F", "0000000000000000FFFF00000100007F", "0000000000000000000
 
 
 def peers() -> list[str]:
-    """The addresses, as the kernel writes them, of all open connections."""
+    """The remote addresses of all open connections, as the kernel writes them."""
     tables = [Path(f"/proc/net/{name}") for name in ("tcp", "tcp6")]
     lines = [line for table in tables if table.exists() for line in table.read_text().splitlines()]
     rows = [line.split() for line in lines if ":" in line.split()[0]]
@@ -19,4 +20,4 @@ def peers() -> list[str]:
 
 
 if not [peer for peer in peers() if peer not in LOOPBACK]:
-    sys.exit("No connection to the homeserver is open.")
+    sys.exit("Not connected to the homeserver.")

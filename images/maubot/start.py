@@ -1,7 +1,8 @@
-"""Starts maubot's standalone mode on the rendered config, unless the access token is refused.
+"""Starts maubot's standalone mode with the rendered config, unless the access token is refused.
 
-maubot itself would ask again every ten seconds for ever. A homeserver that does not answer is left
-to that; a refusal is one sentence and status 78, after which BotMaker starts nothing again.
+maubot itself would ask again every ten seconds forever. That is right for a homeserver that doesn't
+answer. For a refused token this prints one sentence and exits with 78, so that BotMaker doesn't
+start it again.
 """
 
 import json
@@ -19,13 +20,13 @@ NEEDS_A_PERSON = 78
 
 
 def main() -> int:
-    """Ask the homeserver whose token it is, then become maubot."""
+    """Ask the homeserver whose token it is, then turn into maubot."""
     try:
         account = YAML(typ="safe").load(CONFIG)["user"]["credentials"]
     except OSError as error:
-        return fail(f"The config with the access token cannot be read: {error.strerror}.")
+        return fail(f"The config with the access token can't be read: {error.strerror}.")
     server, token = account["homeserver"].rstrip("/"), account["access_token"]
-    # Checked by the template's pattern to be http or https.
+    # The template's pattern allows only http and https.
     question = urllib.request.Request(
         f"{server}/_matrix/client/v3/account/whoami", headers={"Authorization": f"Bearer {token}"}
     )
@@ -38,9 +39,9 @@ def main() -> int:
                 f"The homeserver {server} refuses the access token. "
                 "Log in again and enter the new one with /bot secrets."
             )
-        print(f"The homeserver answers {error.code}; maubot goes on asking.")
+        print(f"The homeserver answered {error.code}; maubot will ask again.")
     except (OSError, ValueError, KeyError) as error:
-        print(f"The homeserver cannot be asked ({type(error).__name__}); maubot goes on asking.")
+        print(f"The homeserver can't be reached ({type(error).__name__}); maubot will ask again.")
     else:
         if found != account["id"]:
             return fail(f"The access token belongs to {found}, not to {account['id']}.")
@@ -51,7 +52,7 @@ def main() -> int:
 
 
 def fail(sentence: str) -> int:
-    """Say what a person has to do."""
+    """Print what a person has to do; returns the exit status."""
     print(sentence, file=sys.stderr)
     return NEEDS_A_PERSON
 

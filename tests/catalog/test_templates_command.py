@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from controller.cli.commands import cli
+from controller.cli.console import cli
 from tests.catalog.samples import ECHO, FULL, MINIMAL, folder_with
 
 
@@ -57,10 +57,10 @@ def test_check_names_every_mistake_in_the_named_files(tmp_path: Path, folder: Pa
 def test_check_of_what_is_right_says_so(folder: Path) -> None:
     """One file, or all that there are."""
     result = botmaker("check", str(folder / "echo.toml"))
-    assert (result.exit_code, result.stdout) == (0, "1 template without a mistake\n")
+    assert (result.exit_code, result.stdout) == (0, "1 template checked: no mistakes.\n")
     result = botmaker("check")
     assert result.exit_code == 0
-    assert result.stdout.endswith(" templates without a mistake\n")
+    assert result.stdout.endswith(" templates checked: no mistakes.\n")
 
 
 def test_check_without_files_looks_at_all(folder: Path) -> None:

@@ -100,7 +100,7 @@ async def test_a_refused_secret_is_named_and_the_others_are_kept(world: World) -
     shown = await world.admin.user.click(direct(world.admin), label="Enter secrets")
     refused = await world.admin.user.submit_modal(shown, BAD)
     text = said(refused)
-    assert "Telegram does not accept it." in text
+    assert "Telegram doesn't accept it." in text
     kept = await world.application.manager.credentials.fingerprints_of(
         world.application.manager.fleet.named("shop").bot
     )
@@ -127,7 +127,7 @@ async def test_a_refused_rotation_changes_nothing(world: World) -> None:
     await world.admin.slash(world.channel, "bot secrets", name="shop")
     shown = await world.admin.user.click(direct(world.admin), label="Enter secrets")
     text = await submit(world, shown, {"channel_token": BAD["channel_token"]})
-    assert "Telegram does not accept it." in text
+    assert "Telegram doesn't accept it." in text
     assert "Nothing was changed." in text
     folder = world.application.settings.secrets_dir / view.bot.id
     assert (folder / "channel_token").read_text() == TOKEN

@@ -84,7 +84,7 @@ def test_what_its_log_gives_away_is_said_in_the_templates_words() -> None:
 
 def test_why_secret_files_cannot_be_used_is_said_also_while_it_waits_for_them() -> None:
     """ "Waiting for secrets" alone would send somebody to type what is there already."""
-    fault = "`api_key`: the file belongs to 0:0, the bot runs as 1000:1000 and cannot read it."
+    fault = "`api_key`: The file belongs to 0:0, but the bot runs as 1000:1000 and can't read it."
     waiting = view(phase=Phase.CREATED, missing=("api_key",), faults=(fault,))
     assert render.reasons(waiting) == [fault]
     running = view(phase=Phase.RUNNING, missing=("api_key", "token"), faults=(fault,))

@@ -1,4 +1,4 @@
-"""A demo of its own for each test, and a person in front of it."""
+"""A separate demo for each test, and a person who uses it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def run_demo(folder: Path, **environment: str) -> subprocess.Popen[str]:
 
 
 class Demo:
-    """One demo process after another on one folder, and what the engine has of them."""
+    """Demo processes, one after another, on one folder; and their containers and volumes."""
 
     def __init__(self, folder: Path, client: docker.APIClient) -> None:
         self.folder = folder
@@ -55,7 +55,7 @@ class Demo:
         self.said = ""  # until it was ready
 
     def start(self) -> str:
-        """Start; the address that it prints."""
+        """Start a demo; returns the address that it prints."""
         self.process = run_demo(self.folder)
         assert self.process.stdout is not None
         self.said = ""
@@ -67,14 +67,14 @@ class Demo:
         return str(address)
 
     def interrupt(self) -> tuple[int, str, str]:
-        """Ctrl-C; the exit status and what it said until its end."""
+        """Press Ctrl-C; returns the exit status and what it printed until its end."""
         assert self.process is not None
         self.process.send_signal(signal.SIGINT)
         out, err = self.process.communicate(timeout=45)
         return self.process.returncode, out, err
 
     def kill(self) -> None:
-        """kill -9."""
+        """Send SIGKILL."""
         assert self.process is not None
         self.process.kill()
         self.process.communicate()
@@ -90,7 +90,7 @@ class Demo:
             database.close()
 
     def containers(self) -> list[dict[str, Any]]:
-        """What the engine says of its containers, in full."""
+        """Its containers as the engine inspects them."""
         mine = {"label": f"{INSTANCE_LABEL}={self.instance}"}
         rows = self._client.containers(all=True, filters=mine)
         return [self._client.inspect_container(row["Id"]) for row in rows]
@@ -113,7 +113,7 @@ class Demo:
 
 @pytest.fixture
 def demo(tmp_path: Path, docker_client: docker.APIClient, demo_image: str) -> Iterator[Demo]:
-    """A demo with a folder of its own, not yet started; nothing of it is left afterwards."""
+    """A demo with its own folder, not yet started; everything is removed afterwards."""
     made = Demo(tmp_path / "demo", docker_client)
     yield made
     if made.process is not None and made.process.poll() is None:
@@ -122,10 +122,10 @@ def demo(tmp_path: Path, docker_client: docker.APIClient, demo_image: str) -> It
         remove_everything_of(docker_client, made.instance)
 
 
-# Not for the session: Playwright's own event loop would be in the way of every async test after it.
+# Not session-scoped: Playwright's event loop would get in the way of all later async tests.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A Chromium of this machine; the test fails where there is none."""
+    """This machine's Chromium; the test fails if there is none."""
     wanted = (os.environ.get("BOTMAKER_CHROMIUM", ""), *BROWSERS)
     path = next((found for name in wanted if name and (found := shutil.which(name))), None)
     assert path is not None, "these tests need Chromium: scripts/browser installs it"
@@ -140,6 +140,6 @@ def person(browser: Browser) -> Iterator[Person]:
     """Somebody with a browser."""
     page = browser.new_page(viewport={"width": 1100, "height": 700})
     page.set_default_timeout(15_000)
-    expect.set_options(timeout=15_000)  # its own 5 s are short for a machine that does more
+    expect.set_options(timeout=15_000)  # the default 5 s are short for a busy machine
     yield Person(page)
     page.close()

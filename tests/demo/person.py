@@ -10,9 +10,9 @@ from playwright.sync_api import Error, Locator, Page, Route, expect
 
 
 def _fetch(route: Route) -> None:
-    """Fetch it by Playwright's own client. Chromium breaks off all that is under way when a network
-    interface comes or goes, as those of containers do in other tests (ERR_NETWORK_CHANGED)."""
-    with contextlib.suppress(Error):  # the page was closed meanwhile
+    """Fetch it with Playwright's own client. Chromium aborts its requests when a network interface
+    comes or goes, as other tests' containers make happen (ERR_NETWORK_CHANGED)."""
+    with contextlib.suppress(Error):  # the page has been closed
         try:
             response = route.fetch()
         except Error:
@@ -22,7 +22,7 @@ def _fetch(route: Route) -> None:
 
 
 class Person:
-    """Somebody in front of the page. Everything is found by what can be read on it."""
+    """Somebody who uses the page. Finds everything by the text on it."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -38,7 +38,7 @@ class Person:
         expect(self.messages.first).to_be_visible()
 
     def begin(self, command: str) -> None:
-        """Type a slash command and take it from the list."""
+        """Type a slash command and choose it from the list."""
         self.page.get_by_placeholder("Message #bot-admin").click()
         self.page.keyboard.type(command, delay=20)
         entry = self.page.locator(".command-entry.is-active", has_text=command)
@@ -51,7 +51,7 @@ class Person:
         return self.page.locator(".command-suggestion").get_by_text(value, exact=True)
 
     def pick(self, value: str) -> None:
-        """Take a suggestion."""
+        """Choose a suggestion."""
         self.suggestion(value).click()
 
     def send(self) -> None:
@@ -60,7 +60,7 @@ class Person:
         expect(self.page.locator(".command-chip")).to_have_count(0)
 
     def on_bot(self, command: str, name: str) -> None:
-        """A command that takes a bot's name and nothing else."""
+        """Send a command that takes only a bot's name."""
         self.begin(command)
         self.pick(name)
         self.send()
@@ -70,7 +70,7 @@ class Person:
         within.get_by_role("button", name=label, exact=True).click()
 
     def card(self, name: str) -> Locator:
-        """The public message about a bot: it says since when."""
+        """The public message about a bot: the one with a "since"."""
         return (
             self.messages.filter(has_text=f"{name} —")
             .filter(has_text="since")
@@ -82,11 +82,11 @@ class Person:
         return self.messages.last
 
     def sees(self, where: Locator, text: str, seconds: float = 15) -> None:
-        """Wait until it stands there."""
+        """Wait until it shows this text."""
         expect(where).to_contain_text(text, timeout=seconds * 1000)
 
     def take_picture(self, name: str) -> None:
-        """Keep a picture, where BOTMAKER_SCREENSHOTS names a folder for them."""
+        """Save a screenshot if BOTMAKER_SCREENSHOTS names a folder for them."""
         folder = os.environ.get("BOTMAKER_SCREENSHOTS")
         if not folder:
             return

@@ -20,7 +20,7 @@ TOKEN = "channel-token-of-bee-67890"
 
 
 def make_bee(person: Person) -> None:
-    """`/bot create` with the page's own suggestions."""
+    """Send `/bot create`, using the page's suggestions."""
     person.begin("/bot create")
     person.page.keyboard.type("bee", delay=20)
     person.page.keyboard.press("Tab")
@@ -32,7 +32,7 @@ def make_bee(person: Person) -> None:
 
 
 def enter_secrets(person: Person) -> None:
-    """The form behind the button of the private answer."""
+    """Fill in the form behind the private answer's button."""
     person.press("Enter secrets", person.messages.filter(has_text="Only you can see this").last)
     person.page.get_by_label("Demo API key").fill(KEY)
     person.page.get_by_label("Demo channel token").fill(TOKEN)
@@ -43,7 +43,7 @@ def enter_secrets(person: Person) -> None:
 
 
 def test_a_person_makes_watches_and_removes_a_bot_on_the_page(demo: Demo, person: Person) -> None:
-    """The whole path with the words on the page and the real container at each step."""
+    """The whole path; each step checks the words on the page and the real container."""
     person.open(demo.start())
     expect(person.page).to_have_title("BotMaker demo")
     person.sees(person.newest(), "Type /bot create")
@@ -106,7 +106,7 @@ def test_a_person_makes_watches_and_removes_a_bot_on_the_page(demo: Demo, person
 def test_what_happens_in_the_background_shows_at_once_and_spoils_no_command(
     demo: Demo, person: Person, docker_client: docker.APIClient
 ) -> None:
-    """A killed container shows while a command is being typed; the command still goes through."""
+    """A killed container shows while a command is typed, and the command still works."""
     person.open(demo.start())
     make_bee(person)
     enter_secrets(person)
@@ -120,7 +120,7 @@ def test_what_happens_in_the_background_shows_at_once_and_spoils_no_command(
 
 
 def test_times_on_the_page_are_real_and_go_on(demo: Demo, person: Person) -> None:
-    """ "since 1 second ago" is true and becomes older."""
+    """ "since 1 second ago" is true, and counts up."""
     person.open(demo.start())
     make_bee(person)
     card, soon = person.card("bee"), 15_000
@@ -129,21 +129,21 @@ def test_times_on_the_page_are_real_and_go_on(demo: Demo, person: Person) -> Non
 
 
 def test_ctrl_c_removes_the_bots_and_says_so(demo: Demo, person: Person) -> None:
-    """Nothing is left on the engine, and the names are printed."""
+    """It prints the bots' names, and leaves nothing on the engine."""
     person.open(demo.start())
     make_bee(person)
     enter_secrets(person)
     status, out, _ = demo.interrupt()
     assert status == 0
     assert "Removing the demo's bots: bee." in out
-    assert "Removed: their containers, their data and their secrets." in out
+    assert "Removed their containers, data and secrets." in out
     assert (demo.containers(), demo.volumes(), demo.secret_files()) == ([], [], {})
 
 
 def test_after_a_kill_a_new_demo_goes_on_with_the_bots_that_still_run(
     demo: Demo, person: Person
 ) -> None:
-    """The same run of the same container is shown by the next demo."""
+    """The next demo shows the same run of the same container."""
     person.open(demo.start())
     make_bee(person)
     enter_secrets(person)
@@ -155,26 +155,26 @@ def test_after_a_kill_a_new_demo_goes_on_with_the_bots_that_still_run(
     assert after["State"]["StartedAt"] == before["State"]["StartedAt"]
     person.press("Stop", person.card("bee"))
     person.sees(person.card("bee"), "bee — stopped")
-    assert "It goes on with the bots of an earlier run: bee." in demo.said
+    assert "It continues with the bots from an earlier run: bee." in demo.said
     demo.interrupt()
     assert demo.containers() == []
 
 
 def test_a_second_demo_on_the_same_folder_is_refused_in_one_sentence(demo: Demo) -> None:
-    """Status 1 and no traceback."""
+    """The status is 1, without a traceback."""
     demo.start()
     second = run_demo(demo.folder)
     out, err = second.communicate(timeout=20)
     assert second.returncode == 1
     assert out == ""
     assert err == (
-        f"demo: Another demo uses the folder {demo.folder}. "
-        "End that one, or give this one its own: --folder.\n"
+        f"demo: Another demo is using the folder {demo.folder}. "
+        "End that one, or give this one another folder with --folder.\n"
     )
 
 
 def test_without_an_engine_the_demo_says_so_in_one_sentence(tmp_path: Path) -> None:
-    """Status 1 and no traceback."""
+    """The status is 1, without a traceback."""
     process = run_demo(tmp_path / "demo", DOCKER_HOST=f"unix://{tmp_path}/nothing.sock")
     _, err = process.communicate(timeout=20)
     assert process.returncode == 1

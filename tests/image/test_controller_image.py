@@ -1,6 +1,6 @@
-"""The controller's own image: built from the Dockerfile, run with the socket, making a sibling bot.
+"""The controller's own image: built from the Dockerfile, run with the socket; it creates a bot.
 
-Its data lies under another path inside than outside, so that the translation of paths is at work.
+Its data has another path inside than outside, so the tests cover the translation of paths.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SECRETS = {"api_key": "FAKE-key-of-the-image-test", "channel_token": "FAKE-token
 
 @pytest.fixture(scope="session")
 def controller_image(docker_client: docker.APIClient) -> str:
-    """The image, built as `make image` does."""
+    """The image, built as by `make image`."""
     subprocess.run([sys.executable, "images/build.py", "controller"], cwd=ROOT, check=True)
     docker_client.inspect_image(IMAGE)
     return IMAGE
@@ -37,7 +37,7 @@ def controller_image(docker_client: docker.APIClient) -> str:
 
 @pytest.fixture
 def home(docker_client: docker.APIClient, tmp_path: Path) -> Iterator[Path]:
-    """A folder of the host for the controller's data; what its bots leave is removed after it."""
+    """A host folder for the controller's data; afterwards its bots' leftovers are removed."""
     folder = tmp_path / "on-the-host"
     folder.mkdir(mode=0o700)
     yield folder
@@ -105,7 +105,7 @@ def start(docker_client: docker.APIClient, controller_image: str, home: Path) ->
 async def test_in_its_own_container_it_makes_a_sibling_that_can_read_its_secrets(
     docker_client: docker.APIClient, demo_image: str, start: Any, home: Path
 ) -> None:
-    """Host paths differ from its own, and still the bot finds its secrets, owned by its uid."""
+    """Host paths differ from its own, but the bot finds its secrets, owned by its uid."""
     async with LoopbackDiscord() as world:
         ann = world.person("ann")
         controller = start(world, ann)
@@ -141,7 +141,7 @@ async def test_doctor_inside_the_container_finds_its_secrets_readable(
     """The probe container reads a canary through the translated path."""
     async with LoopbackDiscord() as world:
         container = start(world, world.person("ann"), "doctor")
-        # In a thread: it asks this very loop, where the loopback Discord is.
+        # In a thread, because doctor asks the loopback Discord, which runs in this event loop.
         await asyncio.to_thread(docker_client.wait, container, timeout=60)
         said = docker_client.logs(container).decode()
         assert "secrets: readable inside a container as uid 1000" in said, said
@@ -151,7 +151,7 @@ async def test_doctor_inside_the_container_finds_its_secrets_readable(
 async def test_the_image_says_whether_it_is_healthy(
     docker_client: docker.APIClient, controller_image: str
 ) -> None:
-    """It is not root by default, and has a healthcheck that asks /health."""
+    """It isn't root by default, and its healthcheck asks /health."""
     config = docker_client.inspect_image(controller_image)["Config"]
     assert config["User"] == "10001:10001"
     assert "/health" in " ".join(config["Healthcheck"]["Test"])

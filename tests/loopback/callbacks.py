@@ -61,7 +61,7 @@ def _acceptable(world: LoopbackDiscord, inv: Invocation, body: Json) -> None:
 def _answer(
     world: LoopbackDiscord, inv: Invocation, kind: int, data: Json, files: Files
 ) -> Message | None:
-    """Does what the callback says; returns the message that it made or changed, if any."""
+    """Does what the callback says; returns the message that it created or changed, if any."""
     if kind == 4:
         flags = messages.given_flags(data)
         return _original(inv, _post(world, inv, data, files, flags))

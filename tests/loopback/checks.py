@@ -31,7 +31,7 @@ def count(path: str, values: list[Json], most: int) -> None:
 
 
 def message(draft: Message) -> None:
-    """A message as it would stand after the request."""
+    """Checks a message as it would be after the request."""
     length("content", draft.content, 2000)
     if draft.flags & V2_FLAG:
         _v2_message(draft)

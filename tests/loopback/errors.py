@@ -1,4 +1,4 @@
-"""Errors: what Discord answers when it refuses, and what a person says when nothing came back.
+"""Errors: Discord's refusals, and what a test raises when nothing comes back.
 Next door: checks.py raises the first kind, invocation.py and server.py the second."""
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ class ApiError(Exception):
 
 
 class NoAnswer(AssertionError):
-    """The bot did not answer an interaction in the time that Discord gives it."""
+    """The bot didn't answer an interaction in the time that Discord allows."""
 
 
 class NotReached(AssertionError):
-    """Something that a test waited for did not come about in time."""
+    """Something that a test waited for didn't happen in time."""
 
 
 def unknown(what: str, code: int) -> ApiError:
@@ -32,7 +32,7 @@ def unknown(what: str, code: int) -> ApiError:
 
 
 def invalid_form(path: str, code: str, message: str) -> ApiError:
-    """A 50035 with the error at a dotted path, nested as Discord nests it."""
+    """A 50035 error at a dotted path, nested as Discord does."""
     leaf: Json = {"_errors": [{"code": code, "message": message}]}
     for part in reversed(path.split(".")):
         leaf = {part: leaf}

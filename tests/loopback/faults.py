@@ -23,7 +23,7 @@ _MESSAGES = {
 
 @dataclass(slots=True)
 class Fault:
-    """One kind of trouble; `hits` counts how often it struck."""
+    """One kind of fault; `hits` counts how often it struck."""
 
     method: str
     path: str
@@ -35,7 +35,7 @@ class Fault:
     delay: float = 0.0
     drop: bool = False
     drop_after: bool = False
-    after: bool = False  # the status comes although Discord did what it was asked
+    after: bool = False  # the status comes although Discord has carried out the request
     retry_after: float = 0.1
     globally: bool = False
     times: int | None = None
@@ -61,7 +61,7 @@ class Fault:
 
 
 class Faults:
-    """The faults in force, oldest first; the first that fits a request strikes it."""
+    """The active faults, oldest first; the first that matches a request strikes it."""
 
     def __init__(self) -> None:
         self._active: list[Fault] = []

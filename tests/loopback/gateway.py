@@ -45,7 +45,7 @@ class Session:
 
 
 class Connection:
-    """One websocket; frames leave in order through a queue, so that sending never waits."""
+    """One websocket; frames leave in order through a queue, so sending never waits."""
 
     def __init__(self, ws: web.WebSocketResponse, request: web.Request) -> None:
         self.ws = ws
@@ -56,7 +56,7 @@ class Connection:
         self._frames: asyncio.Queue[str] = asyncio.Queue()
         self.compression = request.query.get("compress")
         if self.compression != "zlib-stream":
-            self.compression = None  # plain text, which discord.py takes for any it asked for
+            self.compression = None  # uncompressed: discord.py accepts that whatever it asked for
         self._deflate = zlib.compressobj() if self.compression else None
         self.log: list[tuple[str, str]] = []
 
@@ -66,7 +66,7 @@ class Connection:
         self._frames.put_nowait(text)
 
     async def pump(self) -> None:
-        """Writes the queued frames; a lost connection ends it."""
+        """Writes the queued frames until the connection is lost."""
         try:
             while True:
                 text = await self._frames.get()
@@ -110,11 +110,11 @@ class Gateway:
 
     @property
     def resumable(self) -> bool:
-        """Whether a session exists that is connected or may come back."""
+        """Whether a session is connected or may come back."""
         return bool(self._sessions)
 
     def dispatch(self, event: str, data: Json, intents: int = 0) -> bool:
-        """Sends to every session that asked for one of these intents; False: to nobody."""
+        """Sends to every session that asked for one of these intents; False if there is none."""
         heard = False
         for session in self._sessions.values():
             if not intents or session.intents & intents:
@@ -142,11 +142,11 @@ class Gateway:
         await self._wait_gone(gone)
 
     async def request_reconnect(self) -> None:
-        """Op 7: the bot is to leave and resume."""
+        """Op 7: tells the bot to disconnect and resume."""
         await self._tell({"op": 7, "d": None})
 
     async def invalidate(self, resumable: bool = False) -> None:
-        """Op 9: the session is over, or is to be resumed."""
+        """Op 9: tells the bot that its session is over, or that it should resume."""
         if not resumable:
             self._sessions.clear()
         await self._tell({"op": 9, "d": resumable})
@@ -171,7 +171,7 @@ class Gateway:
             await asyncio.wait_for(connection.gone.wait(), 10)
 
     async def shut(self) -> None:
-        """The end of the world: every connection is cut."""
+        """Cuts every connection when the world ends."""
         self._open.set()
         for connection in list(self._connections):
             connection.abort()
@@ -191,7 +191,7 @@ class Gateway:
             connection.send({"op": 10, "d": {"heartbeat_interval": self.heartbeat_interval}})
             await self._listen(connection)
         except ConnectionError:
-            pass  # the bot went away while it was spoken to
+            pass  # the bot disconnected during a send
         except Exception as error:  # noqa: BLE001 (kept, and raised when the world ends)
             self._world.errors.append(error)
         finally:

@@ -1,4 +1,4 @@
-"""One interaction as the person lives it: what was sent, what came back, what it became.
+"""One interaction as the person sees it: what was sent, what came back, and its later changes.
 Next door: payloads.py builds what is sent, callbacks.py fills this in, person.py hands it out."""
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class Invocation:
 
     @property
     def modal_sent(self) -> Awaitable[Modal]:
-        """Done when the bot's modal was received, before that request is answered."""
+        """Done when the bot's modal has arrived, before that request is answered."""
         return self._modal_sent()
 
     async def _modal_sent(self) -> Modal:
@@ -147,7 +147,7 @@ class Invocation:
         self.note(f"{private}{what}: {describe(message)}")
 
     def transcript(self) -> str:
-        """What was said, for a person who reads a failed test."""
+        """What was said, for somebody who reads a failed test."""
         head = f"{self.person.name}: {self.title}"
         lines = [head, *self.said] if self.said else [head, "  (the bot said nothing)"]
         if not self.heard:

@@ -31,7 +31,7 @@ def create(
     interaction: Json | None = None,
     flags: int = 0,
 ) -> Message:
-    """A new message by the bot, checked, stored and told to those who listen."""
+    """Checks, stores and announces a new message by the bot."""
     blank = Message(world.guild.ids.next(), channel_id, author or world.guild.bot)
     blank.flags = flags
     blank.interaction = interaction
@@ -103,7 +103,7 @@ def number(components: list[Json]) -> None:
 def _attachments(
     world: LoopbackDiscord, message: Message, body: Json, files: Files
 ) -> list[Attachment]:
-    """Those that are kept, then the uploaded ones, in the order the body names them."""
+    """The kept attachments, then the uploaded ones, in the body's order."""
     have = {str(attachment.id): attachment for attachment in message.attachments}
     named = body.get("attachments")
     if named is None:
@@ -135,5 +135,5 @@ def _dispatch(world: LoopbackDiscord, event: str, message: Message, data: Json) 
 
 
 def given_flags(body: Json) -> int:
-    """The flags that only count when a message is created."""
+    """The flags that count only when a message is created."""
     return int(body.get("flags") or 0) & EPHEMERAL

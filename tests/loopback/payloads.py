@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def base(person: Person, kind: int, channel_id: int, data: Json) -> Json:
-    """What all interactions share; a DM has `user` and context 1, a guild channel `member`."""
+    """What all interactions share; a DM has `user` and context 1, a guild channel has `member`."""
     guild = person.world.guild
     channel = guild.channels[channel_id]
     payload: Json = {
@@ -50,7 +50,7 @@ def base(person: Person, kind: int, channel_id: int, data: Json) -> Json:
 
 
 def find_command(world: LoopbackDiscord, name: str) -> tuple[list[Json], Json]:
-    """The path of command, group and sub-command that a spoken name leads to."""
+    """The command, group and sub-command that a name such as `bot create` leads to."""
     words = name.removeprefix("/").split()
     everything = [*world.commands, *world.global_commands]
     path: list[Json] = []

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Person:
     """A member of the guild; `dm_closed` may be changed at any time.
 
-    `override` replaces top-level keys of the payload, to forge what a real client would not send.
-    With `wait=False` the invocation is returned at once, before the bot has answered.
+    `override` replaces top-level keys of the payload, to forge what a real client wouldn't send.
+    With `wait=False` a call returns its invocation at once, before the bot has answered.
     """
 
     def __init__(self, world: LoopbackDiscord, user: User, dm_closed: bool = False) -> None:
@@ -50,7 +50,7 @@ class Person:
 
     @property
     def dms(self) -> list[Message]:
-        """What the bot sent to this person's DM and has not deleted."""
+        """What the bot sent to this person's DM and hasn't deleted."""
         sent = self.world.messages(self.dm_channel_id)
         return [message for message in sent if message.author is self.world.guild.bot]
 
@@ -111,7 +111,7 @@ class Person:
         wait: bool = True,
         override: Json | None = None,
     ) -> Invocation:
-        """Sends a form; a text field that is not given is sent empty."""
+        """Sends a form; text fields that aren't given are sent empty."""
         if modal is None:
             raise LookupError("there is no modal to submit")
         data = payloads.modal_data(self.world, modal, values)

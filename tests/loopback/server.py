@@ -1,4 +1,4 @@
-"""The loopback Discord itself: starts and stops it, lets a test look, wait and break things.
+"""The loopback Discord itself: starts and stops, and lets a test look, wait and break things.
 Next door: world.py holds the state, rest.py and gateway.py the wire, person.py the people."""
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Direction = Literal["from_bot", "to_bot", "both"]
 
 @dataclass(slots=True)
 class Request:
-    """One request of the bot; status 0 means that it never got an answer. Unpacks to five."""
+    """One request of the bot; status 0 means that it got no answer. Unpacks to five values."""
 
     method: str
     path: str
@@ -55,7 +55,7 @@ class Request:
 class LoopbackDiscord:
     """Discord on 127.0.0.1 for one bot in one guild: `async with LoopbackDiscord() as world`.
 
-    Another `host` is for a bot in a container: the address of this machine on the engine's bridge.
+    For a bot in a container, `host` is this machine's address on the engine's bridge.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class LoopbackDiscord:
     # People.
 
     def person(self, name: str, roles: list[str] | None = None, dm_closed: bool = False) -> Person:
-        """A new member; roles are made when first named."""
+        """A new member; roles are created when first named."""
         person = self._person(self.guild.add_member(name))
         person.dm_closed = dm_closed
         person.member.roles = [self.role_id(role) for role in roles or []]
@@ -165,7 +165,7 @@ class LoopbackDiscord:
     # Looking.
 
     def messages(self, channel_id: int) -> list[Message]:
-        """What stands in a channel now, oldest first; private answers are not in it."""
+        """The messages now in a channel, oldest first, without private answers."""
         return self.guild.visible(channel_id)
 
     def delete_message(self, message: Message) -> None:
@@ -185,7 +185,7 @@ class LoopbackDiscord:
         return "\n".join(parts + frames)
 
     def transcript(self) -> str:
-        """What stands in each channel and what was asked last, for a failed wait."""
+        """What each channel holds and what was asked last, to explain a failed wait."""
         lines = [f"gateway connected: {self.gateway.connected}"]
         for channel in self.guild.channels.values():
             found = self.guild.visible(channel.id)
@@ -195,13 +195,13 @@ class LoopbackDiscord:
     # Waiting.
 
     def changed(self) -> None:
-        """Wakes everybody who waits for something; called after each change of the world."""
+        """Wakes everyone who waits for something; called after each change of the world."""
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)
 
     async def reached(self, wanted: Callable[[], Any], timeout: float) -> bool:
-        """Whether the condition came true in time; it is asked anew after each change."""
+        """Whether the condition came true in time; checked again after each change."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         while not wanted():
@@ -224,7 +224,7 @@ class LoopbackDiscord:
         return self
 
     async def wait_ready(self, timeout: float = 15.0, sessions: int = 1) -> None:
-        """Until the bot identified, `sessions` times in all, and commands were synced once."""
+        """Waits until the bot has identified `sessions` times in all, and synced commands once."""
         gateway = self.gateway
         await self.until(
             lambda _: gateway.connected and gateway.sessions >= sessions and self.command_syncs > 0,
@@ -245,7 +245,7 @@ class LoopbackDiscord:
 
     @contextmanager
     def fault(self, method: str = "*", path: str = "", **how: Any) -> Iterator[Fault]:
-        """Trouble for requests that fit, while the block lasts; `how` is in faults.Fault."""
+        """A fault for matching requests during the block; `how` has the fields of faults.Fault."""
         fault = Fault(method, path, **how)
         self.faults.add(fault)
         try:
@@ -265,7 +265,7 @@ class LoopbackDiscord:
         return self.files[found]
 
     def sync_commands(self, payload: list[Json], in_guild: bool) -> list[Json]:
-        """Stores what a PUT brought; a command that was there before keeps its id."""
+        """Stores the commands of a PUT; a command that already existed keeps its id."""
         old = {c["name"]: c["id"] for c in (self.commands if in_guild else self.global_commands)}
         extra: Json = {"application_id": str(self.application_id)}
         extra |= {"guild_id": str(self.guild_id)} if in_guild else {}

@@ -43,7 +43,7 @@ Handler = Callable[[Call], Awaitable[Any]]
 
 
 def reply(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    """JSON with the exact content type that discord.py wants, and generous rate limits."""
+    """A JSON answer with the exact content type that discord.py needs, and generous rate limits."""
     generous = {
         "X-RateLimit-Limit": "1000",
         "X-RateLimit-Remaining": "999",
@@ -81,7 +81,7 @@ class Wire:
             try:
                 return await self._serve(request, handler)
             except (ConnectionError, web.RequestPayloadError):
-                raise  # the bot went away in the middle
+                raise  # the bot disconnected midway
             except Exception as error:  # noqa: BLE001 (kept, and raised when the world ends)
                 self.world.errors.append(error)
                 return reply({"message": f"the loopback broke: {error!r}", "code": 0}, 400)
@@ -133,7 +133,7 @@ class Wire:
 
 
 def _cut(request: web.Request) -> web.Response:
-    """Closes the connection; what is returned reaches nobody."""
+    """Closes the connection; the returned response reaches nobody."""
     if request.transport is not None:
         request.transport.close()
     return web.Response(status=204)

@@ -23,7 +23,7 @@ def now_iso() -> str:
 
 
 class Snowflakes:
-    """Ids that grow and carry the time, as discord.py reads it back out of them."""
+    """Ids that grow and contain the time, which discord.py reads from them."""
 
     def __init__(self) -> None:
         self._last = 0
@@ -142,7 +142,7 @@ class Attachment:
 
 @dataclass(slots=True, eq=False)
 class Message:
-    """One message as it stands now; `history` holds the earlier contents, oldest first."""
+    """One message as it is now; `history` holds its earlier contents, oldest first."""
 
     id: int
     channel_id: int
@@ -266,7 +266,7 @@ class Guild:
         return self._keep(Channel(self.ids.next(), name, self.id, None, position))
 
     def dm_with(self, user: User) -> Channel:
-        """The DM channel with a user, made when first asked for."""
+        """The DM channel with a user, created when first asked for."""
         for channel in self.channels.values():
             if channel.recipient is user:
                 return channel
@@ -278,7 +278,7 @@ class Guild:
         return channel
 
     def role_named(self, name: str) -> Role:
-        """The role of that name, made when first asked for."""
+        """The role of that name, created when first asked for."""
         for role in self.roles.values():
             if role.name == name:
                 return role
@@ -292,7 +292,7 @@ class Guild:
         return self.channels[channel_id]
 
     def message(self, channel_id: int, message_id: int) -> Message:
-        """A message of a channel, or Discord's 10008; ephemeral ones are never here."""
+        """A message of a channel, or Discord's error 10008; never an ephemeral one."""
         self.channel(channel_id)
         message = self.logs[channel_id].get(message_id)
         if message is None or message.deleted:
@@ -342,7 +342,7 @@ class Guild:
         }
 
     def create_event(self) -> Json:
-        """The guild as GUILD_CREATE brings it: with channels and the bot's own member."""
+        """The guild as GUILD_CREATE sends it, with channels and the bot's own member."""
         extra: dict[str, Any] = {
             "joined_at": self.members[self.bot.id].joined,
             "large": False,

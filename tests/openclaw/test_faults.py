@@ -52,25 +52,25 @@ async def test_what_openclaw_cannot_read_or_use_stands_on_its_card_and_goes_when
         token.chmod(0o644)
         await _reload(shop)
         card = await _until_card(shop, "claw", "It can't read the file with the channel's token")
-        assert "`channel_token`" in await _until_card(shop, "claw", "mode 0644 in place of 0600")
+        assert "`channel_token`" in await _until_card(shop, "claw", "mode 0644 instead of 0600")
         assert "unhealthy" in card
         token.chmod(0o600)
         await _reload(shop)
-        await _healed(shop, "can't read", "mode 0644")
+        await _healed(shop, "cannot read", "mode 0644")
 
         # An owner that is not the bot's user.
         os.chown(key, 0, 0)
         await _reload(shop)
-        await _until_card(shop, "claw", "It can't read the file with the provider's key")
+        await _until_card(shop, "claw", "It cannot read the file of the provider's key")
         assert "`api_key`" in await _until_card(shop, "claw", "belongs to 0:0")
         os.chown(key, 1000, 1000)
         await _reload(shop)
-        await _healed(shop, "can't read", "belongs to")
+        await _healed(shop, "cannot read", "belongs to")
 
         # A key that the provider takes no more.
         shop.model.keys.clear()
         shop.telegram.write(ANN, "still there?")
-        await _until_card(shop, "claw", "The provider refused the key when a message came in")
+        await _until_card(shop, "claw", "The provider refused the key when a message came")
         await _enter_key(shop, shop.admit()[1])
         await _healed(shop, "refused the key")
         await _answers_again(shop, "Here I am again.")
@@ -79,7 +79,7 @@ async def test_what_openclaw_cannot_read_or_use_stands_on_its_card_and_goes_when
         # No key at all: what runs goes on with the former one and says so.
         key.unlink()
         await _reload(shop)
-        card = await _until_card(shop, "claw", "provider's key and keeps using the old key")
+        card = await _until_card(shop, "claw", "provider's key and goes on with the former one")
         assert "Enter the key again with /bot secrets" in card
         await shop.answered("are you there?", "With the former key.")
 
@@ -163,7 +163,7 @@ async def test_a_channel_whose_plugin_the_image_lacks_is_refused_before_anything
             "quiet", "openclaw", provider="anthropic", channel="slack"
         )
         assert "Slack needs a part that the image of OpenClaw does not have" in refused.text
-        assert "OpenClaw image with the Slack plugin" in refused.text
+        assert "with the Slack plugin built in" in refused.text
         assert shop.place.controller.rows("SELECT name FROM bot") == []
         made = await shop.place.create("loud", "openclaw", provider="anthropic", channel="telegram")
         assert "direct message" in made.text

@@ -1,4 +1,4 @@
-"""Places for the tests of this folder: one a test, or one a file where no test breaks it."""
+"""Places for these tests: one per test, or one per file if no test breaks it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.process.process import Place, open_place
 async def place(
     tmp_path: Path, docker_client: docker.APIClient, demo_image: str
 ) -> AsyncIterator[Place]:
-    """A place of the test's own, with a running controller."""
+    """The test's own place, with a running controller."""
     async with open_place(tmp_path, docker_client) as found:
         yield found
 
@@ -25,7 +25,7 @@ async def place(
 async def idle(
     tmp_path: Path, docker_client: docker.APIClient, demo_image: str
 ) -> AsyncIterator[Place]:
-    """A place whose controller was not started yet."""
+    """A place whose controller isn't started yet."""
     async with open_place(tmp_path, docker_client, start=False) as found:
         yield found
 
@@ -34,7 +34,7 @@ async def idle(
 async def shared(
     tmp_path_factory: pytest.TempPathFactory, docker_client: docker.APIClient, demo_image: str
 ) -> AsyncIterator[Place]:
-    """A place with a running controller for all tests of a file; they use bots of their own."""
+    """A place with a running controller, shared by a file's tests; each uses its own bots."""
     folder = tmp_path_factory.mktemp("place")
     async with open_place(folder, docker_client) as found:
         yield found

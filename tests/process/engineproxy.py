@@ -1,4 +1,4 @@
-"""A door to the real engine that a test can freeze, close and open again.
+"""A proxy to the real engine that a test can freeze, close and open again.
 Next door: test_hanging_engine.py."""
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ ENGINE = "/var/run/docker.sock"
 
 
 class EngineProxy:
-    """Listens on a Unix socket of its own and carries every byte to the real one, or does not."""
+    """Listens on its own Unix socket and forwards every byte to the real one, unless frozen."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -26,7 +26,7 @@ class EngineProxy:
         return f"unix://{self.path}"
 
     async def open(self) -> None:
-        """Take connections (again)."""
+        """Accept connections (again)."""
         self._server = await asyncio.start_unix_server(self._accepted, self.path)
 
     async def close(self) -> None:
@@ -36,17 +36,17 @@ class EngineProxy:
             self._server = None
         self.path.unlink(missing_ok=True)
         self._open.set()
-        await asyncio.sleep(0.02)  # what was accepted just now begins, and so can be ended
+        await asyncio.sleep(0.02)  # connections accepted just now must begin before they can end
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def freeze(self) -> None:
-        """Take connections and bytes, carry none of them."""
+        """Accept connections and bytes, but forward nothing."""
         self._open.clear()
 
     def thaw(self) -> None:
-        """Carry what waited, and all that follows."""
+        """Forward what has waited, and everything after it."""
         self._open.set()
 
     async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -71,7 +71,7 @@ class EngineProxy:
                 with contextlib.suppress(ConnectionError):
                     await out.wait_closed()
         except asyncio.CancelledError:
-            pass  # closed by the test; the callback of the server would log it
+            pass  # closed by the test; the server's callback would log it
         finally:
             self._tasks.discard(task)
             writer.close()
@@ -83,7 +83,7 @@ class EngineProxy:
         try:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:
-            _, out = await opening  # or nobody would ever close it
+            _, out = await opening  # otherwise nobody would ever close it
             out.close()
             await out.wait_closed()
             raise

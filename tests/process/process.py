@@ -1,5 +1,5 @@
-"""The controller as a process of its own, and the place that it serves.
-Next door: conftest.py makes these for a test; ../loopback is the Discord that they talk to."""
+"""The controller as a separate process, and the place that it serves.
+Next door: conftest.py creates these for a test; ../loopback is the Discord that they talk to."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from docker.errors import NotFound
 from tests.conftest import ROOT, remove_everything_of
 from tests.loopback import Invocation, LoopbackDiscord, Message, Modal, Person, payloads
 
-# As the built-in demo, but without a health check: it runs as soon as it runs.
+# The built-in demo without its health check: it counts as running as soon as its process runs.
 BRISK = (ROOT / "controller/catalog/builtin/demo.toml").read_text()
 BRISK = BRISK.replace('id = "demo"', 'id = "brisk"', 1)
 _HEAD, _, _TAIL = BRISK.partition("[health]")
@@ -36,7 +36,7 @@ TROUBLE = ("Traceback", "incident ", "never retrieved", "Unclosed", " ERROR ")
 
 
 async def eventually(check: Callable[[], Any], seconds: float = 10.0) -> Any:
-    """Wait until the check answers something true, and return that."""
+    """Wait until the check returns something true, and return that."""
     deadline = time.monotonic() + seconds
     while not (found := check()):
         if time.monotonic() > deadline:
@@ -46,19 +46,19 @@ async def eventually(check: Callable[[], Any], seconds: float = 10.0) -> Any:
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody listens on."""
+    """A loopback port that nobody listens on."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
 
 
 def a_secret() -> str:
-    """A value that a demo bot takes, unlike any other; URL-encoding changes it."""
+    """A unique value that a demo bot accepts, and that URL-encoding changes."""
     return f"v:{secrets.token_urlsafe(15)}"
 
 
 def disguises(value: str) -> list[str]:
-    """The value as it stands, URL-encoded, as hex, and in base64 at each of the three offsets."""
+    """The value as it is, URL-encoded, as hex, and in base64 at each of the three offsets."""
     raw = value.encode()
     found = [value, quote(value, safe=""), raw.hex()]
     for offset in range(3):
@@ -69,7 +69,7 @@ def disguises(value: str) -> list[str]:
 
 
 class Controller:
-    """`python -m controller run`: started, stopped, killed; its files and what it made."""
+    """`python -m controller run`: starts, stops, kills it; reads its files and what it made."""
 
     def __init__(self, world: LoopbackDiscord, engine: docker.APIClient, folder: Path) -> None:
         self.world = world
@@ -95,7 +95,7 @@ class Controller:
         }
 
     async def launch(self, *options: str) -> None:
-        """Start the process, without waiting for anything."""
+        """Start the process without waiting for anything."""
         assert self.process is None or self.process.returncode is not None
         with self.log_path.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
@@ -116,26 +116,26 @@ class Controller:
             raise AssertionError(f"{error}\nlog of the controller:\n{self.log}") from None
 
     async def wait_ready(self, sessions: int = 1) -> None:
-        """Until the gateway has it (the n-th session in all)."""
+        """Wait until the gateway has its session, the n-th in all."""
         await self.world.wait_ready(sessions=sessions)
 
     async def end(self, number: signal.Signals, within: float = 10.0) -> int:
-        """Send a signal, wait for the end, return the status."""
+        """Send a signal, wait for the process to end, and return its status."""
         assert self.process is not None
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(number)
         return await asyncio.wait_for(self.process.wait(), within)
 
     async def stop(self) -> int:
-        """SIGTERM, as a service manager ends it."""
+        """Send SIGTERM, as a service manager does."""
         return await self.end(signal.SIGTERM)
 
     async def kill(self) -> int:
-        """SIGKILL, as a power cut ends it."""
+        """Send SIGKILL, which ends it like a power cut."""
         return await self.end(signal.SIGKILL)
 
     async def restart(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """End it so and start it again."""
+        """End it with this signal and start it again."""
         await self.end(how)
         await self.start()
 
@@ -151,14 +151,14 @@ class Controller:
     def log(self) -> str:
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
-    # What it wrote.
+    # What it has written.
 
     @property
     def database(self) -> Path:
         return self.data / "botmaker.db"
 
     def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        """A query on the database, read only."""
+        """Run a read-only query on the database."""
         with contextlib.closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as base:
             return base.execute(sql, values).fetchall()
 
@@ -175,11 +175,11 @@ class Controller:
         return str(self.rows("SELECT id FROM bot WHERE name = ?", name)[0][0])
 
     def audit(self, action: str) -> list[str | None]:
-        """The outcome of every line of the audit about that action, oldest first."""
+        """The outcomes of all audit lines for that action, oldest first."""
         found = self.rows("SELECT outcome FROM audit WHERE action = ? ORDER BY id", action)
         return [row[0] for row in found]
 
-    # What it made.
+    # What it has created.
 
     def inspect(self, bot_id: str) -> dict[str, Any] | None:
         try:
@@ -194,14 +194,14 @@ class Controller:
         return str(found["State"]["StartedAt"])
 
     def started_at_or_none(self, bot_id: str) -> str | None:
-        """When the present run began; None while there is none."""
+        """When the current run began; None if it isn't running."""
         found = self.inspect(bot_id)
         return found["State"]["StartedAt"] if found and found["State"]["Running"] else None
 
     def containers(self) -> list[dict[str, Any]]:
         mine, found = {"label": f"botmaker.instance={self.instance}"}, []
         for row in self._listed(mine):
-            with contextlib.suppress(NotFound):  # a throw-away one that ended since the list
+            with contextlib.suppress(NotFound):  # a throw-away one that has ended since the listing
                 found.append(dict(self.engine.inspect_container(row["Id"])))
         return found
 
@@ -217,7 +217,7 @@ class Controller:
         return [entry.name for entry in found if not entry.name.startswith(".")]
 
     def nothing_left(self) -> bool:
-        """No container, volume, folder or row of any bot."""
+        """Whether no bot has a container, volume, folder or row left."""
         rows = sum(len(self.rows(f"SELECT 1 FROM {t}")) for t in ("bot", "form", "crash", "card"))
         files = self.data / "files"
         rendered = list(files.iterdir()) if files.exists() else []
@@ -234,10 +234,10 @@ class Controller:
     async def health(self) -> dict[str, Any]:
         return dict(json.loads((await self.get("/health"))[1]))
 
-    # What must never be.
+    # What must never happen.
 
     def leaks(self) -> list[str]:
-        """Where a value that was entered can be found, in any disguise."""
+        """Every place where an entered value can be found, in any disguise."""
         found = []
         for where, text in self._places():
             for value in self.entered:
@@ -256,13 +256,13 @@ class Controller:
                 yield f"environment of {made['Name']}", environment_of(made["State"]["Pid"])
 
     def trouble(self) -> list[str]:
-        """Lines of the log that no test should cause; a refused template is none of them."""
+        """Log lines that no test should cause; refused templates don't count."""
         lines = [line for line in self.log.splitlines() if ": template " not in line]
         return [line for line in lines if any(sign in line for sign in TROUBLE)]
 
 
 def environment_of(pid: int) -> str:
-    """The environment and command lines of a container's processes, from outside."""
+    """The environments and command lines of a container's processes, read from outside."""
     text, waiting = "", [pid] if pid else []
     while waiting:
         home = Path(f"/proc/{waiting.pop()}")
@@ -292,7 +292,7 @@ class Place:
         return [message for message in self.cards if f"**{name}**" in message.content][-1]
 
     async def card_says(self, name: str, words: str, timeout: float = 15.0) -> Message:
-        """Wait until the public message about that bot says so."""
+        """Wait until the public message about that bot has these words."""
         wanted = f"**{name}**"
         await self.world.until(
             lambda _: any(wanted in m.content and words in m.content for m in self.cards), timeout
@@ -300,7 +300,7 @@ class Place:
         return self.card(name)
 
     async def create(self, name: str, template: str = "brisk", **options: Any) -> Invocation:
-        """Ann makes a bot; done when the private answer says so."""
+        """Ann creates a bot; returns once the private answer is complete."""
         inv = await self.ann.slash("bot create", name=name, template=template, **options)
         return await inv.until(lambda i: i.message is not None and not i.message.loading)
 
@@ -317,13 +317,13 @@ class Place:
     async def submit(
         self, modal: Modal | None, person: Person | None = None, **values: str
     ) -> Invocation:
-        """Send the form, with fresh secrets where none are given; returns without waiting."""
+        """Send the form, with new secrets where none are given; returns without waiting."""
         assert modal is not None
         given = {"api_key": a_secret(), "channel_token": a_secret()} | values
         self.controller.entered += [given["api_key"], given["channel_token"]]
         fields = {field["custom_id"]: field["value"] or "" for field in modal.fields}
         sent = {**fields, **given}
-        # What no real client would send, as a forger would: built with short values, then swapped.
+        # A forger can send longer values than a real client: build with short ones, then swap.
         short = {name: value[:2000] for name, value in sent.items()}
         data = payloads.modal_data(self.world, modal, short)
         for part in data["components"]:
@@ -332,7 +332,7 @@ class Place:
         return await who.submit(modal, short, wait=False, override={"data": data})
 
     async def bot(self, name: str, template: str = "brisk", **fields: str) -> str:
-        """A bot made and running; returns its id."""
+        """Create a bot and wait until it runs; returns its id."""
         await self.create(name, template)
         inv = await self.submit(await self.open_form(name), **fields)
         await inv.until(lambda i: "running" in i.text)
@@ -348,7 +348,7 @@ async def said(inv: Invocation, words: str, timeout: float = 10.0) -> Invocation
 async def open_place(
     folder: Path, engine: docker.APIClient, *, start: bool = True, **env: str
 ) -> AsyncIterator[Place]:
-    """A place whose controller runs; its end removes all that the controller made."""
+    """A place with a running controller; the end removes everything the controller created."""
     templates = folder / "templates"
     templates.mkdir()
     (templates / "brisk.toml").write_text(BRISK)

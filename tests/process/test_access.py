@@ -1,4 +1,4 @@
-"""Who may do what, asked at every command, button and submit; refusals say which role is needed.
+"""Who may do what, checked at every command, button and submit; refusals name the needed role.
 Next door: test_buttons.py has what a stranger could forge."""
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _member(town: Place, name: str, *roles: str) -> Person:
 
 
 async def test_a_command_in_another_channel_is_refused(town: Place) -> None:
-    """Privately, with the right channel; nothing is made."""
+    """The private answer names the right channel; nothing is created."""
     other = town.world.other_channel_id
     inv = await town.ann.slash("bot create", name="lost", template="brisk", channel_id=other)
     _refused(inv, "admin channel only", f"<#{town.world.admin_channel_id}>")
@@ -51,14 +51,14 @@ async def test_a_command_in_another_channel_is_refused(town: Place) -> None:
 
 
 async def test_a_command_from_another_server_is_refused(town: Place) -> None:
-    """A forged guild does not help."""
+    """Forging another server's id doesn't help."""
     override = {"guild_id": "42", "guild": {"id": "42", "locale": "en-US", "features": []}}
     inv = await town.ann.slash("bot list", override=override)
     _refused(inv, "another server")
 
 
 async def test_a_command_in_a_direct_message_is_refused(town: Place) -> None:
-    """Commands are for the admin channel, also for an admin."""
+    """Commands work only in the admin channel, even for an admin."""
     inv = await town.ann.slash("bot list", channel_id=town.ann.dm_channel_id)
     _refused(inv, "direct message")
 
@@ -87,7 +87,7 @@ async def test_a_command_in_a_direct_message_is_refused(town: Place) -> None:
 async def test_without_the_role_a_command_is_refused_with_the_role_that_it_needs(
     town: Place, command: str, options: dict[str, str], needed: str
 ) -> None:
-    """Somebody without a role, and somebody with the next lower one; the bot's run goes on."""
+    """No role isn't enough, nor is the next lower one; the bot keeps running."""
     run = town.controller.started_at(town.controller.bot_id("shop"))
     lower: dict[str, list[str]] = {"viewer": [], "operator": ["crew"], "admin": ["ops"]}
     for roles in ([], lower[needed]):
@@ -100,7 +100,7 @@ async def test_without_the_role_a_command_is_refused_with_the_role_that_it_needs
 
 
 async def test_autocomplete_tells_a_stranger_nothing(town: Place) -> None:
-    """No names of bots for somebody without a role; with one they are offered."""
+    """It offers bot names only to people with a role."""
     stranger, viewer = _member(town, "eve"), _member(town, "vic", "crew")
     assert await stranger.autocomplete("bot show", option="name", value="") == []
     found = await viewer.autocomplete("bot show", option="name", value="sh")
@@ -118,7 +118,7 @@ async def test_roles_of_the_settings_give_exactly_their_rights(town: Place) -> N
 
 
 async def test_an_admin_by_role_creates_a_bot_through_a_direct_message(town: Place) -> None:
-    """A direct message carries no roles: the controller looks them up."""
+    """A direct message has no roles in it, so the controller looks them up."""
     boss = _member(town, "berta", "boss")
     inv = await boss.slash("bot create", name="bertas", template="brisk")
     await said(inv, "direct message")
@@ -127,7 +127,7 @@ async def test_an_admin_by_role_creates_a_bot_through_a_direct_message(town: Pla
 
 
 async def test_a_role_taken_away_while_the_form_is_open_stops_the_submit(town: Place) -> None:
-    """Refused with the role that is needed; no file is written, the form stays unused."""
+    """The refusal names the needed role; no file is written and the form stays unused."""
     boss = _member(town, "former", "boss")
     await said(await boss.slash("bot create", name="formers", template="brisk"), "direct message")
     dm = town.dm("formers", boss)
@@ -143,7 +143,7 @@ async def test_a_role_taken_away_while_the_form_is_open_stops_the_submit(town: P
 
 
 async def test_somebody_elses_form_is_refused(town: Place) -> None:
-    """Another admin who got hold of the button or the form cannot use it."""
+    """Another admin who gets hold of the button or the form can't use it."""
     await town.create("anns")
     boss = _member(town, "rival", "boss")
     form = await town.open_form("anns")
@@ -155,7 +155,7 @@ async def test_somebody_elses_form_is_refused(town: Place) -> None:
 
 
 async def test_a_granted_role_works_at_once_and_is_gone_when_revoked(town: Place) -> None:
-    """/access grant for one bot covers that bot alone, across roles; /access revoke ends it."""
+    """/access grant for one bot covers only that bot; /access revoke ends it."""
     await town.create("other")
     gus = _member(town, "gus")
     granted = await town.ann.slash("access grant", who=gus, role="operator", bot="shop")
@@ -172,7 +172,7 @@ async def test_a_granted_role_works_at_once_and_is_gone_when_revoked(town: Place
 async def test_without_admins_in_the_settings_the_applications_owner_is_admin(
     tmp_path_factory: pytest.TempPathFactory, docker_client: docker.APIClient
 ) -> None:
-    """Or every member of its team; nobody else."""
+    """Or every member of the owning team is admin; nobody else is."""
     async with open_place(tmp_path_factory.mktemp("owned"), docker_client, start=False) as place:
         del place.controller.env["BOTMAKER_ADMIN_USER_IDS"]
         await place.controller.start()

@@ -1,5 +1,5 @@
-"""Buttons and forms that are old, foreign, forged or pressed twice: refused in words.
-Next door: test_access.py has those of people without the role."""
+"""Old, foreign, forged and twice-pressed buttons and forms are refused in words.
+Next door: test_access.py has people without the role."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NOBODY = "0e0ae0e0-0000-4000-8000-000000000000"
 
 
 async def test_buttons_of_a_deleted_bot_say_that_it_is_gone(shared: Place) -> None:
-    """Logs, Restart, Stop, the direct message's button and an open form."""
+    """So do Logs, Restart, Stop, the direct message's button and an open form."""
     ann = shared.ann
     await shared.bot("gone")
     card = await shared.card_says("gone", "running")
@@ -56,7 +56,7 @@ async def test_buttons_of_a_deleted_bot_say_that_it_is_gone(shared: Place) -> No
     ],
 )
 async def test_a_forged_custom_id_is_refused_in_words(shared: Place, custom_id: str) -> None:
-    """Whatever it says: a private sentence, and the controller's log has no incident."""
+    """Any id gets a private sentence, and causes no incident in the controller's log."""
     card = await shared.ann.say("a message to press on")
     inv = await shared.ann.click(card, custom_id=custom_id, forged=True)
     assert inv.ephemeral
@@ -65,7 +65,7 @@ async def test_a_forged_custom_id_is_refused_in_words(shared: Place, custom_id: 
 
 
 async def test_damaged_arguments_of_a_real_button_are_refused_in_words(shared: Place) -> None:
-    """The bot is real, the rest is not."""
+    """The bot id is real; the other arguments aren't."""
     bot_id = await shared.bot("real")
     card = await shared.card_says("real", "running")
     run = shared.controller.started_at(bot_id)
@@ -86,7 +86,7 @@ async def test_damaged_arguments_of_a_real_button_are_refused_in_words(shared: P
 
 
 async def test_an_expired_delete_button_does_not_delete(shared: Place) -> None:
-    """It says so and how to go on."""
+    """It says that it expired, and what to do instead."""
     bot_id = await shared.bot("kept")
     asked = await shared.ann.slash("bot delete", name="kept")
     old = f"delete:{bot_id}:{int(time.time()) - 1}"
@@ -128,7 +128,7 @@ async def test_a_used_form_is_refused_with_the_way_to_a_new_one(shared: Place) -
 
 
 async def test_an_expired_form_is_refused_with_the_way_to_a_new_one(shared: Place) -> None:
-    """A day later; the clock is moved in the database."""
+    """A form lasts a day; the test moves its expiry in the database."""
     import sqlite3
 
     await shared.create("late")

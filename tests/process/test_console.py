@@ -1,4 +1,4 @@
-"""The console script beside a running controller, and what is left on the machine by all of it.
+"""The console script beside a running controller, and what all of it leaves on the machine.
 Next door: test_start.py has `run` itself."""
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ async def _botmaker(controller: Controller, *words: str, **env: str) -> tuple[in
 
 
 async def test_list_shows_the_bots_as_they_are(shared: Place) -> None:
-    """As a table and as JSON, beside the controller."""
+    """As a table and as JSON, while the controller runs."""
     bot_id = await shared.bot("listed")
     await shared.create("waiting")
     status, text, _ = await _botmaker(shared.controller, "list", "--json")
@@ -52,7 +52,7 @@ async def test_list_shows_the_bots_as_they_are(shared: Place) -> None:
 
 
 async def test_logs_prints_the_newest_lines(shared: Place) -> None:
-    """And one sentence for a bot that is not there."""
+    """For an unknown bot it prints one sentence."""
     await shared.bot("talker")
     status, text, _ = await _botmaker(shared.controller, "logs", "talker", "--lines", "20")
     assert status == 0
@@ -63,7 +63,7 @@ async def test_logs_prints_the_newest_lines(shared: Place) -> None:
 
 
 async def test_templates_lists_those_that_can_be_used(shared: Place) -> None:
-    """The built-in ones and those of the folder; a broken one with line and reason, status 1."""
+    """The built-in ones and the folder's; a broken one gives line, reason and status 1."""
     status, text, _ = await _botmaker(shared.controller, "templates")
     assert status == 0
     named = {line.split()[0] for line in text.splitlines()}
@@ -90,7 +90,7 @@ async def test_doctor_finds_everything_well_and_gives_the_invite_link(shared: Pl
     assert "applications.commands" in text
     assert shared.world.token not in text
     assert (await shared.ann.slash("bot list")).answered
-    assert shared.world.gateway.sessions == 1  # it looked over REST alone
+    assert shared.world.gateway.sessions == 1  # doctor used only REST
     assert sorted(shared.controller.folders()) == sorted(
         row[0]
         for row in shared.controller.rows("SELECT id FROM bot")
@@ -113,7 +113,7 @@ async def test_doctor_finds_everything_well_and_gives_the_invite_link(shared: Pl
 async def test_doctor_names_what_is_wrong_with_its_remedy(
     shared: Place, env: dict[str, str], words: str
 ) -> None:
-    """Status 1, the finding, what to do; the other checks are done all the same."""
+    """Status 1, what is wrong and what to do; the other checks still run."""
     status, text, _ = await _botmaker(shared.controller, "doctor", **env)
     assert status == 1
     (line,) = [line for line in text.splitlines() if line.startswith(words)]
@@ -123,7 +123,7 @@ async def test_doctor_names_what_is_wrong_with_its_remedy(
 
 
 async def test_health_and_metrics_say_how_it_is(shared: Place) -> None:
-    """Version, uptime, both connections, bots by phase; metrics in Prometheus' form."""
+    """Version, uptime, both connections, bots by phase; metrics in Prometheus format."""
     await shared.bot("counted")
     await shared.card_says("counted", "running")
     health = await shared.controller.health()
@@ -139,7 +139,7 @@ async def test_health_and_metrics_say_how_it_is(shared: Place) -> None:
 
 
 async def test_an_entered_value_is_nowhere_but_in_its_file(shared: Place) -> None:
-    """Not in Discord, the log, the database, `docker inspect` or an environment, in no disguise."""
+    """It isn't in Discord, log, database, `docker inspect` or an environment, in any disguise."""
     values = {"api_key": a_secret(), "channel_token": a_secret()}
     bot_id = await shared.bot("sealed", **values)
     for command in ("bot show", "bot logs", "bot history"):
@@ -148,11 +148,11 @@ async def test_an_entered_value_is_nowhere_but_in_its_file(shared: Place) -> Non
     found = shared.controller.inspect(bot_id)
     assert found is not None
     process = environment_of(found["State"]["Pid"])
-    assert "BOT_PROVIDER=demo" in process  # the search looks at the right processes
+    assert "BOT_PROVIDER=demo" in process  # proves that the search looks at the right processes
     assert shared.controller.leaks() == []
     home = shared.controller.secrets_dir / bot_id
     assert {file.name: file.read_text() for file in home.iterdir()} == values
-    for disguise in disguises(values["api_key"]):  # and it would find one
+    for disguise in disguises(values["api_key"]):  # proves that the search would find one
         stray = shared.controller.data / "stray"
         stray.write_text(f"x{disguise}x")
         assert shared.controller.leaks()
@@ -160,7 +160,7 @@ async def test_an_entered_value_is_nowhere_but_in_its_file(shared: Place) -> Non
 
 
 async def test_a_bots_container_is_hardened(shared: Place) -> None:
-    """As the contract says: user, capabilities, read-only root, limits, network, restart, image."""
+    """As in the contract: user, capabilities, read-only root, limits, network, restart, image."""
     bot_id = await shared.bot("tight")
     found = shared.controller.inspect(bot_id)
     assert found is not None
@@ -193,7 +193,7 @@ async def test_a_bots_container_is_hardened(shared: Place) -> None:
 
 
 async def test_doctor_names_the_permission_that_is_missing(shared: Place) -> None:
-    """By the roles and the channel as they are, with where to give it."""
+    """Judged by the actual roles and channel; it also says where to grant the permission."""
     everyone, own = shared.world.guild.roles.values()
     had = everyone.permissions, own.permissions
     everyone.permissions = own.permissions = 1 << 10 | 1 << 16  # view, history

@@ -1,4 +1,4 @@
-"""Discord's own disorder: answers overtaken, deliveries repeated, connections cut in the middle.
+"""Disorder in Discord: overtaken answers, repeated deliveries, connections cut midway.
 Next door: ../loopback/faults.py makes the trouble."""
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ TROUBLES = pytest.mark.parametrize("when", ["drop", "drop_after"])
 
 
 async def _twice(place: Place, inv: Invocation) -> None:
-    """Deliver it again: while it is worked on, and once more after it was answered."""
+    """Deliver it again while it is being handled, and once more after its answer."""
     await place.world.deliver_again(inv)
     await inv.until(lambda i: i.message is not None and not i.message.loading)
     await place.world.deliver_again(inv)
-    # Interactions are handled in the order of their arrival: this one comes after both.
+    # Interactions are handled in order of arrival, so this one comes after both.
     await place.ann.slash("bot list")
 
 
 async def _both_tries(inv: Invocation, when: str) -> None:
-    """Wait until the second try arrived: Discord takes it, or says that it has the first."""
+    """Wait for the second try: Discord accepts it, or says that it already has the first."""
     expected = [200] if when == "drop" else [200, 400]
     await inv.until(lambda i: i.callbacks == expected)
 
 
 async def test_a_submit_that_overtakes_the_answer_to_its_button_is_not_lost(shared: Place) -> None:
-    """The form comes back while the controller still waits to hear that it was shown."""
+    """The form is submitted while the controller still waits to hear that it was shown."""
     await shared.create("early")
     with shared.world.fault("POST", CALLBACK, delay=0.5, times=1):
         clicked = await shared.ann.click(shared.dm("early"), label="Enter secrets", wait=False)
@@ -57,7 +57,7 @@ async def test_a_create_delivered_twice_makes_one_bot(shared: Place) -> None:
 
 
 async def test_a_submit_delivered_twice_is_taken_once(shared: Place) -> None:
-    """One line of audit, one start, and the person reads of no used form."""
+    """One audit line and one start; the person sees no error about a used form."""
     await shared.create("stamp")
     inv = await shared.submit(await shared.open_form("stamp"))
     await _twice(shared, inv)
@@ -74,7 +74,7 @@ async def test_a_submit_delivered_twice_is_taken_once(shared: Place) -> None:
 
 
 async def test_a_restart_delivered_twice_restarts_once(shared: Place) -> None:
-    """The engine tells of one end and one start."""
+    """The bot starts only once more."""
     bot_id = await shared.bot("spin")
     card = await shared.card_says("spin", "running")
     since = shared.controller.started_at(bot_id)
@@ -93,7 +93,7 @@ async def test_a_restart_delivered_twice_restarts_once(shared: Place) -> None:
 
 @TROUBLES
 async def test_an_interrupted_first_answer_is_given_once_more(shared: Place, when: str) -> None:
-    """The connection breaks before or after Discord took the answer: the person has it."""
+    """Whether the connection breaks before or after Discord took the answer, it arrives."""
     with shared.world.fault("POST", CALLBACK, times=1, **{when: True}) as fault:
         inv = await shared.ann.slash("bot list")
         await inv.until(lambda i: i.text)
@@ -106,7 +106,7 @@ async def test_an_interrupted_first_answer_is_given_once_more(shared: Place, whe
 
 @TROUBLES
 async def test_an_interrupted_acknowledgement_is_given_once_more(shared: Place, when: str) -> None:
-    """The same for an answer that comes in two parts: the bot is made once, the answer arrives."""
+    """The same for an answer in two parts: one bot is created and the answer arrives."""
     name = f"cut-{when.replace('_', '-')}"
     with shared.world.fault("POST", CALLBACK, times=1, **{when: True}):
         inv = await shared.create(name)
@@ -118,7 +118,7 @@ async def test_an_interrupted_acknowledgement_is_given_once_more(shared: Place, 
 
 @TROUBLES
 async def test_an_interrupted_form_is_shown_once_more(shared: Place, when: str) -> None:
-    """The modal arrives, and its submit is taken."""
+    """The modal arrives, and its submit is accepted."""
     name = f"form-{when.replace('_', '-')}"
     await shared.create(name)
     with shared.world.fault("POST", CALLBACK, times=1, **{when: True}):
@@ -141,7 +141,7 @@ async def test_an_interrupted_edit_is_made_once_more(shared: Place, when: str) -
 
 
 async def test_a_public_message_that_could_not_be_sent_is_sent_later(shared: Place) -> None:
-    """Discord refuses for a while: the message comes afterwards, once."""
+    """Discord refuses it for a while; then it comes, once."""
     with shared.world.fault("POST", rf"/channels/{shared.world.admin_channel_id}/messages$",
                             status=503, times=2) as fault:  # fmt: skip
         await shared.create("quiet")
@@ -151,7 +151,7 @@ async def test_a_public_message_that_could_not_be_sent_is_sent_later(shared: Pla
 
 
 async def test_a_public_message_whose_sending_was_cut_stands_once(shared: Place) -> None:
-    """The connection breaks after Discord took it: no second message about the same bot."""
+    """The connection breaks after Discord took it; there is no second message about the bot."""
     with shared.world.fault("POST", rf"/channels/{shared.world.admin_channel_id}/messages$",
                             drop_after=True, times=1) as fault:  # fmt: skip
         await shared.bot("solo")
@@ -161,7 +161,7 @@ async def test_a_public_message_whose_sending_was_cut_stands_once(shared: Place)
 
 
 async def test_a_deleted_public_message_is_replaced_at_the_next_change(shared: Place) -> None:
-    """Somebody deleted it: what happens next is said in a new one."""
+    """After somebody deletes it, the next change appears in a new message."""
     await shared.bot("again")
     shared.world.delete_message(await shared.card_says("again", "running"))
     await said(await shared.ann.slash("bot stop", name="again"), "stopped")

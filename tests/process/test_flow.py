@@ -1,4 +1,4 @@
-"""A bot's whole life through Discord: made, given its secrets, watched, restarted, removed.
+"""A bot's whole life through Discord: created, given its secrets, watched, restarted, removed.
 Next door: test_restart.py does it across a restart of the controller."""
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ async def test_a_bot_lives_its_whole_life_through_discord(place: Place) -> None:
     assert fields["api_key"]["label"] == "Demo API key"
     assert fields["channel_token"]["label"] == "Demo channel token"
     assert {field["type"] for name, field in fields.items() if name != "behaviour"} == {4}
-    assert fields["behaviour"]["type"] == 3  # to pick from
+    assert fields["behaviour"]["type"] == 3  # a select
 
     values = {"api_key": a_secret(), "channel_token": a_secret()}
     done = await place.submit(form, **values)
@@ -102,7 +102,7 @@ async def test_a_bot_lives_its_whole_life_through_discord(place: Place) -> None:
 
 
 async def test_where_dms_are_closed_the_button_comes_in_the_private_answer(place: Place) -> None:
-    """The same form opens from the private answer, and the bot runs."""
+    """The private answer opens the same form, and the bot runs."""
     place.ann.dm_closed = True
     made = await place.create("shy")
     assert made.ephemeral

@@ -1,5 +1,5 @@
-"""The engine hangs or goes away: every answer comes in time and is true, and all is well after it.
-Next door: engineproxy.py is the door that hangs."""
+"""The engine hangs or goes away: every answer is in time and true, and all recovers afterwards.
+Next door: engineproxy.py is the proxy that hangs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GONE = ("Nothing is left", "— removed")
 
 @pytest.fixture
 async def door(tmp_path: Path) -> AsyncIterator[EngineProxy]:
-    """The engine's door, open."""
+    """An open proxy to the engine."""
     proxy = EngineProxy(tmp_path / "engine.sock")
     await proxy.open()
     yield proxy
@@ -33,7 +33,7 @@ async def door(tmp_path: Path) -> AsyncIterator[EngineProxy]:
 async def place(
     tmp_path: Path, docker_client: docker.APIClient, demo_image: str, door: EngineProxy
 ) -> AsyncIterator[Place]:
-    """A place whose controller reaches the engine through the door, with the bot shop running."""
+    """A place whose controller reaches the engine through the proxy; the bot shop is running."""
     folder = tmp_path / "place"
     folder.mkdir()
     async with open_place(folder, docker_client, DOCKER_HOST=door.url) as found:
@@ -44,7 +44,7 @@ async def place(
 
 
 async def _pages(place: Place) -> float:
-    """Both pages of the HTTP server; returns how long the slower one took."""
+    """Fetch both HTTP pages; returns the seconds that the slower one took."""
     slowest = 0.0
     for path in ("/health", "/metrics"):
         began = time.monotonic()
@@ -57,7 +57,7 @@ async def _pages(place: Place) -> float:
 async def test_while_the_engine_hangs_every_answer_comes_in_time_and_is_true(
     place: Place, door: EngineProxy
 ) -> None:
-    """Each command is acknowledged within 3 s, then says that the engine does not answer; nothing
+    """Each command is acknowledged within 3 s and then says that the engine doesn't answer; nothing
     is called removed; /health and /metrics answer at once; after the thaw the state is right."""
     ann, controller = place.ann, place.controller
     run = controller.started_at(controller.bot_id("shop"))
@@ -108,7 +108,7 @@ async def test_while_the_engine_hangs_every_answer_comes_in_time_and_is_true(
 async def test_what_was_asked_for_while_the_engine_was_away_is_done_when_it_is_back(
     place: Place, door: EngineProxy, how: str
 ) -> None:
-    """Secrets entered and a stop ordered meanwhile: within 5 s of its return both are so."""
+    """Secrets entered and a stop ordered meanwhile take effect within 5 s of its return."""
     controller = place.controller
     await place.create("fresh")
     form = await place.open_form("fresh")
@@ -143,7 +143,7 @@ async def test_what_was_asked_for_while_the_engine_was_away_is_done_when_it_is_b
 async def test_a_short_absence_of_the_engine_changes_nothing_about_a_running_bot(
     place: Place, door: EngineProxy
 ) -> None:
-    """All connections break and come back: same run, and events are heard again."""
+    """All connections break and come back: the run is the same, and events arrive again."""
     controller = place.controller
     bot_id = controller.bot_id("shop")
     run = controller.started_at(bot_id)

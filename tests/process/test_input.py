@@ -1,5 +1,5 @@
-"""Bad input over the real thing: a clear, private answer, and nothing is half-made.
-Next door: test_misbehaviour.py has what goes wrong after the input was good."""
+"""Bad input: the answer is clear and private, and nothing is half-created.
+Next door: test_misbehaviour.py has what goes wrong after good input."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from tests.process.process import Place, a_secret, said
 
-# Not a fresh one: it stands in tests' names, which are the same in every process of a run.
+# Not a new one each time: it is part of test names, which all processes of a run must share.
 FAKE = "v:Fake-Value_0017xyz"
 
 pytestmark = [pytest.mark.engine, pytest.mark.asyncio(loop_scope="module")]
@@ -38,11 +38,11 @@ pytestmark = [pytest.mark.engine, pytest.mark.asyncio(loop_scope="module")]
 async def test_a_bad_order_is_refused_privately_and_nothing_is_made(
     shared: Place, options: dict[str, str], words: list[str] | None
 ) -> None:
-    """Each with what is wrong and what would do; no row, message, folder or container."""
+    """Each answer says what is wrong and what is right; no row, message, folder or container."""
     order = {"name": "fine", "template": "brisk"} | options
     cards, dms = list(shared.cards), list(shared.ann.dms)
     inv = await shared.ann.slash("bot create", **order)
-    if words is None:  # a trailing line break is trimmed away: that one is made
+    if words is None:  # a trailing line break is trimmed, so this bot is created
         await said(inv, "is made")
         asked = await shared.ann.slash("bot delete", name="shop")
         gone = await shared.ann.click(asked, label="Delete shop")
@@ -59,7 +59,7 @@ async def test_a_bad_order_is_refused_privately_and_nothing_is_made(
 
 
 async def test_a_taken_name_is_refused_and_the_first_bot_stays(shared: Place) -> None:
-    """Also right after the first one was made."""
+    """It is refused even right after the first bot's creation."""
     await shared.create("taken")
     inv = await shared.create("taken")
     assert "❌" in inv.text
@@ -69,7 +69,7 @@ async def test_a_taken_name_is_refused_and_the_first_bot_stays(shared: Place) ->
 
 
 async def test_two_creates_at_once_of_one_name_make_one_bot(shared: Place) -> None:
-    """One person wins, the other reads that the name is taken."""
+    """One wins; the other answer says that the name is taken."""
     orders = [
         await shared.ann.slash("bot create", name="race", template="brisk", wait=False)
         for _ in range(2)
@@ -103,7 +103,7 @@ async def test_two_creates_at_once_of_one_name_make_one_bot(shared: Place) -> No
 async def test_a_bad_value_is_refused_and_the_form_can_be_opened_again(
     shared: Place, value: str, words: str
 ) -> None:
-    """Which input and why, never the value; no file is written; the next try works."""
+    """The answer names the input and the reason, never the value; no file is written."""
     rows = shared.controller.rows("SELECT COUNT(*) FROM bot")
     name = f"value-{len(shared.ann.dms)}-{rows[0][0]}"
     await shared.create(name)
@@ -113,7 +113,7 @@ async def test_a_bad_value_is_refused_and_the_form_can_be_opened_again(
     assert "Demo API key" in done.text
     assert words in done.text, done.text
     if len(value.strip()) < 8:
-        shared.controller.entered.remove(value)  # too ordinary a text to look for
+        shared.controller.entered.remove(value)  # too ordinary a text to search for
     else:
         assert value.strip() not in done.text
     bot_id = shared.controller.bot_id(name)
@@ -125,7 +125,7 @@ async def test_a_bad_value_is_refused_and_the_form_can_be_opened_again(
 
 
 async def test_a_second_try_after_a_bad_value_starts_the_bot(shared: Place) -> None:
-    """The same form, opened from the refusal, takes good values."""
+    """The same form, opened again from the refusal, accepts good values."""
     await shared.create("second")
     done = await shared.submit(await shared.open_form("second"), channel_token="no good at all")
     await said(done, "Demo channel token")
@@ -144,7 +144,7 @@ async def test_both_bad_values_are_named_at_once(shared: Place) -> None:
 
 
 async def test_a_key_in_a_plain_field_is_refused_and_not_shown(shared: Place) -> None:
-    """Fields are public: what looks like a key is not taken there."""
+    """Fields are public, so nothing that looks like a key is accepted there."""
     await shared.create("field")
     value = a_secret()
     form = await shared.open_form("field")
@@ -169,7 +169,7 @@ async def test_a_key_in_a_plain_field_is_refused_and_not_shown(shared: Place) ->
 async def test_a_bad_question_for_a_log_is_answered_clearly(
     shared: Place, options: dict[str, object], words: str
 ) -> None:
-    """Privately, with what would do."""
+    """The answer is private and says what is right."""
     if not shared.controller.rows("SELECT 1 FROM bot WHERE name = 'seen'"):
         await shared.create("seen")
     inv = await shared.ann.slash("bot logs", **options)

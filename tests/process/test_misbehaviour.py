@@ -1,4 +1,4 @@
-"""Bots that fail: the public message says why, in words and numbers, and the log stays harmless.
+"""Bots that fail: the public message says why, with numbers, and log text stays harmless.
 Next door: images/demo/demo-bot is the bot that misbehaves on request."""
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ BROKEN = BRISK.replace('id = "brisk"', 'id = "broken"').replace(
 async def zoo(
     tmp_path_factory: pytest.TempPathFactory, docker_client: docker.APIClient, demo_image: str
 ) -> AsyncIterator[Place]:
-    """A place with templates that cannot work."""
+    """A place with templates that can't work."""
     folder = tmp_path_factory.mktemp("zoo")
     async with open_place(folder, docker_client, start=False) as place:
         for name, text in (
@@ -56,7 +56,7 @@ async def _launch(zoo: Place, name: str, template: str = "brisk", **fields: str)
 
 
 async def test_an_image_that_is_not_there_is_said_with_what_to_do(zoo: Place) -> None:
-    """Error, the image by name, a hint; no container; Restart tries again."""
+    """The message has the error, the image's name and a hint; no container; Restart tries again."""
     done = await _launch(zoo, "imageless", "absent")
     await said(done, "error")
     card = await zoo.card_says("imageless", "— error")
@@ -68,7 +68,7 @@ async def test_an_image_that_is_not_there_is_said_with_what_to_do(zoo: Place) ->
 
 
 async def test_a_program_that_is_not_in_the_image_is_said(zoo: Place) -> None:
-    """What the exit code means, the program's name from the log, and where to mend it."""
+    """The message explains the exit code, names the program, and says where to fix it."""
     await _launch(zoo, "programless", "noprogram")
     card = await zoo.card_says("programless", "Stopped after", 20)
     assert "exit 127: the program was not found in the image" in card.content
@@ -77,7 +77,7 @@ async def test_a_program_that_is_not_in_the_image_is_said(zoo: Place) -> None:
 
 
 async def test_a_template_with_an_error_is_refused_and_the_others_load(zoo: Place) -> None:
-    """By name, line and reason in the log; not offered, and unknown when asked for."""
+    """The log has its name, line and reason; it isn't offered, and is unknown if asked for."""
     assert re.search(r"template \S*broken\.toml, line \d+: ", zoo.controller.log)
     found = await zoo.ann.autocomplete("bot create", option="template", value="")
     names = [choice["value"] for choice in found]
@@ -88,7 +88,7 @@ async def test_a_template_with_an_error_is_refused_and_the_others_load(zoo: Plac
 
 
 async def test_a_bot_that_exits_at_once_shows_reason_exit_code_and_last_lines(zoo: Place) -> None:
-    """It is tried five times, then given up; the public message has what a person needs."""
+    """BotMaker gives up after five tries; the public message has what a person needs."""
     await _launch(zoo, "quitter", behaviour="exit")
     card = await zoo.card_says("quitter", "exit 1")
     await zoo.card_says("quitter", "crash-looping", 30)
@@ -109,7 +109,7 @@ async def test_a_bot_that_exits_at_once_shows_reason_exit_code_and_last_lines(zo
 
 
 async def test_a_fatal_exit_is_not_tried_again(zoo: Place) -> None:
-    """Status 78 means a wrong configuration: one start, then the reason."""
+    """Status 78 means a wrong configuration: it starts once, then the message has the reason."""
     done = await _launch(zoo, "fatal", behaviour="fatal")
     card = await zoo.card_says("fatal", "— error")
     assert "exit 78" in card.content
@@ -146,7 +146,7 @@ async def test_a_bot_that_crashed_once_runs_again_and_says_so(zoo: Place) -> Non
 
 
 async def test_a_bot_whose_check_fails_is_shown_as_unhealthy(zoo: Place) -> None:
-    """With what the check said; it is not restarted."""
+    """The message has the check's output; the bot isn't restarted."""
     await _launch(zoo, "sick", "checked")
     card = await zoo.card_says("sick", "— unhealthy", 20)
     assert "health check fails" in card.content
@@ -154,7 +154,7 @@ async def test_a_bot_whose_check_fails_is_shown_as_unhealthy(zoo: Place) -> None
 
 
 async def test_a_bot_that_is_deaf_to_sigterm_is_stopped_all_the_same(zoo: Place) -> None:
-    """After its grace of 5 s it is killed; that is no crash."""
+    """It is killed after 5 s, which doesn't count as a crash."""
     await _launch(zoo, "deaf", behaviour="hang")
     await zoo.card_says("deaf", "running")
     found = zoo.controller.engine.inspect_container(f"botmaker-{zoo.controller.bot_id('deaf')}")
@@ -166,7 +166,7 @@ async def test_a_bot_that_is_deaf_to_sigterm_is_stopped_all_the_same(zoo: Place)
 
 
 def _inside(message: Message) -> str:
-    """What stands in the one code block of a message; fails when text broke out of it."""
+    """The text inside a message's one code block; fails if any text broke out of it."""
     assert message.content.count("```") == 2, message.content
     return message.content.split("```")[1]
 
@@ -202,7 +202,7 @@ async def test_a_hostile_log_breaks_out_of_nothing(zoo: Place) -> None:
 
 
 async def test_a_bot_that_prints_its_own_secret_does_not_show_it(zoo: Place) -> None:
-    """The value stands in its log (through a field); the answer has a mark in its place."""
+    """The value is in its log; the answer has a mark instead."""
     value = a_secret()
     await _launch(zoo, "teller", api_key=value)
     await zoo.card_says("teller", "running")
@@ -217,7 +217,7 @@ async def test_a_bot_that_prints_its_own_secret_does_not_show_it(zoo: Place) -> 
 
 
 async def test_a_flood_of_a_log_is_bounded_and_comes_as_a_file(zoo: Place) -> None:
-    """The newest lines as a message, more as a file, quickly."""
+    """The newest lines come as a file, quickly."""
     await _launch(zoo, "flood", behaviour="flood")
     await zoo.card_says("flood", "running")
     inv = await zoo.ann.slash("bot logs", name="flood", lines=1000)

@@ -1,5 +1,5 @@
 """The controller ends, gently or not, and comes back: nothing is lost, no running bot notices.
-Next door: test_start.py has the starts that cannot work."""
+Next door: test_start.py has the starts that can't work."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ENDS = pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=lamb
 async def test_a_form_opened_before_a_restart_is_accepted_after_it(
     place: Place, how: signal.Signals
 ) -> None:
-    """The modal stands on the screen while the controller ends and comes back."""
+    """The modal stays open while the controller ends and comes back."""
     await place.create("shop")
     form = await place.open_form("shop")
     await place.controller.restart(how)
@@ -32,7 +32,7 @@ async def test_a_form_opened_before_a_restart_is_accepted_after_it(
 
 @ENDS
 async def test_old_buttons_work_after_a_restart(place: Place, how: signal.Signals) -> None:
-    """Those of the public message, of the direct message and of a log answer."""
+    """So do those of the public message, the direct message and a log answer."""
     ann, controller = place.ann, place.controller
     bot_id = await place.bot("shop")
     await place.create("later")
@@ -54,7 +54,7 @@ async def test_old_buttons_work_after_a_restart(place: Place, how: signal.Signal
 async def test_a_running_bot_does_not_notice_that_the_controller_ended(
     place: Place, how: signal.Signals
 ) -> None:
-    """Same container, same start; nothing is said in public, nothing is done to it."""
+    """Same container, same start time; nothing is posted in public and nothing is done to it."""
     controller = place.controller
     bot_id = await place.bot("shop")
     card = await place.card_says("shop", "running")
@@ -81,7 +81,7 @@ async def test_a_running_bot_does_not_notice_that_the_controller_ended(
 async def test_a_bot_whose_controller_was_killed_while_it_started_runs_once(
     place: Place, delay: float
 ) -> None:
-    """Killed between submit and running, wherever that hits: after the next start it runs."""
+    """Wherever the kill hits between submit and running, the bot runs after the next start."""
     controller = place.controller
     await place.create("shop")
     form = await place.open_form("shop")
@@ -93,8 +93,8 @@ async def test_a_bot_whose_controller_was_killed_while_it_started_runs_once(
     bot_id = controller.bot_id("shop")
     used = controller.rows("SELECT used_at FROM form")[0][0] is not None
     if not (controller.secrets_dir / bot_id / "channel_token").exists():
-        # It died before the values were on the disk: then the form must still be good, or the
-        # person is told how to get another one.
+        # It died before the values were on disk, so the form must still work, or the person must be
+        # told how to get another one.
         await said(await place.ann.slash("bot secrets", name="shop"), "direct message")
         done = await place.submit(await place.open_form("shop"), **values)
         await said(done, "fingerprint")
@@ -113,7 +113,7 @@ async def test_a_bot_whose_controller_was_killed_while_it_started_runs_once(
 
 
 async def test_a_removal_that_a_kill_cut_short_is_ended_after_the_next_start(place: Place) -> None:
-    """The wish is on the disk: container, volume, secrets and row go, and the message says so."""
+    """The wish is on disk: container, volume, secrets and row go, and the message says so."""
     await place.bot("shop")
     await place.card_says("shop", "running")
     asked = await place.ann.slash("bot delete", name="shop")
@@ -132,7 +132,7 @@ async def test_a_removal_that_a_kill_cut_short_is_ended_after_the_next_start(pla
 
 
 async def test_a_stop_in_the_middle_of_an_action_leaves_no_trace_of_an_error(place: Place) -> None:
-    """SIGTERM while a restart is waited for: status 0, and the audit does not claim its end."""
+    """SIGTERM during a restart: status 0, and the audit claims no result that isn't known."""
     bot_id = await place.bot("shop")
     first = place.controller.started_at(bot_id)
     await place.ann.slash("bot restart", name="shop")
@@ -146,7 +146,7 @@ async def test_a_stop_in_the_middle_of_an_action_leaves_no_trace_of_an_error(pla
 
 
 async def test_a_bot_that_is_gone_from_the_engine_comes_back(place: Place) -> None:
-    """Somebody removed the container while the controller was away: the wish makes it anew."""
+    """A container that somebody removed while the controller was away is created again."""
     bot_id = await place.bot("shop")
     await place.controller.stop()
     place.controller.engine.remove_container(f"botmaker-{bot_id}", force=True)
@@ -160,7 +160,7 @@ async def test_a_bot_that_is_gone_from_the_engine_comes_back(place: Place) -> No
 async def test_a_delivery_repeated_after_a_restart_of_the_controller_acts_once(
     place: Place,
 ) -> None:
-    """What was seen is in the audit, not in memory alone."""
+    """What was already handled is in the audit, not only in memory."""
     inv = await place.create("once")
     await place.controller.kill()
     await place.controller.start()
@@ -172,7 +172,7 @@ async def test_a_delivery_repeated_after_a_restart_of_the_controller_acts_once(
 
 
 async def test_a_press_while_the_gateway_was_away_is_answered_after_it(place: Place) -> None:
-    """The connection breaks, somebody presses, the connection comes back."""
+    """The connection breaks, somebody presses a button, the connection comes back."""
     await place.bot("shop")
     card = await place.card_says("shop", "running")
     with place.world.gateway.paused():
@@ -184,7 +184,7 @@ async def test_a_press_while_the_gateway_was_away_is_answered_after_it(place: Pl
 
 @pytest.mark.parametrize("status", [429, 503])
 async def test_a_login_that_discord_puts_off_is_tried_again(idle: Place, status: int) -> None:
-    """A limit or an outage says nothing about the token: the controller stays and comes up."""
+    """A rate limit or an outage says nothing about the token, so the controller tries again."""
     page = {"text": "<h1>slow down</h1>", "headers": {"Content-Type": "text/html"}}
     with idle.world.fault("GET", r"/users/@me$", status=status, times=1, **page) as fault:
         await idle.controller.start()

@@ -1,5 +1,5 @@
-"""Starts that cannot work: one sentence that says what to do, status 78, no traceback.
-Next door: test_restart.py has those that work."""
+"""Starts that can't work: one sentence that says what to do, status 78, no traceback.
+Next door: test_restart.py has the starts that work."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CANNOT_START = 78
 
 
 async def _refusal(controller: Controller, within: float = 20.0) -> str:
-    """Start it, wait for its end, and return the one sentence that it left."""
+    """Start it, wait for its end, and return the one sentence it printed."""
     controller.log_path.unlink(missing_ok=True)
     await controller.launch()
     assert controller.process is not None
@@ -43,7 +43,7 @@ def _second(place: Place, folder: Path) -> Controller:
 async def test_a_second_controller_on_one_data_folder_ends_at_once(
     place: Place, tmp_path: Path
 ) -> None:
-    """Within a second of its own work, with a sentence; the first one goes on."""
+    """It takes at most a second beyond its imports; the first controller goes on."""
     second = _second(place, tmp_path / "second")
     began = time.monotonic()
     only_imports = await asyncio.create_subprocess_exec(
@@ -53,7 +53,7 @@ async def test_a_second_controller_on_one_data_folder_ends_at_once(
     imports = time.monotonic() - began
     began = time.monotonic()
     text = await _refusal(second)
-    assert time.monotonic() - began < 1.0 + 2 * imports  # a machine's other work slows both
+    assert time.monotonic() - began < 1.0 + 2 * imports  # a busy machine slows both
     assert "Another controller is using the data folder" in text
     assert str(place.controller.data) in text
     inv = await place.ann.slash("bot list")
@@ -159,7 +159,7 @@ BREAKS: dict[str, tuple[Break, list[str]]] = {
 async def test_a_start_that_cannot_work_says_why_in_one_sentence(
     idle: Place, tmp_path: Path, what: str
 ) -> None:
-    """Status 78, the setting or the thing by name, what to do, and no traceback."""
+    """Status 78; the sentence names the setting or the cause and says what to do; no traceback."""
     apply, words = BREAKS[what]
     apply(idle, tmp_path)
     text = await _refusal(idle.controller)
@@ -171,7 +171,7 @@ async def test_a_start_that_cannot_work_says_why_in_one_sentence(
 
 
 async def test_a_taken_port_is_said_and_nothing_runs(idle: Place) -> None:
-    """BOTMAKER_HTTP_LISTEN on a port that another program has."""
+    """BOTMAKER_HTTP_LISTEN is set to a port that another program uses."""
     server = await asyncio.start_server(lambda *_: None, "127.0.0.1", idle.controller.port)
     try:
         text = await _refusal(idle.controller)
@@ -185,7 +185,7 @@ async def test_a_taken_port_is_said_and_nothing_runs(idle: Place) -> None:
 async def test_with_wait_an_engine_that_is_not_there_is_waited_for(
     idle: Place, tmp_path: Path
 ) -> None:
-    """It says so while it waits, goes on when the engine comes, and can be stopped meanwhile."""
+    """It says that it waits, goes on once the engine answers, and can be stopped meanwhile."""
     controller, door = idle.controller, tmp_path / "docker.sock"
     controller.env["DOCKER_HOST"] = f"unix://{door}"
     await controller.launch("--wait")
@@ -201,7 +201,7 @@ async def test_with_wait_an_engine_that_is_not_there_is_waited_for(
 
 
 async def test_a_token_from_a_file_is_as_good(idle: Place, tmp_path: Path) -> None:
-    """BOTMAKER_DISCORD_TOKEN_FILE in place of the token itself."""
+    """BOTMAKER_DISCORD_TOKEN_FILE works instead of the token itself."""
     (tmp_path / "token").write_text(f"{idle.world.token}\n")
     del idle.controller.env["BOTMAKER_DISCORD_TOKEN"]
     idle.controller.env["BOTMAKER_DISCORD_TOKEN_FILE"] = str(tmp_path / "token")
@@ -210,7 +210,7 @@ async def test_a_token_from_a_file_is_as_good(idle: Place, tmp_path: Path) -> No
 
 
 async def test_settings_can_come_from_dot_env(idle: Place, tmp_path: Path) -> None:
-    """The same names in a file beside the program's working folder."""
+    """A .env file in the working folder may hold the same names."""
     moved = {k: v for k, v in idle.controller.env.items() if k.startswith("BOTMAKER_")}
     lines = [f"{name}={value}\n" for name, value in moved.items()]
     (tmp_path / ".env").write_text("".join(lines))

@@ -1,8 +1,8 @@
-"""`make prove`: the proofs in full, in lanes side by side, with one table at the end.
+"""`make prove`: all proofs in full, in two lanes side by side, with one table at the end.
 
-Most of a proof's time is waiting, so two processes of pytest share a machine of two cores. Every
-place has ports, folders and an instance label of its own: lanes do not meet. Words after
-`python -m tests.prove` go to pytest: `-k canary`.
+Proofs mostly wait, so two pytest processes can share a machine with two cores. Every place has its
+own ports, folders and instance label, so the lanes don't touch each other. Arguments after
+`python -m tests.prove` go to pytest, such as `-k canary`.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from tests.prove.tally import merged
 
 HERE = ROOT / "tests" / "prove"
 BUILD = ROOT / "build"
-# The first lane, half of the time in all; all other modules, those of tomorrow too, are the second.
+# The first lane, half of the total time. All other modules, future ones too, are the second.
 FIRST = ("test_crash_matrix.py",)
-NOTHING_FITS = 5  # pytest's status where no test was chosen
+NOTHING_FITS = 5  # pytest's exit status when no test was selected
 
 
 def lanes() -> dict[str, list[Path]]:
-    """Which modules run in which process."""
+    """Which modules run in which lane."""
     modules = sorted(HERE.glob("test_*.py"))
     return {
         "matrix": [module for module in modules if module.name in FIRST],
@@ -35,7 +35,7 @@ def lanes() -> dict[str, list[Path]]:
 
 
 async def run(name: str, modules: list[Path], words: list[str]) -> int:
-    """One lane, its lines with its name before them as they come; pytest's status."""
+    """Run one lane and print its lines with its name in front; returns pytest's status."""
     command = ["-m", "pytest", *map(str, modules), "--prove", "--verbose", "--durations=10", *words]
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, *command),
@@ -52,17 +52,17 @@ async def run(name: str, modules: list[Path], words: list[str]) -> int:
             print(f"{name:<7}| {line.decode(errors='replace')}", end="", flush=True)
         return await process.wait()
     finally:
-        if process.returncode is None:  # Ctrl-C: pytest's own end cleans the engine up
+        if process.returncode is None:  # on Ctrl-C pytest itself cleans up the engine
             await asyncio.wait_for(process.wait(), 60)
 
 
 def tally_of(name: str) -> Path:
-    """Where a lane writes what it tried."""
+    """The file in which a lane writes its tally."""
     return BUILD / f"prove-{name}.json"
 
 
 async def main(words: list[str]) -> int:
-    """All lanes; 0 when every one of them is green and nothing was lost."""
+    """Run all lanes; 0 if all are green and nothing was lost."""
     BUILD.mkdir(exist_ok=True)
     began, work = time.monotonic(), lanes()
     for name in work:
@@ -80,7 +80,7 @@ async def main(words: list[str]) -> int:
 
 
 def report(seconds: float, files: list[Path], *, good: bool) -> bool:
-    """Print the table and write it as JSON; whether all is well and nothing was lost."""
+    """Print the table and write it as JSON; returns whether all is well and nothing was lost."""
     tally = merged(file for file in files if file.exists())
     good = good and not any(tally.lost.values())
     print("\nwhat the proofs tried\n" + "\n".join(tally.table()))

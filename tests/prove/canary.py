@@ -1,4 +1,4 @@
-"""Canaries: values that stand nowhere else, every shape in which one could be seen, the search.
+"""Canaries: unique secret values, every shape in which one could show up, and the search for them.
 Next door: test_canary.py runs a controller with them; controller/vault redacts.
 """
 
@@ -20,17 +20,17 @@ from docker.errors import NotFound
 from tests.process.process import Controller
 
 Place = tuple[str, bytes]
-END = 12  # a part of a value that short would still be a part of it
+END = 12  # characters; even this short a piece of a value counts as a leak
 
 
 def canary(length: int = 33) -> str:
-    """A fresh value that the demo templates take; URL-encoding changes it, no word is like it."""
+    """A new value that the demo templates accept, unlike any word; URL-encoding changes it."""
     half = secrets.token_urlsafe(length)
     return f"{half[:13]}:{half[13:length]}"
 
 
 def shapes(value: str) -> dict[bytes, str]:
-    """What to look for, and what to call it: raw, ends, base64 at each alignment, URL, hex."""
+    """What to search for, and its name: raw, ends, base64 at each alignment, URL, hex."""
     raw = value.encode()
     found: dict[bytes, str] = {
         raw: "raw",
@@ -49,7 +49,7 @@ def shapes(value: str) -> dict[bytes, str]:
         value.encode("utf-16-le"): "UTF-16",
         value[::-1].encode(): "backwards",
     }
-    for shift in range(3):  # whatever stands before it, up to the group of three
+    for shift in range(3):  # whatever is before it, up to a group of three bytes
         padded = bytes(shift) + raw
         first, last = -(-8 * shift // 6), 8 * len(padded) // 6
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
@@ -58,7 +58,7 @@ def shapes(value: str) -> dict[bytes, str]:
 
 
 def search(values: Iterable[str], places: Iterable[Place]) -> list[str]:
-    """Where a value is, in whatever shape. Every place is one blob of bytes with a name."""
+    """Where a value is, in any shape. Each place is a name with some bytes."""
     wanted = {form: name for value in values for form, name in shapes(value).items()}
     return [
         f"{where}: {name} {form[:8]!r}…"
@@ -71,7 +71,7 @@ def search(values: Iterable[str], places: Iterable[Place]) -> list[str]:
 def everywhere(
     controller: Controller, traffic: str, *, folder: Path, but: Iterable[Path] = ()
 ) -> Iterator[Place]:
-    """All places where no secret may be: files, engine, processes, Discord. `but`: where it may."""
+    """All places where no secret may be: files, engine, processes, Discord. `but`: exceptions."""
     yield "Discord, from the bot", traffic.encode()
     apart = tuple(but)
     for file in sorted(folder.rglob("*")):
@@ -93,8 +93,8 @@ def _engine(controller: Controller) -> Iterator[Place]:
         try:
             seen = client.inspect_container(row["Id"])
         except NotFound:
-            continue  # a throw-away one that ended since the list
-        # What a health check prints is the bot's own doing, and the engine keeps it for a look.
+            continue  # a throw-away one that has ended since the listing
+        # The bot decides what its health check prints, and the engine keeps that for inspection.
         for entry in (seen["State"].get("Health") or {}).get("Log") or ():
             entry["Output"] = ""
         yield f"inspect of container {seen['Name']}", _text(seen)
@@ -113,7 +113,7 @@ def _other_things(client: APIClient, mine: dict[str, str]) -> Iterator[Place]:
     for row in client.images():
         found.append((f"image {row['Id'][:20]}", client.inspect_image, row["Id"]))
     for what, look, name in found:
-        with contextlib.suppress(NotFound):  # another test's, gone since the list
+        with contextlib.suppress(NotFound):  # another test's, gone since the listing
             yield f"inspect of {what}", _text(look(name))
 
 
@@ -130,7 +130,7 @@ def process(pid: int, name: str) -> Iterator[Place]:
 
 
 def core_limit(pid: int) -> str:
-    """The soft and hard limit of a process's core dump, which would hold all that it knows."""
+    """The soft and hard limit of a process's core dump, which would hold all its secrets."""
     lines = Path(f"/proc/{pid}/limits").read_text().splitlines()
     line = next(line for line in lines if line.startswith("Max core file size"))
     return " ".join(line.split()[4:6])

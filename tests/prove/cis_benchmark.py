@@ -2,8 +2,8 @@
 
     python -m tests.prove.cis_benchmark CONTAINER…
 
-Next door: test_hardening.py runs it on real bots. Numbers are those of version 1.6; the words are
-ours. What is not kept on purpose stands in EXCEPTIONS, with the reason.
+Next door: test_hardening.py runs it on real bots. The numbers are from version 1.6; the words are
+ours. EXCEPTIONS lists what we fail on purpose, with the reasons.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ def _tmpfs(seen: Json) -> bool:
 
 
 def failures(client: docker.APIClient, container: str) -> list[str]:
-    """The checks that the container does not meet, each with its number and words."""
+    """The checks that the container fails, each with its number and words."""
     seen, info = client.inspect_container(container), client.info()
     return [
         f"{number} {words}" for number, (words, holds) in CHECKS.items() if not holds(seen, info)
@@ -189,7 +189,7 @@ def failures(client: docker.APIClient, container: str) -> list[str]:
 
 
 def main(containers: list[str]) -> int:
-    """Print every check of every container; 1 when one fails."""
+    """Print every check for every container; 1 if one fails."""
     client = docker.APIClient(version="1.41")
     failed = 0
     for container in containers:

@@ -10,12 +10,12 @@ import pytest
 from tests.prove.tally import Tally
 
 _TALLY = pytest.StashKey[Tally]()
-WRITE_TO = "BOTMAKER_PROVE_TALLY"  # a file for __main__.py, which prints the table then
+WRITE_TO = "BOTMAKER_PROVE_TALLY"  # the file for __main__.py, which then prints the table
 
 
 @pytest.fixture(scope="session")
 def tally(pytestconfig: pytest.Config) -> Tally:
-    """Where a proof counts what it tried: `tally.tried["kills"] += 1`, `tally.pick(3, 200)`."""
+    """Counts what a proof tries: `tally.tried["kills"] += 1`, `tally.pick(3, 200)`."""
     if _TALLY not in pytestconfig.stash:
         pytestconfig.stash[_TALLY] = Tally(full=bool(pytestconfig.getoption("--prove")))
     return pytestconfig.stash[_TALLY]
@@ -24,7 +24,7 @@ def tally(pytestconfig: pytest.Config) -> Tally:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Print the table where proofs ran, or leave it to the one who adds several up."""
+    """Print the table if proofs ran, unless __main__.py adds up several."""
     found = config.stash.get(_TALLY, None)
     if found is None or not found.tried:
         return

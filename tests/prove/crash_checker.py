@@ -1,6 +1,6 @@
-"""What is wrong in the world, by looking only: sqlite3, files, docker-py, messages in Discord.
+"""Finds what is wrong in the world by looking only: at sqlite3, files, docker-py and Discord.
 
-Nothing of the controller's is used here: it may be wrong. Next door: crash_points.py asks.
+It uses none of the controller's code, which may be wrong. Next door: crash_points.py uses it.
 """
 
 from __future__ import annotations
@@ -24,43 +24,43 @@ from tests.prove.crash_inside import CONFIG, faults_inside, heard, is_whole
 SECRETS = {"api_key", "channel_token"}
 KEYS = ("id", "name", "wish", "ended_run", "reload_run", "problem", "fields")
 ROW = f"SELECT {', '.join(KEYS)} FROM bot"
-WITHIN = 10.0  # seconds from the start of the controller until all is well
-CALM = 0.3  # seconds that it stays so: a second message, say, may come late
+WITHIN = 10.0  # seconds from the controller's start until all must be well
+CALM = 0.3  # seconds that it must stay well: a second message, say, may come late
 
 
 @dataclass(slots=True)
 class Expected:
-    """What may have happened since a moment: of all else nothing may."""
+    """What may have happened since some moment; nothing else may."""
 
     since: float = 0.0
-    acted: dict[str, int] = field(default_factory=dict)  # names and how often they may be started
-    told: list[Invocation] = field(default_factory=list)  # what a person was told has to be true
+    acted: dict[str, int] = field(default_factory=dict)  # bot name: allowed starts
+    told: list[Invocation] = field(default_factory=list)  # what a person was told must be true
     untouched: dict[str, tuple[str, str, int]] = field(default_factory=dict)  # bot id: its run
 
 
 def _moment(text: str) -> float:
-    """A moment in the engine's words, with its nine digits after the point, in seconds."""
+    """The engine's timestamp, with nine decimals, in seconds."""
     whole, _, rest = text.rstrip("Z").partition(".")
     return datetime.fromisoformat(f"{whole}+00:00").timestamp() + float(f"0.{rest or 0}")
 
 
 class Checker:
-    """Looks at one installation. `names` are those of all bots that were ever asked for."""
+    """Looks at one installation. `names`: all bots that were ever requested."""
 
     def __init__(self, place: Place, controller: Controller) -> None:
         self.place, self.controller = place, controller
         self.names: set[str] = set()
-        self.values: dict[str, set[str]] = {}  # secrets by bot name: each file holds one of them
-        self.asked: Counter[str] = Counter()  # how often an action was asked for, by bot name
+        self.values: dict[str, set[str]] = {}  # by bot name; each file holds one of them
+        self.asked: Counter[str] = Counter()  # how often an action was requested, by bot name
 
     # Looking.
 
     def bots(self) -> list[dict[str, Any]]:
-        """The rows, as they are."""
+        """The rows as they are."""
         return [dict(zip(KEYS, row, strict=True)) for row in self.controller.rows(ROW)]
 
     def run_of(self, bot_id: str) -> tuple[str, str, int] | None:
-        """Which container the bot runs in, since when, and how often the engine restarted it."""
+        """The bot's container, when it started, and how often the engine restarted it."""
         found = self.controller.inspect(bot_id)
         if found is None or not found["State"]["Running"]:
             return None
@@ -77,7 +77,7 @@ class Checker:
         return max((file.stat().st_mtime for file in files), default=0.0)
 
     async def settled(self, expected: Expected) -> list[str]:
-        """What is still wrong when its time is over; nothing, once nothing is for a while."""
+        """What is still wrong when the time is up; returns early if all is well for a while."""
         deadline = time.monotonic() + WITHIN
         well_since = 0.0
         while True:
@@ -97,7 +97,7 @@ class Checker:
             return [f"goes away just now: {error}"]
 
     def faults(self, expected: Expected) -> Iterator[str]:
-        """One line for everything that is not as it has to be."""
+        """One line for everything that isn't as it must be."""
         bots, containers = self.bots(), self.controller.containers()
         yield from self._rows(bots)
         yield from self._engine(bots, containers)
@@ -106,7 +106,7 @@ class Checker:
         yield from self._acts(bots, expected)
         yield from self._words(bots, expected.told)
 
-    # What has to be.
+    # What must be true.
 
     def _rows(self, bots: list[dict[str, Any]]) -> Iterator[str]:
         ids = {bot["id"] for bot in bots}
@@ -242,7 +242,7 @@ class Checker:
                 yield f"{name}: {count} times {action} for {expected.acted.get(name, 0)} requests"
 
     def _words(self, bots: list[dict[str, Any]], told: list[Invocation]) -> Iterator[str]:
-        """A person was told that it is done: then it is on the disk, whatever comes after."""
+        """If a person was told that it is done, it is on disk, whatever happens afterwards."""
         wishes = {bot["name"]: bot["wish"] for bot in bots}
         ids = {bot["name"]: bot["id"] for bot in bots}
         for inv in told:

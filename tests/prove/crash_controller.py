@@ -1,9 +1,9 @@
-"""The real controller with points at which it kills itself, run as a module of its own.
+"""The real controller with points at which it can kill itself, run as its own module.
 
-Which point is told by a small file that the tests write and this process maps into its memory, at
-any time: `kill|<point>|<nth>|<milliseconds later>`, or `trace` to have every point noted down.
-Product code is not changed: its classes are extended, files are seen by an audit hook, and what
-goes to Discord by two methods of discord.py. Next door: crash_points.py names the points.
+The tests choose the point at any time through a small file that this process maps into its memory:
+`kill|<point>|<nth>|<milliseconds later>`, or `trace` to write down every point that is passed.
+Product code isn't changed: its classes are extended, an audit hook sees file changes, and two
+methods of discord.py see what goes to Discord. Next door: crash_points.py names the points.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _REQUEST = re.compile(
 
 
 class Trap:
-    """Knows the point that is armed, and ends the process there as a power cut would."""
+    """Knows the armed point, and kills the process there as a power cut would."""
 
     def __init__(self, folder: Path) -> None:
         with (folder / TRAP).open("r+b") as file:
@@ -61,14 +61,14 @@ class Trap:
         return self._memory[0] != 0
 
     def wants(self, name: str) -> bool:
-        """Whether that point may do something now."""
+        """Whether that point could act now."""
         return self.armed and (self._memory[:5] == TRACE.encode() or name in self._wanted())
 
     def _wanted(self) -> str:
         return self._memory[:].rstrip(b"\0").decode()
 
     def __call__(self, name: str) -> None:
-        """The process is at this point."""
+        """Called when the process passes this point."""
         if not self.armed:
             return
         text = self._memory[:]
@@ -84,7 +84,7 @@ class Trap:
 
 
 def die(seconds: float) -> None:
-    """SIGKILL: now, or a moment later while the program goes on."""
+    """Send SIGKILL to ourselves: now, or a little later while the program goes on."""
     if seconds <= 0:
         os.kill(os.getpid(), signal.SIGKILL)
 
@@ -99,7 +99,7 @@ Method = Callable[..., Awaitable[Any]]
 
 
 def watched(trap: Trap, original: Method, name: Callable[..., str]) -> Method:
-    """The method with a point before, one after, and one a moment after it began."""
+    """The method with a point before it, one after it, and one shortly after it begins."""
 
     async def method(self: Any, *args: Any, **options: Any) -> Any:
         called = name(*args)
@@ -113,7 +113,7 @@ def watched(trap: Trap, original: Method, name: Callable[..., str]) -> Method:
 
 
 def extended(trap: Trap, base: type, prefix: str, methods: tuple[str, ...]) -> type:
-    """A class of our own with points around these methods."""
+    """A subclass with points around these methods."""
 
     def named(method: str) -> Callable[..., str]:
         return lambda *_: f"{prefix}.{method}"
@@ -123,7 +123,7 @@ def extended(trap: Trap, base: type, prefix: str, methods: tuple[str, ...]) -> t
 
 
 class Files:
-    """Audit hook: every change of a folder below data and secrets, every request to the engine."""
+    """Audit hook for every change in a folder below data and secrets, and every engine request."""
 
     def __init__(self, trap: Trap, data: Path, secrets: Path) -> None:
         self._trap = trap
@@ -167,14 +167,14 @@ class Files:
             return ""
         verb = "write" if event == "open" else event.removeprefix("os.")
         if verb == "write" and path.startswith(".") and path.endswith(".tmp"):
-            return "vault.write"  # the hook is not told in which folder; only the vault does this
+            return "vault.write"  # the hook doesn't know the folder, but only the vault does this
         if folder >= 0:
             path = os.path.join(os.readlink(f"/proc/self/fd/{folder}"), path)
         found = [kind for root, kind in self._places.items() if path.startswith(f"{root}/")]
         return f"{found[0]}.{verb}" if found else ""
 
     def _once_done(self, name: str) -> None:
-        # The hook is called before the act. The next thing that this thread does comes after it.
+        # The hook runs before the act, so whatever this thread does next comes after it.
         def profile(frame: FrameType, event: str, _: Any) -> None:
             if frame.f_code.co_filename != __file__:
                 sys.setprofile(None)
@@ -184,7 +184,7 @@ class Files:
 
 
 def discord_name(admin_channel: str) -> Callable[..., str]:
-    """Names a request to Discord by what it does."""
+    """A name for a request to Discord, by what it does."""
 
     def name(route: Any, *_: Any) -> str:
         path, method = str(route.path), str(route.method)
@@ -202,7 +202,7 @@ def discord_name(admin_channel: str) -> Callable[..., str]:
 
 
 def main() -> None:
-    """The controller itself, as `botmaker run` runs it."""
+    """Run the controller as `botmaker run` does."""
     trap = Trap(Path.cwd())
     settings = load_settings()
     name = discord_name(str(settings.admin_channel_id))

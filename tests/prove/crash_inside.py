@@ -1,7 +1,7 @@
-"""What a whole bot has: seeds, a config with secrets in it, a check of it, a reload, an action.
+"""A bot with everything: seeds, a config with secrets in it, its check, a reload, an action.
 
-A template with all of it, and what has to be so of its bots, looked at from outside. Next door:
-crash_points.py has the points at which the controller is killed, crash_checker.py the rest.
+Has the template, and checks from outside what must be true of its bots. Next door: crash_points.py
+has the points at which the controller is killed, crash_checker.py all other checks.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 
 from tests.process.process import BRISK
 
-CONFIG = "channel_config"  # the rendered file that stands among the secrets
+CONFIG = "channel_config"  # the rendered file among the secrets
 PERSONA, FIXED = "You are kind.\nBe brief.", "Written anew with each container."
-# What the reload and the action do, and what a check of the config asks.
+# What the reload, the action and the config check run.
 HEAR = "cat /run/secrets/api_key /run/secrets/channel_token >/tmp/h && cp /tmp/h /data/heard"
 NOTE = 'echo "$1" >>/data/noted; echo key=$(cat /run/secrets/api_key) noted'
 CHECK = "grep -q '\"token\"' /run/secrets/channel_config && grep -q model /etc/proof/proof.json"
@@ -73,14 +73,14 @@ command = ["/bin/sh", "-c", '''{NOTE}''', "sh", "{{{{field.behaviour}}}}"]
 
 
 def is_whole(name: str) -> bool:
-    """Whether the bot of that name was made of this template."""
+    """Whether the bot of that name uses this template."""
     return "whole" in name
 
 
 def faults_inside(
     name: str, fields: str, container: Mapping[str, Any], home: Path, asked: int
 ) -> Iterator[str]:
-    """What is wrong in a bot that runs: its state, its config, what it knows of its secrets."""
+    """What is wrong in a running bot: its state, its config, what it knows of its secrets."""
     root = Path(f"/proc/{container['State']['Pid']}/root")
     for path, text in (("notes/persona.md", PERSONA), ("fixed.md", FIXED)):
         file = root / "data" / path
@@ -106,7 +106,7 @@ def faults_inside(
 
 
 def heard(container: Mapping[str, Any], home: Path) -> bool:
-    """Whether a reload told the bot that runs the secrets which are on the disk now."""
+    """Whether a reload gave the running bot the secrets that are on disk now."""
     told = Path(f"/proc/{container['State']['Pid']}/root/data/heard")
     values = "".join((home / secret).read_text() for secret in ("api_key", "channel_token"))
     return told.exists() and told.read_text() == values

@@ -1,6 +1,6 @@
-"""Several people who work with their bots until the controller dies, and then go on.
+"""Several people who use their bots until the controller is killed, and then go on.
 
-Next door: crash_points.py makes the place, crash_checker.py looks at what is left.
+Next door: crash_points.py creates the place, crash_checker.py looks at what is left.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ PEOPLE = ("ben", "cleo", "dan")
 BOTS_EACH = 2
 ACTIONS = (
     *("start", "stop", "restart", "restart", "delete", "secrets", "secrets", "create"),
-    *("do", "edit"),  # of a whole bot alone
+    *("do", "edit"),  # only for bots with everything
 )
 
 
 class Load:
-    """The people of one place. Each has bots of their own and does one thing after the other."""
+    """The people of one place. Each has their own bots and does one thing after another."""
 
     def __init__(self, driver: Driver, seed: int) -> None:
         self.driver, self.place = driver, driver.place
         self.rng = random.Random(seed)
-        self.people = list(self.place.world.people.values())[1:]  # but the owner of the server
+        self.people = list(self.place.world.people.values())[1:]  # all but the server's owner
         self.told: dict[str, Invocation] = {}  # the last request for each bot
         self.asked = 0
 
     async def until_killed(self) -> None:
-        """Everybody works; the controller is killed at a random moment."""
+        """Everybody works until the controller is killed, at a random moment."""
         self.told.clear()
         work = [asyncio.create_task(self._work(person)) for person in self.people]
         await asyncio.sleep(self.rng.uniform(0.02, 1.2))
@@ -44,12 +44,12 @@ class Load:
         await asyncio.gather(*work, return_exceptions=True)
 
     async def look(self) -> list[str]:
-        """What is wrong some seconds after the next start, when nobody asks for anything."""
+        """What is wrong some seconds after the next start, while nobody asks for anything."""
         return await self.driver.checker.settled(Expected(told=list(self.told.values())))
 
     async def _work(self, person: Person) -> None:
         while True:
-            # What a person cannot do just now (no such bot, an old button) is no loss.
+            # Something a person can't do just now (no such bot, an old button) isn't a loss.
             with contextlib.suppress(AssertionError, LookupError):
                 await self._act(person)
             await asyncio.sleep(self.rng.uniform(0.0, 0.1))
@@ -69,7 +69,7 @@ class Load:
             await self._secrets(person, name)
             return
         name = self.rng.choice(own)
-        self.told.pop(name, None)  # what was told before need not be so any more
+        self.told.pop(name, None)  # what was said before no longer needs to be true
         if action == "secrets":
             await self._secrets(person, name)
         elif action == "delete":
@@ -92,7 +92,7 @@ class Load:
             await self._note(name, await self.driver.change(asked.modal, person))
 
     async def _secrets(self, person: Person, name: str) -> None:
-        """By the newest button in a direct message, or else by the public one."""
+        """Enter secrets with the newest direct message's button, or one from a new /bot secrets."""
         found = [m for m in person.dms if f"**{name}** (" in m.content and m.labels()]
         if not found or self.rng.random() < 0.3:
             await person.slash("bot secrets", name=name)

@@ -1,4 +1,4 @@
-"""The points at which the controller is killed, and the one who drives it there and back.
+"""The points at which the controller is killed, and the driver that brings it there and back.
 
 Next door: crash_controller.py has the points, crash_checker.py looks at what is left.
 """
@@ -27,7 +27,7 @@ PROOF = (
     + '\n[[files]]\npath = "/etc/proof/proof.json"\nformat = "json"\n'
     + '[files.content]\nmodel = "{{provider/model}}"\n'
 )
-BEFORE = {  # the state of the bot that each operation is asked of
+BEFORE = {  # the state that each operation's bot must be in
     "create": "none",
     "secrets": "created",
     "start": "stopped",
@@ -35,7 +35,7 @@ BEFORE = {  # the state of the bot that each operation is asked of
     "restart": "running",
     "rotate": "running",
     "delete": "running",
-    # Of a whole bot: the first container with all that it needs, and what is done inside.
+    # For a bot with everything: its first container with all it needs, and what is done inside.
     "prepare": "created",
     "reload": "running",
     "do": "running",
@@ -56,12 +56,12 @@ AFTER = {
 }
 OF_A_WHOLE = {"prepare", "reload", "do", "edit"}
 SUBMITS = {"secrets": "created", "prepare": "created", "rotate": "running", "reload": "running"}
-UNTOUCHED = {"reload", "do"}  # operations during which even their own bot runs on
+UNTOUCHED = {"reload", "do"}  # operations during which even their own bot keeps running
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One place in the course of one operation; `name` may end in #n for the n-th time."""
+    """One point during one operation; `name` may end in #n for the n-th time."""
 
     operation: str
     name: str
@@ -71,7 +71,7 @@ class Point:
 
 
 def _points(operation: str, both: str, single: str) -> list[Point]:
-    """Before and after each of `both`; `x#2` is the second time, written `x:before#2` in full."""
+    """Points before and after each of `both`; `x#2` is the second time, in full `x:before#2`."""
     names = []
     for effect in both.split():
         name, mark, nth = effect.partition("#")
@@ -154,7 +154,7 @@ POINTS = [
 
 
 class Armed(Controller):
-    """The controller with points, none of which is armed until `arm` says so."""
+    """The controller with points; none is armed until `arm` is called."""
 
     _at_start: Point | None = None
 
@@ -170,14 +170,14 @@ class Armed(Controller):
         self._write(f"kill|{name}|{nth or 1}|{moment}")
 
     async def killed_at_its_start(self, point: Point) -> None:
-        """Start it, and kill it at that point before it serves anybody."""
+        """Start it, and kill it at that point before it serves anyone."""
         self._at_start = point
         await self.launch()
         assert self.process is not None
         await asyncio.wait_for(self.process.wait(), 8)
 
     def trace(self) -> None:
-        """Have every point that is passed noted down."""
+        """Write down every point that is passed."""
         self._write(TRACE)
 
     def traced(self) -> list[str]:
@@ -204,7 +204,7 @@ class Armed(Controller):
 
 
 class Driver:
-    """Ann and her bots: brings one to where a point can be met, and looks at what came of it."""
+    """Ann and her bots: brings one to the state a point needs, and checks what became of it."""
 
     def __init__(self, place: Place, controller: Armed) -> None:
         self.place, self.controller = place, controller
@@ -213,7 +213,7 @@ class Driver:
         self._made = 0
 
     async def case(self, point: Point, rng: random.Random, *, plain: bool = False) -> list[str]:
-        """One kill at that point, one start, and what is wrong after it."""
+        """One kill at that point and one start; returns what is wrong afterwards."""
         name = await self.have(BEFORE[point.operation], whole=point.operation in OF_A_WHOLE)
         await self.have("running", other_than=name)
         prepared = await self.prepare(point.operation, name)
@@ -253,7 +253,7 @@ class Driver:
             raise AssertionError(f"{point} was never reached") from None
 
     async def _deliver_again(self, inv: Invocation) -> None:
-        """The very request once more: it acts now, or it acted before."""
+        """Deliver the same request again: it takes effect now if it didn't before."""
         asked = "SELECT 1 FROM audit WHERE request = ?"
         before = self.controller.rows(asked, str(inv.id))
         await self.place.world.deliver_again(inv)
@@ -262,7 +262,7 @@ class Driver:
             with contextlib.suppress(AssertionError):  # refused: the bot is gone
                 await eventually(lambda: self.controller.rows(asked, str(inv.id)), 0.5)
 
-    # Bots in a certain state.
+    # Bots in a given state.
 
     async def have(self, state: str, other_than: str = "", *, whole: bool = False) -> str:
         if state != "none":
@@ -296,7 +296,7 @@ class Driver:
         return None
 
     async def _form(self, name: str) -> Modal:
-        """A form that is good: the one in the direct message, or a new one."""
+        """A usable form: the one in the direct message, or a new one."""
         with contextlib.suppress(AssertionError, IndexError):
             return await self._open(name)
         return await self._new_form(name)
@@ -336,13 +336,13 @@ class Driver:
         return await self.place.submit(prepared, **values)
 
     async def change(self, page: Modal, person: Person | None = None) -> Invocation:
-        """Send a page of settings with another interval than the one that stands in it."""
+        """Submit a page of settings with a different interval than it shows."""
         values = {field["custom_id"]: field["value"] or "" for field in page.fields}
         values["interval"] = "3" if values["interval"] == "2" else "2"
         return await (person or self.place.ann).submit(page, values, wait=False)
 
     async def finish(self, operation: str, name: str) -> None:
-        """Have it done after all: what was asked before the kill and got lost is asked again."""
+        """Get it done after all: ask again for whatever the kill lost."""
         if not self._done(operation, name):
             await self.act(operation, name, await self.prepare(operation, name))
         await eventually(lambda: self._done(operation, name))
@@ -364,7 +364,7 @@ class Driver:
 async def open_driver(
     folder: Path, engine: docker.APIClient, *people: str
 ) -> AsyncIterator[Driver]:
-    """A place with a controller that can be killed; its end looks for leaks and tracebacks."""
+    """A place whose controller can be killed; the end checks for leaks and tracebacks."""
     folder.mkdir(parents=True, exist_ok=True)
     async with open_place(folder, engine, start=False) as place:
         (folder / "templates" / "proof.toml").write_text(PROOF)

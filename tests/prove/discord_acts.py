@@ -1,4 +1,4 @@
-"""Seven requests at once under one fault of Discord, and what must be true afterwards.
+"""Seven requests at once under one Discord fault, and what must be true afterwards.
 Next door: test_discord_faults.py has the faults; ../loopback/faults.py makes them."""
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ DEMO = ("one", "two", "three", "four")
 
 @dataclass(frozen=True)
 class Trouble:
-    """One fault: where it strikes and how; `times` None: as long as the requests are handled."""
+    """One fault: where and how it strikes; `times` None means while the requests are handled."""
 
     name: str
     method: str
     path: str
     how: dict[str, Any]
-    late: bool  # whether the people can only be told by the outbox
+    late: bool  # whether only the outbox can tell the people
 
 
 @dataclass
 class Asked:
-    """One request: what it is called in a late answer, and the words of its end."""
+    """One request: its name in a late answer, and the words of its outcome."""
 
     about: str
     words: str
@@ -41,14 +41,14 @@ class Asked:
 
 @dataclass
 class Scene:
-    """A place with four bots, in which a round of requests can be made again and again."""
+    """A place with four bots, for any number of rounds of requests."""
 
     place: Place
     rounds: int = 0
     secrets: dict[str, str] = field(default_factory=dict)
 
     async def furnish(self) -> None:
-        """Four bots run; the second is stopped."""
+        """Create four running bots and stop the second."""
         await asyncio.gather(*(self.place.bot(name) for name in DEMO))
         await said(await self.place.ann.slash("bot stop", name="two"), "stopped")
 
@@ -57,12 +57,12 @@ class Scene:
         return found is not None and found["State"]["Running"]
 
     def late(self) -> list[Message]:
-        """Every answer that came by another way than the interaction's own."""
+        """Every answer that came another way than through its interaction."""
         found = [*self.place.ann.dms, *self.place.cards]
         return [message for message in found if LATE in message.content]
 
     async def round(self, trouble: Trouble) -> None:
-        """Ask for everything under that trouble; then look at the world and at what was said."""
+        """Ask for everything under that fault; then check the world and what was said."""
         place, controller = self.place, self.place.controller
         self.rounds += 1
         made, gone = f"made-{self.rounds}", f"gone-{self.rounds}"
@@ -107,7 +107,7 @@ class Scene:
         ]
 
     def _answered(self, asked: list[Asked], before: int) -> list[str]:
-        """By whom each answer came: `own` or `late`; a double comes up twice."""
+        """How each answer came: `own` or `late`; a repeated one is listed twice."""
         found = []
         late = self._since(before)
         for one in asked:
@@ -125,7 +125,7 @@ class Scene:
 
     def _check_words(self, asked: list[Asked], before: int, trouble: Trouble) -> None:
         found = self._answered(asked, before)
-        # A refusal is the first answer itself: no trouble with a later edit touches it.
+        # A refusal is the first answer itself, so a fault in a later edit doesn't touch it.
         spared = "**nobody**" if trouble.path == FINAL else "\0"
         wanted = sorted(
             f"{'late' if trouble.late and spared not in one.about else 'own'} {one.about}"
@@ -165,7 +165,7 @@ class Scene:
 
 @contextlib.contextmanager
 def closed(place: Place) -> Iterator[None]:
-    """Ann takes no direct messages."""
+    """Ann accepts no direct messages."""
     place.ann.dm_closed = True
     try:
         yield

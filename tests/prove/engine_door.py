@@ -1,4 +1,4 @@
-"""A door to a private engine that reads along: answers come late, or are others than the engine's.
+"""A proxy to a private engine that understands requests: it can delay or replace answers.
 Next door: ../process/engineproxy.py carries bytes without understanding them."""
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from pathlib import Path
 
 @dataclass(slots=True)
 class Answer:
-    """What the next fitting requests get instead of the engine's answer."""
+    """What the next matching requests get instead of the engine's answer."""
 
     method: str
     path: str  # a pattern, searched for in the request's path and query
     status: int
     message: str = "as the test wished"
     times: int = 1
-    after: bool = False  # the engine does what was asked for all the same
+    after: bool = False  # the engine still carries out the request
 
 
 class Door:
-    """Listens on a Unix socket of its own; every request has an upstream connection of its own."""
+    """Listens on its own Unix socket; every request gets its own connection to the engine."""
 
     def __init__(self, path: Path, engine: Path) -> None:
         self.path = path
         self.delay = 0.0  # seconds before each answer
-        self.deaf = False  # no new stream of events is opened
-        self.given: Counter[str] = Counter()  # answers that were changed, by "METHOD status"
+        self.deaf = False  # no new event stream can be opened
+        self.given: Counter[str] = Counter()  # replaced answers, by "METHOD status"
         self.requests = 0
         self._engine = engine
         self._answers: list[Answer] = []
@@ -41,16 +41,16 @@ class Door:
 
     @property
     def url(self) -> str:
-        """What DOCKER_HOST has to say."""
+        """The value for DOCKER_HOST."""
         return f"unix://{self.path}"
 
     @property
     def streams(self) -> int:
-        """How many streams of events are open."""
+        """How many event streams are open."""
         return len(self._streams)
 
     async def open(self) -> None:
-        """Take connections."""
+        """Accept connections."""
         self._server = await asyncio.start_unix_server(self._accepted, self.path)
 
     async def close(self) -> None:
@@ -62,16 +62,16 @@ class Door:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def answer(self, *answers: Answer) -> None:
-        """Give these answers to the next requests that they fit."""
+        """Give these answers to the next requests that match."""
         self._answers += answers
 
     @property
     def waiting(self) -> int:
-        """How many wished answers nobody asked for yet."""
+        """How many of these answers are still unused."""
         return sum(wished.times for wished in self._answers)
 
     def drop_events(self) -> None:
-        """Break every stream of events and open no new one until told to."""
+        """Break every event stream, and open no new one until told to."""
         self.deaf = True
         for writer in self._streams:
             writer.transport.abort()
@@ -84,7 +84,7 @@ class Door:
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, OSError):
                 await self._serve(reader, writer)
         except asyncio.CancelledError:
-            pass  # closed by the test; the callback of the server would log it
+            pass  # closed by the test; the server's callback would log it
         finally:
             self._tasks.discard(task)
             self._streams.discard(writer)
@@ -121,7 +121,7 @@ class Door:
             await asyncio.sleep(self.delay)
             both = [
                 asyncio.ensure_future(_carry(back, writer)),
-                asyncio.ensure_future(reader.read(1)),  # the asker hangs up
+                asyncio.ensure_future(reader.read(1)),  # the client disconnects
             ]
             try:
                 await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
@@ -165,7 +165,7 @@ async def _body(head: bytes, reader: asyncio.StreamReader) -> bytes:
 
 
 def _once(head: bytes) -> bytes:
-    """The request's head for a connection that ends with the answer."""
+    """The request's head, changed so that the connection ends with the answer."""
     lines = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"connection:")]
     return b"\r\n".join([lines[0], b"Connection: close", *lines[1:]])
 

@@ -1,4 +1,4 @@
-"""Private engines for the files of engine faults. Next door: engine_shop.py puts a place on one."""
+"""Private engines for the engine fault tests. Next door: engine_shop.py puts a place on one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LEFT_OUT = "engine faults left out of the short form (make prove runs them): "
 def private_engine(
     image: str, source: docker.APIClient, *, data_size: str = ""
 ) -> Iterator[PrivateEngine]:
-    """A private engine that has the image; nothing of it is left afterwards."""
+    """A private engine that has the image; everything is removed afterwards."""
     found = PrivateEngine(data_size=data_size)
     try:
         found.start()
@@ -31,13 +31,13 @@ def private_engine(
 
 @pytest.fixture(scope="module")
 def engine(docker_client: docker.APIClient, demo_image: str) -> Iterator[PrivateEngine]:
-    """A private engine for a file; each test begins with it answering."""
+    """A private engine for all tests of a file; it answers at the start of each."""
     with private_engine(demo_image, docker_client) as found:
         yield found
 
 
 def left_out(tally: Tally) -> bool:
-    """Whether this test belongs to the full form only and this is the short one; says so there."""
+    """Whether to leave out a test that runs only in full; if so, the tally says it."""
     if tally.full:
         return False
     notes = [note for note in tally.notes if note.startswith(LEFT_OUT)]

@@ -1,4 +1,4 @@
-"""A place on a private engine, and what the tests of engine faults ask of it."""
+"""A place on a private engine, and what the engine fault tests ask of it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ IN_TIME = 3.0  # Discord's own limit
 
 
 class Shop:
-    """A place whose bots run on a private engine, perhaps through a door."""
+    """A place whose bots run on a private engine, perhaps through a proxy."""
 
     def __init__(self, engine: PrivateEngine, place: Place, door: Door | None) -> None:
         self.engine = engine
@@ -34,7 +34,7 @@ class Shop:
         return self._door
 
     async def bots(self, *names: str) -> list[str]:
-        """Running bots of these names, made at once; their ids."""
+        """Create running bots of these names, all at once; returns their ids."""
         for name in names:
             await self.place.create(name)
             await self.place.submit(await self.place.open_form(name))
@@ -43,13 +43,13 @@ class Shop:
         return [self.place.controller.bot_id(name) for name in names]
 
     def run_of(self, bot_id: str) -> tuple[int, str]:
-        """Pid and StartedAt: the same as long as the bot was not touched."""
+        """Pid and StartedAt, which stay the same as long as nothing touches the bot."""
         seen = self.engine.client.inspect_container(f"botmaker-{bot_id}")["State"]
         assert seen["Running"], seen
         return seen["Pid"], seen["StartedAt"]
 
     def runs_anew(self, bot_id: str, former: tuple[int, str]) -> bool:
-        """Whether a later run than that one is there."""
+        """Whether the bot is in a later run than that one."""
         try:
             seen = self.engine.client.inspect_container(f"botmaker-{bot_id}")["State"]
         except NotFound:
@@ -57,7 +57,7 @@ class Shop:
         return seen["Running"] and seen["StartedAt"] != former[1]
 
     async def knows(self, *, reachable: bool, within: float) -> float:
-        """Wait until the health page says so; returns how long that took."""
+        """Wait until the health page says so; returns the seconds that took."""
         began = time.monotonic()
         deadline = began + within
         while True:
@@ -68,8 +68,8 @@ class Shop:
             await asyncio.sleep(0.05)
 
     async def asks(self, name: str, *, words: str = "", within: float = 10.0) -> list[Invocation]:
-        """Ask everything that only reads, all at once: each is answered in Discord's time, and the
-        list and the bot's page end saying these words."""
+        """Send all read-only commands at once: each is answered within Discord's limit, and the
+        list and the bot's page end up with these words."""
         asked = {
             "bot list": {},
             "bot show": {"name": name},
@@ -87,7 +87,7 @@ class Shop:
         return list(found.values())
 
     def tells(self, name: str) -> str:
-        """Everything that was ever public about a bot, also what was edited away since."""
+        """Everything that was ever public about a bot, including what was edited away."""
         wanted = f"**{name}**"
         return "\n".join(
             line for line in self.place.world.traffic_text("from_bot").splitlines()
@@ -137,6 +137,6 @@ async def open_shop(
 async def running_anew(
     shop: Shop, former: dict[str, tuple[int, str]], seconds: float = 10.0
 ) -> None:
-    """Until every bot has a later run than the one given."""
+    """Wait until every bot is in a later run than the given one."""
     for bot_id, run in former.items():
         await eventually(lambda b=bot_id, r=run: shop.runs_anew(b, r), seconds)  # type: ignore[misc]

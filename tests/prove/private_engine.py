@@ -1,7 +1,7 @@
-"""A Docker engine of the proofs' own: stopped, killed, frozen, filled up, and nobody else notices.
+"""The proofs' own Docker engine: it can be stopped, killed, frozen or filled up alone.
 
-It lives in a network and a mount namespace of its own (one in the host's network namespace took the
-shared docker0 away), with its own data-root, exec-root, pid file and socket. Root only.
+It has its own network and mount namespace (one in the host's network namespace took the shared
+docker0 away), and its own data-root, exec-root, pid file and socket. Root only.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def needs_root() -> None:
-    """Fail with a sentence where namespaces cannot be made."""
+    """Fail with a sentence if namespaces can't be created."""
     if os.geteuid() != 0:
         raise RuntimeError(
             "The engine faults need root: they run a private dockerd in namespaces of its own. "
@@ -39,7 +39,7 @@ def needs_root() -> None:
 
 
 def wait_until(check: Callable[[], Any], seconds: float, what: str) -> Any:
-    """Poll until the check answers something true, and return that."""
+    """Poll until the check returns something true, and return that."""
     deadline = time.monotonic() + seconds
     while not (found := check()):
         if time.monotonic() > deadline:
@@ -49,12 +49,12 @@ def wait_until(check: Callable[[], Any], seconds: float, what: str) -> Any:
 
 
 class PrivateEngine:
-    """One dockerd: `start`, `stop`, `kill`, `freeze`, `thaw`; `remove` leaves nothing of it."""
+    """One dockerd: `start`, `stop`, `kill`, `freeze`, `thaw`; `remove` leaves nothing behind."""
 
     def __init__(self, *, data_size: str = "") -> None:
-        """With `data_size` (for instance "48m") its data-root is a tmpfs that small."""
+        """With `data_size` (such as "48m") its data-root is a tmpfs of that size."""
         needs_root()
-        self.folder = Path(tempfile.mkdtemp(prefix="bm-engine-"))  # short: sockets have 108 bytes
+        self.folder = Path(tempfile.mkdtemp(prefix="bm-engine-"))  # socket paths: 108 bytes at most
         self.folder.chmod(0o755)
         self.socket = self.folder / "docker.sock"
         self.data = self.folder / "data"
@@ -64,8 +64,8 @@ class PrivateEngine:
         self._mounts: list[Path] = []
         self.data.mkdir()
         (self.folder / "daemon.json").write_text("{}")
-        # Whoever holds the namespaces open outlives every dockerd: a restarted one finds the same
-        # interfaces and mounts, as after a restart of the service.
+        # This process keeps the namespaces open and outlives each dockerd. So a restarted one finds
+        # the same interfaces and mounts, as after a service restart.
         self._holder = subprocess.Popen(
             ["unshare", "--net", "--mount", "--propagation", "private", "sleep", "infinity"],
             start_new_session=True,
@@ -81,7 +81,7 @@ class PrivateEngine:
 
     @property
     def url(self) -> str:
-        """What DOCKER_HOST has to say."""
+        """The value for DOCKER_HOST."""
         return f"unix://{self.socket}"
 
     @property
@@ -91,7 +91,7 @@ class PrivateEngine:
 
     @property
     def running(self) -> bool:
-        """Whether the daemon's process is there (frozen or not)."""
+        """Whether the daemon's process exists, frozen or not."""
         return self._daemon is not None and self._daemon.poll() is None
 
     def start(self, *, live_restore: bool = False, wait: bool = True) -> float:
@@ -131,23 +131,23 @@ class PrivateEngine:
         return time.monotonic() - began
 
     def stop(self) -> None:
-        """SIGTERM, as a service manager stops it; back when it has ended."""
+        """Send SIGTERM, as a service manager does; returns when it has ended."""
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        """SIGKILL, as the kernel's out-of-memory killer ends it."""
+        """Send SIGKILL, as the kernel's out-of-memory killer does."""
         self._end(signal.SIGKILL)
 
     def freeze(self) -> None:
-        """SIGSTOP: it takes connections and answers nothing."""
+        """Send SIGSTOP: it accepts connections and answers nothing."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """SIGCONT."""
+        """Send SIGCONT."""
         self._signal(signal.SIGCONT)
 
     def ensure(self, *, live_restore: bool = False) -> None:
-        """Have it answer, in this mode, whatever was done to it."""
+        """Make it answer, in this mode, whatever was done to it before."""
         if self.running:
             self.thaw()
             if self.live_restore == live_restore:
@@ -162,15 +162,15 @@ class PrivateEngine:
         self.client.inspect_image(image)
 
     def fill(self) -> None:
-        """Leave no free byte in its data-root (a tmpfs)."""
+        """Fill its data-root (a tmpfs) to the last byte."""
         self._in("sh", "-c", f"cat /dev/zero > {self.data}/filler 2>/dev/null; true")
 
     def unfill(self) -> None:
-        """Give the room back."""
+        """Free that space again."""
         self._in("rm", "-f", f"{self.data}/filler")
 
     def remove(self) -> None:
-        """End it with all shims and containers, and remove every trace."""
+        """End it with all shims and containers, and remove all traces."""
         containers: list[str] = []
         with contextlib.suppress(OSError):
             containers = [entry.name for entry in (self.data / "containers").iterdir()]
@@ -184,14 +184,14 @@ class PrivateEngine:
                         self.client.remove_container(row["Id"], force=True, v=True)
                 self.stop()
         self.client.close()
-        for _ in range(3):  # whoever was just being born is found the next time
+        for _ in range(3):  # a process that is just starting is found the next time
             for pid in self._family():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             time.sleep(0.1)
         if self._daemon is not None:
             self._daemon.wait(10)
-        self._holder.kill()  # the last one out: the namespaces go, and all mounts in them
+        self._holder.kill()  # the last process: with it the namespaces go, and all their mounts
         self._holder.wait(10)
         for name in set(containers):
             for left in CGROUPS.glob(f"**/docker/{name}"):
@@ -200,7 +200,7 @@ class PrivateEngine:
         wait_until(self._swept, 10, f"removing {self.folder}")
 
     def leftovers(self) -> list[str]:
-        """What `remove` should have removed and did not."""
+        """What `remove` should have removed but didn't."""
         found = [f"process {pid}" for pid in self._family()]
         found += [
             line for line in Path("/proc/mounts").read_text().splitlines() if self._ours(line)
@@ -239,18 +239,18 @@ class PrivateEngine:
         assert self._daemon is not None
         self._signal(number)
         self._daemon.wait(40)
-        if number is signal.SIGKILL:  # the kernel tells its containerd, which goes a moment later
+        if number is signal.SIGKILL:  # the kernel tells its containerd, which ends a moment later
             wait_until(
                 lambda: not self._named("containerd/containerd.toml"), 10, "containerd's end"
             )
 
     def _signal(self, number: signal.Signals) -> None:
         assert self._daemon is not None
-        # nsenter becomes dockerd by exec, so this is its pid.
+        # nsenter execs dockerd, so this is its pid.
         self._daemon.send_signal(number)
 
     def _named(self, part: str = "") -> list[int]:
-        """Processes that have a path of ours in their command line."""
+        """Processes with one of our paths in their command line."""
         found = []
         for home in Path("/proc").iterdir():
             if home.name.isdigit() and int(home.name) != os.getpid():
@@ -261,7 +261,7 @@ class PrivateEngine:
         return found
 
     def _family(self) -> list[int]:
-        """The daemon, its containerd, the shims, and everything that runs under one of them."""
+        """The daemon, its containerd, the shims, and everything that runs under them."""
         children: dict[int, list[int]] = {}
         for parent, pid in _parents():
             children.setdefault(parent, []).append(pid)

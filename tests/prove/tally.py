@@ -1,5 +1,5 @@
-"""What the proofs tried and what was lost: counted by the tests, printed as a table at the end.
-Next door: __main__.py runs several at once and adds their tallies up."""
+"""What the proofs tried and what was lost: the tests count it, a table shows it at the end.
+Next door: __main__.py runs several at once and adds up their tallies."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 
 @dataclass(slots=True)
 class Tally:
-    """Counts by subject. A loss also fails its test; the table says that there was none."""
+    """Counts by subject. A loss also fails its test; the table shows that there was none."""
 
-    full: bool  # make prove; else the short form inside make test
+    full: bool  # make prove; otherwise the short form inside make test
     tried: Counter[str] = field(default_factory=Counter)
     lost: Counter[str] = field(default_factory=Counter)
     figures: dict[str, tuple[int, int]] = field(default_factory=dict)  # settled, at the end
@@ -25,7 +25,7 @@ class Tally:
         return full if self.full else short
 
     def table(self) -> list[str]:
-        """One line a subject: tried and lost; then what must not grow; then the notes."""
+        """One line per subject with tried and lost; then what mustn't grow; then the notes."""
         width = max(map(len, [*self.tried, *self.figures]), default=8)
         lines = [f"{'':<{width}}  {'tried':>11}  {'lost':>11}"]
         lines += [
@@ -41,11 +41,11 @@ class Tally:
         return [*lines, *self.notes]
 
     def write(self, file: Path) -> None:
-        """As JSON, for `merged` and for machines."""
+        """Write it as JSON, for `merged` and for machines."""
         file.write_text(json.dumps(self.plain(), indent=2) + "\n")
 
     def plain(self) -> dict[str, object]:
-        """What JSON can hold of it."""
+        """The part of it that JSON can hold."""
         return {
             "full": self.full,
             "tried": dict(sorted(self.tried.items())),
@@ -56,7 +56,7 @@ class Tally:
 
 
 def merged(files: Iterable[Path]) -> Tally:
-    """All tallies that were written, as one."""
+    """All written tallies, added up."""
     whole = Tally(full=True)
     for file in files:
         found = json.loads(file.read_text())

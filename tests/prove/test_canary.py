@@ -1,5 +1,5 @@
-"""Every value that is entered is a canary, and none is found afterwards, in whatever shape.
-Next door: canary.py makes, disguises and searches them; tests/process drives the controller."""
+"""Every entered value is a canary, and none is found afterwards, in any shape.
+Next door: canary.py creates, disguises and searches them; tests/process drives the controller."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ RUNS = {
     "crasher": "tell before; sleep 1; tell last; exit 3",
     "sick": "tell line; while :; do sleep 1; done",
 }
-# The value stands at the beginning, and again where a look at the output's first part ends.
+# The value is at the beginning, and again where the part of the output that is read ends.
 CHECK = "k=$(cat /run/secrets/api_key); echo key=$k; printf %945s filled; echo $k; exit 1"
 
 
@@ -60,7 +60,7 @@ def template(name: str) -> str:
 async def tellers(
     folder: Path, engine: docker.APIClient, templates: Mapping[str, str] | None = None, **env: str
 ) -> AsyncIterator[Place]:
-    """A place whose controller logs all, whose own token comes from a file, and whose bots tell."""
+    """A place whose controller logs all and has its token in a file; its bots print secrets."""
     temp = folder / "tmp"
     temp.mkdir()
     more = {"BOTMAKER_LOG_LEVEL": "DEBUG", "TMPDIR": str(temp), "PYTHONFAULTHANDLER": "1"} | env
@@ -77,7 +77,7 @@ async def tellers(
 
 
 async def born(place: Place, name: str, kind: str) -> Invocation:
-    """A bot whose two secrets are canaries."""
+    """Create a bot whose two secrets are canaries."""
     await place.create(name, kind)
     done = await place.submit(
         await place.open_form(name), api_key=canary(), channel_token=canary(60)
@@ -86,7 +86,7 @@ async def born(place: Place, name: str, kind: str) -> Invocation:
 
 
 async def rotate(place: Place, name: str) -> None:
-    """Both secrets replaced by fresh canaries."""
+    """Replace both secrets with new canaries."""
     before = len(place.ann.dms)
     await place.ann.slash("bot secrets", name=name)
     await place.world.until(lambda _: len(place.ann.dms) > before)
@@ -97,7 +97,7 @@ async def rotate(place: Place, name: str) -> None:
 
 
 async def shown(place: Place, name: str, words: str, **options: Any) -> Invocation:
-    """Ask for the log until these words are in it: a bot that just started wrote nothing yet."""
+    """Ask for the log until these words are in it: a bot that just started has no log yet."""
     for _ in range(40):
         inv = await place.ann.slash("bot logs", name=name, **options)
         await inv.until(lambda i: i.message is not None and not i.message.loading)
@@ -108,7 +108,7 @@ async def shown(place: Place, name: str, words: str, **options: Any) -> Invocati
 
 
 async def read_logs(place: Place, name: str) -> None:
-    """The log as a message, filtered, and as a file."""
+    """Read the log as a message, filtered, and as a file."""
     inv = await shown(place, name, "[redacted]")
     for grep in ("raw", "b64", "url", "json"):
         await shown(place, name, "redacted", grep=grep, lines=9)
@@ -117,7 +117,7 @@ async def read_logs(place: Place, name: str) -> None:
 
 
 async def wrong_values(place: Place) -> None:
-    """Values that the rules refuse are as secret as those they take."""
+    """Enter values that the rules refuse; they are as secret as accepted ones."""
     await place.create("wrong")
     for spoiled in ("{} with spaces", "{}!", "{}\n\x1b[2J", "ключ{}", "{}" + "x" * 300):
         values = {"api_key": spoiled.format(one := canary()), "channel_token": (two := canary())}
@@ -129,7 +129,7 @@ async def wrong_values(place: Place) -> None:
 
 
 async def hostile_asks(place: Place) -> None:
-    """Names and questions that nothing fits; each is an error in words."""
+    """Send names and questions that match nothing; each gets an error in words."""
     for name in ("../../etc", "`rm -rf`", "a" * 99, "@everyone", "\u202eevil", "%s%n", "'; --"):
         inv = await place.create(name)
         assert "❌" in inv.text, inv.text
@@ -139,13 +139,13 @@ async def hostile_asks(place: Place) -> None:
 
 
 async def pages(place: Place) -> list[tuple[str, bytes]]:
-    """What its HTTP server says."""
+    """All that its HTTP server says."""
     found = [await place.controller.get(path) for path in ("/health", "/metrics", "/nowhere")]
     return [(f"HTTP {status}", text.encode()) for status, text in found]
 
 
 def leftovers(place: Place) -> list[str]:
-    """Files below the secrets folder that are no secret of a bot that exists."""
+    """Files below the secrets folder that aren't secrets of an existing bot."""
     rows = {row[0] for row in place.controller.rows("SELECT id FROM bot")}
     names = ("api_key", "channel_token", "channel_config")
     known = {f"{bot}/{name}" for bot in rows for name in names}
@@ -155,11 +155,11 @@ def leftovers(place: Place) -> list[str]:
 
 
 async def hunt(place: Place, tally: Tally, folder: Path) -> list[str]:
-    """Search everything for everything that was entered; the whole search is tried first."""
+    """Search everywhere for everything that was entered, after testing the search itself."""
     controller, but = place.controller, (place.controller.secrets_dir,)
     values = sorted({*controller.entered, place.world.token})
     traffic = place.world.traffic_text("from_bot")
-    # Discord's gateway is told the token: that is what it is for.
+    # Discord's gateway is meant to get the token.
     found = await pages(place)
     found += list(
         everywhere(controller, traffic.replace(place.world.token, ""), folder=folder, but=but)
@@ -197,7 +197,7 @@ async def test_after_a_long_mixed_run_no_entered_value_is_anywhere(
         inv = await place.ann.slash("bot delete", name="wrong")
         await said(await place.ann.click(inv, label="Delete wrong"), "removed")
         hits = await hunt(place, tally, tmp_path)
-        controller.entered.clear()  # else the place's own search finds what the check said
+        controller.entered.clear()  # otherwise the place's own search finds the check's output
         assert hits == []
         assert leftovers(place) == []
         assert controller.process is not None
@@ -208,7 +208,7 @@ async def test_after_a_long_mixed_run_no_entered_value_is_anywhere(
 
 
 async def _ended_in_between(place: Place, turn: int) -> None:
-    """A form is on its way when the controller is killed, or ended; JSON or text afterwards."""
+    """Submit a form while the controller is killed or stopped; then log as JSON or text."""
     name, how = f"late-{turn}", (signal.SIGKILL, signal.SIGTERM)[turn % 2]
     await place.create(name)
     form = await place.open_form(name)
@@ -222,8 +222,8 @@ async def _ended_in_between(place: Place, turn: int) -> None:
 async def test_an_old_value_stays_hidden_in_old_logs_after_a_controller_restart(
     tmp_path: Path, docker_client: docker.APIClient, demo_image: str
 ) -> None:
-    """A rotated value still stands in the container's log, where a new controller could not know
-    it: what was logged before the rotation is not shown any more."""
+    """The container's log still holds a rotated value, which a new controller can't know, so
+    nothing logged before the rotation is shown."""
     async with tellers(tmp_path, docker_client) as place:
         await born(place, "teller", "teller")
         await place.card_says("teller", "running")
@@ -232,15 +232,15 @@ async def test_an_old_value_stays_hidden_in_old_logs_after_a_controller_restart(
         await place.controller.restart()
         inv = await shown(place, "teller", "1 line", grep="raw")
         hits = search(place.controller.entered, [("answer", inv.text.encode())])
-        place.controller.entered.clear()  # said here; the end of the place need not say it again
+        place.controller.entered.clear()  # checked here, so the place's end needn't check it again
         assert hits == []
 
 
 async def test_a_search_in_the_log_tells_nothing_that_its_answer_hides(
     tmp_path: Path, docker_client: docker.APIClient, demo_image: str
 ) -> None:
-    """Searching for the beginning of a value finds no more than searching for anything else: else
-    it could be guessed letter by letter. The value itself does not come back in a button's id."""
+    """Searching for the beginning of a value finds no more than any other search, or the value
+    could be guessed letter by letter. Nor is the value in a button's id."""
     async with tellers(tmp_path, docker_client) as place:
         await born(place, "teller", "teller")
         value = place.controller.entered[0]
@@ -256,7 +256,7 @@ async def test_a_search_in_the_log_tells_nothing_that_its_answer_hides(
 
 @pytest.mark.parametrize("length", [33, 60, 108])
 def test_the_search_finds_a_planted_value_in_every_shape(tmp_path: Path, length: int) -> None:
-    """Whole and in part, in a file, below folders, inside longer encoded data at any alignment."""
+    """Whole or in part, in a file, below folders, inside longer encoded data at any alignment."""
     value = canary(length)
     raw = value.encode()
     for number, form in enumerate(shapes(value)):
@@ -275,11 +275,11 @@ def test_the_search_finds_a_planted_value_in_every_shape(tmp_path: Path, length:
 async def test_the_hunt_finds_a_value_planted_where_it_looks(
     tmp_path: Path, docker_client: docker.APIClient, demo_image: str
 ) -> None:
-    """In the database, the log, a temporary file, a label, an environment, an answer of the bot."""
+    """In the database, log, a temporary file, a label, an environment or the bot's answer."""
     async with tellers(tmp_path, docker_client) as place:
         controller = place.controller
         value = canary()
-        controller.rows("SELECT 1")  # the database is there
+        controller.rows("SELECT 1")  # the database exists
         planted = {
             "data/notes": tmp_path / "data" / "notes",
             "tmp/left": tmp_path / "tmp" / "left",

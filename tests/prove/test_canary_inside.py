@@ -1,5 +1,5 @@
-"""Canaries in what is done inside a bot: a config with secrets in it, its check, a reload, an
-action, and the services that are asked about a value. None says one aloud.
+"""Canaries in what runs inside a bot: a config with secrets in it, its check, a reload, an action;
+and in the services that are asked about a value. None of them reveals one.
 Next door: test_canary.py has the long run and the search."""
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ content = { key = "{{secret.api_key}}", token = "{{secret.channel_token}}" }
 
 
 def script(last: str) -> str:
-    """A command that prints what it knows in every shape, and then this."""
+    """A command that prints all it knows in every shape, and then does this."""
     text = (TELL + f"tell inside; cat /run/secrets/channel_config; {last}").replace("'''", "")
     return f"[\"/bin/sh\", \"-c\", '''{text}''']"
 
 
 def template(name: str, *, run: str = "", more: str = "") -> str:
-    """A bot that does nothing by itself, with these additions."""
+    """The template of a bot that does nothing by itself, with these additions."""
     text = BRISK.replace('id = "brisk"', f'id = "{name}"', 1)
     entry = f'[run]\nentrypoint = ["/bin/sh", "-c", "{IDLE}"]\n{run}'
     return text.replace("[run]\n", entry, 1) + FILES + more
@@ -63,7 +63,7 @@ TEMPLATES = {
 
 
 class Gossip:
-    """A service that repeats whatever it was asked, as an error page would."""
+    """A service that repeats whatever it is asked, as an error page might."""
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -72,7 +72,7 @@ class Gossip:
 
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
-        """Take questions."""
+        """Listen for questions."""
         server = await asyncio.start_server(self._answer, "127.0.0.1", self.port)
         try:
             yield
@@ -91,7 +91,7 @@ class Gossip:
 
 
 async def replaced(place: Place, name: str, words: str) -> None:
-    """Both secrets are replaced; these words say how the bot comes to know them."""
+    """Replace both secrets; these words say how the bot gets them."""
     before = len(place.ann.dms)
     await place.ann.slash("bot secrets", name=name)
     await place.world.until(lambda _: len(place.ann.dms) > before)
@@ -100,7 +100,7 @@ async def replaced(place: Place, name: str, words: str) -> None:
 
 
 async def asked_about(place: Place, gossip: Gossip) -> None:
-    """Values that services refuse, and values that they could not judge."""
+    """Enter values that services refuse, and values that they can't judge."""
     await place.create("checked", "checked")
     for status, words in (("401 Unauthorized", "❌"), ("503 Unavailable", "fingerprint")):
         gossip.status = status
@@ -116,8 +116,8 @@ async def asked_about(place: Place, gossip: Gossip) -> None:
 async def test_what_is_done_inside_a_bot_says_no_value(
     tmp_path: Path, docker_client: docker.APIClient, demo_image: str, tally: Tally
 ) -> None:
-    """An action, a check of the config, a good and a failing reload print all they know; services
-    repeat what they were asked: zero hits in files, logs, engine, processes and Discord."""
+    """An action, a config check, a good and a failing reload print all they know, and services
+    repeat what they are asked: zero hits in files, logs, engine, processes and Discord."""
     gossip = Gossip()
     base = f"http://127.0.0.1:{gossip.port}"
     places = tellers(tmp_path, docker_client, TEMPLATES, BOTMAKER_LIVE_CHECKS=base)
@@ -138,11 +138,11 @@ async def test_what_is_done_inside_a_bot_says_no_value(
         await place.controller.restart()
         await said(await place.ann.slash("bot do", name="actor", action="tell"), "redacted")
         hits = await hunt(place, tally, tmp_path)
-        place.controller.entered.clear()  # else the place's own search finds what the check said
+        place.controller.entered.clear()  # or the place's own search finds the check's output
         assert hits == []
         assert leftovers(place) == []
 
 
 def audited(place: Place) -> list[str | None]:
-    """What the audit says of reloads."""
+    """What the audit says about reloads."""
     return place.controller.audit("reload")

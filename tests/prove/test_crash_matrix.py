@@ -1,4 +1,4 @@
-"""Killed before and after each side effect of each operation: nothing is lost, nothing is left."""
+"""Killed before and after each side effect of each operation: nothing is lost or left behind."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(2280)]
 SEEDS = 5
 LANES = 4
 ENOUGH = 6  # losses after which a lane gives up
-# The short form: one for each kind of side effect.
+# The short form: one point for each kind of side effect.
 SHORT = [
     *("create/store.add_bot:after", "create/discord.post:after", "secrets/vault.rename:before"),
     *("secrets/runtime.create:after", "restart/runtime.restart:after"),
@@ -34,7 +34,7 @@ Case = tuple[int, Point]
 async def _lane(
     folder: Path, engine: docker.APIClient, cases: list[Case], tally: Tally
 ) -> list[str]:
-    """All cases one after the other at one place; after a loss the rest at a fresh one."""
+    """Run all cases one after another at one place; after a loss, the rest at a new place."""
     wrong: list[str] = []
     waiting = list(reversed(cases))
     while waiting and len(wrong) < ENOUGH:
@@ -62,7 +62,7 @@ async def _tried(driver: Driver, seed: int, point: Point) -> list[str]:
 
 
 async def _empty(driver: Driver) -> list[str]:
-    """Delete all that is left: then nothing is."""
+    """Delete everything that is left, and check that nothing remains."""
     for name in list(driver.bots):
         await driver.finish("delete", name)
     try:
@@ -84,7 +84,7 @@ def _cases(lane: int, full: bool) -> list[Case]:
 
 
 def test_there_are_enough_points_and_none_twice() -> None:
-    """At least 40; the short form names some of them."""
+    """There are at least 40; the short form uses some of them."""
     assert len(set(POINTS)) == len(POINTS) >= 40
     assert {str(point) for point in POINTS} >= set(SHORT)
 
@@ -92,7 +92,7 @@ def test_there_are_enough_points_and_none_twice() -> None:
 async def test_a_kill_at_any_point_loses_nothing_and_leaves_nothing(
     tmp_path: Path, docker_client: docker.APIClient, demo_image: str, tally: Tally
 ) -> None:
-    """Killed there, started again: wish and world agree within ten seconds."""
+    """After the kill and a new start, wish and world agree within ten seconds."""
     lanes = [cases for lane in range(LANES) if (cases := _cases(lane, tally.full))]
     work = [
         _lane(tmp_path / f"lane{number}", docker_client, cases, tally)
@@ -105,9 +105,9 @@ async def test_a_kill_at_any_point_loses_nothing_and_leaves_nothing(
 async def test_a_message_that_was_posted_just_before_the_kill_is_brought_up_to_date(
     tmp_path: Path, docker_client: docker.APIClient, demo_image: str, tally: Tally
 ) -> None:
-    """Discord took it slowly; the bot went on meanwhile; the id of the message was never noted.
+    """Discord was slow, the bot went on meanwhile, and the message's id was never stored.
 
-    Discord answers the second try with the first message as it was: old words, and they stayed.
+    Discord answers the second try with the first message and its old words, which used to stay.
     """
     async with open_driver(tmp_path / "place", docker_client) as driver:
         place, checker = driver.place, driver.checker
@@ -116,7 +116,7 @@ async def test_a_message_that_was_posted_just_before_the_kill_is_brought_up_to_d
             driver.controller.arm(Point("create", "discord.post:after"))
             await place.create("slow", "proof")
             checker.names.add("slow")
-            await eventually(lambda: slow.hits)  # it is on its way, in the words of now
+            await eventually(lambda: slow.hits)  # the message is being sent, with the current words
             await driver.act("secrets", "slow", await driver.prepare("secrets", "slow"))
             await driver.killed(Point("create", "discord.post:after"))
         assert "— running" not in place.card("slow").content
@@ -130,8 +130,8 @@ async def test_a_message_that_was_posted_just_before_the_kill_is_brought_up_to_d
 async def test_a_second_kill_at_the_next_start_forgets_nothing(
     tmp_path: Path, docker_client: docker.APIClient, demo_image: str, tally: Tally, operation: str
 ) -> None:
-    """Killed between the new secrets and the note of who has to read them, and at once again, when
-    the audit was closed already: the bot comes to know them all the same."""
+    """Killed between writing new secrets and noting who must read them, and again at once after the
+    audit was closed: the bot still gets them."""
     if not tally.full and operation == "reload":
         pytest.skip("the same for another way to tell a bot: with --prove")
     async with open_driver(tmp_path / "place", docker_client) as driver:

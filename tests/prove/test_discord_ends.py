@@ -30,30 +30,30 @@ DIRECT = r"^/(users/@me/channels|channels/\d+/messages)$"
 async def place(
     tmp_path_factory: pytest.TempPathFactory, docker_client: docker.APIClient, demo_image: str
 ) -> AsyncIterator[Place]:
-    """A place with a bot that runs; each test ends the controller and starts it again."""
+    """A place with a running bot; each test ends the controller and starts it again."""
     async with open_place(tmp_path_factory.mktemp("ends"), docker_client) as found:
         await found.bot("shop")
         yield found
 
 
 def late(place: Place) -> list[Message]:
-    """Every answer that came by another way than the interaction's own."""
+    """Every answer that came another way than through its interaction."""
     return [m for m in [*place.ann.dms, *place.cards] if LATE in m.content]
 
 
 def last_end(place: Place) -> str | None:
-    """How the newest restart ended, by the audit; None for not yet."""
+    """How the newest restart ended, by the audit; None if it hasn't."""
     return place.controller.audit("restart")[-1]
 
 
 async def settled(place: Place) -> None:
-    """Until nobody is owed anything and every request has an end."""
+    """Wait until no answer is owed and every request has ended."""
     await eventually(lambda: not place.controller.rows("SELECT 1 FROM outbox"))
     assert not place.controller.rows("SELECT 1 FROM audit WHERE outcome IS NULL")
 
 
 async def told_once(place: Place, tally: Tally, inv: Invocation, before: int) -> str:
-    """By one late answer, and by no more of them after a further restart; what it says."""
+    """Check that one late answer came, and no more after another restart; returns its text."""
     await settled(place)
     if tally.full:
         await place.controller.restart()
@@ -68,7 +68,7 @@ async def told_once(place: Place, tally: Tally, inv: Invocation, before: int) ->
 async def test_a_controller_that_ends_while_it_tries_to_answer_is_answered_for(
     place: Place, tally: Tally
 ) -> None:
-    """The work is done, the last words were not taken: killed or stopped, they are made good."""
+    """The work was done but Discord didn't take the answer: after a kill or stop it still comes."""
     for how in ENDS[: tally.pick(1, 2)]:
         before = len(late(place))
         with place.world.fault("PATCH", FINAL, status=503) as fault:
@@ -84,7 +84,7 @@ async def test_a_controller_that_ends_while_it_tries_to_answer_is_answered_for(
 async def test_a_controller_killed_in_the_middle_of_the_work_is_answered_for(
     place: Place, tally: Tally
 ) -> None:
-    """The request was begun: it is ended, the audit has an end, its asker is told how it is."""
+    """A request that had begun is finished, ended in the audit, and its asker is told."""
     bot_id, before = place.controller.bot_id("shop"), len(late(place))
     since, count = place.controller.started_at(bot_id), len(place.controller.audit("restart"))
     inv = await place.ann.slash("bot restart", name="shop")
@@ -99,7 +99,7 @@ async def test_a_controller_killed_in_the_middle_of_the_work_is_answered_for(
 
 
 async def test_words_that_wait_for_discord_outlive_a_kill(place: Place, tally: Tally) -> None:
-    """Neither the answer nor the direct message was taken; the next controller has the words."""
+    """Discord took neither the answer nor the direct message; the next controller sends them."""
     before = len(late(place))
     with (
         place.world.fault("POST", CALLBACK, status=404, code=10062),
@@ -116,7 +116,7 @@ async def test_words_that_wait_for_discord_outlive_a_kill(place: Place, tally: T
 async def test_a_late_answer_that_discord_took_is_not_said_again_after_a_kill(
     place: Place, tally: Tally
 ) -> None:
-    """The direct message stands, its answer was lost, the controller died: it stays the only."""
+    """Discord took the direct message, but the confirmation was lost: there is no second one."""
     before = len(late(place))
     with (
         place.world.fault("PATCH", FINAL, status=401, code=50027),
@@ -133,11 +133,11 @@ async def test_a_late_answer_that_discord_took_is_not_said_again_after_a_kill(
 async def test_a_discord_that_takes_nothing_for_a_while_hears_all_of_it_afterwards(
     place: Place, tally: Tally
 ) -> None:
-    """Every request fails, from the acknowledgement to the public message; then it is back."""
+    """Every request fails, from the acknowledgement to the public message, until it is back."""
     controller, before = place.controller, len(late(place))
     since = controller.started_at(controller.bot_id("shop"))
     card = await place.card_says("shop", "running")
-    how = {"status": 503} if tally.full else {"drop": True}  # the library tries the first for long
+    how = {"status": 503} if tally.full else {"drop": True}  # discord.py retries it for long
     with place.world.fault("*", r"^/(interactions|webhooks|channels|users)", **how):
         inv = await place.ann.slash("bot restart", name="shop", wait=False)
         await eventually(lambda: controller.rows("SELECT words FROM outbox"), 15)

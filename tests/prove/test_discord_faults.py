@@ -1,5 +1,5 @@
-"""Whatever Discord does, the work is done, and whoever asked is told the end exactly once.
-Next door: discord_acts.py makes seven requests at once and looks; test_discord_ends.py kills."""
+"""Whatever Discord does, the work is done and whoever asked is told the outcome exactly once.
+Next door: discord_acts.py sends seven requests at once and checks; test_discord_ends.py kills."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.timeout(300),
 ]
 COUNTED = "discord faults"
-PAGE = "<html>slow down</html>"  # a proxy's answer: neither Discord's header nor its JSON
+PAGE = "<html>slow down</html>"  # a proxy's answer, without Discord's header and JSON
 
 
 def callback(name: str, *, late: bool, **how: object) -> Trouble:
@@ -30,7 +30,7 @@ def edit(name: str, *, late: bool, **how: object) -> Trouble:
     return Trouble(f"final edit: {name}", "PATCH", FINAL, how, late)
 
 
-# The first ones of each table are the short form.
+# The short form uses the first ones of each table.
 CALLBACKS = [
     callback("taken, but said to have failed", status=500, after=True, times=ACTS, late=False),
     callback("lost before Discord took it", drop=True, late=True),
@@ -65,7 +65,7 @@ EDITS = [
 async def scene(
     tmp_path_factory: pytest.TempPathFactory, docker_client: docker.APIClient, demo_image: str
 ) -> AsyncIterator[Scene]:
-    """Four bots and a controller for all tests of this file."""
+    """Four bots and a controller, for all tests of this file."""
     folder = tmp_path_factory.mktemp("scene")
     async with open_place(folder, docker_client) as place:
         found = Scene(place)
@@ -101,7 +101,7 @@ async def test_no_trouble_with_a_final_edit_leaves_anybody_untold(
 async def test_who_takes_no_direct_message_is_told_in_the_admin_channel(
     scene: Scene, tally: Tally
 ) -> None:
-    """The name stands there, and nobody is pinged."""
+    """The message has the person's name, and pings nobody."""
     place = scene.place
     before = len(scene.late())
     with closed(place), place.world.fault("PATCH", FINAL, status=401, code=50027):
@@ -118,7 +118,7 @@ async def test_who_takes_no_direct_message_is_told_in_the_admin_channel(
 async def test_a_late_answer_whose_own_sending_was_lost_stands_once(
     scene: Scene, tally: Tally
 ) -> None:
-    """Discord took the direct message, twice over, and said nothing; then it was away."""
+    """Twice Discord took the direct message without confirming it, and then was away."""
     place, before = scene.place, len(scene.late())
     dm = rf"^/channels/{place.ann.dm_channel_id}/messages$"
     with (
@@ -148,7 +148,7 @@ REFUSED = [
 async def test_a_public_message_that_discord_refuses_is_true_once_it_is_allowed(
     scene: Scene, tally: Tally
 ) -> None:
-    """New ones and edits, refused in each way; the work goes on meanwhile."""
+    """New messages and edits are refused in each way; the work goes on meanwhile."""
     place = scene.place
     where = rf"^/channels/{place.world.admin_channel_id}/messages"
     for number, how in enumerate(REFUSED[: tally.pick(1, len(REFUSED))]):
@@ -168,7 +168,7 @@ async def test_a_public_message_that_discord_refuses_is_true_once_it_is_allowed(
 async def test_a_request_that_comes_late_is_done_and_answered_by_other_ways(
     scene: Scene, tally: Tally
 ) -> None:
-    """The gateway was away for longer than Discord waits: the replayed press still counts."""
+    """The gateway was away longer than Discord waits, but the replayed press still counts."""
     place, before = scene.place, len(scene.late())
     place.world.answer_window = 0.4
     with place.world.gateway.paused():
@@ -177,7 +177,7 @@ async def test_a_request_that_comes_late_is_done_and_answered_by_other_ways(
         assert not await place.world.reached(lambda: asked.answered, 0.6)
     await eventually(lambda: len(scene.late()) == before + 1)
     place.world.answer_window = 3.0
-    await place.world.deliver_again(asked)  # and a second time, which nobody hears of
+    await place.world.deliver_again(asked)  # and a second time, which nobody is told about
     await said(await place.ann.slash("bot start", name="one"), "running")
     assert len(scene.late()) == before + 1
     assert set(asked.callbacks) == {404}
@@ -187,7 +187,7 @@ async def test_a_request_that_comes_late_is_done_and_answered_by_other_ways(
 async def test_a_gateway_that_breaks_in_the_middle_of_a_request_changes_nothing(
     scene: Scene, tally: Tally
 ) -> None:
-    """Cut, closed, asked to reconnect, its session forgotten: the end is said as ever."""
+    """Cut, closed, told to reconnect, its session forgotten: the outcome is still told."""
     place = scene.place
     gateway = place.world.gateway
     breaks = [

@@ -1,5 +1,5 @@
-"""Disks that are full, closed, foreign, damaged or held by others: refused or survived, in words.
-Next door: test_disk_clock.py has clocks that jump; tests/vault and tests/store the parts alone."""
+"""Full, read-only, foreign, damaged and locked storage is refused in words, or survived.
+Next door: test_disk_clock.py has clocks that jump; tests/vault and tests/store test the parts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ needs_root = pytest.mark.skipif(not ROOT, reason="mounts and foreign owners need
 
 @contextlib.contextmanager
 def mounted(folder: Path, size: str = "256k") -> Iterator[Path]:
-    """A file system of its own, small, that nobody else uses."""
+    """A small file system that nobody else uses."""
     folder.mkdir(parents=True, exist_ok=True)
     subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "tmpfs", str(folder)], check=True
@@ -41,7 +41,7 @@ def mounted(folder: Path, size: str = "256k") -> Iterator[Path]:
 
 
 def fill(folder: Path) -> Path:
-    """A file that takes all that is free."""
+    """A file that takes all free space."""
     file = folder / "filler"
     with contextlib.suppress(OSError), file.open("wb", buffering=0) as stream:
         while True:
@@ -50,7 +50,7 @@ def fill(folder: Path) -> Path:
 
 
 async def refusal(controller: Controller) -> str:
-    """Start it, wait for its end: one sentence, status 78, no traceback."""
+    """Start it and wait for its end: one sentence, status 78, no traceback."""
     controller.log_path.unlink(missing_ok=True)
     await controller.launch()
     assert controller.process is not None
@@ -65,7 +65,7 @@ async def refusal(controller: Controller) -> str:
 async def idle(
     tmp_path: Path, docker_client: docker.APIClient, demo_image: str, tally: Tally
 ) -> object:
-    """A place whose controller was not started yet."""
+    """A place whose controller isn't started yet."""
     tally.tried["disk faults"] += 1
     async with open_place(tmp_path, docker_client, start=False) as found:
         yield found
@@ -78,7 +78,7 @@ async def idle(
 @pytest.mark.engine
 @pytest.mark.parametrize("kind", ["data", "secrets"])
 async def test_a_start_on_a_read_only_folder_says_so(idle: Place, kind: str) -> None:
-    """A file system that is mounted read-only: the folder by name and what to do."""
+    """On a read-only file system the sentence names the folder and says what to do."""
     folder = idle.controller.folder / kind
     with mounted(folder):
         subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
@@ -93,7 +93,7 @@ async def test_a_start_on_a_read_only_folder_says_so(idle: Place, kind: str) -> 
 async def test_a_start_on_a_full_disk_says_so_and_works_once_there_is_room(
     idle: Place, kind: str, tally: Tally
 ) -> None:
-    """No traceback, nothing half-made: with room the same folders start."""
+    """No traceback and nothing half-created: once there is space, the same folders work."""
     if kind == "secrets" and not tally.full:
         pytest.skip("the same for the other folder: with --prove")
     folder = idle.controller.folder / kind
@@ -113,7 +113,7 @@ async def test_a_start_on_a_full_disk_says_so_and_works_once_there_is_room(
 @pytest.mark.engine
 @pytest.mark.parametrize("name", ["botmaker.db", "lock", "install.key"])
 async def test_a_folder_in_a_files_place_is_said(idle: Place, name: str) -> None:
-    """What stands in the way has its name in the sentence."""
+    """The sentence names what is in the way."""
     (idle.controller.data / name).mkdir(parents=True)
     text = await refusal(idle.controller)
     assert str(idle.controller.data) in text
@@ -123,7 +123,7 @@ async def test_a_folder_in_a_files_place_is_said(idle: Place, name: str) -> None
 async def test_a_database_that_another_program_holds_is_not_to_be_moved_away(
     idle: Place, tally: Tally
 ) -> None:
-    """Locked is neither damaged nor lost: the remedy is to end the other program."""
+    """Locked isn't damaged or lost: the hint is to end the other program."""
     if not tally.full:
         pytest.skip("waits for SQLite's five seconds: with --prove")
     await idle.controller.start()
@@ -143,7 +143,7 @@ async def test_a_database_that_another_program_holds_is_not_to_be_moved_away(
 
 @pytest.mark.skipif(not ROOT, reason="root alone becomes another user")
 def test_a_data_folder_of_somebody_else_is_said(tmp_path: Path) -> None:
-    """A controller without rights there raises BadSetting with the folder, not an OSError."""
+    """Without permission there, the error is BadSetting with the folder's name, not OSError."""
     from tests.vault.places import as_nobody
 
     folder = tmp_path / "data"
@@ -156,7 +156,7 @@ def test_a_data_folder_of_somebody_else_is_said(tmp_path: Path) -> None:
 
 
 async def test_a_lost_wal_is_survived_and_a_torn_one_too(tmp_path: Path) -> None:
-    """Without its WAL the file has an older state, with a torn one a prefix; both open."""
+    """Without its WAL the file has an older state, with a torn WAL a prefix; both open."""
     store = await Store.open(tmp_path)
     await store.instance()
     await store.remember("kept", "1")
@@ -181,7 +181,7 @@ async def test_a_lost_wal_is_survived_and_a_torn_one_too(tmp_path: Path) -> None
 async def test_a_cut_off_database_is_refused_or_said_to_be_damaged(
     tmp_path: Path, share: float
 ) -> None:
-    """Never taken for sound; the sentence names the file; not a byte of it is changed."""
+    """It never counts as sound; the sentence names the file; not a byte of it changes."""
     await (await Store.open(tmp_path)).close()
     path = tmp_path / "botmaker.db"
     data = path.read_bytes()[: int(path.stat().st_size * share)]
@@ -197,7 +197,7 @@ async def test_a_cut_off_database_is_refused_or_said_to_be_damaged(
 
 
 async def everything(store: Store) -> None:
-    """Read what a start reads."""
+    """Read everything a start reads."""
     await store.bots()
     await store.entries("", 1)
     await store.crashes()
@@ -211,7 +211,7 @@ async def everything(store: Store) -> None:
 async def test_a_disk_that_fills_up_under_a_form_changes_nothing_half(
     tmp_path: Path, tally: Tally, kind: str
 ) -> None:
-    """Refused in words; old values whole, no copy left; with room the same form is accepted."""
+    """Refused in words; old values intact, no copy left; with space the same form works."""
     tally.tried["disk faults"] += 1
     with mounted(tmp_path / kind, "1m" if kind == "data" else "128k"):
         rig = Rig.__new__(Rig)
@@ -238,14 +238,14 @@ async def test_a_disk_that_fills_up_under_a_form_changes_nothing_half(
 
 
 async def write_much(rig: Rig, bot: Bot) -> None:
-    """A rotation, and rows until the WAL's own room is used up."""
+    """Rotate secrets, and add rows until the WAL's space is used up."""
     await rig.submit(bot, rotate=True, api_key="n" * 150)
     for _ in range(200):
         await rig.manager.store.remember("x", "y" * 4000)
 
 
 def prepared(rig: Rig, folder: Path) -> None:
-    """A rig in folders that may be there already."""
+    """A rig in folders that may already exist."""
     fresh = Rig(folder / "rig") if (folder / "rig").mkdir() is None else rig
     rig.__dict__.update(fresh.__dict__)
     rig.folder, rig.data, rig.secrets = folder, folder / "data", folder / "secrets"
@@ -253,7 +253,7 @@ def prepared(rig: Rig, folder: Path) -> None:
 
 @pytest.mark.engine
 async def test_a_database_held_by_another_program_for_a_moment_loses_nothing(idle: Place) -> None:
-    """A person is told in time or the work is done late; afterwards everything works as before."""
+    """The person is told in time or the work is done late; afterwards all works as before."""
     await idle.controller.start()
     other = sqlite3.connect(idle.controller.database, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

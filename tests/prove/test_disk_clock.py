@@ -1,8 +1,8 @@
-"""Clocks that jump by a day, forward and back: nothing waits for ever, nothing is counted wrong.
+"""Clocks that jump by a day, forward or back: nothing waits forever and nothing is miscounted.
 
-Tested where the clock is an argument. Not here: jumps under a running process (no faketime), the
-engine's own clock, and `manager/credentials`, which reads the time itself and is asked by dates in
-its rows instead. Next door: test_disk.py has the other faults of a machine."""
+Tested where the clock is an argument. Not tested: jumps under a running process (no faketime), and
+the engine's clock. `manager/credentials` reads the time itself, so its rows get other dates.
+Next door: test_disk.py has a machine's other faults."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NOW = 1_900_000_000.0
 
 
 class Clock:
-    """A clock that is set by hand."""
+    """A clock set by hand."""
 
     now = NOW
 
@@ -35,7 +35,7 @@ class Clock:
 
 
 def looping() -> tuple[Fleet, Clock, str]:
-    """A bot that crashed often enough just now."""
+    """A bot that has just crashed often enough for a crash loop."""
     clock = Clock()
     fleet, bot = Fleet(clock), Bot(
         id=new_bot_id(), name="x", template="t", provider="", model="", channel=""
@@ -49,7 +49,7 @@ def looping() -> tuple[Fleet, Clock, str]:
 
 @pytest.mark.parametrize("jump", [DAY, -DAY, -WINDOW_SECONDS - 61])
 def test_a_clock_that_jumps_ends_a_crash_loop_instead_of_keeping_it_for_a_day(jump: float) -> None:
-    """Crashes of yesterday are history, and so are those of a tomorrow that is not to come."""
+    """Yesterday's crashes no longer count, nor do those dated tomorrow."""
     fleet, clock, bot_id = looping()
     clock.now += jump
     assert recent(fleet.get(bot_id).crashes, clock.now) == []  # type: ignore[union-attr]
@@ -61,7 +61,7 @@ def test_a_clock_that_jumps_ends_a_crash_loop_instead_of_keeping_it_for_a_day(ju
 
 @pytest.mark.parametrize("jump", [0.0, 1.0, -1.0, 300.0, -300.0, DAY, -DAY])
 def test_no_wait_is_negative_or_longer_than_the_window(jump: float) -> None:
-    """Whatever the clock does between the crash and the question."""
+    """Whatever the clock does after the crash."""
     fleet, clock, bot_id = looping()
     clock.now += jump
     fleet.look(bot_id, World())
@@ -70,13 +70,13 @@ def test_no_wait_is_negative_or_longer_than_the_window(jump: float) -> None:
 
 
 def test_an_engine_whose_clock_is_a_little_ahead_is_believed() -> None:
-    """Crashes some seconds from now count: two machines never agree exactly."""
+    """Crashes a few seconds in the future count: no two clocks agree exactly."""
     assert is_looping([Crash(NOW + number, 1) for number in range(LOOPING_AT)], NOW)
 
 
 @pytest.mark.parametrize("since", ["1s", "99999d", "0m", "00001h"])
 def test_how_far_back_a_log_goes_is_never_in_the_future(since: str) -> None:
-    """Also for more days than there have been."""
+    """Not even when asked for more days than there have been."""
     assert parse_query(None, since, None, None).since <= time.time()
 
 
@@ -84,7 +84,7 @@ def test_how_far_back_a_log_goes_is_never_in_the_future(since: str) -> None:
 async def test_a_form_ends_after_its_day_however_the_clock_came_there(
     tmp_path: Path, age: float
 ) -> None:
-    """A clock that jumped by a day ends it, in words with the remedy; nothing is written then."""
+    """A jump of a day ends it, with a sentence that says what to do; nothing is written."""
     rig = Rig(tmp_path)
     await rig.open()
     rig.run()

@@ -1,6 +1,6 @@
-"""An engine that is there and does badly: slow, forgetful, contradicting, failing, full.
+"""An engine that answers badly: slow, forgetful, contradictory, failing, full.
 
-All in the full form only (make prove). Next door: test_engine_faults.py, an engine that is away.
+These run only in full (make prove). Next door: test_engine_faults.py, where the engine is away.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
 
 
 async def _gone(shop: Shop, name: str) -> None:
-    """Ann deletes the bot; nothing of it is left."""
+    """Ann deletes the bot, and nothing of it is left."""
     asked = await shop.place.ann.slash("bot delete", name=name)
     await shop.place.ann.click(asked, label=f"Delete {name}")
     await shop.place.card_says(name, "removed", 20)
@@ -36,7 +36,7 @@ async def _gone(shop: Shop, name: str) -> None:
 async def test_a_slow_engine_makes_nothing_wrong(
     engine: PrivateEngine, tmp_path: Path, tally: Tally
 ) -> None:
-    """300 ms before each answer: a bot's whole life, every command answered within 3 s."""
+    """With 300 ms before each answer a bot lives its whole life; commands are answered in 3 s."""
     if left_out(tally):
         return
     async with open_shop(engine, tmp_path, through_door=True) as shop:
@@ -56,8 +56,8 @@ async def test_a_slow_engine_makes_nothing_wrong(
 async def test_what_happened_while_no_events_came_is_known_afterwards(
     engine: PrivateEngine, tmp_path: Path, tally: Tally
 ) -> None:
-    """The stream is cut; in the gap one bot's container is removed, another stopped, a third makes
-    more events than the engine remembers. Within 5 s of the stream's return all three run."""
+    """The stream breaks. Meanwhile one bot's container is removed, another stopped, and a third
+    makes more events than the engine remembers. Within 5 s of its return all three run."""
     if left_out(tally):
         return
     async with open_shop(engine, tmp_path, through_door=True) as shop:
@@ -71,7 +71,7 @@ async def test_what_happened_while_no_events_came_is_known_afterwards(
             engine.client.remove_container(f"botmaker-{one}", force=True)
             engine.client.stop(f"botmaker-{two}", timeout=0)
             for _ in range(135):  # 270 events
-                # A patrol may unpause it first; either way it makes its events.
+                # The regular listing may unpause it first; either way it makes its events.
                 with contextlib.suppress(APIError):
                     engine.client.pause(f"botmaker-{three}")
                 with contextlib.suppress(APIError):
@@ -91,8 +91,8 @@ async def test_what_happened_while_no_events_came_is_known_afterwards(
 async def test_containers_that_vanish_between_a_list_and_a_look_come_back(
     engine: PrivateEngine, tmp_path: Path, tally: Tally
 ) -> None:
-    """Somebody removes them as fast as they are made, while people ask; afterwards each runs, once,
-    and a deletion that meets a removal by hand leaves nothing."""
+    """Somebody removes them as fast as they are created, while people ask. Afterwards each runs
+    once, and deleting a bot during a removal by hand leaves nothing."""
     if left_out(tally):
         return
     async with open_shop(engine, tmp_path) as shop:
@@ -109,7 +109,7 @@ async def test_containers_that_vanish_between_a_list_and_a_look_come_back(
             await shop.asks("one", within=15)
             await shop.place.ann.slash("bot restart", name="two")
         await storm
-        for name in ("one", "two"):  # so many ends may have been called a loop, and given up
+        for name in ("one", "two"):  # so many ends may have counted as a crash loop
             await (await shop.place.ann.slash("bot restart", name=name)).wait(IN_TIME)
         for bot in ids:
             await eventually(lambda b=bot: shop.place.controller.started_at_or_none(b), 20)  # type: ignore[misc]
@@ -153,8 +153,8 @@ ON_THE_WAY_OUT = [
 async def test_one_bad_answer_on_the_way_is_got_over(
     engine: PrivateEngine, tmp_path: Path, tally: Tally
 ) -> None:
-    """A 409 or 500 once, whether or not the engine did what was asked: one container, running, and
-    after a deletion that meets four more of them nothing is left."""
+    """After one 409 or 500, whether or not the engine did the work, one container runs. After a
+    deletion with four more of them nothing is left."""
     if left_out(tally):
         return
     async with open_shop(engine, tmp_path, through_door=True) as shop:
@@ -184,8 +184,8 @@ async def _over(shop: Shop, wished: Answer, tally: Tally) -> None:
 async def test_a_full_disk_of_the_engine_is_told_and_restart_goes_on(
     docker_client: docker.APIClient, demo_image: str, tmp_path: Path, tally: Tally
 ) -> None:
-    """The engine's data-root has no room: the public message says so in the engine's words; with
-    room again, Restart makes it run."""
+    """With a full data-root the public message says so in the engine's words; once there is space,
+    Restart makes the bot run."""
     if left_out(tally):
         return
     with private_engine(demo_image, docker_client, data_size="48m") as small:

@@ -1,7 +1,7 @@
 """What a Docker engine can do to its controller by ending, hanging and coming back.
 
-A private engine does it. The short form (make test) has three of these, the full one (make prove)
-all. Next door: test_engine_answers.py, an engine that is there and answers badly.
+The tests use a private engine. Three of them run in the short form (make test), all in full (make
+prove). Next door: test_engine_answers.py, where the engine answers badly.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ NO_ANSWER = "Docker doesn't answer"
 async def test_bots_run_again_after_the_engine_and_no_crash_is_held_against_them(
     engine: PrivateEngine, tmp_path: Path, tally: Tally, how: str
 ) -> None:
-    """Without live-restore the bots end with their engine. Five crashes would stop them for good;
-    five times they run again within 5 s of its return, never called crashed or removed."""
+    """Without live-restore the bots end with their engine, five times; five crashes would stop them
+    for good. Each time they run within 5 s of its return, and nobody says crashed or removed."""
     if how == "kill" and left_out(tally):
         return
     async with open_shop(engine, tmp_path) as shop:
@@ -52,7 +52,7 @@ async def test_bots_run_again_after_the_engine_and_no_crash_is_held_against_them
 async def test_with_live_restore_nobody_notices_an_engines_restart(
     engine: PrivateEngine, tmp_path: Path, tally: Tally, how: str
 ) -> None:
-    """Same pid, same StartedAt, no word of a crash or a removal; events are heard again."""
+    """Same pid, same StartedAt, no word of a crash or a removal; events arrive again."""
     if how == "stop" and left_out(tally):
         return
     async with open_shop(engine, tmp_path, live_restore=True) as shop:
@@ -68,7 +68,7 @@ async def test_with_live_restore_nobody_notices_an_engines_restart(
         assert {bot_id: shop.run_of(bot_id) for bot_id in ids} == former
         shop.nothing_false("one", "two")
         if tally.full:
-            await asyncio.sleep(5)  # the stream of events was opened again by now
+            await asyncio.sleep(5)  # the event stream is open again by now
         engine.client.pause(f"botmaker-{ids[0]}")
         await eventually(
             lambda: not engine.client.inspect_container(named(ids[0]))["State"]["Paused"]
@@ -84,8 +84,8 @@ def named(bot_id: str) -> str:
 async def test_while_the_engine_is_stopped_answers_are_in_time_and_true(
     engine: PrivateEngine, tmp_path: Path, tally: Tally
 ) -> None:
-    """Every command is answered within 3 s; what was wished for meanwhile is so within 5 s of the
-    engine's return, and nobody was told of a removal."""
+    """Every command is answered within 3 s; what was wished for meanwhile is done within 5 s of the
+    engine's return, and nobody is told of a removal."""
     if left_out(tally):
         return
     async with open_shop(engine, tmp_path) as shop:
@@ -116,8 +116,8 @@ async def test_while_the_engine_is_stopped_answers_are_in_time_and_true(
 async def test_an_engine_that_hangs_and_thaws_has_changed_nothing(
     engine: PrivateEngine, tmp_path: Path, tally: Tally
 ) -> None:
-    """SIGSTOP: answers in 3 s, the truth in them; SIGCONT: within 5 s all is well, what was asked
-    for meanwhile is done, and the others have the same runs."""
+    """After SIGSTOP true answers come in 3 s. Within 5 s of SIGCONT all is well: what was asked for
+    meanwhile is done, and the other bots have the same runs."""
     async with open_shop(engine, tmp_path) as shop:
         ids = await shop.bots("one", "two") if tally.full else await shop.bots("one")
         former = {bot_id: shop.run_of(bot_id) for bot_id in ids}
@@ -148,8 +148,8 @@ async def test_an_engine_that_hangs_and_thaws_has_changed_nothing(
 async def test_neither_a_controllers_crash_nor_an_upgrade_touches_a_running_bot(
     engine: PrivateEngine, tmp_path: Path, tally: Tally
 ) -> None:
-    """Killed, and started again with a template that now says something else: same run. The next
-    restart that a person asks for brings the change."""
+    """After a kill and a start with a changed template, the run is the same. The next restart that
+    a person asks for brings the change."""
     if left_out(tally):
         return
     async with open_shop(engine, tmp_path) as shop:
@@ -178,7 +178,7 @@ async def test_neither_a_controllers_crash_nor_an_upgrade_touches_a_running_bot(
 async def test_an_engine_that_was_killed_with_its_controller_gives_both_back(
     engine: PrivateEngine, tmp_path: Path, tally: Tally
 ) -> None:
-    """Both are away for a while, as after a power cut: the bots run again, and that is all."""
+    """Both are away for a while, as after a power cut; then the bots run again, and no more."""
     if left_out(tally):
         return
     async with open_shop(engine, tmp_path) as shop:

@@ -1,8 +1,8 @@
 """Generated rubbish for everything that takes words from outside: names, ids, templates, values.
 
-The seed is in the summary of the proofs; BOTMAKER_FUZZ_SEED runs the same inputs again. What must
-never happen: a path outside the secrets root, another URL than the intended, an error that is none
-of ours. Next door: test_fuzz_chat.py does the same with what comes through Discord."""
+The proofs' summary shows the seed; BOTMAKER_FUZZ_SEED runs the same inputs again. What must never
+happen: a path outside the secrets root, a URL other than the intended one, an error that isn't
+ours. Next door: test_fuzz_chat.py does the same for what comes through Discord."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ from tests.prove.tally import Tally
 from tests.prove.test_fuzz_inputs import Rubbish, mutated
 
 CANONICAL = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
-pytestmark = pytest.mark.timeout(300)  # in full; in short it takes seconds
+pytestmark = pytest.mark.timeout(300)  # in full; the short form takes seconds
 
 
 @pytest.fixture
 def rubbish(tally: Tally, request: pytest.FixtureRequest) -> Rubbish:
-    """The generator of one test, its seed told."""
+    """The generator of one test; the tally shows its seed."""
     seed = int(os.environ.get("BOTMAKER_FUZZ_SEED") or random.randrange(2**32))
     tally.notes.append(f"fuzz seed of {request.node.name}: {seed}")
     print(f"BOTMAKER_FUZZ_SEED={seed}")
@@ -51,7 +51,7 @@ def rubbish(tally: Tally, request: pytest.FixtureRequest) -> Rubbish:
 
 
 def some(tally: Tally, short: int, full: int) -> range:
-    """So many turns, counted."""
+    """This many turns, counted."""
     count = tally.pick(short, full)
     tally.tried["fuzz inputs"] += count
     return range(count)
@@ -59,11 +59,11 @@ def some(tally: Tally, short: int, full: int) -> range:
 
 @contextlib.contextmanager
 def only_ours(tally: Tally, given: object) -> Iterator[None]:
-    """A ControllerError is an answer; anything else is a defect, shown with what caused it."""
+    """A ControllerError is fine; anything else is a defect, shown with what caused it."""
     try:
         yield
     except ControllerError as error:
-        assert error.message, given  # noqa: PT017 - of whatever call stands in the block
+        assert error.message, given  # noqa: PT017 - from any call in the block
     except AssertionError:
         raise
     except Exception as error:
@@ -74,7 +74,7 @@ def only_ours(tally: Tally, given: object) -> Iterator[None]:
 def test_no_name_or_id_reaches_a_path_outside_the_secrets_root(
     tmp_path: Path, tally: Tally, rubbish: Rubbish
 ) -> None:
-    """Real files: whatever is asked for, what stands beside and below the root stays as it was."""
+    """On real files: whatever is asked, everything beside and below the root stays as it was."""
     root = tmp_path / "a" / "secrets"
     outside = [tmp_path / "api_key", tmp_path / "a" / "api_key", tmp_path / "a" / "b" / "api_key"]
     for file in outside:
@@ -104,7 +104,7 @@ def test_no_name_or_id_reaches_a_path_outside_the_secrets_root(
 
 
 def snapshot(folder: Path, root: Path) -> dict[str, str]:
-    """Every file and folder; of the root what is no bot's."""
+    """Every file and folder; in the root only what isn't a bot's."""
     found = {}
     for path in folder.rglob("*"):
         below = path.relative_to(root).parts if path.is_relative_to(root) else ()
@@ -114,7 +114,7 @@ def snapshot(folder: Path, root: Path) -> dict[str, str]:
 
 
 def test_rules_for_names_take_only_what_is_safe(tally: Tally, rubbish: Rubbish) -> None:
-    """What is let through has no separator, no dot folder, no control, no upper case."""
+    """What they accept has no separator, dot folder, control character or upper case."""
     safe = re.compile(r"[a-z0-9-]{1,32}")
     for _ in some(tally, 400, 15_000):
         text = rubbish.name()
@@ -127,7 +127,7 @@ def test_rules_for_names_take_only_what_is_safe(tally: Tally, rubbish: Rubbish) 
 
 
 class Recorder(BaseAdapter):
-    """Answers every request with 404 and remembers what was asked for."""
+    """Answers every request with 404 and remembers the requests."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -142,7 +142,7 @@ class Recorder(BaseAdapter):
         return answer
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: nothing is open."""
 
 
 INTENDED = re.compile(
@@ -153,7 +153,7 @@ INTENDED = re.compile(
 
 
 def test_no_word_reaches_another_url_of_the_engine(tally: Tally, rubbish: Rubbish) -> None:
-    """Ids, references, containers: every request that is sent is one of those intended, as is."""
+    """With any ids and references, every request sent is exactly one of the intended ones."""
     client, recorder = APIClient(base_url="http://127.0.0.1:9", version="1.41"), Recorder()
     client.mount("http://", recorder)
     closing, network = threading.Event(), "botmaker-here"
@@ -181,7 +181,7 @@ def test_no_word_reaches_another_url_of_the_engine(tally: Tally, rubbish: Rubbis
 
 
 def checked(bot_id: str, image: str = "sha256:abc") -> ContainerSpec:
-    """A spec with this id and image, as far as the gate takes it."""
+    """A spec with this id and image, if the gate accepts it."""
     spec = ContainerSpec(bot_id=bot_id, image=image, user="1000:1000", secrets_source="/srv/s")
     check_spec(spec)
     return spec
@@ -199,7 +199,7 @@ run = { user = "1000:1000" }
 def test_a_template_text_loads_or_is_refused_with_a_line(
     tmp_path: Path, tally: Tally, rubbish: Rubbish
 ) -> None:
-    """Cut, doubled, nested and spoiled copies of the built-in ones, and rubbish; others load."""
+    """Inputs are cut, doubled, nested and spoiled copies of the built-in ones, and rubbish."""
     builtin = Path(__file__).parents[2] / "controller/catalog/builtin"
     seeds = [file.read_bytes() for file in sorted(builtin.glob("*.toml"))]
     healthy = tmp_path / "healthy"
@@ -218,7 +218,7 @@ def test_a_template_text_loads_or_is_refused_with_a_line(
 
 
 def test_any_bytes_of_a_log_become_lines(tally: Tally, rubbish: Rubbish) -> None:
-    """Frames cut anywhere, wrong lengths, bad UTF-8, no stamps: lines come and leave clean."""
+    """With frames cut anywhere, wrong lengths, bad UTF-8 and no timestamps, lines are clean."""
     redactor = Redactor()
     redactor.learn("bot", ["known-secret-value"])
     for _ in some(tally, 400, 14_000):
@@ -240,7 +240,7 @@ def test_any_bytes_of_a_log_become_lines(tally: Tally, rubbish: Rubbish) -> None
 
 
 def frame(rubbish: Rubbish) -> bytes:
-    """A frame of the engine's log, right or nearly."""
+    """A frame of the engine's log, correct or nearly."""
     stamp = rubbish.choice((b"2026-01-01T00:00:00.1Z ", b"9999-99-99T ", b"", b"\xff\xfe "))
     text = rubbish.choice((rubbish.text(40).encode("utf-8", "surrogatepass"), rubbish.bytes(60)))
     text = rubbish.choice((text, b"key known-secret-value " + text, b"sk-ant-" + text)) + b"\n"
@@ -251,7 +251,7 @@ def frame(rubbish: Rubbish) -> bytes:
 def test_any_answer_of_an_engine_is_seen_or_refused_in_words(
     tally: Tally, rubbish: Rubbish
 ) -> None:
-    """Inspects and list rows with parts missing, null, of another type or of absurd size."""
+    """Inspections and list rows with parts missing, null, of a wrong type or of absurd size."""
     bot = new_bot_id()
     row = {
         "Id": "c" * 64, "Names": [f"/botmaker-{bot}"], "State": "running",
@@ -278,7 +278,7 @@ def test_any_answer_of_an_engine_is_seen_or_refused_in_words(
 def test_any_question_to_a_log_is_a_query_or_an_answer_in_words(
     tally: Tally, rubbish: Rubbish
 ) -> None:
-    """since, grep, stream and lines as people (and forgers) type them."""
+    """Takes since, grep, stream and lines as people (and forgers) type them."""
     for _ in some(tally, 300, 8_000):
         since = rubbish.choice(
             (rubbish.text(8), f"{rubbish.number(10**6)}{rubbish.choice('smhdx٣')}")

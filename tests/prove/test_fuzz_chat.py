@@ -1,4 +1,4 @@
-"""Generated rubbish for everything that comes through Discord, and for what is said there.
+"""Generated rubbish for everything that comes through Discord, and for everything said there.
 Next door: test_fuzz.py has names, ids, templates, the engine; test_fuzz_inputs.py the rubbish."""
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.timeout(300)
 
 
 def test_any_custom_id_is_an_action_or_an_answer_in_words(tally: Tally, rubbish: Rubbish) -> None:
-    """Forged ids of buttons and forms: at most 100 characters, whatever they are."""
+    """Forged ids of buttons and forms: any text of at most 100 characters."""
     bot = new_bot_id()
     for _ in some(tally, 400, 14_000):
         good = rubbish.choice(
@@ -46,7 +46,7 @@ def test_any_custom_id_is_an_action_or_an_answer_in_words(tally: Tally, rubbish:
 
 
 def test_a_query_survives_its_way_through_a_button(tally: Tally, rubbish: Rubbish) -> None:
-    """What was searched for comes back from the button as it was, or the button is not shown."""
+    """The search text comes back unchanged from the button, or there is no button."""
     bot = Bot(id=new_bot_id(), name="x", template="t", provider="", model="", channel="")
     for _ in some(tally, 100, 3_000):
         grep = rubbish.text(5)
@@ -63,7 +63,7 @@ def test_a_query_survives_its_way_through_a_button(tally: Tally, rubbish: Rubbis
 
 
 def test_any_form_is_read_or_refused_in_words(tally: Tally, rubbish: Rubbish) -> None:
-    """The raw payload of a submit with parts missing, doubled or of another type."""
+    """Payloads of submits have parts missing, doubled or of a wrong type."""
     part = {"type": 18, "component": {"type": 4, "custom_id": "api_key", "value": "v"}}
     old = {"type": 1, "components": [{"type": 4, "custom_id": "api_key", "value": "v"}]}
     for _ in some(tally, 300, 8_000):
@@ -78,7 +78,7 @@ def test_any_form_is_read_or_refused_in_words(tally: Tally, rubbish: Rubbish) ->
 def test_any_value_of_a_form_is_taken_as_it_is_or_refused_without_a_word_of_it(
     tally: Tally, rubbish: Rubbish
 ) -> None:
-    """Every input of every built-in template; the refusal repeats nothing that was entered."""
+    """For every input of every built-in template; a refusal repeats nothing that was entered."""
     inputs = []
     for template in load().templates.values():
         for provider in template.providers:
@@ -103,7 +103,7 @@ def test_any_value_of_a_form_is_taken_as_it_is_or_refused_without_a_word_of_it(
 
 
 def test_any_text_is_safe_and_fits_when_it_is_said(tally: Tally, rubbish: Rubbish) -> None:
-    """No mention, no break-out of a block, no control, never longer than a message."""
+    """No mention, no escape from a code block, no control character, no overlong message."""
     for _ in some(tally, 400, 12_000):
         lines = [rubbish.text(rubbish.choice((3, 40))) for _ in range(rubbish.number(9))]
         with only_ours(tally, lines):

@@ -1,4 +1,4 @@
-"""The rubbish that the fuzz tests feed in, made from a seed; and that it is as bad as it says.
+"""The rubbish for the fuzz tests, generated from a seed; a test checks that it is bad enough.
 Next door: test_fuzz.py and test_fuzz_chat.py use it."""
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BAD = tuple(value for value in ODD if not isinstance(value, dict))
 
 
 class Rubbish:
-    """Everything follows from the seed."""
+    """A generator of bad input; everything follows from the seed."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
@@ -42,7 +42,7 @@ class Rubbish:
         return self._random.randbytes(self.number(most + 1))
 
     def text(self, most: int) -> str:
-        """Up to so many pieces, nasty or any character at all."""
+        """Up to this many pieces, each nasty or any character."""
         parts = []
         for _ in range(self.number(most + 1)):
             any_character = self._random.random() < 0.4
@@ -50,14 +50,14 @@ class Rubbish:
         return "".join(parts)
 
     def name(self) -> str:
-        """A name, nearly right or not at all."""
+        """A name, nearly right or completely wrong."""
         good = self.choice(
             ("api_key", "shop-helper", "a" * 32, "channel_token", "gpt-5.5", "x/y:z")
         )
         return self.choice((good, self.inserted(good), self.text(6), good.upper(), good + "\n"))
 
     def id(self, root: str) -> str:
-        """What may be taken for the id of a bot: other spellings, ways out of a folder."""
+        """Something like a bot id: other spellings, ways out of a folder."""
         good = new_bot_id()
         return self.choice(
             (
@@ -71,26 +71,26 @@ class Rubbish:
         )  # fmt: skip
 
     def reference(self) -> str:
-        """What may be taken for an image or a container."""
+        """Something like the name of an image or a container."""
         good = self.choice(
             ("example/bot:1", "sha256:" + "a" * 64, "r.io:5000/a/b@sha256:" + "b" * 64)
         )
         return self.choice((good, self.inserted(good), self.inserted(good), self.text(5)))
 
     def inserted(self, text: str) -> str:
-        """The text with something nasty in it."""
+        """The text with something nasty inserted."""
         at = self.number(len(text) + 1)
         return text[:at] + self.choice(NASTY) + text[at + self.number(3) :]
 
     def spoil(self, data: bytes) -> bytes:
-        """The data cut, with a hole, or with other bytes in it."""
+        """The data, cut off, with a hole, or with some bytes changed."""
         at, end = sorted((self.number(len(data) + 1), self.number(len(data) + 1)))
         return self.choice(
             (data[:at], data[:at] + data[end:], data[:at] + self.bytes(9) + data[end:])
         )
 
     def bent(self, value: Any) -> Any:
-        """A copy of nested JSON with one to three of its parts gone or of another type."""
+        """A copy of nested JSON with one to three parts missing or of a wrong type."""
         value = copy.deepcopy(value)
         for _ in range(1 + self.number(3)):
             spot = value
@@ -110,7 +110,7 @@ class Rubbish:
 
 
 def mutated(rubbish: Rubbish, data: bytes) -> bytes:
-    """A template's text, spoiled: lines gone, doubled, moved, words replaced, nested, cut."""
+    """A template's text, spoiled: lines missing, doubled or moved, words replaced, nested, cut."""
     lines = data.splitlines(keepends=True)
     for _ in range(1 + rubbish.number(4)):
         at = rubbish.number(len(lines))
@@ -132,7 +132,7 @@ def mutated(rubbish: Rubbish, data: bytes) -> bytes:
 
 
 def test_the_same_seed_gives_the_same_rubbish_and_it_is_bad() -> None:
-    """What failed once can be tried again; and ways out, controls and lone surrogates do come."""
+    """A failure can be repeated; path escapes, controls and lone surrogates do occur."""
     one, other = Rubbish(7), Rubbish(7)
     texts = [one.text(6) for _ in range(2000)]
     assert texts == [other.text(6) for _ in range(2000)]

@@ -1,4 +1,4 @@
-"""Generated rubbish for what reaches the inside of a bot: seeds, secret config files, actions.
+"""Generated rubbish for everything that gets into a bot: seeds, secret config files, actions.
 Next door: test_fuzz.py has the rest of the templates, test_fuzz_inputs.py the rubbish."""
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ label = "Word"
 
 
 def bot_of(template: str) -> Bot:
-    """A bot of that template."""
+    """A bot with that template."""
     return Bot(
         id=new_bot_id(),
         name="it",
@@ -54,7 +54,7 @@ def bot_of(template: str) -> Bot:
 
 
 def loaded(folder: Path, text: bytes, name: str = "whole") -> Template | None:
-    """The template of that text, if it is one; a file has the name of its template."""
+    """The template in that text, if it is one; its file is named after it."""
     healthy, own = folder / "none", folder / name
     for made in (healthy, own):
         made.mkdir(exist_ok=True)
@@ -67,8 +67,8 @@ def loaded(folder: Path, text: bytes, name: str = "whole") -> Template | None:
 def test_a_template_that_loads_can_be_used_and_leads_nowhere_else(
     tmp_path: Path, tally: Tally, rubbish: Rubbish
 ) -> None:
-    """Whatever was spoiled: seeds stay below the state, secret config among the secrets, and what
-    is rendered is rendered or refused in words."""
+    """Whatever is spoiled, seeds stay below the state, secret config stays among the secrets, and
+    each file is rendered or refused in words."""
     corpus = list({"whole": WHOLE, **TEMPLATES}.items())
     used = 0
     for _ in some(tally, 60, 2_000):
@@ -86,7 +86,7 @@ def test_a_template_that_loads_can_be_used_and_leads_nowhere_else(
 
 
 def everything(template: Template, bot: Bot) -> None:
-    """Render all that there is of a template, and look where it would go."""
+    """Render everything in a template, and check where it would go."""
     for seed in seed_files(template, bot):
         parts = seed.path.split("/")
         assert not seed.path.startswith("/"), seed
@@ -112,8 +112,8 @@ def everything(template: Template, bot: Bot) -> None:
 
 
 def test_a_seeds_path_stays_in_the_volume(tmp_path: Path, tally: Tally, rubbish: Rubbish) -> None:
-    """Any path at all: refused, or every entry of the archive is below its top, once, as a plain
-    file or folder of the bot's user."""
+    """Any path is refused, or every entry of the archive is below its top, once, as a plain file or
+    folder of the bot's user."""
     for _ in some(tally, 100, 3_000):
         path = rubbish.choice((rubbish.inserted("notes/persona.md"), rubbish.text(6)))
         text = WHOLE.replace('"notes/persona.md"', toml(path), 1).encode("utf-8", "replace")
@@ -137,7 +137,7 @@ def test_a_seeds_path_stays_in_the_volume(tmp_path: Path, tally: Tally, rubbish:
 def test_any_argument_of_an_action_is_one_argument_or_refused(
     tmp_path: Path, tally: Tally, rubbish: Rubbish
 ) -> None:
-    """No shell, no option: what was typed stands whole at its place, or the command is not run."""
+    """No shell and no option: it stays whole in its place, or the command doesn't run."""
     text = WHOLE.replace('"{{field.behaviour}}"]\n', '"{{field.word}}"]\n' + NOTE, 1)
     template = loaded(tmp_path, text.encode())
     assert template is not None
@@ -148,13 +148,13 @@ def test_any_argument_of_an_action_is_one_argument_or_refused(
         names = rubbish.choice((["word"], ["word"], ["word", rubbish.name()], [rubbish.name()]))
         with only_ours(tally, value):
             command = action_command(template, bot, action, dict.fromkeys(names, value))
-            last = (value,) if value else ()  # left out, it leaves no empty argument
+            last = (value,) if value else ()  # when left out, it leaves no empty argument
             assert command == (*action.command[:-1], *last), value
             assert not value.startswith("-"), value
 
 
 def toml(text: str) -> str:
-    """The text as TOML's basic string."""
+    """The text as a basic string in TOML."""
     return (
         '"'
         + "".join(f"\\U{ord(one):08X}" for one in text if ord(one) not in range(0xD800, 0xE000))

@@ -1,5 +1,5 @@
-"""What a bot can do from inside its container, tried out; and what CIS says of containers of ours.
-Next door: cis_benchmark.py has the checks; tests/runtime/test_hostconfig.py what is asked for."""
+"""What a bot can do from inside its container, tried out, and what CIS says about our containers.
+Next door: cis_benchmark.py has the checks, tests/runtime/test_hostconfig.py the configuration."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def acting(name: str, script: str, limits: str = LIMITS, fields: tuple[str, ...]
 
 @dataclass
 class Yard:
-    """Bots made from templates by the parts of the controller that make them, and a client."""
+    """Creates bots from templates with the controller's own parts, and has an engine client."""
 
     folder: Path
     engine: docker.APIClient
@@ -114,7 +114,7 @@ class Yard:
     blueprints: Blueprints
 
     async def bot(self, template: str, **changes: Any) -> str:
-        """A bot of that template with secrets of its own, made and started; its id."""
+        """Create and start a bot of that template with its own secrets; returns its id."""
         found = self.blueprints.catalog.get(template)
         choice = found.choose(None, None, None)
         image = await self.runtime.pin_image(found.image.ref, "never")
@@ -149,7 +149,7 @@ class Yard:
 
 
 def fitting(field: FieldSpec) -> str:
-    """A value that the field takes."""
+    """A value that the field accepts."""
     for value in (field.default, *field.choices, "12345678", field.hint):
         with contextlib.suppress(BadInput):
             field.check(value)
@@ -158,7 +158,7 @@ def fitting(field: FieldSpec) -> str:
 
 
 def shaped(template: Template) -> Template:
-    """A built-in template with all its shape, run in the image that is on this machine."""
+    """A built-in template with only its program and image replaced: `sleep` in the demo image."""
     run = {"entrypoint": ("/bin/sleep",), "command": ("600",)}
     image = {"ref": "botmaker-demo:1", "pull": "never"}
     return template.model_copy(
@@ -203,7 +203,7 @@ async def yard(
 async def test_no_check_of_the_benchmark_fails_on_a_bot_of_each_template(
     yard: Yard, tally: Tally, name: str
 ) -> None:
-    """CIS section 5 on a real container of each built-in template; exceptions are written down."""
+    """CIS section 5 on a real container of each built-in template; exceptions are listed."""
     bot_id = await yard.bot(name)
     failed = cis_benchmark.failures(yard.engine, f"botmaker-{bot_id}")
     tally.tried["CIS checks"] += len(cis_benchmark.CHECKS)
@@ -238,7 +238,7 @@ async def test_the_benchmark_finds_what_is_not_hardened(yard: Yard, demo_image: 
 async def test_the_benchmark_finds_a_published_port(
     yard: Yard, demo_image: str, bound: tuple[str, int], expected: set[str]
 ) -> None:
-    """Also one that only this machine reaches: a bot has none."""
+    """Even one that only this machine can reach: bots must have none."""
     config = yard.engine.create_host_config(port_bindings={8080: bound})
     labels = {"botmaker.instance": "open"}
     made = yard.engine.create_container(
@@ -254,12 +254,12 @@ async def test_the_benchmark_finds_a_published_port(
 async def test_a_bot_cannot_write_read_reach_or_become_what_is_not_its_own(
     yard: Yard, tally: Tally
 ) -> None:
-    """Root file system, secrets, other bots, privileges, limits: tried from inside by a bot."""
+    """A bot tries from inside: root file system, secrets, other bots, privileges, limits."""
     listener = await yard.bot("listener")
     fetch = ("/bin/wget", "-q", "-O", "-", "http://127.0.0.1:8080/")
     await eventually(lambda: yard.inside(listener, *fetch) == (0, "reached\n"))
     served = await asyncio.to_thread(urlopen, f"http://{yard.address(listener)}:8080/", None, 5)
-    assert served.read() == b"reached\n"  # the host gets there: it is not the listener that fails
+    assert served.read() == b"reached\n"  # the host can connect, so the listener works
     served.close()
     others = str(yard.vault.folder(listener))
     fields = {"peer": yard.address(listener), "others": others}
@@ -288,7 +288,7 @@ async def test_a_bot_cannot_write_read_reach_or_become_what_is_not_its_own(
 async def test_a_bot_that_takes_too_much_memory_is_ended_and_said_so(
     tmp_path: Path, docker_client: docker.APIClient, demo_image: str
 ) -> None:
-    """The kernel ends it at its limit; the public message says `out of memory` and what to do."""
+    """The kernel kills it at its limit; the public message says `out of memory` and what to do."""
     hog = acting("hog", "sleep 1; tail /dev/zero", 'memory = "16m", cpus = 0.5, pids = 24')
     async with open_place(tmp_path, docker_client, start=False) as place:
         (tmp_path / "templates" / "hog.toml").write_text(hog)

@@ -36,7 +36,7 @@ async def _lane(
 async def test_a_kill_at_any_moment_under_load_loses_nothing_and_leaves_nothing(
     tmp_path: Path, docker_client: docker.APIClient, demo_image: str, tally: Tally
 ) -> None:
-    """After each start, within ten seconds: what people were told is so, and all is in order."""
+    """Within ten seconds of each start, what people were told is true, and all is in order."""
     lanes = 2 if tally.full else 1
     kills = tally.pick(SHORT, FULL) // lanes
     work = [

@@ -1,5 +1,5 @@
-"""A long operation compressed: bots come and go, thousands of commands; nothing may grow.
-Next door: ../process is the controller as a process of its own that this watches from outside."""
+"""Long operation, compressed: bots come and go, thousands of commands; nothing may grow.
+Next door: ../process runs the controller as a separate process, which this watches."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tests.prove.tally import Tally
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1500)]
 
 WAVE = 5  # bots that come and go together
-FIRST_WAVE = 12  # enough of them at once that every pool of threads and connections fills up
+FIRST_WAVE = 12  # at once: enough to fill every pool of threads and connections
 READS = ("bot list", "fleet status", "access list")
 READS_OF_ONE = ("bot show", "bot logs", "bot history")
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What the process holds, from outside."""
+    """What the process uses, seen from outside."""
 
     descriptors: int
     threads: int
@@ -60,15 +60,15 @@ def named(settled: Size, last: Size) -> dict[str, tuple[int, int]]:
 
 
 async def _born(place: Place, name: str) -> None:
-    """A bot that runs, however many are made at the same time."""
+    """Create a running bot, however many are created at the same time."""
     await place.create(name)
     await place.submit(await place.open_form(name))
-    # The answer stops following a start that takes long; the public message never does.
+    # The answer stops following a slow start; the public message never does.
     await place.card_says(name, "— running", 60)
 
 
 async def _wave(place: Place, names: list[str], commands: int) -> int:
-    """Bots are made, asked about, restarted and removed; how many commands that took."""
+    """Create, show, restart and remove bots; returns how many commands that took."""
     ann, asked = place.ann, 0
     await asyncio.gather(*(_born(place, name) for name in names))
     for number in range(commands):
@@ -83,7 +83,7 @@ async def _wave(place: Place, names: list[str], commands: int) -> int:
     for name in names:
         question = await ann.slash("bot delete", name=name)
         await ann.click(question, label=f"Delete {name}")
-    # The row goes last of all that is left of a bot.
+    # A bot's row goes last.
     await eventually(lambda: not place.controller.rows("SELECT id FROM bot"), 60)
     return asked + 6 * len(names)
 
@@ -91,7 +91,7 @@ async def _wave(place: Place, names: list[str], commands: int) -> int:
 async def test_nothing_grows_while_bots_come_and_go(
     tmp_path: Path, docker_client: docker.APIClient, demo_image: str, tally: Tally
 ) -> None:
-    """Descriptors, threads, memory and the write-ahead log are flat in the second half."""
+    """Descriptors, threads, memory and the write-ahead log don't grow in the second half."""
     waves, commands = tally.pick(3, 22), tally.pick(30, 150)
     async with open_place(tmp_path, docker_client) as place:
         sizes: list[Size] = []

@@ -1,1 +1,1 @@
-"""Live checks: the services that know whether a secret is good, and what their answers mean."""
+"""Live checks: asking services whether a secret is good, and what their answers mean."""

@@ -1,4 +1,4 @@
-"""A server whose certificate nobody vouches for."""
+"""A TLS server with a self-signed certificate."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 
 @pytest.fixture
 async def self_signed(tmp_path: Path) -> AsyncIterator[str]:
-    """Its URL. The name in it is right; only the signature is its own."""
+    """The server's URL. The certificate names the right host, but is signed only by itself."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(_certificate(tmp_path / "own.pem"))
 

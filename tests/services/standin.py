@@ -7,10 +7,10 @@
         ...
         assert standin.seen == ["discord", "telegram"]
 
-Unless told otherwise every service accepts everything. What it is to answer is set by the kind of
-check (`domain.live.CHECKS`), or by "discord-application" for Discord's second question. `seen` is
-who was asked, in order, and `secrets` what was shown, by the same names. Set `only` to accept just
-those values and refuse every other one.
+Unless told otherwise, every service accepts everything. Set `answers` by the kind of check
+(`domain.live.CHECKS`), or by "discord-application" for Discord's second question. `seen` lists who
+was asked, in order; `secrets` holds the secret each was shown, by the same names. Set `only` to
+accept just those values and refuse all others.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "openai": {"object": "list", "data": [{"id": "gpt-fake", "object": "model"}]},
     "openrouter": {"data": {"label": "sk-or-v1-abc...xyz", "limit_remaining": 4.2}},
 }
-# The services' own way to say no: Slack says it with status 200.
+# How each service says no. Slack does it with status 200.
 BAD: dict[str, tuple[int, dict[str, Any]]] = {
     "discord": (401, {"message": "401: Unauthorized", "code": 0}),
     "discord-application": (401, {"message": "401: Unauthorized", "code": 0}),
@@ -68,7 +68,7 @@ _PLACES = {
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer: a dict is sent as JSON, text and bytes as they are; `delay` seconds late."""
+    """One answer, `delay` seconds late: dicts and lists go as JSON, text and bytes as they are."""
 
     status: int = 200
     body: dict[str, Any] | list[Any] | str | bytes = ""
@@ -77,28 +77,28 @@ class Reply:
 
 
 class Standin:
-    """The server; use it as an async context manager. See the module's docstring."""
+    """The server, an async context manager; see the module's docstring."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Reply] = {}
         self.only: frozenset[str] | None = None
         self.seen: list[str] = []
         self.secrets: dict[str, str] = {}
-        self.strange: list[str] = []  # what no service has: a wrong path, method or header
+        self.strange: list[str] = []  # requests no service would get: wrong path, method or header
         self._url = ""
         self._runner: web.AppRunner | None = None
 
     @property
     def url(self) -> str:
-        """What BOTMAKER_LIVE_CHECKS is set to."""
+        """The value for BOTMAKER_LIVE_CHECKS."""
         return self._url
 
     def refuse(self, kind: str) -> None:
-        """Let that service say no, in its own way."""
+        """Make that service say no, in its own way."""
         self.answers[kind] = Reply(*BAD[kind])
 
     def say(self, kind: str, **changed: Any) -> None:
-        """Let that service accept, with other keys in its answer (in `result`/`data`, if any)."""
+        """Make that service accept, with these keys changed (in `result` or `data`, if any)."""
         body = json.loads(json.dumps(GOOD[kind]))
         inner = body.get("result", body.get("data"))
         (inner if isinstance(inner, dict) else body).update(changed)
@@ -137,7 +137,7 @@ class Standin:
 
 
 def _asked(request: web.Request) -> tuple[str, str]:
-    """Which check this is, and the secret that it shows, as the service itself would read them."""
+    """Which check this is and which secret it shows, read as the service itself would."""
     first, _, rest = request.path.removeprefix("/telegram/bot").rpartition("/")
     if request.path.startswith("/telegram/bot") and rest == "getMe" and request.method == "GET":
         return "telegram", first

@@ -1,6 +1,6 @@
-"""A value that is checked is in no log line, no exception, no repr and no verdict, whatever fails.
+"""A checked value is in no log line, exception, repr or verdict, whatever fails.
 
-Everything is logged at DEBUG here, asyncio's own debug mode is on, and what nobody caught counts.
+Here everything logs at DEBUG, asyncio's debug mode is on, and uncaught exceptions count too.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ EVERY = {f"the_{kind}": (kind, VALUE) for kind in sorted(CHECKS)}
 
 
 class Listener(logging.Handler):
-    """Keeps every line that anything logs, with tracebacks, and what the loop had to report."""
+    """Keeps every line that anything logs, with tracebacks, and everything the loop reports."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
         self.heard: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """One line, as the most talkative of formatters would write it."""
+        """Keep the record as the most talkative formatter would write it."""
         self.heard.append(f"{self.format(record)} {record.__dict__!r}")
         error = record.exc_info[1] if record.exc_info else None
         if error is not None:
@@ -41,14 +41,14 @@ class Listener(logging.Handler):
             ).format()
 
     def report(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """An exception that nobody took."""
+        """Keep an exception that nobody caught."""
         error = context.get("exception")
         self.heard.append(f"{context!r} {error!r}")
 
 
 @pytest.fixture
 def listener() -> Iterator[Listener]:
-    """On the root logger, with every logger opened up."""
+    """A listener on the root logger, with every logger at DEBUG."""
     made, root = Listener(), logging.getLogger()
     before, levels = root.level, {}
     root.addHandler(made)
@@ -64,7 +64,7 @@ def listener() -> Iterator[Listener]:
 
 
 async def quietly(listener: Listener, url: str, timeout: float = 4.0) -> dict[str, Verdict]:
-    """Check every kind and look through all that was said."""
+    """Check every kind; fail if the canary appears in anything that was said."""
     loop = asyncio.get_running_loop()
     loop.set_debug(True)
     loop.set_exception_handler(listener.report)
@@ -80,7 +80,7 @@ async def quietly(listener: Listener, url: str, timeout: float = 4.0) -> dict[st
 
 
 async def test_the_listener_hears_what_it_should(listener: Listener) -> None:
-    """Else the tests below prove nothing."""
+    """Otherwise the tests below prove nothing."""
     try:
         raise ValueError(VALUE)
     except ValueError:
@@ -105,7 +105,7 @@ async def test_the_listener_hears_what_it_should(listener: Listener) -> None:
     ids=lambda reply: "good" if reply is None else f"{reply.status}",
 )
 async def test_no_answer_makes_it_speak(listener: Listener, reply: Reply | None) -> None:
-    """Also where the service says the value itself again."""
+    """Not even a service that repeats the value."""
     async with Standin() as standin:
         for kind in (*CHECKS, "discord-application") if reply else ():
             standin.answers[kind] = reply
@@ -116,7 +116,7 @@ async def test_no_answer_makes_it_speak(listener: Listener, reply: Reply | None)
 
 
 async def test_a_service_that_is_not_there_makes_it_not_speak(listener: Listener) -> None:
-    """Neither a refused connection nor a name that does not exist nor a URL that is none."""
+    """A refused connection, an unknown host name and a malformed URL reveal nothing."""
     for url in ("http://127.0.0.1:1", "http://nowhere.invalid", "http://[::1", "gopher://x"):
         verdicts = await quietly(listener, url, 2.0)
         assert {one.state for one in verdicts.values()} == {"unknown"}
@@ -126,7 +126,7 @@ async def test_a_service_that_is_not_there_makes_it_not_speak(listener: Listener
 async def test_a_connection_that_breaks_makes_it_not_speak(
     listener: Listener, words: bytes
 ) -> None:
-    """Before, instead of and in the middle of an answer."""
+    """It breaks before, instead of, or in the middle of an answer."""
 
     async def broken(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -142,25 +142,25 @@ async def test_a_connection_that_breaks_makes_it_not_speak(
 async def test_a_certificate_that_is_not_trusted_makes_it_not_speak(
     listener: Listener, self_signed: str
 ) -> None:
-    """asyncio's and aiohttp's words for it included."""
+    """Neither do asyncio's and aiohttp's messages about it."""
     verdicts = await quietly(listener, self_signed)
     assert {one.state for one in verdicts.values()} == {"unknown"}
 
 
 async def test_a_check_that_breaks_in_itself_makes_it_not_speak(listener: Listener) -> None:
-    """Half a surrogate pair, which JSON may carry: Python's own error holds the whole value."""
+    """Half a surrogate pair, which JSON allows: Python's own error contains the whole value."""
     value = f"{CANARY}\ud800"
     live = LiveChecks("http://127.0.0.1:1")
     verdicts = await live.check({kind: (kind, value) for kind in CHECKS})
     await live.close()
     assert {one.state for one in verdicts.values()} == {"unknown"}
-    assert "the check itself broke" in verdicts["telegram"].message
-    assert "UnicodeEncodeError" in "".join(listener.heard), "what broke is said"
+    assert "BotMaker's own check failed" in verdicts["telegram"].message
+    assert "UnicodeEncodeError" in "".join(listener.heard), "the log says what broke"
     assert CANARY not in "".join(listener.heard) + repr(verdicts)
 
 
 async def test_a_check_that_is_given_up_makes_it_not_speak(listener: Listener) -> None:
-    """Cancelled in the middle, as at the end of the program; no request goes on without it."""
+    """A check is cancelled midway, as when the program ends; none of its requests goes on."""
     async with Standin() as standin:
         for kind in (*CHECKS, "discord-application"):
             standin.answers[kind] = Reply(delay=5)
@@ -180,7 +180,7 @@ async def test_a_check_that_is_given_up_makes_it_not_speak(listener: Listener) -
 
 @pytest.mark.parametrize("kind", sorted(CHECKS))
 def test_a_question_shows_nothing_of_itself(kind: str) -> None:
-    """Its URL or its headers hold the value."""
+    """Its URL or its headers hold the value, so neither is in its repr."""
     for one in questions(kind, VALUE, ""):
         assert CANARY in one.url + repr(one.headers)
         assert CANARY not in f"{one}{one!r}"
@@ -188,7 +188,7 @@ def test_a_question_shows_nothing_of_itself(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", sorted(CHECKS))
 def test_the_services_themselves_are_asked_over_tls(kind: str) -> None:
-    """Where no stand-in is set."""
+    """Without a stand-in every URL is https."""
     assert all(one.url.startswith("https://") for one in questions(kind, VALUE, ""))
 
 

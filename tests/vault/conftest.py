@@ -1,4 +1,4 @@
-"""A vault in a fresh folder, and a folder that a user without privileges can reach."""
+"""A vault in a fresh folder, and a folder that an unprivileged user can reach."""
 
 from __future__ import annotations
 

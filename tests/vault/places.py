@@ -1,4 +1,4 @@
-"""Bots, owners and values that the tests of this folder share, and a process without privileges."""
+"""Bots, owners and values that these tests share, and a way to run code without privileges."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NEW = {"api_key": "fake-new-key", "channel_token": "fake-new-token"}
 
 
 def as_nobody(call: Callable[[], Any]) -> Any:
-    """What the call returns (or the code of its error) in a process without any privilege."""
+    """What the call returns, or its error's code, in a process without any privilege."""
     reader, writer = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,6 +1,6 @@
-"""Secret files, on a real disk: who owns them, and what a kill or a full disk leaves.
+"""Secret files on a real disk: who owns them, and what a kill or a full disk leaves behind.
 
-What strangers put in the way and what the check says is in `test_strangers`.
+`test_strangers` covers files and folders that somebody else has changed, and the checks.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.vault.places import BOT, ME, NEW, NOBODY, OLD, OTHER, OWNER, ROOT, as
 
 
 def test_opening_makes_a_private_root(tmp_path: Path) -> None:
-    """A root that is missing is made, for the controller alone."""
+    """A missing root is created, for the controller alone."""
     vault = Vault(tmp_path / "a" / "secrets")
     vault.open()
     assert mode(vault.root) == 0o700
@@ -34,7 +34,7 @@ def test_opening_makes_a_private_root(tmp_path: Path) -> None:
 
 
 def test_opening_tightens_our_own_root(tmp_path: Path) -> None:
-    """A root of ours that others can enter is closed to them."""
+    """If others can enter our root, opening closes it to them."""
     tmp_path.chmod(0o755)
     Vault(tmp_path).open()
     assert mode(tmp_path) == 0o700
@@ -42,7 +42,7 @@ def test_opening_tightens_our_own_root(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["symlink", "dangling", "file"])
 def test_a_root_that_is_no_folder_is_refused(tmp_path: Path, kind: str) -> None:
-    """What stands in the root's place is named and left alone."""
+    """Whatever is in the root's place is named and left alone."""
     root, aim = tmp_path / "secrets", tmp_path / "aim"
     if kind == "file":
         root.write_text("x")
@@ -51,14 +51,16 @@ def test_a_root_that_is_no_folder_is_refused(tmp_path: Path, kind: str) -> None:
     if kind == "symlink":
         aim.mkdir(mode=0o755)
         aim.chmod(0o755)
-    with pytest.raises(BadSetting, match="a symlink or a file stands") as caught:
+    with pytest.raises(
+        BadSetting, match="a symlink or a file is where a folder should be"
+    ) as caught:
         Vault(root).open()
     assert caught.value.hint
     assert kind != "symlink" or mode(aim) == 0o755
 
 
 def test_a_root_of_somebody_else_is_refused(tmp_path: Path) -> None:
-    """A folder of another user is neither used nor changed."""
+    """Another user's folder is neither used nor changed."""
     root = tmp_path / "secrets" if ROOT else Path("/usr")
     if ROOT:
         root.mkdir(mode=0o755)
@@ -71,7 +73,7 @@ def test_a_root_of_somebody_else_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_root_that_cannot_be_written_is_refused(reachable: Path) -> None:
-    """A read-only root is found at the start, not at the first secret."""
+    """A read-only root is noticed at the start, not at the first secret."""
     reachable.chmod(0o500)
     assert as_nobody(lambda: Vault(reachable).open()) == "not-permitted"
 
@@ -80,7 +82,7 @@ def test_a_root_that_cannot_be_written_is_refused(reachable: Path) -> None:
 
 
 def test_without_the_right_to_chown_the_owner_is_the_controller(reachable: Path) -> None:
-    """A controller that may not give files away runs its bots as itself."""
+    """A controller that can't give files away runs its bots as its own user."""
     vault = Vault(reachable)
 
     def look() -> tuple[bool, tuple[int, int]]:
@@ -95,7 +97,7 @@ def test_without_the_right_to_chown_the_owner_is_the_controller(reachable: Path)
 
 @pytest.mark.skipif(not ROOT, reason="only root may give files away")
 def test_with_the_right_to_chown_the_owner_is_the_templates_user(vault: Vault) -> None:
-    """A controller that may give files away gives them to the user of the container."""
+    """A controller that can give files away gives them to the container's user."""
     assert vault.can_chown
     assert vault.owner_for("1000:1001") == (1000, 1001)
     assert vault.owner_for("1000") == (1000, 1000)
@@ -114,7 +116,7 @@ def test_only_numeric_users_but_never_root_can_own_secrets(vault: Vault, user: s
 
 
 def test_files_are_private_and_the_bots_own(vault: Vault) -> None:
-    """Folder 0700, files 0600, both of the bot's user, whatever the umask; nothing else is left."""
+    """Folder 0700, files 0600, both the bot's user's, whatever the umask; nothing else is left."""
     before = os.umask(0)
     try:
         vault.write(BOT, NEW, OWNER)
@@ -141,7 +143,7 @@ def test_a_tight_umask_does_not_close_files_to_the_bot(vault: Vault) -> None:
 
 
 def test_rotation_replaces_the_file_in_the_same_folder(vault: Vault) -> None:
-    """A mounted folder stays the same one; only the files in it are new; others stay."""
+    """The mounted folder stays the same one; the written file is new, the others stay."""
     vault.write(BOT, OLD, OWNER)
     home = vault.folder(BOT)
     folder, file = home.stat().st_ino, (home / "api_key").stat().st_ino
@@ -152,7 +154,7 @@ def test_rotation_replaces_the_file_in_the_same_folder(vault: Vault) -> None:
 
 
 def test_a_bot_without_secrets_has_a_folder_to_mount(vault: Vault) -> None:
-    """Writing nothing makes the empty folder."""
+    """Writing no values creates an empty folder."""
     vault.write(BOT, {}, OWNER)
     assert vault.names(BOT) == ()
     assert vault.bots() == (BOT,)
@@ -160,7 +162,7 @@ def test_a_bot_without_secrets_has_a_folder_to_mount(vault: Vault) -> None:
 
 @pytest.mark.parametrize("value", ["", "x" * 70_000, "\ud800"])
 def test_a_value_that_cannot_be_stored_changes_nothing(vault: Vault, value: str) -> None:
-    """Empty, huge and unwritable values are refused before the disk is touched, without echo."""
+    """Empty, huge and unwritable values are refused before any write, and never repeated."""
     with pytest.raises(BadInput) as caught:
         vault.write(BOT, {"api_key": "fake", "channel_token": value}, OWNER)
     assert caught.value.code == "bad-secret"
@@ -191,7 +193,7 @@ def full_disk(root: Path, how: str) -> Iterator[None]:
 
 @pytest.mark.parametrize("how", ["rlimit", "tmpfs"])
 def test_a_full_disk_leaves_the_old_values_whole(tmp_path: Path, how: str) -> None:
-    """When the second of two values does not fit, neither is replaced and no copy stays."""
+    """When the second of two values doesn't fit, neither is replaced and no copy is left."""
     vault = Vault(tmp_path / "secrets")
     with full_disk(vault.root, how):
         vault.open()
@@ -218,7 +220,7 @@ for turn in range(10**9):
 
 
 def test_a_kill_leaves_whole_files_and_sweep_removes_the_rest(vault: Vault) -> None:
-    """After each of many kills every file is one of the two values; no copy outlives the sweep."""
+    """After each of many kills every file holds one whole value; a sweep removes all copies."""
     vault.write(BOT, {"api_key": "A" * 9000, "channel_token": "A" * 9000}, OWNER)
     command = [sys.executable, "-c", LOOP, str(vault.root), BOT, *map(str, OWNER)]
     here = {**os.environ, "PYTHONPATH": os.getcwd(), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -237,7 +239,7 @@ def test_a_kill_leaves_whole_files_and_sweep_removes_the_rest(vault: Vault) -> N
 
 
 def test_sweep_removes_left_over_copies_only(vault: Vault) -> None:
-    """Temporary files of every bot go and are counted; secrets and strangers' things stay."""
+    """Every bot's temporary files are removed and counted; secrets and foreign files stay."""
     for bot in (BOT, OTHER):
         vault.write(bot, OLD, OWNER)
         (vault.folder(bot) / ".api_key.0123456789abcdef.tmp").write_text("fake")
@@ -251,7 +253,7 @@ def test_sweep_removes_left_over_copies_only(vault: Vault) -> None:
 
 
 def test_writers_at_the_same_time_do_not_tear_a_value(vault: Vault) -> None:
-    """Of two simultaneous writes each file holds one value whole, and no copy stays."""
+    """After simultaneous writes the file holds one whole value, and no copy is left."""
     values = [{"api_key": mark * 5000} for mark in "ABCD"]
 
     def write_often(value: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Fingerprints show that a value is the same one, and nothing of the value."""
+"""Fingerprints show whether a value is the same as before, and nothing of the value itself."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ prints = Fingerprints(KEY)
 
 @given(name=st.text(max_size=20), value=st.text())
 def test_a_fingerprint_is_ten_hex_digits_in_two_groups(name: str, value: str) -> None:
-    """Whatever the value, also one that is no proper text."""
+    """That holds for any value, even one that isn't valid Unicode."""
     assert re.fullmatch(r"[0-9a-f]{5}-[0-9a-f]{5}", prints(name, value + "\ud800"))
 
 
 def test_a_fingerprint_depends_on_key_name_and_value() -> None:
-    """The same value elsewhere or under another name cannot be recognised."""
+    """The same value can't be recognised in another installation or under another name."""
     shown = {
         prints("api_key", "fake"),
         prints("api_key", "fake2"),
@@ -39,7 +39,7 @@ def test_a_fingerprint_depends_on_key_name_and_value() -> None:
 
 
 def test_the_key_is_made_once_and_private(tmp_path: Path) -> None:
-    """The first call makes 32 random bytes for the controller alone; later ones read them."""
+    """The first call creates 32 random bytes for the controller alone; later calls read them."""
     data = tmp_path / "data"
     key = install_key(data)
     assert len(key) == 32
@@ -64,7 +64,7 @@ def test_first_calls_at_the_same_time_agree_on_one_key(tmp_path: Path) -> None:
 
 
 def test_an_open_key_file_is_closed_to_others(tmp_path: Path) -> None:
-    """A key that came back from a backup with loose rights is tightened."""
+    """A key restored from a backup with loose permissions is tightened."""
     key = install_key(tmp_path)
     (tmp_path / "install.key").chmod(0o644)
     (tmp_path / ".install.key.0123.tmp").write_bytes(b"left over")

@@ -1,6 +1,6 @@
-"""Redaction: no live secret and no likely one gets through; ordinary lines stay as they are.
+"""Redaction: no live or likely secret gets through; ordinary lines stay as they are.
 
-Every key here is made of parts at run time, so that no scanner of the source trips.
+Every key here is put together at run time, so that no secret scanner finds one in the source.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _left(key: str, text: str) -> bool:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_generated_key_gets_through(kind: str) -> None:
-    """800 of each kind, in many places, half of them with something unseen inside: 0 misses."""
+    """800 of each kind in many places, half of them with something invisible inside: 0 misses."""
     rnd = random.Random(kind)
     redact = Redactor()
     misses = []
@@ -120,7 +120,7 @@ ORDINARY = (
 
 @pytest.mark.parametrize("line", ORDINARY)
 def test_ordinary_lines_stay_as_they_are(line: str) -> None:
-    """What a bot or a library usually logs is not torn apart."""
+    """What bots and libraries usually log isn't redacted."""
     redact = Redactor()
     redact.learn("bot", [LIVE, "a-b-c"])
     assert redact(line) == line
@@ -152,7 +152,7 @@ FORMS: dict[str, Callable[[str], str]] = {
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("value", [LIVE, "fakefakefake", "quote\"s and 'more' \\ ümläut", "abc123"])
 def test_a_live_value_is_hidden_in_every_form(value: str, form: str) -> None:
-    """Exact values go however they were wrapped on their way into a log."""
+    """Known values are hidden however they were encoded on their way into a log."""
     redact = Redactor()
     redact.learn("bot", ["another-fake-value", value])
     text = FORMS[form](value)
@@ -161,7 +161,7 @@ def test_a_live_value_is_hidden_in_every_form(value: str, form: str) -> None:
 
 @given(value=st.text(min_size=6, max_size=80), around=st.text(max_size=20))
 def test_a_live_value_never_gets_through(value: str, around: str) -> None:
-    """Any text of six visible characters and more, between any others."""
+    """Any text of six or more visible characters is hidden, whatever is around it."""
     seen = clean(value).strip()
     redact = Redactor()
     redact.learn("bot", [value])
@@ -176,8 +176,8 @@ def test_a_live_value_never_gets_through(value: str, around: str) -> None:
 def test_a_value_that_was_broken_into_lines_is_hidden(
     columns: int, before: str, indent: str
 ) -> None:
-    """As `base64` and `fold` do it: no line keeps a part; what stands around stays, and the lines
-    of a log stay as many."""
+    """No line keeps a part of a value wrapped by `base64` or `fold`; what is around it stays, and
+    so does the number of log lines."""
     redact = Redactor()
     redact.learn("bot", [LIVE])
     for text in (LIVE, base64.b64encode(f"{before}{LIVE}".encode()).decode()):
@@ -193,7 +193,7 @@ def test_a_value_that_was_broken_into_lines_is_hidden(
 
 
 def test_two_values_of_one_wrapped_text_both_go() -> None:
-    """Side by side, and one inside the other."""
+    """They may be side by side, or one inside the other."""
     redact = Redactor()
     redact.learn("bot", ["fake-first-value", "fake-second-value", "fake-first-value-and-more"])
     text = "fake-first-value-and-more:fake-second-value"
@@ -204,7 +204,7 @@ def test_two_values_of_one_wrapped_text_both_go() -> None:
 
 @pytest.mark.parametrize("value", ["4711", "pin-7"])
 def test_a_short_value_goes_where_it_stands_alone(value: str) -> None:
-    """Four and five characters are hidden as words, not inside of others: a PIN is no syllable."""
+    """Values of four and five characters are hidden as whole words, not inside other words."""
     redact = Redactor()
     redact.learn("bot", [value])
     assert redact(f"PIN={value}, again ({value}).") == f"PIN={MARK}, again ({MARK})."
@@ -214,14 +214,14 @@ def test_a_short_value_goes_where_it_stands_alone(value: str) -> None:
 
 
 def test_the_longer_of_two_values_goes_first() -> None:
-    """A value that begins with another one leaves no tail behind."""
+    """A value that begins with another one doesn't leave its end behind."""
     redact = Redactor()
     redact.learn("bot", ["fake-key", "fake-key-and-more"])
     assert redact("x fake-key-and-more y fake-key z") == f"x {MARK} y {MARK} z"
 
 
 def test_short_values_are_left_alone() -> None:
-    """Three characters and fewer would tear holes into every text."""
+    """Hiding three characters or fewer would garble every text."""
     redact = Redactor()
     redact.learn("bot", ["abc", "", " "])
     assert redact("abc stays") == "abc stays"
@@ -236,7 +236,7 @@ def test_lines_of_a_long_secret_are_hidden_one_by_one() -> None:
 
 
 def test_old_values_stay_hidden_until_the_bot_is_forgotten() -> None:
-    """After a rotation the old value is still in the logs; after a removal another bot's stay."""
+    """After a rotation old logs still hold the old value; other bots' values outlive a removal."""
     redact = Redactor()
     redact.learn("one", ["fake-old-value"])
     redact.learn("one", ["fake-new-value"])
@@ -249,20 +249,20 @@ def test_old_values_stay_hidden_until_the_bot_is_forgotten() -> None:
 
 
 def test_a_password_in_an_address_goes_and_the_rest_stays() -> None:
-    """User and host help to find the mistake; the password does not."""
+    """User and host help to find the mistake; the password doesn't."""
     assert Redactor()("postgres://me:p4ss@w@db.example.test/x") == (
         f"postgres://me:{MARK}@db.example.test/x"
     )
 
 
 def test_a_cut_off_private_key_is_hidden_to_the_end() -> None:
-    """Where the end of the block is missing all of the rest goes."""
+    """If the end of the block is missing, everything after its start is hidden."""
     text = "before -----BEGIN PRIVATE " + "KEY-----\nRkFLRQ==\nRkFLRQ=="
     assert Redactor()(text) == f"before {MARK}"
 
 
 def test_cleaning_leaves_nothing_unseen() -> None:
-    """Every control, format character and separator goes; newline, tab and letters stay."""
+    """All control and format characters and separators go; newline, tab and letters stay."""
     every = [chr(code) for code in range(0x110000) if code not in range(0xD800, 0xE000)]
     unseen = [c for c in every if unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp"}]
     assert clean("".join(unseen)) in {"\n\t", "\t\n"}
@@ -275,7 +275,7 @@ def test_cleaning_leaves_nothing_unseen() -> None:
 
 @given(st.text(st.characters(codec=None)))
 def test_any_text_is_taken_without_an_error(text: str) -> None:
-    """Also half characters; and what is clean once is clean twice."""
+    """Even half a surrogate pair is fine; cleaning twice gives the same as cleaning once."""
     redact = Redactor()
     redact.learn("bot", [text, text * 3])
     assert isinstance(redact(text), str)
@@ -291,7 +291,7 @@ def test_any_text_is_taken_without_an_error(text: str) -> None:
     ],
 )
 def test_no_text_makes_redaction_slow(evil: str) -> None:
-    """A stranger's log line costs time in proportion to its length, not to its square."""
+    """A hostile log line takes time in proportion to its length, not to its square."""
     redact = Redactor()
     redact.learn("bot", [LIVE])
     text = evil * (400_000 // len(evil))
@@ -301,7 +301,7 @@ def test_no_text_makes_redaction_slow(evil: str) -> None:
 
 
 def test_learning_and_redacting_at_the_same_time_is_safe() -> None:
-    """A value that was known before stays hidden while others come and go."""
+    """A known value stays hidden while others come and go."""
     redact = Redactor()
     redact.learn("fixed", ["fake-fixed-value"])
     stop = threading.Event()
@@ -324,7 +324,7 @@ def test_learning_and_redacting_at_the_same_time_is_safe() -> None:
 
 
 def test_a_key_over_several_log_lines_goes_and_the_number_of_lines_stays() -> None:
-    """Lines are seen together; each one that was a part of the key is the mark alone."""
+    """Lines are redacted together; each line that was part of the key becomes the mark."""
     block = ["-----BEGIN PRIVATE KEY-----", "FAKEFAKEFAKE", "-----END PRIVATE KEY-----"]
     hidden = Redactor().lines(["before", *block, "after", "before"])
     assert len(hidden) == 6
@@ -333,5 +333,5 @@ def test_a_key_over_several_log_lines_goes_and_the_number_of_lines_stays() -> No
 
 
 def test_lines_without_a_secret_come_back_as_they_are() -> None:
-    """The common case changes nothing."""
+    """In the common case nothing changes."""
     assert Redactor().lines(["one", "", "two"]) == ["one", "", "two"]

@@ -1,4 +1,4 @@
-"""Secret files that somebody else touched: never followed, always named, and gone when dropped."""
+"""Secret files that somebody else changed: never followed, always named, and removed by a drop."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from controller.domain.errors import BadInput, StorageTrouble
 from controller.vault import Vault
 from tests.vault.places import BOT, ME, NEW, OLD, OTHER, OWNER, ROOT
 
-# --- strangers' things in the way -----------------------------------------------------------------
+# --- other people's files in the way --------------------------------------------------------------
 
 
 def test_a_folder_that_is_a_symlink_is_never_followed(vault: Vault, tmp_path: Path) -> None:
-    """Writing, reading and listing stop at it; dropping removes the link and not its aim."""
+    """Writing, reading and listing stop at it; dropping removes the link, not its target."""
     aim = tmp_path / "aim"
     aim.mkdir()
     (aim / "api_key").write_text("theirs")
@@ -31,7 +31,7 @@ def test_a_folder_that_is_a_symlink_is_never_followed(vault: Vault, tmp_path: Pa
         lambda: vault.read(BOT),
         lambda: vault.names(BOT),
     ):
-        with pytest.raises(StorageTrouble, match="a symlink or a file stands"):
+        with pytest.raises(StorageTrouble, match="a symlink or a file is where a folder should be"):
             call()
     assert set(vault.check(BOT, NEW, OWNER)) == set(NEW)
     assert vault.bots() == ()
@@ -44,7 +44,7 @@ def test_a_folder_that_is_a_symlink_is_never_followed(vault: Vault, tmp_path: Pa
 def test_a_file_that_is_a_symlink_is_replaced_and_not_followed(
     vault: Vault, tmp_path: Path
 ) -> None:
-    """A link in a secret's place is neither read nor written through."""
+    """A symlink in a secret's place is neither read nor written through."""
     aim = tmp_path / "aim"
     aim.write_text("theirs")
     vault.write(BOT, OLD, OWNER)
@@ -57,18 +57,18 @@ def test_a_file_that_is_a_symlink_is_replaced_and_not_followed(
 
 
 def test_a_folder_in_a_files_place_stops_the_write_before_it_begins(vault: Vault) -> None:
-    """Where one value cannot be put, the other stays as it was too."""
+    """If one value can't be stored, the other one stays as it was too."""
     vault.write(BOT, OLD, OWNER)
     (vault.folder(BOT) / "channel_token").unlink()
     (vault.folder(BOT) / "channel_token").mkdir()
-    with pytest.raises(StorageTrouble, match="a folder stands where a file belongs"):
+    with pytest.raises(StorageTrouble, match="a folder is where a file should be"):
         vault.write(BOT, NEW, OWNER)
     assert (vault.folder(BOT) / "api_key").read_text() == OLD["api_key"]
     assert sorted(os.listdir(vault.folder(BOT))) == sorted(OLD)
 
 
 def test_only_small_plain_files_are_read(vault: Vault) -> None:
-    """A pipe does not hang the reader, a huge file does not fill the memory."""
+    """A pipe doesn't hang the reader, and a huge file doesn't fill the memory."""
     vault.write(BOT, OLD, OWNER)
     os.mkfifo(vault.folder(BOT) / "pipe")
     (vault.folder(BOT) / "huge").write_bytes(b"F" * 70_000)
@@ -86,7 +86,7 @@ HOSTILE = st.one_of(
 @settings(max_examples=150, deadline=None)
 @given(bot_id=HOSTILE, name=HOSTILE)
 def test_hostile_ids_and_names_never_leave_the_root(bot_id: str, name: str) -> None:
-    """Whatever is given as id or name: it is refused, or stays in the bot's folder."""
+    """Whatever the id or name, it is refused or stays in the bot's folder."""
     with tempfile.TemporaryDirectory() as folder:
         vault = Vault(Path(folder) / "secrets")
         vault.open()
@@ -129,8 +129,8 @@ def _folder(path: Path) -> None:
 SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (Path.unlink, "is missing"),
     "empty": (lambda path: path.write_text(""), "is empty"),
-    "symlink": (_link, "A symlink stands in its place"),
-    "folder": (_folder, "no file stands in its place"),
+    "symlink": (_link, "A symlink is in its place"),
+    "folder": (_folder, "isn't a file is in its place"),
     "hard link": (_hard_link, "second name"),
     "readable by others": (lambda path: path.chmod(0o644), "has mode 0644"),
     "readable by the group": (lambda path: path.chmod(0o640), "has mode 0640"),
@@ -140,7 +140,7 @@ SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.mark.parametrize("how", SPOILT)
 def test_a_spoilt_file_is_named_with_reason_and_remedy(vault: Vault, how: str) -> None:
-    """The check finds each kind of damage in the one file that has it, and writing mends most."""
+    """The check finds each kind of damage in the one file that has it; a write repairs most."""
     spoil, reason = SPOILT[how]
     vault.write(BOT, OLD, OWNER)
     spoil(vault.folder(BOT) / "api_key")
@@ -154,16 +154,16 @@ def test_a_spoilt_file_is_named_with_reason_and_remedy(vault: Vault, how: str) -
 
 
 def test_files_of_another_owner_are_named(vault: Vault) -> None:
-    """A folder that the bot's user cannot enter spoils every secret in it."""
+    """If the bot's user can't open the folder, no secret in it can be used."""
     vault.write(BOT, OLD, OWNER)
     faults = vault.explain(BOT, OLD, (999, 999))
     assert set(faults) == set(OLD)
-    assert f"belongs to {OWNER[0]}:{OWNER[1]}, the bot runs as 999:999" in faults["api_key"]
+    assert f"belongs to {OWNER[0]}:{OWNER[1]}, but the bot runs as 999:999" in faults["api_key"]
 
 
 @pytest.mark.skipif(not ROOT, reason="only root may give files away")
 def test_a_single_file_of_another_owner_is_named(vault: Vault) -> None:
-    """A root-owned file in the bot's folder is the mistake that keeps a bot silent."""
+    """A root-owned file in the bot's folder is what keeps a bot silent."""
     vault.write(BOT, OLD, OWNER)
     os.chown(vault.folder(BOT) / "api_key", 0, 0)
     assert vault.check(BOT, OLD, OWNER) == ("api_key",)
@@ -184,7 +184,7 @@ def test_a_folder_that_is_open_or_missing_spoils_every_secret(vault: Vault) -> N
 
 
 def test_a_dropped_bot_leaves_nothing_and_dropping_again_is_fine(vault: Vault) -> None:
-    """Secrets, copies and folder go; another bot's stay; what is gone counts as dropped."""
+    """Secrets, copies and folder go; another bot's stay; dropping what is gone succeeds."""
     vault.write(BOT, OLD, OWNER)
     vault.write(OTHER, NEW, OWNER)
     (vault.folder(BOT) / ".api_key.0123456789abcdef.tmp").write_text("fake")
@@ -196,7 +196,7 @@ def test_a_dropped_bot_leaves_nothing_and_dropping_again_is_fine(vault: Vault) -
 
 
 def test_a_root_that_vanished_is_told_in_words(vault: Vault) -> None:
-    """A missing root is trouble of the disk with a remedy, not a traceback."""
+    """A missing root is StorageTrouble with a hint, not a traceback."""
     vault.root.rmdir()
     with pytest.raises(StorageTrouble) as caught:
         vault.write(BOT, OLD, OWNER)

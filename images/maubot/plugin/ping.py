@@ -1,11 +1,11 @@
-"""A small maubot plugin, to be replaced by yours: it says `pong` to `!ping`."""
+"""A small maubot plugin to replace with yours: it answers `pong` to `!ping`."""
 
 from maubot import MessageEvent, Plugin
 from maubot.handlers import command
 
 
 class Ping(Plugin):
-    """The plugin."""
+    """The example plugin."""
 
     @command.new("ping", help="Are you there?")
     async def ping(self, event: MessageEvent) -> None:

@@ -1,4 +1,4 @@
-"""Answers are hostile text: what of them reaches a sentence, a link, or nothing at all."""
+"""Answers are hostile text: which parts reach a sentence or a link, and which reach nothing."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.domain.live import CHECKS, Verdict
-from controller.services.answers import NAME_MAX, VERDICTS, plain
 from controller.services.door import Answer, Silence
+from controller.services.verdict_rules import NAME_MAX, VERDICTS, one_line
 from tests.services.standin import GOOD
 
 JSON = st.recursive(
@@ -23,7 +23,7 @@ KEYS = ("id", "username", "flags", "ok", "error", "result", "data", "user", "tea
 BODIES = st.dictionaries(st.sampled_from(KEYS) | st.text(), JSON, max_size=6)
 HEARD = st.builds(
     Answer, st.sampled_from([200, 204, 301, 400, 401, 403, 404, 429, 500]), BODIES, st.booleans()
-) | st.just(Silence("it cannot be reached"))
+) | st.just(Silence("it can't be reached"))
 
 
 def judged(kind: str, *bodies: dict[str, Any]) -> Verdict:
@@ -49,14 +49,14 @@ def judged(kind: str, *bodies: dict[str, Any]) -> Verdict:
     ids=range(12),
 )
 def test_text_of_a_service_becomes_one_plain_line(text: object, line: str) -> None:
-    """Of at most 100 characters, without control, bidi or invisible ones."""
-    assert plain(text) == line
+    """The line has at most 100 characters, and no control, bidi or invisible ones."""
+    assert one_line(text) == line
 
 
 @given(st.text())
 def test_no_text_brings_control_characters_along(text: str) -> None:
-    """Whatever it is."""
-    line = plain(text)
+    """No text makes an exception."""
+    line = one_line(text)
     assert len(line) <= NAME_MAX
     assert all(sign == " " or unicodedata.category(sign)[0] not in "CZ" for sign in line)
 
@@ -64,7 +64,7 @@ def test_no_text_brings_control_characters_along(text: str) -> None:
 @pytest.mark.parametrize("kind", sorted(CHECKS))
 @given(st.data())
 def test_no_answer_breaks_a_check(kind: str, data: st.DataObject) -> None:
-    """Always one of the three verdicts, in plain lines; a service in trouble refuses nothing."""
+    """The result is always a verdict in plain lines; a service in trouble refuses nothing."""
     heard = tuple(data.draw(HEARD) for _ in range(2 if kind == "discord" else 1))
     verdict = VERDICTS[kind](heard)
     for line in (verdict.message, *verdict.notes):
@@ -81,14 +81,14 @@ def test_no_answer_breaks_a_check(kind: str, data: st.DataObject) -> None:
     "made_up", ["1&redirect_uri=http://evil.example", "1\n2", "١٢٣", "", "9" * 21, 12, None, "../1"]
 )
 def test_an_invite_link_is_made_of_a_number_only(made_up: object) -> None:
-    """Anything else as the application's id: no link."""
+    """With anything else as the application's id there is no link."""
     verdict = judged("discord", GOOD["discord"], {**GOOD["discord-application"], "id": made_up})
     assert verdict.state == "accepted"
     assert verdict.notes == ()
 
 
 def test_a_name_is_repeated_without_its_tricks() -> None:
-    """Clipped and on one line; what markdown would make of it is for whoever shows it."""
+    """The name is clipped and on one line; escaping markdown is left to whoever shows it."""
     verdict = judged("discord", {"id": "1", "username": "a\n@everyone\x07" + "b" * 200}, {})
     assert verdict.message.startswith("Discord accepts it: the bot a @everyone bbb")
     assert len(verdict.message) < 140
@@ -97,23 +97,23 @@ def test_a_name_is_repeated_without_its_tricks() -> None:
 
 @pytest.mark.parametrize("handle", ["a b", "evil.example/x", "<@1>", "", None, 7])
 def test_a_telegram_handle_that_is_none_is_not_shown_as_one(handle: object) -> None:
-    """Its name is, then."""
+    """The bot's name is shown instead."""
     body = {"result": {**GOOD["telegram"]["result"], "username": handle}}
     assert judged("telegram", body).message == "Telegram accepts it: the bot Shop Helper."
 
 
 def test_telegram_speaks_of_a_bot() -> None:
-    """A person's account is none."""
+    """A person's account isn't accepted."""
     body = {"result": {**GOOD["telegram"]["result"], "is_bot": False}}
     assert judged("telegram", body).state == "unknown"
 
 
 def test_the_socket_ticket_of_slack_is_not_repeated() -> None:
-    """Whoever has it could listen in."""
+    """Anyone who has the ticket could listen in."""
     assert "ticket" not in f"{judged('slack-app', GOOD['slack-app'])}"
 
 
-@pytest.mark.parametrize("first", [Answer(200, GOOD["discord"]), Silence("it cannot be reached")])
+@pytest.mark.parametrize("first", [Answer(200, GOOD["discord"]), Silence("it can't be reached")])
 def test_one_no_of_discord_is_enough(first: Answer | Silence) -> None:
-    """Also where only the second question got through."""
+    """That also holds if only the second question got through."""
     assert VERDICTS["discord"]((first, Answer(401, {}))).state == "refused"

@@ -1,6 +1,6 @@
-"""The commands of the console script. What they do is in `app` and `manager`.
+"""The commands of the console script `botmaker`. The work itself is in `app` and `offline`.
 
-Those about templates are next door in `templates`.
+The template commands are next door in `templates`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FAILED = 1
 
 
 def execute(work: Coroutine[Any, Any, int | None]) -> NoReturn:
-    """Run a command's work; every expected error ends in one sentence and a status."""
+    """Run a command's work and exit; every expected error becomes one sentence and a status."""
     sys.exit(_status(work, FAILED))
 
 
@@ -50,24 +50,24 @@ def cli() -> None:
 
 
 @cli.command("run")
-@click.option("--wait", is_flag=True, help="Wait for an engine that does not answer yet.")
+@click.option("--wait", is_flag=True, help="Wait if the engine doesn't answer yet.")
 def run_command(*, wait: bool) -> None:
-    """Run the controller, configured by the environment or .env."""
+    """Run the controller, with settings from the environment or .env."""
 
     async def work() -> None:
         await run(load_settings(), wait=wait)
 
-    # Whatever ends the controller in words is a start that cannot work: no restart mends it.
+    # A controller that stops with a message can't start as it is; restarting won't help.
     status = _status(work(), CANNOT_START)
     logging.shutdown()
-    # Everything is closed. Threads that wait for a hanging engine have nothing more to give, and
-    # the interpreter's own exit would wait for them.
+    # Everything is closed. Threads may still wait for a hanging engine, and the interpreter's own
+    # exit would wait for them.
     os._exit(status)
 
 
 @cli.command()
 def doctor() -> None:
-    """Check settings, Discord, engine, secrets and disk; each finding names its remedy."""
+    """Check settings, Discord, engine, secrets and disk, and say how to fix each problem."""
 
     async def work() -> int:
         return await offline.doctor(load_settings(), click.echo)
@@ -76,9 +76,9 @@ def doctor() -> None:
 
 
 @cli.command("list")
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
-def list_command(*, as_json: bool) -> None:
-    """List the bots and how they are, also while the controller runs or is away."""
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_bots(*, as_json: bool) -> None:
+    """List the bots with their state, whether or not the controller is running."""
 
     async def work() -> None:
         rows = await offline.list_bots(load_settings())
@@ -93,7 +93,7 @@ def list_command(*, as_json: bool) -> None:
 
 @cli.command()
 @click.argument("name")
-@click.option("--lines", default=50, show_default=True, help="How many of the newest lines.")
+@click.option("--lines", default=50, show_default=True, help="How many lines.")
 def logs(name: str, lines: int) -> None:
     """Print a bot's newest log lines, redacted."""
 

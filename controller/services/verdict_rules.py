@@ -1,7 +1,7 @@
-"""What the services' answers mean: pure decisions, one function a kind of check.
+"""Turns the services' answers into verdicts: pure rules, one function per kind of check.
 
-An answer is hostile text. Names from it are clipped and lose control characters; ids become part
-of a link only if they are numbers; an error's code is shown only if it looks like one. What is no
+An answer is hostile text. Names from it are clipped and lose control characters; ids go into a
+link only if they are numbers; an error code is shown only if it looks like one. Anything but a
 clear yes or no is `unknown`: a service in trouble must not keep a good secret out.
 """
 
@@ -24,7 +24,7 @@ _TELEGRAM_NAME = re.compile(r"[A-Za-z0-9_]{1,32}")
 # Flags of a Discord application: the intent is on, with Discord's approval or without it.
 MESSAGE_CONTENT = 1 << 18 | 1 << 19
 # Add reactions, view channels, send messages, embed links, attach files, read message history,
-# send messages in threads: what a bot that talks needs, and nothing that moderates.
+# send messages in threads: what a bot needs to talk, and no moderation rights.
 _RIGHTS = 1 << 6 | 1 << 10 | 1 << 11 | 1 << 14 | 1 << 15 | 1 << 16 | 1 << 38
 
 _SLACK_REFUSALS = frozenset(
@@ -43,14 +43,17 @@ _SLACK_REFUSALS = frozenset(
 
 
 def unasked(service: str, reason: str) -> Verdict:
-    """The verdict where nobody could be asked."""
+    """The verdict when the service couldn't be asked; `reason` ends the sentence."""
     return Verdict(
-        "unknown", f"{service} could not be asked: {reason}. The value was stored unchecked."
+        "unknown", f"{service} couldn't be asked: {reason}. The value was stored unchecked."
     )
 
 
-def plain(text: object) -> str:
-    """Text of a service, fit for a line: no control or invisible characters, at most 100 long."""
+def one_line(text: object) -> str:
+    """A service's text on one line: no control or invisible characters, at most 100 long.
+
+    Empty if it isn't text.
+    """
     if not isinstance(text, str):
         return ""
     # Categories C*: control, format (bidi, zero width), surrogates, private; Z*: all spaces.
@@ -60,33 +63,33 @@ def plain(text: object) -> str:
 
 
 def _refused(service: str, what: str) -> Verdict:
-    return Verdict("refused", f"{service} does not accept it. {what}")
+    return Verdict("refused", f"{service} doesn't accept it. {what}")
 
 
 def _unclear(service: str, heard: Heard) -> Verdict:
-    """Everything that is neither a yes nor a no."""
+    """The verdict for an answer that is neither a yes nor a no."""
     if isinstance(heard, Silence):
         return unasked(service, heard.reason)
     if heard.status == 429:
-        return unasked(service, "it asks to wait (status 429)")
+        return unasked(service, "too many requests right now (status 429)")
     if 300 <= heard.status < 400:
-        return unasked(service, f"it points elsewhere (status {heard.status}), and is not followed")
+        return unasked(service, f"it answers with a redirect (status {heard.status})")
     if heard.status >= 500:
-        return unasked(service, f"it has trouble of its own (status {heard.status})")
+        return unasked(service, f"it has problems of its own (status {heard.status})")
     if heard.status == 403:
-        return unasked(service, "it does not serve this machine or this account (status 403)")
+        return unasked(service, "it refuses this machine or this account (status 403)")
     return unasked(service, f"its answer makes no sense (status {heard.status})")
 
 
 def _is_no(heard: Heard, *more: int) -> bool:
     if isinstance(heard, Silence):
         return False
-    # A 403 is a firewall's, a country's or a plan's as often as about this value: no clear no.
+    # A 403 is as often about a firewall, a country or a plan as about this value: not a clear no.
     return heard.status == 401 or (heard.status in more and not heard.page)
 
 
 def _table(heard: Heard, key: str) -> Mapping[str, Any] | None:
-    """The object under that key of a success, if there is one."""
+    """The object under that key in a successful answer, or None."""
     if isinstance(heard, Silence) or heard.status != 200:
         return None
     found = heard.body.get(key)
@@ -96,12 +99,12 @@ def _table(heard: Heard, key: str) -> Mapping[str, Any] | None:
 def _discord(heard: tuple[Heard, ...]) -> Verdict:
     user, application = heard
     if _is_no(user) or _is_no(application):
-        where = "Developer Portal → your application → Bot → Reset Token shows a new one."
+        where = "Get a new one: Developer Portal → your application → Bot → Reset Token."
         return _refused("Discord", where)
     body = user.body if isinstance(user, Answer) and user.status == 200 else {}
     if not isinstance(body.get("id"), str):
         return _unclear("Discord", user)
-    name = plain(body.get("username")) or "without a name"
+    name = one_line(body.get("username")) or "(unnamed)"
     return Verdict("accepted", f"Discord accepts it: the bot {name}.", _discord_notes(application))
 
 
@@ -110,15 +113,15 @@ def _discord_notes(heard: Heard) -> tuple[str, ...]:
     notes = []
     flags = body.get("flags")
     if not isinstance(flags, int):
-        notes.append("Discord did not say whether the Message Content Intent is on.")
+        notes.append("Discord didn't say whether the Message Content Intent is on.")
     elif not flags & MESSAGE_CONTENT:
         notes.append(
-            "The Message Content Intent is off, so the bot cannot read what people write. Turn it "
+            "The Message Content Intent is off, so the bot can't read what people write. Turn it "
             "on: Developer Portal → your application → Bot → Message Content Intent."
         )
     if body.get("bot_require_code_grant") is True:
         notes.append(
-            "The bot requires a code grant, so it cannot be added by a link. Turn that off: "
+            "The bot requires a code grant, so a link can't add it. Turn that off: "
             "Developer Portal → your application → Bot → Requires OAuth2 Code Grant."
         )
     application_id = body.get("id")
@@ -132,28 +135,30 @@ def _discord_notes(heard: Heard) -> tuple[str, ...]:
 
 def _telegram(heard: tuple[Heard, ...]) -> Verdict:
     (answer,) = heard
-    if _is_no(answer, 404):  # 404 is its answer to what has not even the form of a token
-        return _refused("Telegram", "Ask @BotFather for it: /token.")
+    if _is_no(answer, 404):  # 404: doesn't even look like a token
+        return _refused("Telegram", "Get it from @BotFather: send /token.")
     me = _table(answer, "result")
     if me is None or me.get("is_bot") is not True:
         return _unclear("Telegram", answer)
     notes = []
     if me.get("can_join_groups") is False:
-        notes.append("It cannot be added to groups. To allow it ask @BotFather: /setjoingroups.")
+        notes.append(
+            "It can't be added to groups. To allow that, send /setjoingroups to @BotFather."
+        )
     elif me.get("can_read_all_group_messages") is False:
         notes.append(
-            "In groups it reads only commands and answers to it. To change that ask @BotFather: "
-            "/setprivacy."
+            "In groups it only sees commands and replies to its own messages. To change that, "
+            "send /setprivacy to @BotFather."
         )
     handle = me.get("username")
     if isinstance(handle, str) and _TELEGRAM_NAME.fullmatch(handle):
         return Verdict("accepted", f"Telegram accepts it: the bot @{handle}.", tuple(notes))
-    name = plain(me.get("first_name")) or "without a name"
+    name = one_line(me.get("first_name")) or "(unnamed)"
     return Verdict("accepted", f"Telegram accepts it: the bot {name}.", tuple(notes))
 
 
 def _slack(answer: Heard, what: str) -> Verdict | None:
-    """The verdict of every answer but Slack's yes. It says no with status 200 and a code."""
+    """The verdict, or None for a yes. Slack says no with status 200 and an error code."""
     if _is_no(answer):
         return _refused("Slack", what)
     if isinstance(answer, Silence) or answer.status != 200 or "ok" not in answer.body:
@@ -164,49 +169,49 @@ def _slack(answer: Heard, what: str) -> Verdict | None:
     if not isinstance(code, str) or not _CODE.fullmatch(code):
         return _unclear("Slack", answer)
     if code in _SLACK_REFUSALS:
-        return Verdict("refused", f"Slack does not accept it ({code}). {what}")
+        return Verdict("refused", f"Slack doesn't accept it ({code}). {what}")
     return unasked("Slack", f"it answered {code}")
 
 
 def _slack_bot(heard: tuple[Heard, ...]) -> Verdict:
     (answer,) = heard
-    what = "The Bot User OAuth Token is at: your app → OAuth & Permissions. It begins with xoxb-."
+    what = "Find the Bot User OAuth Token in your app → OAuth & Permissions. It begins with xoxb-."
     verdict = _slack(answer, what)
     if verdict is not None or isinstance(answer, Silence):
         return verdict or _unclear("Slack", answer)
-    user, team = plain(answer.body.get("user")), plain(answer.body.get("team"))
-    notes = () if answer.body.get("bot_id") else (f"It is a person's token, not a bot's. {what}",)
-    who = f"{user or 'without a name'} in {team or 'a workspace without a name'}"
+    user, team = one_line(answer.body.get("user")), one_line(answer.body.get("team"))
+    notes = () if answer.body.get("bot_id") else (f"It's a person's token, not a bot's. {what}",)
+    who = f"{user or '(unnamed)'} in {team or 'an unnamed workspace'}"
     return Verdict("accepted", f"Slack accepts it: {who}.", notes)
 
 
 def _slack_app(heard: tuple[Heard, ...]) -> Verdict:
     (answer,) = heard
     what = (
-        "The app-level token is at: your app → Basic Information → App-Level Tokens. It begins "
+        "Find the app-level token in your app → Basic Information → App-Level Tokens. It begins "
         "with xapp- and needs the scope connections:write, and Socket Mode must be on."
     )
     return _slack(answer, what) or Verdict("accepted", "Slack accepts it: Socket Mode works.")
 
 
 def _anthropic(heard: tuple[Heard, ...]) -> Verdict:
-    return _models("Anthropic", heard, "Keys are made in its console, under API keys.")
+    return _models("Anthropic", heard, "Create a key in its console, under API keys.")
 
 
 def _openai(heard: tuple[Heard, ...]) -> Verdict:
     (answer,) = heard
     error = answer.body.get("error") if isinstance(answer, Answer) else None
     if isinstance(answer, Answer) and answer.status in (401, 403) and isinstance(error, dict):
-        # The key is known, and kept from this one list; it may well be good for what the bot does.
-        if "missing scopes" in plain(error.get("message")).lower():
+        # OpenAI knows the key but won't let it list models; it may well do for the bot.
+        if "missing scopes" in one_line(error.get("message")).lower():
             return Verdict(
                 "accepted",
                 "OpenAI accepts it: a restricted key.",
-                ("It may not list models. See that it may make requests to them.",),
+                ("It can't list models. Make sure that it may send requests to them.",),
             )
         if error.get("code") == "unsupported_country_region_territory":
-            return unasked("OpenAI", "it does not serve the country that this machine is in")
-    return _models("OpenAI", heard, "Keys are made on its platform, under API keys.")
+            return unasked("OpenAI", "it doesn't serve the country this machine is in")
+    return _models("OpenAI", heard, "Create a key on its platform, under API keys.")
 
 
 def _models(service: str, heard: tuple[Heard, ...], what: str) -> Verdict:
@@ -223,14 +228,14 @@ def _models(service: str, heard: tuple[Heard, ...], what: str) -> Verdict:
 def _openrouter(heard: tuple[Heard, ...]) -> Verdict:
     (answer,) = heard
     if _is_no(answer):
-        return _refused("OpenRouter", "Keys are made in its settings, under Keys.")
+        return _refused("OpenRouter", "Create a key in its settings, under Keys.")
     key = _table(answer, "data")
     if key is None:
         return _unclear("OpenRouter", answer)
-    # Not its `label`: that repeats both ends of the key.
+    # Its `label` isn't shown: it repeats both ends of the key.
     left = key.get("limit_remaining")
     spent = isinstance(left, int | float) and left <= 0
-    notes = ("The key's credit limit is used up: raise it in OpenRouter's settings.",)
+    notes = ("The key's credit limit is used up. Raise it in OpenRouter's settings.",)
     return Verdict("accepted", "OpenRouter accepts it.", notes if spent else ())
 
 

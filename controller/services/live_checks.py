@@ -1,7 +1,8 @@
-"""Live checks: each secret of a page is shown to the service that it is for, all at once.
+"""Live checks: ask each service whether it accepts the secret entered for it, all at once.
 
-Nothing here may hold anybody up or give a value away: every way to fail ends in the verdict
-`unknown`. Next door: `door` (one request), `questions` (what is sent), `answers` (what it means).
+Nothing here may make a person wait long or reveal a value, so every failure ends in the verdict
+`unknown`. Next door: `door` (one request), `questions` (what is sent), `verdict_rules` (what the
+answer means).
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ import logging
 from collections.abc import Mapping
 
 from controller.domain.live import CHECKS, Verdict
-from controller.services.answers import VERDICTS, unasked
 from controller.services.door import Answer, Door, Silence
 from controller.services.questions import SERVICES, questions
+from controller.services.verdict_rules import VERDICTS, unasked
 
 log = logging.getLogger(__name__)
 
@@ -21,8 +22,8 @@ log = logging.getLogger(__name__)
 class LiveChecks:
     """Asks services about secrets.
 
-    `base` is one URL that stands in for all services, with a path for each (`<base>/discord` …);
-    `timeout` is for all that one secret needs; not `enabled`, nobody is asked.
+    `base`: one URL that stands in for all services, with a path for each (`<base>/discord` …).
+    `timeout`: seconds for all the requests of one secret. Without `enabled` nobody is asked.
     """
 
     def __init__(self, base: str = "", timeout: float = 4.0, enabled: bool = True) -> None:
@@ -32,10 +33,10 @@ class LiveChecks:
         self._door = Door()
 
     async def check(self, values: Mapping[str, tuple[str, str]]) -> Mapping[str, Verdict]:
-        """What the services say, by secret: name -> (kind of check, value) in, verdicts out.
+        """Ask about each secret: takes name -> (kind of check, value), returns name -> verdict.
 
-        All are asked at the same time, each within the timeout. Never raises for what a service or
-        the network does, and holds no value longer than it asks. Empty when checks are off.
+        Asks about all of them at once, each within the timeout. Never raises because of a service
+        or the network, and holds no value longer than the request. Empty when checks are off.
         """
         if not self._enabled:
             return {}
@@ -44,21 +45,21 @@ class LiveChecks:
         return dict(zip(names, verdicts, strict=True))
 
     async def close(self) -> None:
-        """Close every connection. Whoever is still being asked counts as not reachable."""
+        """Close every connection. A service that is still being asked counts as unreachable."""
         await self._door.close()
 
     async def _one(self, kind: str, value: str) -> Verdict:
         if kind not in CHECKS:
-            return unasked("The service", "BotMaker does not know how to ask about it")
+            return unasked("The service", "BotMaker doesn't know how to check this kind of secret")
         try:
             return VERDICTS[kind](await self._ask(kind, value))
-        except Exception as error:  # noqa: BLE001 - a check that breaks must not keep a bot from its
-            # secret. Its kind only: the error's text may hold the URL, and so the value.
-            log.warning("the live check %s broke: %s", kind, type(error).__name__)
-            return unasked(SERVICES[kind].title, "the check itself broke")
+        except Exception as error:  # noqa: BLE001 - a broken check must not keep a bot from its secret
+            # Only the error's type is logged: its text may hold the URL, and so the value.
+            log.warning("the live check %s failed: %s", kind, type(error).__name__)
+            return unasked(SERVICES[kind].title, "BotMaker's own check failed")
 
     async def _ask(self, kind: str, value: str) -> tuple[Answer | Silence, ...]:
-        late = Silence(f"it did not answer within {self._timeout:g} seconds")
+        late = Silence(f"it didn't answer within {self._timeout:g} seconds")
         asked = [
             asyncio.create_task(self._door.ask(question))
             for question in questions(kind, value, self._base)
@@ -69,5 +70,5 @@ class LiveChecks:
         finally:
             for task in asked:
                 task.cancel()
-            # Their errors are taken here: asyncio would log an error that nobody took, URL and all.
+            # Collect their errors here: asyncio logs an error that nobody collects, URL and all.
             await asyncio.gather(*asked, return_exceptions=True)

@@ -1,6 +1,6 @@
 """Every service and every way it can answer, over real sockets: the verdict and its words.
 
-Next door: test_secrecy.py (nothing is given away), test_answers.py (hostile answers).
+Next door: test_secrecy.py (nothing is revealed), test_verdict_rules.py (hostile answers).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ VALUE = "123456789:fake-token-for-a-check"
 
 @pytest.fixture
 async def standin() -> AsyncIterator[Standin]:
-    """All services, which accept everything unless told otherwise."""
+    """Stands in for all services; they accept everything unless told otherwise."""
     async with Standin() as made:
         yield made
         assert made.strange == []
@@ -72,7 +72,7 @@ def answer(standin: Standin, kind: str, reply: Reply) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_good_secret_is_accepted_by_name(standin: Standin, kind: str) -> None:
-    """With the account's name where the service says one; it saw exactly the secret."""
+    """With the account's name if the service tells it; the service saw exactly the secret."""
     verdict = await asked(kind, standin.url)
     assert (verdict.state, verdict.message) == ("accepted", ACCEPTED[kind])
     assert standin.secrets[kind] == VALUE
@@ -82,17 +82,17 @@ async def test_a_good_secret_is_accepted_by_name(standin: Standin, kind: str) ->
 async def test_a_bad_secret_is_refused_with_where_to_find_a_good_one(
     standin: Standin, kind: str
 ) -> None:
-    """In the service's own form of a no."""
+    """Each service says no in its own way."""
     standin.refuse(kind)
     verdict = await asked(kind, standin.url)
     assert verdict.state == "refused"
-    assert verdict.message.startswith(f"{TITLES[kind]} does not accept it")
+    assert verdict.message.startswith(f"{TITLES[kind]} doesn't accept it")
     assert WHERE_TO_LOOK[kind] in verdict.message
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_unauthorised_is_a_no_whatever_else_is_said(standin: Standin, kind: str) -> None:
-    """The status alone counts."""
+    """Only the status counts."""
     answer(standin, kind, Reply(401, "what?"))
     assert (await asked(kind, standin.url)).state == "refused"
 
@@ -108,32 +108,35 @@ async def test_unauthorised_is_a_no_whatever_else_is_said(standin: Standin, kind
 )
 @pytest.mark.parametrize("kind", KINDS)
 async def test_forbidden_is_no_clear_no(standin: Standin, kind: str, body: object) -> None:
-    """A good key from the wrong place is answered so, too: it is taken, unasked."""
+    """A good key from the wrong place gets a 403 too, so it is stored unchecked."""
     answer(standin, kind, Reply(403, body))
     verdict = await asked(kind, standin.url)
     assert verdict.state == "unknown"
-    assert "does not serve this machine or this account (status 403)" in verdict.message
+    assert "it refuses this machine or this account (status 403)" in verdict.message
 
 
 @pytest.mark.parametrize(
     ("reply", "reason"),
     [
-        (Reply(429, {"retry_after": 60.0}, {"Retry-After": "60"}), "it asks to wait (status 429)"),
-        (Reply(500, "oops"), "it has trouble of its own (status 500)"),
-        (Reply(503, ""), "it has trouble of its own (status 503)"),
+        (
+            Reply(429, {"retry_after": 60.0}, {"Retry-After": "60"}),
+            "too many requests right now (status 429)",
+        ),
+        (Reply(500, "oops"), "it has problems of its own (status 500)"),
+        (Reply(503, ""), "it has problems of its own (status 503)"),
         (Reply(200, "{]"), "its answer makes no sense (status 200)"),
         (Reply(200, b"\xff\x00\xfe"), "its answer makes no sense (status 200)"),
         (Reply(200, "[" * 60_000), "its answer makes no sense (status 200)"),
         (Reply(200, ["ok"]), "its answer makes no sense (status 200)"),
         (Reply(200, {"hello": "world"}), "its answer makes no sense (status 200)"),
         (Reply(200, {"id": 7, "ok": 1, "data": 7, "result": 7}), "makes no sense (status 200)"),
-        (Reply(302, "", {"Location": "/elsewhere"}), "it points elsewhere (status 302)"),
+        (Reply(302, "", {"Location": "/elsewhere"}), "it answers with a redirect (status 302)"),
         (
             Reply(403, "<h1>Blocked</h1>", {"Content-Type": "text/html"}),
-            "it does not serve this machine or this account (status 403)",
+            "it refuses this machine or this account (status 403)",
         ),
         (Reply(200, b"x" * 1_000_000), "its answer was too long"),
-        (Reply(delay=5), "it did not answer within 0.3 seconds"),
+        (Reply(delay=5), "it didn't answer within 0.3 seconds"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -141,13 +144,13 @@ async def test_forbidden_is_no_clear_no(standin: Standin, kind: str, body: objec
 async def test_what_is_no_clear_answer_keeps_no_secret_out(
     standin: Standin, kind: str, reply: Reply, reason: str
 ) -> None:
-    """Unknown, with the reason, in time, and one question only: nothing is asked again."""
+    """The verdict is unknown, with the reason, in time; the service is asked only once."""
     answer(standin, kind, reply)
     began = time.monotonic()
     verdict = await asked(kind, standin.url, 0.3 if reply.delay else 4.0)
     assert time.monotonic() - began < 3
     assert verdict.state == "unknown"
-    assert verdict.message.startswith(f"{TITLES[kind]} could not be asked: ")
+    assert verdict.message.startswith(f"{TITLES[kind]} couldn't be asked: ")
     assert reason in verdict.message
     assert verdict.message.endswith("The value was stored unchecked.")
     assert len(standin.seen) == (2 if kind == "discord" else 1)
@@ -155,18 +158,18 @@ async def test_what_is_no_clear_answer_keeps_no_secret_out(
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_service_that_is_not_there_keeps_no_secret_out(kind: str) -> None:
-    """Nothing listens at that port."""
+    """Nothing listens on that port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
         verdict = await asked(kind, url)
     assert verdict.state == "unknown"
-    assert "it cannot be reached" in verdict.message
+    assert "it can't be reached" in verdict.message
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_connection_that_breaks_keeps_no_secret_out(kind: str) -> None:
-    """Closed without a word, and answered by something that is not HTTP."""
+    """Half of them close without a word, half answer with something that isn't HTTP."""
 
     async def broken(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 mail\r\n" if kind > "m" else b"")
@@ -185,12 +188,12 @@ async def test_a_certificate_that_nobody_vouches_for_gets_no_secret(
     """TLS is checked: the connection ends before the secret is sent."""
     verdict = await asked("telegram", self_signed)
     assert verdict.state == "unknown"
-    assert "its certificate is not trusted" in verdict.message
+    assert "its certificate isn't trusted" in verdict.message
     assert standin.seen == []
 
 
 async def test_a_page_is_checked_all_at_once(standin: Standin) -> None:
-    """Seven secrets that take 0.4 s each take about that; every name has its own verdict."""
+    """Seven secrets of 0.4 s each take about 0.4 s together; each name has its own verdict."""
     for kind in GOOD:
         standin.answers[kind] = Reply(body=GOOD[kind], delay=0.4)
     standin.refuse("openai")
@@ -206,7 +209,7 @@ async def test_a_page_is_checked_all_at_once(standin: Standin) -> None:
 
 
 async def test_a_slow_service_delays_no_other_verdict(standin: Standin) -> None:
-    """The limit is one for all: the others are there, the slow one is unknown."""
+    """All share one time limit: the slow service's verdict is unknown, the other's isn't."""
     standin.answers["openai"] = Reply(body=GOOD["openai"], delay=5)
     live = LiveChecks(standin.url, 0.4)
     began = time.monotonic()
@@ -225,7 +228,7 @@ async def test_checks_that_are_off_ask_nobody(standin: Standin) -> None:
 
 
 async def test_after_the_end_nobody_is_asked(standin: Standin) -> None:
-    """A form that is submitted while BotMaker stops is stored unchecked."""
+    """A form submitted while BotMaker stops is stored unchecked."""
     live = LiveChecks(standin.url)
     await live.check({"a": ("openai", VALUE)})
     await live.close()
@@ -234,18 +237,18 @@ async def test_after_the_end_nobody_is_asked(standin: Standin) -> None:
 
 
 async def test_a_kind_that_is_not_known_is_unknown(standin: Standin) -> None:
-    """It is a template's mistake, and no reason to lose what was typed."""
+    """It is the template's mistake, and no reason to lose what was typed."""
     assert (await asked("myspace", standin.url)).state == "unknown"
     assert standin.seen == []
 
 
 async def test_no_secret_asks_nothing(standin: Standin) -> None:
-    """A page of fields only."""
+    """A page may have only fields."""
     assert await LiveChecks(standin.url).check({}) == {}
 
 
 async def test_discord_says_how_to_add_the_bot(standin: Standin) -> None:
-    """A link with the application's id and a talking bot's rights; the intent is on."""
+    """The note is a link with the application's id and the rights to talk, nothing more."""
     verdict = await asked("discord", standin.url)
     (link,) = verdict.notes
     assert link.startswith(
@@ -271,7 +274,7 @@ async def test_discord_says_where_to_turn_the_intent_on(
 
 
 async def test_a_bot_that_needs_a_code_grant_is_told_of(standin: Standin) -> None:
-    """Such a one cannot be added by the link."""
+    """The link can't add such a bot."""
     standin.say("discord-application", bot_require_code_grant=True)
     assert "Requires OAuth2 Code Grant" in (await asked("discord", standin.url)).notes[0]
 
@@ -280,21 +283,21 @@ async def test_a_bot_that_needs_a_code_grant_is_told_of(standin: Standin) -> Non
 async def test_discord_accepts_a_token_also_without_its_settings(
     standin: Standin, reply: Reply
 ) -> None:
-    """The second question without an answer spoils no verdict."""
+    """An unanswered second question doesn't change the verdict."""
     standin.answers["discord-application"] = reply
     verdict = await asked("discord", standin.url, 0.5)
     assert (verdict.state, verdict.message) == ("accepted", ACCEPTED["discord"])
-    assert verdict.notes == ("Discord did not say whether the Message Content Intent is on.",)
+    assert verdict.notes == ("Discord didn't say whether the Message Content Intent is on.",)
 
 
 async def test_telegram_refuses_what_is_no_token_at_all(standin: Standin) -> None:
-    """It answers 404 then."""
+    """Telegram answers 404 to it."""
     standin.answers["telegram"] = Reply(404, {"ok": False, "error_code": 404})
     assert (await asked("telegram", standin.url)).state == "refused"
 
 
 async def test_telegram_says_what_the_bot_may_do_in_groups(standin: Standin) -> None:
-    """And whom to ask for more."""
+    """The note also says how to change it."""
     assert (await asked("telegram", standin.url)).notes == ()
     standin.say("telegram", can_join_groups=False)
     assert "/setjoingroups" in (await asked("telegram", standin.url)).notes[0]
@@ -304,7 +307,7 @@ async def test_telegram_says_what_the_bot_may_do_in_groups(standin: Standin) -> 
 
 @pytest.mark.parametrize("value", ["../../x", "1:a/b?c#d", "1:ü", "a b", "%2e%2e%2f"])
 async def test_no_token_changes_what_telegram_is_asked(standin: Standin, value: str) -> None:
-    """It stays one part of the path, whatever signs are in it."""
+    """The token stays one part of the path, whatever characters it has."""
     live = LiveChecks(standin.url)
     await live.check({"a": ("telegram", value)})
     await live.close()
@@ -314,11 +317,11 @@ async def test_no_token_changes_what_telegram_is_asked(standin: Standin, value: 
 @pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "a\x00b", "ключ"])
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "telegram"])
 async def test_no_value_breaks_out_of_its_header(standin: Standin, kind: str, value: str) -> None:
-    """It is not sent at all."""
+    """Such a value isn't sent at all."""
     live = LiveChecks(standin.url)
     verdict = (await live.check({"a": (kind, value)}))["a"]
     await live.close()
-    assert "the value holds characters that no request can carry" in verdict.message
+    assert "the value has characters that a web request can't carry" in verdict.message
     assert standin.seen == []
 
 
@@ -338,7 +341,7 @@ async def test_no_value_breaks_out_of_its_header(standin: Standin, kind: str, va
 async def test_slack_says_no_with_a_code(
     standin: Standin, kind: str, error: str, state: str
 ) -> None:
-    """Some are about the token, some are about Slack; a code that is none is not repeated."""
+    """Some codes are about the token, some about Slack; what isn't a code isn't repeated."""
     standin.answers[kind] = Reply(body={"ok": False, "error": error})
     verdict = await asked(kind, standin.url)
     assert verdict.state == state
@@ -346,7 +349,7 @@ async def test_slack_says_no_with_a_code(
 
 
 async def test_a_persons_slack_token_is_told_of(standin: Standin) -> None:
-    """It works, and is not a bot's."""
+    """It works, but it isn't a bot's."""
     standin.say("slack-bot", bot_id=None, user="ann")
     verdict = await asked("slack-bot", standin.url)
     assert verdict.state == "accepted"
@@ -354,7 +357,7 @@ async def test_a_persons_slack_token_is_told_of(standin: Standin) -> None:
 
 
 async def test_a_restricted_openai_key_is_a_good_key(standin: Standin) -> None:
-    """It may not list models; that does not say that it may not use them."""
+    """It may not list models, but it may still be allowed to use them."""
     text = "You have insufficient permissions. Missing scopes: api.model.read."
     standin.answers["openai"] = Reply(403, {"error": {"message": text}})
     verdict = await asked("openai", standin.url)
@@ -365,14 +368,14 @@ async def test_a_restricted_openai_key_is_a_good_key(standin: Standin) -> None:
     standin.answers["openai"] = Reply(403, country)
     verdict = await asked("openai", standin.url)
     assert verdict.state == "unknown"
-    assert "does not serve the country" in verdict.message
+    assert "doesn't serve the country" in verdict.message
 
 
 @pytest.mark.parametrize(("left", "noted"), [(None, False), (3.5, False), (0, True), (-1, True)])
 async def test_a_spent_openrouter_key_is_told_of(
     standin: Standin, left: float | None, noted: bool
 ) -> None:
-    """No limit is not a spent one. The key's two ends, which its answer holds, are not repeated."""
+    """A key without a limit isn't spent. The answer holds both ends of the key: never repeated."""
     standin.say("openrouter", limit_remaining=left)
     verdict = await asked("openrouter", standin.url)
     assert bool(verdict.notes) is noted
