@@ -12,9 +12,9 @@ import discord
 from bench.figure import Figure, percentile
 from bench.fleet import BOTS, seed
 from controller.app import open_application
-from controller.chat.commands.bot import BotCommands
-from controller.chat.gate import Gate, Place
-from controller.chat.logview import LogView
+from controller.chat.commands.bot_commands import BotCommands
+from controller.chat.logs.log_answers import LogView
+from controller.chat.requests.admission import Gate, Place
 from controller.runtime.memory import MemoryRuntime
 from controller.settings import Settings
 from controller.vault import Redactor

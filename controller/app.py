@@ -19,7 +19,7 @@ from controller.api import serve
 from controller.catalog import Catalog, load
 from controller.chat import ControllerClient, Publisher
 from controller.chat.client import redirect_discord, run_client
-from controller.chat.gate import Place
+from controller.chat.requests.admission import Place
 from controller.domain.errors import BadSetting, ControllerError, EngineUnavailable, NotFound
 from controller.log import set_up
 from controller.manager import Manager, Parts, build

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.chat.rules import RULES
+from controller.chat.requests.rules import RULES
 from controller.cli.commands import cli
 from controller.settings import PREFIX, Settings
 from tests.conftest import ROOT

@@ -4,7 +4,7 @@ A request's way: `gate` (may they?), then `commands/` or `router` (what they pre
 then a use-case of `manager`, then `render` (the words). `publisher` keeps the public messages true.
 """
 
+from controller.chat.cards.publisher import Publisher
 from controller.chat.client import ControllerClient
-from controller.chat.publisher import Publisher
 
 __all__ = ["ControllerClient", "Publisher"]

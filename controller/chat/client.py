@@ -14,12 +14,12 @@ import aiohttp
 import discord
 from discord import app_commands
 
-from controller.chat import answers
 from controller.chat.commands import command_groups
-from controller.chat.gate import Gate, Place
-from controller.chat.logview import LogView
-from controller.chat.outbox import Outbox
-from controller.chat.router import Router, report
+from controller.chat.logs.log_answers import LogView
+from controller.chat.requests import delivery as answers
+from controller.chat.requests.admission import Gate, Place
+from controller.chat.requests.late_answers import Outbox
+from controller.chat.requests.router import Router, report
 from controller.domain.errors import (
     BadSetting,
     ControllerError,

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable
 
 from controller.app import catalog_of, host_paths
 from controller.chat.client import redirect_discord
-from controller.chat.gate import Place
-from controller.chat.inspection import inspect
+from controller.chat.discord_check import inspect
+from controller.chat.requests.admission import Place
 from controller.domain.errors import BadSetting, ControllerError
 from controller.domain.events import LogQuery
 from controller.domain.observation import World

@@ -14,7 +14,7 @@ from simcord.actors import MemberActor
 from simcord.builders import ChannelHandle
 from simcord.results import InteractionResult
 
-from controller.chat.rules import RULES
+from controller.chat.requests.rules import RULES
 from controller.domain.access import Person
 from controller.domain.roles import Role
 from controller.manager.audit import Asker

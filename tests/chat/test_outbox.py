@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.chat.outbox import ASKS
-from controller.chat.rules import RULES
+from controller.chat.requests.late_answers import ASKS
+from controller.chat.requests.rules import RULES
 from controller.domain.phase import Phase
 from controller.domain.roles import Role
 from controller.manager.audit import CUT_SHORT

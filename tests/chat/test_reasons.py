@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from controller.chat import render
-from controller.chat.forms import receipt
+from controller.chat.forms.secrets_form import receipt
+from controller.chat.words import bot_words as render
 from controller.domain.bot import Bot, Crash, Problem, Wish
 from controller.domain.observation import ContainerState, Health, Observation, World
 from controller.domain.phase import Phase

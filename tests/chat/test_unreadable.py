@@ -12,7 +12,7 @@ from aiohttp import web
 from discord.http import Route
 from discord.webhook.async_ import AsyncWebhookAdapter
 
-from controller.chat import answers
+from controller.chat.requests import delivery as answers
 
 PAGE = "<html>slow down</html>"
 BODIES = [(PAGE, "text/html"), ("null", "application/json"), ('{"a": 1}', "application/json")]

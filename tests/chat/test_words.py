@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from controller.chat.errors import word
+from controller.chat.words.failures import word
 from controller.domain import errors as tree
 from controller.domain.errors import ControllerError
 from demo.world import World
@@ -67,7 +67,7 @@ async def test_discords_own_refusal_becomes_an_incident_in_the_answer(
 
 async def test_every_rule_reads_as_a_sentence(world: World) -> None:
     """ "… needs the role viewer" follows the words of each rule."""
-    from controller.chat.rules import RULES
+    from controller.chat.requests.rules import RULES
 
     for rule in RULES.values():
         assert rule.what[0].isupper()

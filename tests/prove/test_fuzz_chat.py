@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 
 from controller.catalog import load
-from controller.chat import buttons, logview, modals, router
-from controller.chat.text import MESSAGE_MAX, code_block, newest_fitting, plain
+from controller.chat.forms import modals
+from controller.chat.logs import log_answers as logview
+from controller.chat.requests import addresses as buttons
+from controller.chat.requests import router
+from controller.chat.words.text import MESSAGE_MAX, code_block, newest_fitting, plain
 from controller.domain.bot import Bot
 from controller.domain.errors import BadInput
 from controller.domain.events import LogQuery

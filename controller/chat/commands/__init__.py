@@ -2,12 +2,12 @@
 
 from discord import app_commands
 
-from controller.chat.commands.access import AccessCommands
-from controller.chat.commands.bot import BotCommands
-from controller.chat.commands.fleet import FleetCommands
-from controller.chat.commands.inside import InsideCommands
-from controller.chat.gate import Gate
-from controller.chat.logview import LogView
+from controller.chat.commands.access_commands import AccessCommands
+from controller.chat.commands.bot_commands import BotCommands
+from controller.chat.commands.fleet_commands import FleetCommands
+from controller.chat.commands.inside_commands import InsideCommands
+from controller.chat.logs.log_answers import LogView
+from controller.chat.requests.admission import Gate
 from controller.manager import Manager
 
 

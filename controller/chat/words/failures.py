@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 
-from controller.chat.text import MESSAGE_MAX
+from controller.chat.words.text import MESSAGE_MAX
 from controller.domain.errors import ControllerError
 
 log = logging.getLogger(__name__)

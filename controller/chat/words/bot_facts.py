@@ -5,7 +5,7 @@ The words themselves are next door in `render`, which is pure.
 
 from __future__ import annotations
 
-from controller.chat import render
+from controller.chat.words import bot_words as render
 from controller.domain.bot import Bot
 from controller.manager import Manager
 from controller.manager.fleet import View

@@ -5,7 +5,7 @@ from __future__ import annotations
 import aiohttp
 import discord
 
-from controller.chat.gate import Place
+from controller.chat.requests.admission import Place
 
 # Exactly what is used: seeing the channel at all, the public messages, their files, and whether a
 # message from before a restart still stands.

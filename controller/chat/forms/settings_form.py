@@ -11,8 +11,13 @@ from collections.abc import Mapping
 import discord
 
 from controller.catalog import Action
-from controller.chat import answers, buttons, errors, modals, render, told
-from controller.chat.text import MESSAGE_MAX, plain, text_file
+from controller.chat.forms import modals
+from controller.chat.requests import addresses as buttons
+from controller.chat.requests import delivery as answers
+from controller.chat.words import bot_facts as told
+from controller.chat.words import bot_words as render
+from controller.chat.words import failures as errors
+from controller.chat.words.text import MESSAGE_MAX, plain, text_file
 from controller.domain.bot import Bot
 from controller.domain.errors import BadInput, Denied, NotFound, NotReady
 from controller.domain.phase import Phase

@@ -19,7 +19,7 @@ import discord.http
 import discord.webhook.async_
 
 if TYPE_CHECKING:
-    from controller.chat.outbox import Outbox
+    from controller.chat.requests.late_answers import Outbox
 
 log = logging.getLogger(__name__)
 ALREADY_ACKNOWLEDGED = 40060

@@ -15,10 +15,10 @@ from dataclasses import replace
 
 import discord
 
-from controller.chat import answers
-from controller.chat.gate import Place
-from controller.chat.text import MESSAGE_MAX, moment, plain
-from controller.chat.told import outcome
+from controller.chat.requests import delivery as answers
+from controller.chat.requests.admission import Place
+from controller.chat.words.bot_facts import outcome
+from controller.chat.words.text import MESSAGE_MAX, moment, plain
 from controller.domain.errors import ControllerError, DiscordTrouble
 from controller.manager import Manager
 from controller.manager.reconciler import Reconciler

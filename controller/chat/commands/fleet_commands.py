@@ -6,12 +6,13 @@ import discord
 from discord import app_commands
 
 import controller
-from controller.chat import answers, render
-from controller.chat.commands.asked import asker_of
-from controller.chat.gate import Gate
-from controller.chat.inspection import NEEDED
-from controller.chat.text import MESSAGE_MAX, plain, plural
-from controller.chat.told import memory_of
+from controller.chat.commands.suggestions import asker_of
+from controller.chat.discord_check import NEEDED
+from controller.chat.requests import delivery as answers
+from controller.chat.requests.admission import Gate
+from controller.chat.words import bot_words as render
+from controller.chat.words.bot_facts import memory_of
+from controller.chat.words.text import MESSAGE_MAX, plain, plural
 from controller.manager import Manager
 from controller.manager.doctor import Finding, examine, worded
 

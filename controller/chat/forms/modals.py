@@ -12,7 +12,7 @@ from typing import Any
 import discord
 
 from controller.catalog import FieldSpec, SecretSpec
-from controller.chat.buttons import SEPARATOR
+from controller.chat.requests.addresses import SEPARATOR
 from controller.domain.errors import BadInput
 
 TITLE_MAX, LABEL_MAX, HINT_MAX, VALUE_MAX = 45, 45, 100, 4000  # Discord's limits

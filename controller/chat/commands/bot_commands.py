@@ -10,17 +10,21 @@ import discord
 from discord import app_commands
 
 from controller.catalog.tables import Option
-from controller.chat import answers, buttons, forms, render, told
-from controller.chat.commands.asked import (
+from controller.chat.commands.suggestions import (
     Choices,
     asker_of,
     partial,
     suggest,
     suggest_titled,
 )
-from controller.chat.gate import Gate
-from controller.chat.logview import LogView
-from controller.chat.text import MESSAGE_MAX, text_file
+from controller.chat.forms import secrets_form as forms
+from controller.chat.logs.log_answers import LogView
+from controller.chat.requests import addresses as buttons
+from controller.chat.requests import delivery as answers
+from controller.chat.requests.admission import Gate
+from controller.chat.words import bot_facts as told
+from controller.chat.words import bot_words as render
+from controller.chat.words.text import MESSAGE_MAX, text_file
 from controller.domain.errors import BadInput, NotReady
 from controller.domain.phase import Phase
 from controller.manager import Manager

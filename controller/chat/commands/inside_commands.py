@@ -10,9 +10,9 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from controller.chat.commands.asked import Choices, asker_of, partial, suggest, suggest_titled
-from controller.chat.gate import Gate
-from controller.chat.inside import Inside
+from controller.chat.commands.suggestions import Choices, asker_of, partial, suggest, suggest_titled
+from controller.chat.forms.settings_form import Inside
+from controller.chat.requests.admission import Gate
 from controller.domain.bot import Bot
 from controller.domain.errors import ControllerError
 from controller.manager import Manager

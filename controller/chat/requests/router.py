@@ -14,12 +14,17 @@ from typing import Any
 import aiohttp
 import discord
 
-from controller.chat import answers, buttons, errors, forms, modals, told
-from controller.chat.gate import Gate
-from controller.chat.inside import Inside
-from controller.chat.logview import LogView
-from controller.chat.outbox import Outbox
-from controller.chat.text import MESSAGE_MAX
+from controller.chat.forms import modals
+from controller.chat.forms import secrets_form as forms
+from controller.chat.forms.settings_form import Inside
+from controller.chat.logs.log_answers import LogView
+from controller.chat.requests import addresses as buttons
+from controller.chat.requests import delivery as answers
+from controller.chat.requests.admission import Gate
+from controller.chat.requests.late_answers import Outbox
+from controller.chat.words import bot_facts as told
+from controller.chat.words import failures as errors
+from controller.chat.words.text import MESSAGE_MAX
 from controller.domain.bot import Bot
 from controller.domain.errors import (
     BadInput,

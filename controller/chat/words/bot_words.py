@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from controller.chat.text import (
+from controller.chat.words.text import (
     MESSAGE_MAX,
     code_block,
     moment,

@@ -7,11 +7,11 @@ from typing import Literal
 import discord
 from discord import app_commands
 
-from controller.chat import answers
-from controller.chat.commands.asked import asker_of, suggest
-from controller.chat.gate import Gate
-from controller.chat.rules import RULES
-from controller.chat.text import MESSAGE_MAX
+from controller.chat.commands.suggestions import asker_of, suggest
+from controller.chat.requests import delivery as answers
+from controller.chat.requests.admission import Gate
+from controller.chat.requests.rules import RULES
+from controller.chat.words.text import MESSAGE_MAX
 from controller.domain.access import Grant, Person
 from controller.domain.roles import Role
 from controller.manager import Manager

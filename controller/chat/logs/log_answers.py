@@ -14,8 +14,10 @@ from dataclasses import replace
 
 import discord
 
-from controller.chat import answers, buttons, render
-from controller.chat.text import plural, text_file
+from controller.chat.requests import addresses as buttons
+from controller.chat.requests import delivery as answers
+from controller.chat.words import bot_words as render
+from controller.chat.words.text import plural, text_file
 from controller.domain.bot import Bot
 from controller.domain.errors import BadInput, NotFound
 from controller.domain.events import STREAMS, LogQuery

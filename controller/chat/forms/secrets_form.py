@@ -5,8 +5,10 @@ from __future__ import annotations
 import discord
 
 from controller.catalog import FieldSpec
-from controller.chat import answers, buttons, modals
-from controller.chat.text import plain
+from controller.chat.forms import modals
+from controller.chat.requests import addresses as buttons
+from controller.chat.requests import delivery as answers
+from controller.chat.words.text import plain
 from controller.domain.bot import Bot
 from controller.manager.credentials import FormPage, Input, Submitted
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import discord
 
-from controller.chat.rules import RULES
+from controller.chat.requests.rules import RULES
 from controller.domain.access import Person
 from controller.domain.errors import Denied
 from controller.domain.roles import Role

@@ -16,9 +16,11 @@ from dataclasses import replace
 import aiohttp
 import discord
 
-from controller.chat import answers, buttons, render
 from controller.chat.client import ControllerClient
-from controller.chat.told import memory_of
+from controller.chat.requests import addresses as buttons
+from controller.chat.requests import delivery as answers
+from controller.chat.words import bot_words as render
+from controller.chat.words.bot_facts import memory_of
 from controller.domain.errors import DiscordTrouble
 from controller.manager import Manager
 from controller.manager.fleet import View
