@@ -17,9 +17,7 @@ from dataclasses import dataclass
 
 from controller.api import serve
 from controller.catalog import Catalog, load
-from controller.chat import ControllerClient, Publisher
-from controller.chat.client import redirect_discord, run_client
-from controller.chat.requests.admission import Place
+from controller.chat import ControllerClient, Place, Publisher, redirect_discord, run_client
 from controller.domain.errors import BadSetting, ControllerError, EngineUnavailable, NotFound
 from controller.log import set_up
 from controller.manager import Manager, Parts, build
@@ -50,7 +48,7 @@ class Application:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.manager.run(), name="manager")
             group.create_task(self.publisher.run(), name="publisher")
-            group.create_task(self.client.outbox.run(), name="outbox")
+            group.create_task(self.client.late_answers.run(), name="late answers")
             if self.settings.http_listen:
                 connected = self.client.is_ready
                 listen = self.settings.http_listen
@@ -70,7 +68,7 @@ async def open_application(
 ) -> AsyncIterator[Application]:
     """Open every part; close all of them at the end. Raises BadSetting where a start cannot work.
 
-    `runtime` replaces the engine, `published` is called after a public message changed (both for
+    `runtime` replaces the engine, `published` is called after a card changed (both for
     simulations); `wait` waits for an engine that does not answer yet. The types are for the proofs,
     which end the process before and after each of their writes.
     """
@@ -115,8 +113,9 @@ async def open_application(
             log.warning("%d requests were cut short by the end of the last controller", cut_short)
         place = Place(settings.guild_id, settings.admin_channel_id)
         client = ControllerClient(manager, place)
-        await client.outbox.load()
-        yield Application(settings, manager, client, Publisher(manager, client, published))
+        await client.late_answers.load()
+        publisher = Publisher(manager, client, place, published)
+        yield Application(settings, manager, client, publisher)
 
 
 def catalog_of(settings: Settings) -> Catalog:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import aiohttp
 import discord
 
-from controller.chat.requests.admission import Place
+from controller.chat.requests.place import Place
 
-# Exactly what is used: seeing the channel at all, the public messages, their files, and whether a
-# message from before a restart still stands.
+# Exactly what is used: seeing the channel, its cards and answers with their files, and checking
+# whether a card from before a restart still exists.
 NEEDED = discord.Permissions(
     view_channel=True, send_messages=True, attach_files=True, read_message_history=True
 )
@@ -17,14 +17,19 @@ Result = tuple[str, bool | None, str, str]  # subject, ok, message, remedy
 
 
 def invite_link(application_id: int) -> str:
-    """The link by which somebody adds the controller to a server, with exactly these rights."""
+    """The link that adds the controller to a server, with exactly these permissions."""
     return discord.utils.oauth_url(
         application_id, permissions=NEEDED, scopes=("bot", "applications.commands")
     )
 
 
-async def inspect(token: str, place: Place) -> list[Result]:
-    """Log in over REST alone (no gateway) and look; every trouble is a result with its remedy."""
+def missing_permissions(has: discord.Permissions) -> list[str]:
+    """The needed permissions that are missing, in words."""
+    return [name.replace("_", " ") for name, needed in NEEDED if needed and not getattr(has, name)]
+
+
+async def check_discord(token: str, place: Place) -> list[Result]:
+    """Log in over REST only (no gateway) and look. Each trouble is a result with its remedy."""
     client = discord.Client(intents=discord.Intents(guilds=True))
     try:
         await client.login(token)
@@ -51,7 +56,7 @@ async def _look(client: discord.Client, place: Place) -> list[Result]:
         return [*found, ("server", False, text, "Use the invite link, check BOTMAKER_GUILD_ID.")]
     found.append(("server", True, guild.name, ""))
     try:
-        # The server's own: without its roles discord.py gives every channel the same rights.
+        # From the server object: without its roles discord.py gives every channel the same rights.
         channel = await guild.fetch_channel(place.channel_id)
     except (discord.HTTPException, discord.InvalidData):
         remedy = "Let the bot see it, check BOTMAKER_ADMIN_CHANNEL_ID."
@@ -67,10 +72,9 @@ async def _permissions(
     guild: discord.Guild, channel: discord.TextChannel, user_id: int
 ) -> list[Result]:
     member = await guild.fetch_member(user_id)
-    has = channel.permissions_for(member)
-    missing = [name for name, needed in NEEDED if needed and not getattr(has, name)]
+    missing = missing_permissions(channel.permissions_for(member))
     if missing:
-        names = ", ".join(name.replace("_", " ") for name in missing)
+        names = ", ".join(missing)
         remedy = "Give them to the bot's role in that channel's settings."
         return [("permissions", False, f"missing: {names}", remedy)]
     everyone = channel.permissions_for(guild.default_role)

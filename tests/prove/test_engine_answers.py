@@ -184,7 +184,7 @@ async def _over(shop: Shop, wished: Answer, tally: Tally) -> None:
 async def test_a_full_disk_of_the_engine_is_told_and_restart_goes_on(
     docker_client: docker.APIClient, demo_image: str, tmp_path: Path, tally: Tally
 ) -> None:
-    """The engine's data-root has no room: the public message says so in the engine's words; with
+    """The engine's data-root has no room: the card says so in the engine's words; with
     room again, Restart makes it run."""
     if left_out(tally):
         return

@@ -63,7 +63,7 @@ async def _born(place: Place, name: str) -> None:
     """A bot that runs, however many are made at the same time."""
     await place.create(name)
     await place.submit(await place.open_form(name))
-    # The answer stops following a start that takes long; the public message never does.
+    # The answer stops following a start that takes long; the card never does.
     await place.card_says(name, "— running", 60)
 
 

@@ -1,7 +1,7 @@
-"""The public messages, one a bot, edited in place: published on change, never on a timer.
+"""The cards: one message for each bot, edited in place when something changes, never on a timer.
 
-What could not be said because Discord was away is said later: a message is compared with the view,
-not with an event.
+A card is compared with the bot's view, not with an event. So what couldn't be shown while Discord
+was away is shown later.
 """
 
 from __future__ import annotations
@@ -16,11 +16,15 @@ from dataclasses import replace
 import aiohttp
 import discord
 
-from controller.chat.client import ControllerClient
-from controller.chat.requests import addresses as buttons
-from controller.chat.requests import delivery as answers
-from controller.chat.words import bot_words as render
+from controller.chat.cards.card_buttons import card_buttons
+from controller.chat.cards.card_words import card as card_text
+from controller.chat.cards.card_words import removed_card
+from controller.chat.requests.buttons import Button, row
+from controller.chat.requests.discord_trouble import TROUBLE, reading_discord
+from controller.chat.requests.place import Place
+from controller.chat.requests.request import NO_MENTIONS
 from controller.chat.words.bot_facts import memory_of
+from controller.chat.words.limits import NONCE_MAX
 from controller.domain.errors import DiscordTrouble
 from controller.manager import Manager
 from controller.manager.fleet import View
@@ -28,22 +32,24 @@ from controller.manager.reconciler import Reconciler
 from controller.store import Card
 
 log = logging.getLogger(__name__)
-SPACING = 1.5  # seconds between two edits of one message; Discord limits edits of old ones
-GONE = {10003, 10008}  # the channel, the message
+SPACING = 1.5  # seconds between two edits of one card; Discord limits edits of old messages
+GONE = {10003, 10008}  # Discord's error codes: the channel, the message
 
 
 class Publisher:
-    """Keeps every bot's card equal to what `render.card` says of its view."""
+    """Keeps every bot's card equal to what `card_words` says about its view."""
 
     def __init__(
         self,
         manager: Manager,
-        client: ControllerClient,
+        client: discord.Client,
+        place: Place,
         published: Callable[[], None] = lambda: None,
     ) -> None:
         self._published = published
         self._manager = manager
         self._client = client
+        self._place = place
         self._queue = Reconciler("card", workers=2)
         self._cards: dict[str, Card] = {}
         self._last: dict[str, float] = {}
@@ -60,7 +66,7 @@ class Publisher:
                 group.create_task(self._post_lost([*self._cards]))
 
     async def _post_lost(self, bot_ids: list[str]) -> None:
-        """Post anew, unhurriedly, what somebody deleted while no controller was there."""
+        """Post again, slowly, the cards that somebody deleted while no controller was running."""
         for bot_id in bot_ids:
             card = self._cards.get(bot_id)
             if card is not None and not await self._stands(card):
@@ -71,14 +77,14 @@ class Publisher:
             await asyncio.sleep(SPACING)
 
     async def _stands(self, card: Card) -> bool:
-        """Whether its message is there, as far as Discord tells; it is not edited for that."""
+        """Whether the card still exists; True if Discord doesn't tell. Checking edits nothing."""
         try:
-            with answers.speaking():
+            with reading_discord():
                 await self._channel(card).fetch_message(card.message_id)
         except discord.NotFound as error:
             return error.code not in GONE
-        except (*answers.TROUBLE, OSError) as error:
-            log.info("not known whether the message about %s still stands: %s", card.title, error)
+        except (*TROUBLE, OSError) as error:
+            log.info("not known whether the card of %s still exists: %s", card.title, error)
         return True
 
     async def _publish(self, bot_id: str) -> float | None:
@@ -87,68 +93,70 @@ class Publisher:
         if view is not None and card is not None and wait > 0:
             return wait
         try:
-            with answers.speaking():
-                await self._say(bot_id, view, card)
+            with reading_discord():
+                await self._update(bot_id, view, card)
         except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
-            raise DiscordTrouble(
-                f"the message about bot {bot_id} is not up to date: {error}"
-            ) from error
+            raise DiscordTrouble(f"the card of bot {bot_id} is not up to date: {error}") from error
         self._published()
         return None
 
-    async def _say(self, bot_id: str, view: View | None, card: Card | None) -> None:
+    async def _update(self, bot_id: str, view: View | None, card: Card | None) -> None:
         if view is None:
             if card is not None:
-                await self._edit(card, render.removed_card(card.title), None)
-                await self._manager.store.drop_card(bot_id)
-                del self._cards[bot_id]
-                self._last.pop(bot_id, None)
+                await self._finish(card)
             return
         engine = self._manager.fleet.engine
         if not view.seen and (card is not None or engine.reachable):
-            return  # nothing is known yet: the first look, or the engine's absence, pokes again
-        text = render.card(view, engine, memory_of(self._manager, view.bot))
-        found = buttons.of_card(view)
-        digest = _digest(text, found)
+            return  # nothing is known yet; the first look, or an engine that's away, pokes again
+        text = card_text(view, engine, memory_of(self._manager, view.bot))
+        buttons = card_buttons(view)
+        digest = _digest(text, buttons)
         if card is not None and card.digest == digest:
             return
-        row = buttons.row(found)
+        controls = row(buttons)
         self._last[bot_id] = time.monotonic()
-        if card is None or not await self._edit(card, text, row):
-            card = await self._post(view, text, row, card.message_id if card else 0)
+        if card is None or not await self._edit(card, text, controls):
+            card = await self._post(view, text, controls, card.message_id if card else 0)
         card = replace(card, digest=digest, title=view.bot.name)
         await self._manager.store.save_card(card)
         self._cards[bot_id] = card
 
+    async def _finish(self, card: Card) -> None:
+        """Say that the bot is gone, and leave the card alone from then on."""
+        await self._edit(card, removed_card(card.title), None)
+        await self._manager.store.drop_card(card.bot_id)
+        del self._cards[card.bot_id]
+        self._last.pop(card.bot_id, None)
+
     async def _post(
-        self, view: View, text: str, row: discord.ui.View | None, instead_of: int
+        self, view: View, text: str, controls: discord.ui.View | None, instead_of: int
     ) -> Card:
-        place = self._client.place
+        place = self._place
         channel = self._client.get_partial_messageable(place.channel_id, guild_id=place.guild_id)
         message = await channel.send(
             text,
-            view=row or discord.utils.MISSING,
-            allowed_mentions=answers.NO_MENTIONS,
-            # Discord drops a second message with this nonce: a retry says it once. The message that
-            # somebody deleted had another one.
-            nonce=hashlib.sha256(f"{view.bot.id} {instead_of}".encode()).hexdigest()[:25],
+            view=controls or discord.utils.MISSING,
+            allowed_mentions=NO_MENTIONS,
+            # Discord drops a second message with the same nonce, so a retry posts nothing twice.
+            # A card that somebody deleted had another nonce.
+            nonce=hashlib.sha256(f"{view.bot.id} {instead_of}".encode()).hexdigest()[:NONCE_MAX],
         )
         card = Card(view.bot.id, view.bot.name, place.channel_id, message.id, "")
         if message.content != text:
-            # Posted by a controller that died before it noted that: the words are of that time.
-            await self._edit(card, text, row)
+            # A controller posted it and died before noting that: its words are outdated.
+            await self._edit(card, text, controls)
         return card
 
     def _channel(self, card: Card) -> discord.PartialMessageable:
-        guild_id = self._client.place.guild_id
+        guild_id = self._place.guild_id
         return self._client.get_partial_messageable(card.channel_id, guild_id=guild_id)
 
-    async def _edit(self, card: Card, text: str, row: discord.ui.View | None) -> bool:
+    async def _edit(self, card: Card, text: str, controls: discord.ui.View | None) -> bool:
         try:
             await (
                 self._channel(card)
                 .get_partial_message(card.message_id)
-                .edit(content=text, view=row, allowed_mentions=answers.NO_MENTIONS)
+                .edit(content=text, view=controls, allowed_mentions=NO_MENTIONS)
             )
         except discord.NotFound as error:
             if error.code in GONE:
@@ -157,6 +165,6 @@ class Publisher:
         return True
 
 
-def _digest(text: str, found: list[discord.ui.Button[discord.ui.View]]) -> str:
-    labels = ",".join(f"{item.label}={item.custom_id}" for item in found)
+def _digest(text: str, buttons: list[Button]) -> str:
+    labels = ",".join(f"{item.label}={item.custom_id}" for item in buttons)
     return hashlib.sha256(f"{text}\0{labels}".encode()).hexdigest()[:16]

@@ -6,13 +6,13 @@ import discord
 from discord import app_commands
 
 import controller
-from controller.chat.commands.suggestions import asker_of
-from controller.chat.discord_check import NEEDED
-from controller.chat.requests import delivery as answers
-from controller.chat.requests.admission import Gate
-from controller.chat.words import bot_words as render
+from controller.chat.commands.with_request import with_request
+from controller.chat.discord_check import missing_permissions
+from controller.chat.requests.request import Request
+from controller.chat.requests.rights import Rights
 from controller.chat.words.bot_facts import memory_of
-from controller.chat.words.text import MESSAGE_MAX, plain, plural
+from controller.chat.words.fleet_words import fleet_status
+from controller.chat.words.text import fitted, plain, plural
 from controller.manager import Manager
 from controller.manager.doctor import Finding, examine, worded
 
@@ -20,52 +20,52 @@ from controller.manager.doctor import Finding, examine, worded
 class FleetCommands(app_commands.Group):
     """The installation as a whole."""
 
-    def __init__(self, manager: Manager, gate: Gate) -> None:
+    def __init__(self, manager: Manager, rights: Rights) -> None:
         super().__init__(name="fleet", description="All bots together, and BotMaker itself")
         self._manager = manager
-        self._gate = gate
+        self._rights = rights
 
-    @app_commands.command(description="How the fleet is, and what needs somebody")
-    async def status(self, interaction: discord.Interaction) -> None:
-        """Counts, the engine, and the bots that need somebody. No engine call."""
-        person = asker_of(interaction).person
+    @app_commands.command(description="How the fleet is, and which bots need attention")
+    @with_request
+    async def status(self, request: Request) -> None:
+        """Counts, the engine, and the bots in trouble. No engine call."""
         manager = self._manager
-        views = [v for v in manager.fleet if self._gate.visible(person, v.bot.id)]
-        text = render.fleet_status(
+        views = self._rights.visible(request.asker.person)
+        text = fleet_status(
             manager.fleet,
             views,
             manager.started_at,
             controller.__version__,
             lambda bot: memory_of(manager, bot),
         )
-        await answers.say(interaction, text)
+        await request.reply(text)
 
     @app_commands.command(description="Containers, volumes and folders of ours without a bot")
-    async def orphans(self, interaction: discord.Interaction) -> None:
+    @with_request
+    async def orphans(self, request: Request) -> None:
         """What is left over. Nothing is removed."""
-        await answers.think(interaction)
+        await request.acknowledge()
         found = await self._manager.orphans.find()
         if not found:
-            await answers.say(interaction, "Nothing is left over: everything belongs to a bot.")
+            await request.reply("Nothing is left over: everything belongs to a bot.")
             return
         head = f"{plural(len(found), 'thing')} without a bot. Nothing was removed."
         lines = [f"{item.kind} `{item.name}` {plain(item.state)}".rstrip() for item in found]
-        await answers.say(interaction, "\n".join([head, *lines])[:MESSAGE_MAX])
+        await request.reply(fitted("\n".join([head, *lines])))
 
     @app_commands.command(description="Check everything that BotMaker needs")
-    async def doctor(self, interaction: discord.Interaction) -> None:
+    @with_request
+    async def doctor(self, request: Request) -> None:
         """Every check with its remedy."""
-        await answers.think(interaction)
+        await request.acknowledge()
         findings = await examine(self._manager.patient)
-        findings.append(_permissions(interaction.app_permissions))
+        findings.append(_permissions(request.interaction.app_permissions))
         lines = [plain(line) for line in worded(findings)]
-        await answers.say(interaction, "\n".join(lines)[:MESSAGE_MAX])
+        await request.reply(fitted("\n".join(lines)))
 
 
 def _permissions(has: discord.Permissions) -> Finding:
-    missing = [
-        name.replace("_", " ") for name, needed in NEEDED if needed and not getattr(has, name)
-    ]
+    missing = missing_permissions(has)
     if not missing:
         return Finding("permissions", True, "all that are needed in this channel")
     remedy = "Give them to BotMaker's role in this channel's settings."

@@ -1,31 +1,35 @@
-"""`/bot do` and `/bot edit`: what is done to the inside of one bot. The rest of `/bot` is in `bot`.
+"""`/bot do` and `/bot edit`: what is done inside one bot. The rest of `/bot` is in `bot_commands`.
 
-Both may answer with a modal, which cannot follow a "thinking": nothing here waits before it.
+Both may answer with a modal, which must be the first answer: nothing here waits before it.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import discord
 from discord import app_commands
 
-from controller.chat.commands.suggestions import Choices, asker_of, partial, suggest, suggest_titled
-from controller.chat.forms.settings_form import Inside
-from controller.chat.requests.admission import Gate
+from controller.chat.commands.suggestions import Choices, suggest, suggest_titled
+from controller.chat.commands.with_request import with_request
+from controller.chat.forms.action_form import ActionForm
+from controller.chat.forms.settings_form import SettingsForm
+from controller.chat.requests.request import Request
+from controller.chat.requests.rights import Rights
 from controller.domain.bot import Bot
 from controller.domain.errors import ControllerError
 from controller.manager import Manager
-from controller.manager.audit import Asker
 
 
 class InsideCommands:
-    """Two commands that become a part of the group `/bot`."""
+    """Two commands that become part of the group `/bot`."""
 
-    def __init__(self, manager: Manager, gate: Gate) -> None:
+    def __init__(
+        self, manager: Manager, rights: Rights, actions: ActionForm, settings: SettingsForm
+    ) -> None:
         self._manager = manager
-        self._gate = gate
-        self._inside = Inside(manager)
+        self._rights = rights
+        self._action_form = actions
+        self._settings_form = settings
 
     def all(self) -> list[app_commands.Command[Any, ..., Any]]:
         """Both commands, for a group to add."""
@@ -42,55 +46,56 @@ class InsideCommands:
         return [do, edit]
 
     @app_commands.describe(name="Which bot", action="What to do")
-    async def do(self, interaction: discord.Interaction, name: str, action: str) -> None:
-        """Run an action, by a form where it has to be told something."""
+    @with_request
+    async def do(self, request: Request, name: str, action: str) -> None:
+        """Run an action, after a form if it must be told something."""
         view = self._manager.fleet.named(name)
-        await self._inside.begin(interaction, asker_of(interaction), view.bot, action.strip())
+        await self._action_form.begin(request, view.bot, action.strip())
 
     @app_commands.describe(name="Which bot", page="Which settings; left out, the first page")
-    async def edit(
-        self, interaction: discord.Interaction, name: str, page: str | None = None
-    ) -> None:
+    @with_request
+    async def edit(self, request: Request, name: str, page: str | None = None) -> None:
         """Open a page of settings."""
         view = self._manager.fleet.named(name)
-        await self._inside.open_page(interaction, view.bot, (page or "").strip())
+        await self._settings_form.open_page(request, view.bot, (page or "").strip())
 
-    async def names(self, interaction: discord.Interaction, typed: str) -> Choices:
+    @with_request
+    async def names(self, request: Request, typed: str) -> Choices:
         """The bots that the person may see."""
-        person = asker_of(interaction).person
-        names = (v.bot.name for v in self._manager.fleet if self._gate.visible(person, v.bot.id))
-        return suggest(typed, names)
+        visible = self._rights.visible(request.asker.person)
+        return suggest(typed, (view.bot.name for view in visible))
 
-    async def actions(self, interaction: discord.Interaction, typed: str) -> Choices:
-        """What this person may do with the bot that is named so far."""
-        asker, bot = asker_of(interaction), self._named(interaction)
+    @with_request
+    async def actions(self, request: Request, typed: str) -> Choices:
+        """The actions that this person may run on the bot named so far."""
+        bot = self._named(request)
         if bot is None:
             return []
-        actions = self._manager.actions
         titles = {
             name: action.title
-            for name, action in actions.available(bot).items()
-            if self._may(asker, bot, name)
+            for name, action in self._manager.actions.available(bot).items()
+            if self._may(request, bot, name)
         }
         return suggest_titled(typed, titles)
 
-    async def pages(self, interaction: discord.Interaction, typed: str) -> Choices:
-        """The pages of settings of the bot that is named so far."""
-        bot = self._named(interaction)
+    @with_request
+    async def pages(self, request: Request, typed: str) -> Choices:
+        """The pages of settings of the bot named so far."""
+        bot = self._named(request)
         pages = self._manager.edits.pages(bot) if bot else ()
         return suggest_titled(typed, {page.key: page.title for page in pages})
 
-    def _may(self, asker: Asker, bot: Bot, name: str) -> bool:
+    def _may(self, request: Request, bot: Bot, name: str) -> bool:
         try:
-            self._manager.actions.admit(asker, bot, name)
+            self._manager.actions.admit(request.asker, bot, name)
         except ControllerError:
             return False
         return True
 
-    def _named(self, interaction: discord.Interaction) -> Bot | None:
-        """The bot that is named so far, if the person may see it."""
+    def _named(self, request: Request) -> Bot | None:
+        """The bot named so far, if the person may see it."""
         try:
-            bot = self._manager.fleet.named(partial(interaction, "name")).bot
+            bot = self._manager.fleet.named(request.option("name")).bot
         except ControllerError:
             return None
-        return bot if self._gate.visible(asker_of(interaction).person, bot.id) else None
+        return bot if self._rights.may_see(request.asker.person, bot.id) else None

@@ -1,6 +1,6 @@
-"""Modals and what comes back from them: inputs for secrets and fields, and a submit's raw values.
+"""Modals, which people know as forms: their inputs, and the raw values that come back.
 
-Modals are sent finished: discord.py stores none, `router` finds the way by the custom id.
+Modals are sent finished: discord.py stores none, and the router finds the way by custom id.
 """
 
 from __future__ import annotations
@@ -12,16 +12,21 @@ from typing import Any
 import discord
 
 from controller.catalog import FieldSpec, SecretSpec
-from controller.chat.requests.addresses import SEPARATOR
+from controller.chat.requests.addresses import address
+from controller.chat.words.limits import (
+    INPUT_HINT_MAX,
+    INPUT_LABEL_MAX,
+    INPUT_VALUE_MAX,
+    MODAL_TITLE_MAX,
+    OPTION_MAX,
+    OPTIONS_MAX,
+)
 from controller.domain.errors import BadInput
-
-TITLE_MAX, LABEL_MAX, HINT_MAX, VALUE_MAX = 45, 45, 100, 4000  # Discord's limits
-CHOICE_MAX, CHOICES_MAX = 100, 25
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One input as it is shown: what it asks for, what stands in it, whether it may stay empty."""
+    """One input of a modal: what it asks for, what's in it, and whether it must be filled in."""
 
     spec: SecretSpec | FieldSpec
     value: str = ""
@@ -35,29 +40,32 @@ def box_of(field: FieldSpec, value: str = "") -> Box:
 
 
 def modal(title: str, parts: Sequence[str], boxes: Iterable[Box]) -> discord.ui.Modal:
-    """A modal whose custom id is made of these parts."""
-    made = discord.ui.Modal(title=title[:TITLE_MAX], custom_id=SEPARATOR.join(parts), timeout=None)
+    """A modal whose custom id has these parts."""
+    made = discord.ui.Modal(title=title[:MODAL_TITLE_MAX], custom_id=address(*parts), timeout=None)
     for box in boxes:
         made.add_item(_labelled(box))
     made.stop()
     return made
 
 
+def title_with(head: str, tail: str) -> str:
+    """A modal's title that always shows its tail."""
+    return head[: MODAL_TITLE_MAX - len(tail)] + tail
+
+
 def _labelled(box: Box) -> discord.ui.Label[discord.ui.Modal]:
-    label = box.spec.label[:LABEL_MAX]
+    label = box.spec.label[:INPUT_LABEL_MAX]
     choices = box.spec.choices if isinstance(box.spec, FieldSpec) else ()
     if isinstance(box.spec, FieldSpec) and _selectable(choices):
-        return discord.ui.Label(
-            text=label, description=box.hint[:HINT_MAX] or None, component=_select(box, box.spec)
-        )
-    return discord.ui.Label(
-        text=label, description=", ".join(choices)[:HINT_MAX] or None, component=_text(box)
-    )
+        hint = box.hint[:INPUT_HINT_MAX] or None
+        return discord.ui.Label(text=label, description=hint, component=_select(box, box.spec))
+    named = ", ".join(choices)[:INPUT_HINT_MAX] or None
+    return discord.ui.Label(text=label, description=named, component=_text(box))
 
 
 def _selectable(choices: Sequence[str]) -> bool:
-    fit = all(0 < len(choice) <= CHOICE_MAX for choice in choices)
-    return fit and 0 < len(choices) == len(set(choices)) <= CHOICES_MAX
+    fit = all(0 < len(choice) <= OPTION_MAX for choice in choices)
+    return fit and 0 < len(choices) == len(set(choices)) <= OPTIONS_MAX
 
 
 def _select(box: Box, spec: FieldSpec) -> discord.ui.Select[discord.ui.Modal]:
@@ -80,16 +88,16 @@ def _text(box: Box) -> discord.ui.TextInput[discord.ui.Modal]:
         custom_id=spec.name,
         style=discord.TextStyle.long if spec.multiline else discord.TextStyle.short,
         required=box.required,
-        max_length=VALUE_MAX,
-        placeholder=box.hint[:HINT_MAX] or None,
-        default=box.value[:VALUE_MAX] or None,
+        max_length=INPUT_VALUE_MAX,
+        placeholder=box.hint[:INPUT_HINT_MAX] or None,
+        default=box.value[:INPUT_VALUE_MAX] or None,
     )
 
 
 def values_of(interaction: discord.Interaction) -> dict[str, str]:
-    """The submitted texts by custom id, from the raw payload; BadInput for another shape.
+    """The submitted texts by custom id, from the raw payload. BadInput for any other shape.
 
-    What was picked from a list is a text with commas, as if it had been typed.
+    Options picked from a list come as one text with commas, as if somebody had typed it.
     """
     data: dict[str, Any] = dict(interaction.data or {})
     try:

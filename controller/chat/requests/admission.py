@@ -1,43 +1,36 @@
-"""May this person do this, here, now? Asked at every command, button and modal submit.
-
-Rights come from the controller's own records (`manager.access`), never from Discord's permissions.
-"""
+"""Who asks, and from where: the one way in for every command, button and form."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
 
 import discord
 
-from controller.chat.requests.rules import RULES
+from controller.chat.requests.place import Place
+from controller.chat.requests.request import Request
+from controller.chat.requests.rights import Rights
+from controller.chat.requests.ways import Way
 from controller.domain.access import Person
+from controller.domain.acts import Scope
 from controller.domain.errors import Denied
-from controller.domain.roles import Role
 from controller.manager import Manager
 from controller.manager.audit import Asker
 
-REMEMBERED = 10_000  # interactions; Discord re-delivers within seconds, if at all
+REMEMBERED = 10_000  # interactions; Discord delivers one twice within seconds, if at all
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """The one guild and the one channel that BotMaker serves."""
-
-    guild_id: int
-    channel_id: int
-
-
-class Gate:
-    """Admits or refuses."""
+class Admission:
+    """Admits requests or refuses them."""
 
     def __init__(self, manager: Manager, place: Place) -> None:
-        self._manager = manager
+        self._fleet = manager.fleet
+        self._audit = manager.audit
         self._place = place
         self._seen: OrderedDict[int, None] = OrderedDict()
+        self.rights = Rights(manager)
 
-    def first_sight(self, interaction: discord.Interaction) -> bool:
-        """Whether this interaction is new. Discord may deliver one twice; it acts once."""
+    def is_new(self, interaction: discord.Interaction) -> bool:
+        """Whether this interaction comes for the first time. Delivered twice, it acts once."""
         if interaction.id in self._seen:
             return False
         self._seen[interaction.id] = None
@@ -45,67 +38,49 @@ class Gate:
             self._seen.popitem(last=False)
         return True
 
-    async def admit(self, interaction: discord.Interaction, act: str, bot_id: str = "") -> Asker:
-        """Who asks, if they may; else Denied, in words that say what is missing.
+    async def admit(self, request: Request) -> None:
+        """Find out who asks; Denied says what's missing.
 
-        What was refused is in the audit, but for suggestions, asked for at every key stroke.
+        Refusals are audited, except of suggestions: those are asked for at every keystroke.
         """
         try:
-            return await self._admit(interaction, act, bot_id)
+            await self._admit(request)
         except Denied as error:
-            if interaction.type is not discord.InteractionType.autocomplete:
-                user = interaction.user
-                view = self._manager.fleet.get(bot_id)
-                asker = Asker(Person(user.id, name=user.name), str(interaction.id))
+            if not request.typing:
+                user = request.interaction.user
+                asker = Asker(Person(user.id, name=user.name), request.id)
+                view = self._fleet.get(self._bot_id(request)) if request.way else None
                 bot = view.bot if view else None
-                await self._manager.audit.refused(asker, act, bot, error.message)
+                await self._audit.refused(asker, request.name, bot, error.message)
             raise
 
-    async def _admit(self, interaction: discord.Interaction, act: str, bot_id: str) -> Asker:
-        rule = RULES.get(act)
-        if rule is None:
-            raise Denied("This is not open to anybody.")
-        direct = interaction.guild_id is None
-        if direct and not rule.direct:
-            raise Denied("This does not work in a direct message.", hint=self._where())
-        if not direct:
-            self._check_place(interaction)
-        person = await self._person(interaction, direct=direct)
-        # A name that is still being typed names no bot: whoever may do it to one is helped.
-        typing = interaction.type is discord.InteractionType.autocomplete
-        if (rule.any_bot or typing) and self.has_anywhere(person, rule.role):
-            return Asker(person, str(interaction.id))
-        self._manager.access.require(person, rule.role, rule.what, bot_id)
-        return Asker(person, str(interaction.id))
+    async def _admit(self, request: Request) -> None:
+        way = request.way
+        if way is None:
+            raise Denied("This isn't available.")
+        self._place.check(request.interaction, direct=way.direct)
+        person = await self._person(request)
+        # Until the use-cases check this themselves:
+        self.rights.check(person, way.act, self._bot_id(request), typing=request.typing)
+        request.admit(Asker(person, request.id))
 
-    def has_anywhere(self, person: Person, role: Role) -> bool:
-        """Whether the person has that role for at least one bot."""
-        access = self._manager.access
-        return any(access.role_of(person, view.bot.id) >= role for view in self._manager.fleet)
+    def _bot_id(self, request: Request) -> str:
+        """The bot that is asked about; empty for none, and for one that doesn't exist."""
+        way = request.way
+        if way is None or way.act.scope is not Scope.BOT or way.by_form:
+            return ""
+        if _is_press(way):
+            return request.arguments[0]
+        name = request.option("name").strip().lower()
+        return next((view.bot.id for view in self._fleet if view.bot.name == name), "")
 
-    def visible(self, person: Person, bot_id: str) -> bool:
-        """Whether the person may see that bot at all."""
-        return self._manager.access.role_of(person, bot_id) >= Role.VIEWER
-
-    def _check_place(self, interaction: discord.Interaction) -> None:
-        if interaction.guild_id != self._place.guild_id:
-            raise Denied("BotMaker serves another server.")
-        channel = interaction.channel
-        parent = getattr(channel, "parent_id", None)
-        if self._place.channel_id not in (interaction.channel_id, parent):
-            raise Denied("BotMaker is used in its admin channel only.", hint=self._where())
-
-    def _where(self) -> str:
-        return f"Use it in <#{self._place.channel_id}>."
-
-    async def _person(self, interaction: discord.Interaction, *, direct: bool) -> Person:
-        user = interaction.user
+    async def _person(self, request: Request) -> Person:
+        user = request.interaction.user
         held = user.roles if isinstance(user, discord.Member) else ()
-        roles = frozenset(role.id for role in held)
-        person = Person(user.id, roles, user.name)
-        if direct and self._manager.access.role_of(person) < Role.ADMIN:
-            # A direct message carries no roles: ask the guild, so that one taken away counts.
-            roles = await self._roles_of(interaction.client, user.id)
+        person = Person(user.id, frozenset(role.id for role in held), user.name)
+        if request.interaction.guild_id is None and not self.rights.is_admin(person):
+            # A direct message carries no roles. Ask the guild: a role may be gone by now.
+            roles = await self._roles_of(request.interaction.client, user.id)
             person = Person(user.id, roles, user.name)
         return person
 
@@ -114,5 +89,9 @@ class Gate:
             member = await client.http.get_member(self._place.guild_id, user_id)
         except discord.NotFound:
             return frozenset()
-        # @everyone has the server's id, and is listed for nobody.
+        # Discord lists @everyone for nobody; its id is the guild's.
         return frozenset(map(int, (self._place.guild_id, *member["roles"])))
+
+
+def _is_press(way: Way) -> bool:
+    return way.name.startswith(("button ", "modal "))

@@ -1,8 +1,8 @@
-"""The answers that could not be given: said later, once, by direct message or in the admin channel.
+"""Answers that couldn't be given are said later, once: by direct message or in the admin channel.
 
-A request is owed an answer from the moment it is in the audit. Discord takes the answer: the debt
-is gone. It does not take it: the words are kept and said here. The controller died in between: the
-next one says how the bot is now.
+An answer is owed from the moment its request is in the audit. If Discord takes it, the debt is
+settled. If not, its words are kept and said here. If the controller died in between, the next one
+says how the bot is now.
 """
 
 from __future__ import annotations
@@ -15,32 +15,26 @@ from dataclasses import replace
 
 import discord
 
-from controller.chat.requests import delivery as answers
-from controller.chat.requests.admission import Place
-from controller.chat.words.bot_facts import outcome
-from controller.chat.words.text import MESSAGE_MAX, moment, plain
+from controller.chat.requests.discord_trouble import TROUBLE, reading_discord
+from controller.chat.requests.place import Place
+from controller.chat.requests.request import NO_MENTIONS, Request
+from controller.chat.words.bot_facts import outcome_of
+from controller.chat.words.limits import NONCE_MAX
+from controller.chat.words.text import fitted, moment, plain
 from controller.domain.errors import ControllerError, DiscordTrouble
 from controller.manager import Manager
 from controller.manager.reconciler import Reconciler
 from controller.store import Owed
 
 log = logging.getLogger(__name__)
-# What changes something. What only looks is asked for again; a question or a form likewise.
-ASKS = frozenset(
-    {
-        *("bot create", "bot start", "bot stop", "bot restart", "bot do", "access grant"),
-        *("access revoke", "button start", "button stop", "button restart", "button delete"),
-        *("modal form", "modal do", "modal edit"),
-    }
-)
 KEPT_SECONDS = 86_400.0
-SETTLE_SECONDS = 20.0  # after a start; then a bot that is still on its way is called so
+SETTLE_SECONDS = 20.0  # after a start; a bot that hasn't settled by then is reported as it is
 LOOK_SECONDS = 0.5
-WORDS_MAX = 1_700  # of a message; the rest is for whom and about what
+WORDS_MAX = 1_700  # characters; the rest of the message says whose request it was
 
 
-class Outbox:
-    """Keeps what is owed, and says it when Discord is there."""
+class LateAnswers:
+    """Keeps the answers that are owed, and gives them as soon as Discord takes them."""
 
     def __init__(self, manager: Manager, client: discord.Client, place: Place) -> None:
         self._manager = manager
@@ -53,11 +47,11 @@ class Outbox:
         self._connected = asyncio.Event()
 
     def connected(self) -> None:
-        """Discord is there for the first time: what is owed can be said."""
+        """Discord is connected for the first time: what is owed can be said."""
         self._connected.set()
 
     async def load(self) -> None:
-        """Take over what an earlier controller owes. Before anything new can be asked."""
+        """Take over what an earlier controller owes. Call it before anything new can be asked."""
         self._owed = {owed.request: owed for owed in await self._table.all()}
 
     async def run(self) -> None:
@@ -68,36 +62,28 @@ class Outbox:
             self._queue.poke(request)
         await self._queue.run(self._settle)
 
-    def open(self, interaction: discord.Interaction, act: str) -> None:
-        """From here on, whoever asked for this by that interaction is owed an answer."""
-        if act in ASKS:
-            interaction.extras["outbox"] = self
-            interaction.extras["asked"] = act
-
-    async def told(self, interaction: discord.Interaction) -> None:
-        """The answer was given. Trouble with the disk means at worst that it is given twice."""
+    async def settle(self, request: Request) -> None:
+        """The answer was given. If the disk fails here, it may be given twice."""
         try:
-            await self._table.drop(str(interaction.id))
+            await self._table.drop(request.id)
         except ControllerError as error:
             log.warning("an answer that was given is still noted as owed: %s", error)
 
-    async def keep(self, interaction: discord.Interaction, words: str, why: Exception) -> None:
-        """The answer could not be given: keep its words and say them later."""
-        named = getattr(interaction.namespace, "name", "")
-        words = self._manager.redactor(words)
+    async def keep(self, request: Request, words: str, why: Exception) -> None:
+        """The answer couldn't be given: keep its words and say them later."""
         owed = Owed(
-            request=str(interaction.id),
-            user_id=interaction.user.id,
-            action=str(interaction.extras["asked"]),
-            bot_name=named if isinstance(named, str) else "",
-            asked_at=interaction.created_at.timestamp(),
-            words=words if len(words) <= WORDS_MAX else words[: WORDS_MAX - 1] + "…",
+            request=request.id,
+            user_id=request.interaction.user.id,
+            action=request.name,
+            bot_name=request.bot_name,
+            asked_at=request.interaction.created_at.timestamp(),
+            words=fitted(self._manager.redactor(words), WORDS_MAX),
         )
-        log.warning("an answer could not be given: %s; it is said later", why)
+        log.warning("an answer could not be given: %s; it will be said later", why)
         try:
             owed = await self._table.keep(owed)
         except ControllerError as error:
-            log.warning("it is not on the disk: %s", error)
+            log.warning("an answer that is owed is not on the disk: %s", error)
         self._owed[owed.request] = owed
         self._queue.poke(owed.request)
 
@@ -108,19 +94,19 @@ class Outbox:
 
     async def _give_up(self, request: str, owed: Owed) -> None:
         log.warning(
-            "dropped an answer of %s about %s that nobody could be told for a day",
+            "dropped an answer of %s (%s) that could not be given for a day",
             time.strftime("%Y-%m-%d %H:%M", time.gmtime(owed.asked_at)),
             _about(owed),
         )
         await self._forget(request)
 
     async def _forget(self, request: str) -> None:
-        # From memory whatever the disk says: this controller says nothing twice.
+        # From memory in any case: this controller says nothing twice.
         self._owed.pop(request, None)
         try:
             await self._table.drop(request)
         except ControllerError as error:
-            log.warning("an answer that is settled is still noted as owed: %s", error)
+            log.warning("an answer that was given is still noted as owed: %s", error)
 
     async def _settle(self, request: str) -> float | None:
         owed = self._owed.get(request)
@@ -133,45 +119,39 @@ class Outbox:
             words = self._now(owed)
             if words is None:
                 return LOOK_SECONDS
-            # Kept, so that every further try says the same.
+            # Kept, so that each try says the same.
             owed = self._owed[request] = await self._table.keep(replace(owed, words=words))
         try:
-            with answers.speaking():
+            with reading_discord():
                 await self._say(owed)
-        except answers.TROUBLE as error:
+        except TROUBLE as error:
             raise DiscordTrouble(f"an answer is still owed: {error}") from error
         await self._forget(request)
         return None
 
     def _now(self, owed: Owed) -> str | None:
-        """How the bot is now, for who asked a controller that died; None while it is not known."""
-        text = "The controller was restarted before it could answer. This is how it is now:\n"
+        """How the bot is now, for a request to a controller that died; None if not known yet."""
+        text = "The controller restarted before it could answer. This is how things are now:\n"
         view = self._manager.fleet.get(owed.bot_id)
         if owed.action in {"grant", "revoke"}:
-            return text + "/access list shows it."
+            return text + "See /access list."
         if view is None and owed.action == "create":
-            return text + f"**{plain(owed.bot_name)}** was not made. Ask again: /bot create."
+            return text + f"**{plain(owed.bot_name)}** was not created. Ask again: /bot create."
         if view is not None:
             known = view.seen and view.phase.settled and not view.bot.ended_run
             if not known and time.monotonic() < self._began + SETTLE_SECONDS:
                 return None
-        text += outcome(self._manager, view, owed.bot_name, "on its way")
-        if owed.action == "action":
-            text += "\nWhether what you asked of it was done is not known."
-        if view is not None and owed.action == "edit":
-            text += f"\nNot sure what was stored? /bot edit {owed.bot_name} shows what is set."
-        if view is not None and owed.action in {"secrets", "enter secrets"}:
-            text += f"\nNot sure what was stored? /bot secrets {owed.bot_name} asks again."
-        return text[:WORDS_MAX]
+        text += outcome_of(self._manager, view, owed.bot_name, "working on it")
+        return fitted(text + _unsure(owed, exists=view is not None), WORDS_MAX)
 
     async def _say(self, owed: Owed) -> None:
-        text = f"📨 You asked {moment(owed.asked_at)}: {_about(owed)}. The answer, late:\n"
+        text = f"📨 About your request of {moment(owed.asked_at)} ({_about(owed)}):\n"
         text += owed.words or ""
-        # Discord drops a second message with this nonce: an answer that was lost costs no double.
-        nonce = hashlib.sha256(f"outbox {owed.request}".encode()).hexdigest()[:25]
+        # Discord drops a second message with the same nonce, so a try that was lost does no harm.
+        nonce = hashlib.sha256(f"outbox {owed.request}".encode()).hexdigest()[:NONCE_MAX]
         try:
             direct = await self._client.create_dm(discord.Object(owed.user_id))
-            await direct.send(text[:MESSAGE_MAX], allowed_mentions=answers.NO_MENTIONS, nonce=nonce)
+            await direct.send(fitted(text), allowed_mentions=NO_MENTIONS, nonce=nonce)
         except discord.HTTPException as error:
             if error.status not in {400, 403, 404}:
                 raise
@@ -181,7 +161,18 @@ class Outbox:
             self._place.channel_id, guild_id=self._place.guild_id
         )
         text = f"<@{owed.user_id}> {text}"
-        await channel.send(text[:MESSAGE_MAX], allowed_mentions=answers.NO_MENTIONS, nonce=nonce)
+        await channel.send(fitted(text), allowed_mentions=NO_MENTIONS, nonce=nonce)
+
+
+def _unsure(owed: Owed, *, exists: bool) -> str:
+    """What the bot's state doesn't tell about this request, and how to find out."""
+    if owed.action == "action":
+        return "\nWhether the action ran isn't known."
+    if exists and owed.action == "edit":
+        return f"\nNot sure what was stored? /bot edit {owed.bot_name} shows the settings."
+    if exists and owed.action in {"secrets", "enter secrets"}:
+        return f"\nNot sure what was stored? /bot secrets {owed.bot_name} asks again."
+    return ""
 
 
 def _old(owed: Owed) -> bool:
@@ -189,6 +180,6 @@ def _old(owed: Owed) -> bool:
 
 
 def _about(owed: Owed) -> str:
-    """`**start** of **shop**`."""
+    """`**start** on **shop**`."""
     action = owed.action.removeprefix("bot ").removeprefix("button ").removeprefix("modal ")
-    return f"**{action}** of **{plain(owed.bot_name, 40)}**" if owed.bot_name else f"**{action}**"
+    return f"**{action}** on **{plain(owed.bot_name, 40)}**" if owed.bot_name else f"**{action}**"

@@ -1,22 +1,24 @@
-"""The one place where chat turns an error into words."""
+"""Errors in words: the one place where chat turns an exception into a message."""
 
 from __future__ import annotations
 
 import logging
 import secrets
 
-from controller.chat.words.text import MESSAGE_MAX
+from controller.chat.words.text import fitted
 from controller.domain.errors import ControllerError
 
 log = logging.getLogger(__name__)
 
 
-def word(error: BaseException) -> str:
-    """What a person reads of an error. An unexpected one gets a number that the log has too."""
+def failure_words(error: BaseException) -> str:
+    """What a person reads about an error.
+
+    An unexpected one becomes a number: its details are in the log only, under that number.
+    """
     if isinstance(error, ControllerError):
         hint = f"\n{error.hint}" if error.hint else ""
-        text = f"❌ {error.message}{hint}"
-        return text if len(text) <= MESSAGE_MAX else text[: MESSAGE_MAX - 1] + "…"
+        return fitted(f"❌ {error.message}{hint}")
     incident = secrets.token_hex(3)
     log.error("incident %s", incident, exc_info=error)
     return (

@@ -8,22 +8,25 @@ from collections.abc import Sequence
 
 import discord
 
+from controller.chat.words.limits import MESSAGE_MAX
 from controller.vault import clean
 
-MESSAGE_MAX = 2000
 _FENCE = re.compile("`(?=`)")
 
 
 def plain(text: str, limit: int = 400) -> str:
-    """Outside text for use between our own words: no markup, mention or control, one line."""
+    """Outside text, safe between our own words: one line without markup, mentions or controls."""
     line = " ".join(clean(" ".join(text.split())).split())
-    if len(line) > limit:
-        line = line[: limit - 1] + "…"
-    return discord.utils.escape_mentions(discord.utils.escape_markdown(line))
+    return discord.utils.escape_mentions(discord.utils.escape_markdown(fitted(line, limit)))
+
+
+def fitted(text: str, limit: int = MESSAGE_MAX) -> str:
+    """The text if it fits, else its beginning, with a mark at the cut."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def code_block(text: str) -> str:
-    """Outside text in a block that it cannot break out of."""
+    """Outside text in a code block that it can't close."""
     return f"```\n{_fenced(text) or ' '}\n```"
 
 
@@ -32,9 +35,9 @@ def _fenced(text: str) -> str:
 
 
 def newest_fitting(lines: Sequence[str], room: int) -> tuple[list[str], bool]:
-    """As many of the newest lines as fit into `room` characters once fenced, and whether all do.
+    """The newest lines that fit into `room` characters as a code block, and whether all of them do.
 
-    A line that alone is too long is cut.
+    If not even the newest one fits, its beginning is kept.
     """
     kept: list[str] = []
     left = room - len(code_block("")) + 1  # the last line has no newline of its own
@@ -50,7 +53,7 @@ def newest_fitting(lines: Sequence[str], room: int) -> tuple[list[str], bool]:
 
 
 def _cost(line: str) -> int:
-    """What a line takes in a block, its newline included."""
+    """The characters that a line takes in a code block, including its newline."""
     return len(_fenced(line)) + 1
 
 
@@ -62,7 +65,7 @@ def _cut(line: str, room: int) -> str:
 
 
 def text_file(text: str, name: str) -> discord.File:
-    """A text as a file for a message; made anew for every try, since sending closes it."""
+    """A text as a file for a message. Make a new one for every try: sending closes it."""
     return discord.File(io.BytesIO(text.encode()), filename=name)
 
 
@@ -72,5 +75,5 @@ def plural(count: int, one: str, many: str | None = None) -> str:
 
 
 def moment(at: float) -> str:
-    """A point in time that every reader's client words for itself: `3 minutes ago`."""
+    """A time (seconds since the epoch) that each reader's client words: `3 minutes ago`."""
     return f"<t:{int(at)}:R>"
