@@ -26,7 +26,7 @@ async def measure(folder: Path) -> list[Figure]:
     names = await seed(folder / "data")
     async with LoopbackDiscord() as discord, _controller(discord, folder) as process:
         await discord.wait_ready(30)
-        # Measure only once every bot has its public message and its first look.
+        # Every bot gets its card and its first look before anything is measured.
         await discord.until(lambda w: len(w.messages(w.admin_channel_id)) == BOTS, 60)
         await asyncio.sleep(2)
         rested = resident(process.pid)

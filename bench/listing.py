@@ -12,9 +12,11 @@ import discord
 from bench.figure import Figure, percentile
 from bench.fleet import BOTS, seed
 from controller.app import open_application
-from controller.chat.commands.bot import BotCommands
-from controller.chat.gate import Gate, Place
-from controller.chat.logview import LogView
+from controller.chat import Place
+from controller.chat.commands.bot_commands import BotCommands
+from controller.chat.handlers import rooms_of
+from controller.chat.requests.admission import Admission
+from controller.chat.requests.request import Request
 from controller.runtime.memory import MemoryRuntime
 from controller.settings import Settings
 from controller.vault import Redactor
@@ -39,8 +41,8 @@ async def measure(folder: Path) -> list[Figure]:
         manager = application.manager
         for view in manager.fleet:
             await manager.converger(view.bot.id)
-        gate = Gate(manager, Place(GUILD, CHANNEL))
-        commands = BotCommands(manager, gate, LogView(manager))
+        admission, rooms = Admission(manager, Place(GUILD, CHANNEL)), rooms_of(manager)
+        commands = BotCommands(manager, admission.rights, rooms.power, rooms.secrets, rooms.logs)
         before = runtime.calls.total()
         spent: list[float] = []
         passed: list[float] = []
@@ -49,7 +51,7 @@ async def measure(folder: Path) -> list[Figure]:
             asked = cast("discord.Interaction", interaction)
             # It waits for nothing, so this thread's CPU time is its time; other work isn't counted.
             start, worked = time.perf_counter(), time.thread_time()
-            interaction.extras["asker"] = await gate.admit(asked, "bot list")
+            await admission.admit(Request(asked, "bot list"))
             await cast("Any", commands.list_bots).callback(commands, asked)
             spent.append((time.thread_time() - worked) * 1000)
             passed.append((time.perf_counter() - start) * 1000)

@@ -17,9 +17,7 @@ from dataclasses import dataclass
 
 from controller.api import serve, serve_console
 from controller.catalog import Catalog, load
-from controller.chat import ControllerClient, Publisher
-from controller.chat.client import redirect_discord, run_client
-from controller.chat.gate import Place
+from controller.chat import ControllerClient, Place, Publisher, redirect_discord, run_client
 from controller.domain.errors import BadSetting, ControllerError, EngineUnavailable, NotFound
 from controller.fleet.hostpaths import HostPaths, binds_only, own_container
 from controller.log import set_up
@@ -56,7 +54,7 @@ class Application:
             group.create_task(self.installation.loop.run(), name="loop")
             group.create_task(serve_console(self.manager, self.settings.data_dir), name="console")
             group.create_task(self.publisher.run(), name="publisher")
-            group.create_task(self.client.outbox.run(), name="outbox")
+            group.create_task(self.client.late_answers.run(), name="late answers")
             if self.settings.http_listen:
                 connected = self.client.is_ready
                 listen = self.settings.http_listen
@@ -76,7 +74,7 @@ async def open_application(
 ) -> AsyncIterator[Application]:
     """Open every part, and close them all at the end. Raises BadSetting if a start can't work.
 
-    `runtime` replaces the engine and `published` is called after each change of a public message;
+    `runtime` replaces the engine and `published` is called after each change of a card;
     both are for simulations. `wait` waits for an engine that doesn't answer yet. The two types are
     for the proofs, which kill the process before and after each of their writes.
     """

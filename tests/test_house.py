@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from controller.chat.rules import RULES
+from controller.chat.requests.ways import command_of
 from controller.cli.console import cli
+from controller.domain.acts import ACTS
 from controller.settings import PREFIX, Settings
 from tests.conftest import ROOT
 
@@ -122,7 +123,7 @@ def test_every_code_is_kebab_case() -> None:
 
 def documented() -> list[str]:
     """Every command and setting."""
-    chat = [f"/{name}" for name in RULES if name.split()[0] in {"bot", "fleet", "access"}]
+    chat = [f"/{command_of(act)}" for act in ACTS.values()]
     console = [f"botmaker {name}" for name in cli.commands]
     settings = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
     return [*chat, *console, *settings]

@@ -1,10 +1,14 @@
-"""Discord: commands, buttons, forms, the public messages. The only package that imports discord.
+"""Discord: commands, buttons, forms, cards. The only package that imports discord.
 
-A request's way: `gate` (may they?), then `commands/` or `router` (what they pressed or submitted),
-then a use-case of `manager`, then `render` (the words). `publisher` keeps the public messages true.
+A request's way: `requests/admission` (who asks, from where), then `commands/` or, for what was
+pressed or submitted, `requests/router` and `handlers`; then a use-case of `manager`, then `words/`.
+`cards/publisher` keeps the cards true. The rooms, each using only those to its right:
+client > handlers > commands > cards, forms, logs > requests > words.
 """
 
+from controller.chat.cards.publisher import Publisher
 from controller.chat.client import ControllerClient
-from controller.chat.publisher import Publisher
+from controller.chat.login import redirect_discord, run_client
+from controller.chat.requests.place import Place
 
-__all__ = ["ControllerClient", "Publisher"]
+__all__ = ["ControllerClient", "Place", "Publisher", "redirect_discord", "run_client"]

@@ -7,9 +7,8 @@ import time
 from collections.abc import AsyncIterator, Callable
 
 from controller.app import catalog_of, host_paths, journal_key
-from controller.chat.client import redirect_discord
-from controller.chat.gate import Place
-from controller.chat.inspection import inspect
+from controller.chat import Place, redirect_discord
+from controller.chat.discord_check import check_discord
 from controller.domain.access import Principal
 from controller.domain.errors import BadSetting, ControllerError
 from controller.domain.events import LogQuery
@@ -138,7 +137,7 @@ async def doctor(settings: Settings, say: Callable[[str], object]) -> int:
         redirect_discord(settings.discord_api_url, settings.discord_gateway_url)
         findings.append(Finding("settings", True, "complete"))
         place = Place(settings.guild_id, settings.admin_channel_id)
-        findings += [Finding(*result) for result in await inspect(settings.token(), place)]
+        findings += [Finding(*result) for result in await check_discord(settings.token(), place)]
     except BadSetting as error:
         findings.append(Finding("settings", False, error.message, error.hint))
     findings += await _examine_here(settings)

@@ -71,14 +71,14 @@ def public(world: World) -> list[discord.Message]:
 
 
 def card(world: World, name: str) -> discord.Message | None:
-    """The public message about a bot."""
+    """The card of a bot."""
     found = [m for m in public(world) if f"**{name}**" in m.content]
     assert len(found) <= 1, [m.content for m in found]
     return found[0] if found else None
 
 
 async def until_card(world: World, name: str, text: str, seconds: float = 6.0) -> discord.Message:
-    """The public message about a bot, as soon as it says that."""
+    """The card of a bot, as soon as it says that."""
     end = time.monotonic() + seconds
     while True:
         message = card(world, name)

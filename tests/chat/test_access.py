@@ -1,4 +1,4 @@
-"""Who may do what: the whole table, generated from what is registered and from the rules."""
+"""Who may do what: the whole table, generated from what is registered and from the acts."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from simcord.actors import MemberActor
 from simcord.builders import ChannelHandle
 from simcord.results import InteractionResult
 
-from controller.chat.rules import RULES
+from controller.chat.requests.ways import WAYS
 from controller.domain.access import Person
+from controller.domain.acts import ACTS, Scope
 from controller.domain.roles import Role
 from controller.manager.audit import Asker
 from demo.world import World
@@ -35,7 +36,7 @@ from tests.chat.acting import (
 
 REFUSED = re.compile(
     r"^❌[^\n]*(?:needs the role|used in its admin channel only|does not work in a direct message"
-    r"|serves another server|not open to anybody)"
+    r"|serves another server|isn't available)"
 )
 NEEDS = re.compile(r"needs the role (viewer|operator|admin); (you are \w+|you have no role here)\.")
 
@@ -48,16 +49,19 @@ def registered(world: World) -> Iterator[str]:
         yield from (leaf.qualified_name for leaf in found)
 
 
-async def test_every_command_and_button_has_a_rule_and_every_rule_its_act(world: World) -> None:
-    """What is registered without a rule, and a rule for nothing, are both mistakes."""
-    acts = {*registered(world), *world.application.client.router.acts}
-    assert acts == set(RULES)
+async def test_every_command_and_button_is_a_way_to_an_act_and_every_way_exists(
+    world: World,
+) -> None:
+    """What is registered without a way, and a way for nothing, are both mistakes."""
+    ways = {*registered(world), *world.application.client.router.handlers}
+    assert ways == set(WAYS)
+    assert {way.act.id for way in WAYS.values()} == set(ACTS)
 
 
 async def test_only_what_begins_with_a_direct_message_works_there() -> None:
     """Entering secrets, and the settings that its receipt offers. Everything else belongs into the
     admin channel, where others see it."""
-    direct = {act for act, rule in RULES.items() if rule.direct}
+    direct = {name for name, way in WAYS.items() if way.direct}
     assert direct == {"button form", "modal form", "button edit", "modal edit"}
 
 
@@ -73,8 +77,8 @@ class Scene:
 
     def refusal(self, act: str) -> str:
         """The words of the refusal that the rules demand; empty where it is allowed."""
-        rule = RULES[act]
-        if self.place == "direct" and not rule.direct:
+        way = WAYS[act]
+        if self.place == "direct" and not way.direct:
             return "This does not work in a direct message."
         if self.place == "other channel":
             return "BotMaker is used in its admin channel only."
@@ -87,9 +91,9 @@ class Scene:
             "modal form",
         }
         has = max(self.role, self.own if named and self.bot == "shop" else Role.NONE)
-        if rule.any_bot:
+        if way.act.scope is Scope.ANY:
             has = max(has, self.own)
-        return "" if has >= rule.role else f"needs the role {rule.role.word}"
+        return "" if has >= way.act.role else f"needs the role {way.act.role.word}"
 
 
 SCENES = [
@@ -217,7 +221,7 @@ async def test_the_table_holds_for(world: World, scene: Scene) -> None:
     """Every command, button and form is allowed or refused as the rules say, and says why."""
     stage = await staged(world, scene)
     wrong = []
-    for act in sorted(RULES):
+    for act in sorted(WAYS):
         text = await stage.act(act)
         expected = scene.refusal(act)
         if "incident" in text or (expected not in text if expected else REFUSED.search(text)):
@@ -274,7 +278,7 @@ async def test_access_test_names_grants_for_single_bots(world: World) -> None:
     """Asked without a bot, it says for which bots the person may do more."""
     stage = await staged(world, Scene("operator of that bot", own=Role.OPERATOR))
     told = said(await world.admin.slash(world.channel, "access test", who=stage.person))
-    assert "is **none** for all bots." in told
+    assert "has no access to all bots." in told
     assert "For **shop** alone: operator." in told
     assert "✅ /bot list" in told
     assert "❌ /bot stop — needs operator" in told

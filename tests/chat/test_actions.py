@@ -70,7 +70,7 @@ async def test_a_failed_action_shows_its_exit_code(world: World) -> None:
         "❌ **shop** — Show its status (exit 3)\n```\nno such code\n```"
     )
     prints(world, "")
-    assert said(await do(world, "status")) == "✅ **shop** — Show its status\nIt said nothing."
+    assert said(await do(world, "status")) == "✅ **shop** — Show its status\nIt printed nothing."
 
 
 async def test_an_action_with_questions_asks_them_first(world: World) -> None:
@@ -182,7 +182,7 @@ async def test_forged_and_late_forms_are_answered_in_words(world: World) -> None
     view = await handy(world)
     shown = await do(world, "approve")
     for custom_id, values, words in (
-        ("do", {}, "That button is of another time."),
+        ("do", {}, "That button is out of date."),
         (f"do:{view.bot.id}", {}, "That form is damaged."),
         (f"do:{view.bot.id}:approve:more", {}, "That form is damaged."),
         ("do:nobody:approve", {}, "That bot does not exist any more."),
@@ -223,7 +223,7 @@ async def test_long_output_comes_as_a_file_beside_its_end(world: World) -> None:
     prints(world, "\n".join(f"line {number:04}" for number in range(300)))
     answer = await do(world, "status")
     text = said(answer)
-    assert "the end of what it said, all of it in the file" in text
+    assert "the end of its output, all of it in the file" in text
     assert text.endswith("line 0299\n```")
     assert answer.response is not None
     (attachment,) = answer.response.attachments
@@ -263,7 +263,7 @@ async def test_an_answer_that_comes_late_does_not_repeat_what_was_printed(world:
     await do(world, "status")
     text = await until_told(world)
     assert "✅ **shop** — Show its status" in text
-    assert "What it said is not repeated here." in text
+    assert "Its output isn't repeated here." in text
     assert "for your eyes only" not in text
 
 
@@ -271,7 +271,7 @@ async def until_told(world: World) -> str:
     """The late answer, by direct message."""
     for _ in range(200):
         found = [m.content for m in world.admin.user.dm_channel.history()]
-        late = [text for text in found if "The answer, late" in text]
+        late = [text for text in found if "About your request" in text]
         if late:
             return late[0]
         await asyncio.sleep(0.02)

@@ -121,7 +121,7 @@ async def test_closed_dms_bring_the_button_in_the_private_answer(world: World) -
     """The same button, the same form, right there."""
     close_dms(world.env)
     answer = await world.admin.slash(world.channel, "bot create", name="shop", template="echo")
-    assert "could not send you a direct message" in said(answer)
+    assert "**shop** is created. Enter its secrets to start it." in said(answer)
     assert PRIVATE_WORDS in said(answer)
     assert answer.response is not None
     shown = await world.admin.click(answer.response, label="Enter secrets")
@@ -265,7 +265,7 @@ async def test_secrets_rotates_one_value_and_restarts(world: World) -> None:
     before = view.world.container
     answer = await world.admin.slash(world.channel, "bot secrets", name="shop")
     assert "direct message" in said(answer)
-    assert "is made" not in said(answer)
+    assert "is created" not in said(answer)
     assert "to replace its secrets" in direct(world.admin).content
     text = said(await fill(world, {"api_key": "sk-test-a-newer-key"}))
     assert "`api_key` stored" in text
@@ -334,7 +334,7 @@ async def test_seven_inputs_open_in_two_steps(world: World) -> None:
 async def test_a_bot_with_nothing_to_ask_starts_at_once(world: World) -> None:
     """No form is offered that Discord could not show."""
     text = await create(world, template="plain")
-    assert "has nothing to ask and starts by itself" in text
+    assert "is created. There is nothing to enter, so it starts right away." in text
     assert "🟢 **shop** — running" in text
     assert world.admin.user.dm_channel.history() == []
     refused = await world.admin.slash(world.channel, "bot secrets", name="shop")
@@ -403,5 +403,5 @@ async def test_what_an_image_may_lack_is_said_before_secrets_are_typed(world: Wo
     assert warning in await create(world, **options, channel="discord")
     message = direct(world.admin)
     assert warning in message.content
-    assert "shows at the first start" in message.content
+    assert "so I can't check" in message.content
     assert "⚠️" not in await create(world, **{**options, "name": "clew"}, channel="telegram")

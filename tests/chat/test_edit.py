@@ -157,7 +157,7 @@ async def test_pages_are_suggested_by_their_titles(world: World) -> None:
     }
     assert await world.admin.autocomplete(world.channel, "bot edit", "page", "", name="no") == []
     text = said(await edit(world, page="nonsense"))
-    assert "shop has no such page of settings.\nThere is: settings, persona." in text
+    assert "shop has no such page of settings.\nAvailable: settings, persona." in text
 
 
 async def test_a_bot_without_settings_says_so(world: World) -> None:
@@ -173,7 +173,7 @@ async def test_forged_and_late_forms_are_answered_in_words(world: World) -> None
     view = await handy(world)
     eve = newcomer(world, "eve")
     for custom_id, words in (
-        ("edit", "That button is of another time."),
+        ("edit", "That button is out of date."),
         (f"edit:{view.bot.id}:nonsense", "no such page of settings"),
         ("edit:nobody:settings", "That bot does not exist any more."),
         (f"edit:{view.bot.id}", "That form is damaged."),

@@ -39,7 +39,7 @@ async def test_a_grant_works_at_once_and_ends_at_once(world: World) -> None:
         world, "grant", who=bob, role="viewer"
     )
     assert "**shop**" in said(await bob.slash(world.channel, "bot show", name="shop"))
-    assert "has no granted role for all bots now" in await told(world, "revoke", who=bob)
+    assert f"Removed <@{bob.id}>'s access to all bots." in await told(world, "revoke", who=bob)
     text = said(await bob.slash(world.channel, "bot show", name="shop"))
     assert "needs the role viewer; you have no role here." in text
 
@@ -55,7 +55,7 @@ async def test_the_list_says_who_has_what_and_from_where(world: World) -> None:
     assert f"{world.admin.mention} is admin for all bots (ADMIN_USER_IDS)" in text
     assert f"{crew.mention} is operator for all bots (granted)" in text
     assert f"{bob.mention} is viewer for **shop** (granted)" in text
-    assert "Everybody else may do nothing." in text
+    assert "Nobody else has access." in text
 
 
 async def test_a_grant_for_one_bot_ends_with_the_bot(world: World) -> None:
@@ -97,7 +97,7 @@ async def test_a_grant_of_somebody_who_left_can_be_tested_and_taken_away(world: 
     stranger = world.env.create_user("eve")
     assert "is viewer for all bots." in await told(world, "grant", who=stranger, role="viewer")
     assert "is **viewer** for all bots" in await told(world, "test", who=stranger)
-    assert "has no granted role" in await told(world, "revoke", who=stranger)
+    assert f"Removed <@{stranger.id}>'s access" in await told(world, "revoke", who=stranger)
 
 
 async def test_a_command_that_is_no_longer_there_is_worded(world: World) -> None:
@@ -118,7 +118,7 @@ async def test_a_role_taken_away_before_the_submit_counts(world: World) -> None:
     shown = await bob.user.click(direct(bob), label="Enter secrets")
     await told(world, "revoke", who=bob)
     text = said(await bob.user.submit_modal(shown, VALUES))
-    assert "Entering secrets needs the role admin" in text
+    assert "Entering a bot's secrets needs the role admin" in text
     view = world.application.manager.fleet.named("shop")
     assert view.phase is Phase.CREATED
     assert not (world.application.settings.secrets_dir / view.bot.id).exists()
@@ -135,7 +135,7 @@ async def test_a_discord_role_taken_away_counts_in_direct_messages_too(world: Wo
     assert shown.modal is not None
     world.env.backend.remove_member_role(world.guild.id, bob.id, crew.id)
     text = said(await bob.user.submit_modal(shown, VALUES))
-    assert "Entering secrets needs the role admin; you have no role here." in text
+    assert "Entering a bot's secrets needs the role admin; you have no role here." in text
 
 
 async def test_everyone_can_be_granted_a_role_for_direct_messages_too(world: World) -> None:

@@ -123,7 +123,7 @@ async def test_delete_asks_once_and_then_leaves_nothing(world: World) -> None:
     assert list(world.application.settings.secrets_dir.iterdir()) == []
     assert await world.application.manager.store.bots() == []
     message = await until_card(world, "shop", "🗑️ **shop** — removed")
-    assert "revoke its keys at their providers" in message.content
+    assert "Revoke its keys where you got them." in message.content
     assert labels(message) == []
 
 
@@ -177,7 +177,7 @@ async def test_show_tells_everything_but_the_secrets(world: World) -> None:
 
 async def test_the_list_has_the_worst_first_and_can_be_narrowed(world: World) -> None:
     """Counts, one line a bot; a phase without a bot is said in words."""
-    assert "There are no bots yet. `/bot create` makes the first one." in said(
+    assert "There are no bots yet. Create the first one with `/bot create`." in said(
         await world.admin.slash(world.channel, "bot list")
     )
     await ready_bot(world, "fine")
@@ -331,19 +331,19 @@ async def test_with_the_engine_away_every_command_answers_and_says_so(world: Wor
     await world.env.settle()
     words = {act: result.response.content for act, result in asked.items() if result.response}
     assert set(words) == set(asked)
-    assert "**one** — stopping." in words["stop"]
-    assert "**two** — restarting." in words["restart"]
-    assert "**three** — being removed." in words["delete"]
-    assert words["logs"].startswith("❌ Can't reach Docker.")
+    assert "**one** — stopping…" in words["stop"]
+    assert "**two** — restarting…" in words["restart"]
+    assert "**three** — being removed…" in words["delete"]
+    assert words["logs"].startswith("❌ The Docker engine is not reachable.")
     assert "`api_key` stored" in words["secrets"]
     for act in ("stop", "restart", "delete", "secrets"):
-        assert "The engine does not answer" in words[act], act
+        assert "Docker doesn't answer" in words[act], act
     for command, options in (("list", {}), ("show", {"name": "two"})):
         text = said(await world.admin.slash(world.channel, f"bot {command}", **options))
-        assert "The engine does not answer" in text
+        assert "Docker doesn't answer" in text
     status = said(await world.admin.slash(world.channel, "fleet status"))
-    assert "does not answer" in status
-    message = await until_card(world, "four", "The engine does not answer since")
+    assert "Docker doesn't answer" in status
+    message = await until_card(world, "four", "Docker stopped answering")
     assert "last known state" in message.content
     assert not any("— removed" in m.content for m in public(world))
 
@@ -353,7 +353,7 @@ async def test_with_the_engine_away_every_command_answers_and_says_so(world: Wor
     await until_phase(world, "five", Phase.RUNNING)
     await until_card(world, "three", "🗑️ **three** — removed")
     message = await until_card(world, "four", "🟢 **four** — running")
-    assert "does not answer" not in message.content
+    assert "Docker" not in message.content
 
 
 async def test_a_hanging_engine_does_not_hold_up_an_answer(world: World) -> None:

@@ -116,7 +116,7 @@ async def test_a_refused_secret_is_named_and_the_others_are_kept(world: World) -
     assert again.modal is not None
     found = {part["label"]: part["component"] for part in again.modal["components"]}
     assert not found["Anthropic API key"]["required"]
-    assert found["Anthropic API key"]["placeholder"] == "Leave it empty to keep what is there."
+    assert found["Anthropic API key"]["placeholder"] == "Leave it empty to keep the current value."
     assert found["Telegram bot token"]["required"]
     assert "🟢 **shop** — running" in await submit(world, again, {"channel_token": TOKEN})
 

@@ -188,7 +188,7 @@ async def test_a_long_grep_that_is_forgotten_is_asked_for_again(house: House) ->
         pressed = forge(world, world.admin, world.channel, COMPONENT, press(refresh), scrap)
         await world.env.settle()
         (beside,) = pressed.followups
-        assert "What this button searched for is not known any more." in beside.content
+        assert "This button's search was forgotten." in beside.content
         assert "/bot logs" in beside.content
 
 
@@ -228,7 +228,7 @@ async def test_an_empty_log_is_said_to_be_empty(world: World) -> None:
     assert labels(answer.response) == ["Refresh", "File"]
     pressed = await world.admin.click(answer.response, label="File")
     assert said(pressed) == "**shop** — Its log is empty."
-    assert "No line fits." in said(await logs(world, grep="apple"))
+    assert "No matching lines in the last 5,000." in said(await logs(world, grep="apple"))
 
 
 HOSTILE = {
@@ -286,7 +286,9 @@ async def test_what_does_not_fit_comes_as_a_file_beside_the_newest_lines(world: 
     text = said(answer)
     count = len(shown(text))
     assert 0 < count < 200
-    assert f"**shop** — 200 lines, times in UTC, `!` is stderr; the newest {count} here" in text
+    assert (
+        f"**shop** — 200 lines, times in UTC, `!` is stderr; showing the last {count} lines" in text
+    )
     assert shown(text)[-1].startswith("199 ")
     assert answer.response is not None
     assert len((await content(answer.response)).splitlines()) == 200

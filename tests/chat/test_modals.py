@@ -11,7 +11,7 @@ import discord
 import pytest
 
 from controller.catalog import FieldSpec, Template, load
-from controller.chat import modals
+from controller.chat.forms import modals
 from controller.domain.bot import Bot
 from controller.domain.errors import BadInput
 from controller.domain.names import new_bot_id

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.chat.outbox import ASKS
-from controller.chat.rules import RULES
+from controller.chat.requests.ways import WAYS
 from controller.domain.phase import Phase
 from controller.domain.roles import Role
 from controller.manager.audit import CUT_SHORT
@@ -20,7 +19,7 @@ from demo.world import World
 from tests.chat.acting import make, newcomer, public, ready_bot, said, until_phase
 from tests.chat.house import House
 
-LATE = "The answer, late"
+LATE = "About your request"
 
 
 async def until_nothing_is_owed(world: World, seconds: float = 6.0) -> None:
@@ -66,8 +65,8 @@ def test_all_that_changes_something_is_worth_an_answer_later() -> None:
     action needs stands in its template."""
     looks = {"bot secrets", "bot delete", "fleet orphans", "fleet doctor", "access list"}
     looks |= {"access test", "button secrets", "button form", "bot edit", "button edit"}
-    acts = {act for act, rule in RULES.items() if rule.role > Role.VIEWER} - looks
-    assert acts | {"bot do", "modal do"} == ASKS
+    ways = {name for name, way in WAYS.items() if way.act.role > Role.VIEWER} - looks
+    assert ways | {"bot do", "modal do"} == {name for name, way in WAYS.items() if way.owed}
 
 
 async def test_nothing_is_owed_after_an_answer_that_was_given(world: World) -> None:
@@ -90,7 +89,7 @@ async def test_kept_words_are_said_at_the_next_start_once(house: House) -> None:
         async with house.controller() as world:
             await until_nothing_is_owed(world)
             (text,) = late(world)
-            assert "**stop** of **shop**" in text
+            assert "**stop** on **shop**" in text
             assert "<t:" in text
             assert text.endswith("⚫ **shop** — stopped")
 
@@ -133,7 +132,7 @@ async def test_a_request_that_a_dead_controller_left_open_gets_an_end_and_its_as
         await until_phase(world, "shop", Phase.RUNNING)
         await until_nothing_is_owed(world)
         (text,) = late(world)
-        assert "The controller was restarted before it could answer" in text
+        assert "The controller restarted before it could answer" in text
         assert "🟢 **shop** — running" in text
         newest = (await world.application.manager.audit.history(view.bot.id))[0]
         assert (newest.action, newest.outcome) == ("restart", CUT_SHORT)
@@ -141,7 +140,7 @@ async def test_a_request_that_a_dead_controller_left_open_gets_an_end_and_its_as
 
 @pytest.mark.parametrize(
     ("action", "words"),
-    [("create", "was not made"), ("delete", "removed"), ("grant", "/access list")],
+    [("create", "was not created"), ("delete", "removed"), ("grant", "/access list")],
 )
 async def test_a_request_about_a_bot_that_is_not_there_says_so(
     house: House, action: str, words: str

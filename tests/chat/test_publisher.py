@@ -1,4 +1,4 @@
-"""The public messages: true in the end, whatever happens to them, and never edited too often."""
+"""The cards: true in the end, whatever happens to them, and never edited too often."""
 
 from __future__ import annotations
 

@@ -7,8 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from controller.chat import render
-from controller.chat.forms import receipt
+from controller.chat.cards.card_words import card
+from controller.chat.forms.action_form import result_words
+from controller.chat.forms.secrets_form import receipt
+from controller.chat.words import bot_words
+from controller.chat.words.fleet_words import fleet_status
 from controller.domain.bot import Bot, Crash, Problem, Wish
 from controller.domain.observation import ContainerState, Health, Observation, World
 from controller.domain.phase import Phase
@@ -46,7 +49,7 @@ def killed(problem: Problem | None = None) -> View:
 )
 def test_a_lack_of_memory_names_the_limit_and_where_it_is_raised(memory: int, words: str) -> None:
     """In a crash that the bot came back from."""
-    text = render.card(killed(), UP, memory)
+    text = card(killed(), UP, memory)
     assert "exit 137: out of memory" in text
     assert words in text
     assert "give it more in its template, `run.resources.memory`." in text
@@ -56,26 +59,26 @@ def test_a_bot_given_up_for_lack_of_memory_says_the_same() -> None:
     """With the way to begin anew, and not in the words for any other end."""
     memory = 64 * MIB
     problem = Problem("crash-loop", "Stopped after 5 crashes.", "Give it more memory.", 1.0)
-    found = render.reasons(killed(problem), memory)
+    found = bot_words.reasons(killed(problem), memory)
     assert found == [
         "Stopped after 5 crashes.",
         "It was killed for lack of memory (limit 64 MiB): give it more in its template, "
         "`run.resources.memory`. Then press Restart.",
     ]
     other = Problem("image-missing", "The image is gone.", "Get it.", 1.0)
-    assert render.reasons(killed(other), memory) == ["The image is gone.", "Get it."]
+    assert bot_words.reasons(killed(other), memory) == ["The image is gone.", "Get it."]
 
 
 def test_nobody_is_told_why_a_stopped_bot_ended() -> None:
     """It was wished for."""
     stopped = killed()
-    assert render.reasons(replace(stopped, bot=replace(BOT, wish=Wish.STOP))) == []
+    assert bot_words.reasons(replace(stopped, bot=replace(BOT, wish=Wish.STOP))) == []
 
 
 def test_what_its_log_gives_away_is_said_in_the_templates_words() -> None:
     """On the card and in the outcome of an action, as one line of plain text."""
     seen = view(degraded=("A secret could not be read.", "**No** <@123456789012345678>"))
-    for text in (render.card(seen, UP), render.outcome(seen, "shop", "starting", UP)):
+    for text in (card(seen, UP), bot_words.outcome(seen, "shop", "starting", UP)):
         assert "🟠 **shop** — unhealthy" in text
         assert "A secret could not be read." in text
         assert "**No**" not in text
@@ -86,12 +89,38 @@ def test_why_secret_files_cannot_be_used_is_said_also_while_it_waits_for_them() 
     """ "Waiting for secrets" alone would send somebody to type what is there already."""
     fault = "`api_key`: The file belongs to 0:0, but the bot runs as 1000:1000 and can't read it."
     waiting = view(phase=Phase.CREATED, missing=("api_key",), faults=(fault,))
-    assert render.reasons(waiting) == [fault]
+    assert bot_words.reasons(waiting) == [fault]
     running = view(phase=Phase.RUNNING, missing=("api_key", "token"), faults=(fault,))
-    assert render.reasons(running) == [
+    assert bot_words.reasons(running) == [
         "Secrets missing or not usable: api_key, token.",
         fault,
     ]
+
+
+def refused(phase: Phase = Phase.STARTING, **bot: object) -> View:
+    """A bot whose container the engine would not start."""
+    error = "driver failed: **port** 80 @everyone"
+    stands = replace(RUNS, state=ContainerState.CREATED, health=Health.NONE, error=error)
+    return replace(view(replace(BOT, **bot), phase), world=World(container=stands))  # type: ignore[arg-type]
+
+
+def test_the_engines_own_reason_for_a_failed_start_is_shown_as_hostile_text() -> None:
+    """On the card and in /bot show, without its markup and mentions."""
+    for text in (card(refused(), UP), bot_words.show(refused(), UP, {})):
+        assert (
+            "Docker couldn't start it: driver failed: \\*\\*port\\*\\* 80 @\u200beveryone" in text
+        )
+
+
+def test_the_engines_reason_is_not_said_twice() -> None:
+    """Where the problem has it already, cut or not; nor of a bot that runs or shall not."""
+    problem = Problem(
+        "start-failed", "It cannot start: driver failed: **port** 80 @everyone.", "", 1.0
+    )
+    (said,) = bot_words.reasons(refused(Phase.ERROR, problem=problem))
+    assert said.startswith("It cannot start")
+    assert bot_words.reasons(refused(Phase.RUNNING)) == []
+    assert bot_words.reasons(refused(Phase.STOPPED, wish=Wish.STOP)) == []
 
 
 @pytest.mark.parametrize("reason", ["it was refused", "it was refused.", "it was refused. "])
@@ -99,22 +128,30 @@ def test_the_engines_reason_ends_with_one_full_stop(reason: str) -> None:
     """However its own words end."""
     fleet = Fleet()
     fleet.engine_is(False, reason)
-    status = render.fleet_status(fleet, [], time.time(), "1")
-    assert "the engine does not answer: it was refused.\n" in status
-    note = render.engine_note(fleet.engine)
-    assert note.endswith("does not answer: it was refused. These are the last known states.")
+    status = fleet_status(fleet, [], time.time(), "1")
+    assert "Docker doesn't answer: it was refused.\n" in status
+    note = bot_words.engine_note(fleet.engine)
+    assert note.endswith("doesn't answer: it was refused. These are the last known states.")
 
 
 def test_the_status_says_of_each_bot_in_trouble_what_its_limit_was() -> None:
     """The limits come from whoever knows the templates."""
-    text = render.fleet_status(Fleet(), [killed()], time.time(), "1", lambda bot: 128 * MIB)
+    text = fleet_status(Fleet(), [killed()], time.time(), "1", lambda bot: 128 * MIB)
     assert "(limit 128 MiB)" in text
+
+
+def test_a_bot_that_runs_is_dated_by_its_start_and_others_by_their_phase() -> None:
+    """ "started 3 minutes ago" is true after a bout of ill health, too."""
+    runs = replace(view(phase=Phase.RUNNING), world=World(container=replace(RUNS, started=50.0)))
+    assert bot_words.since(replace(runs, since=90.0)) == "started <t:50:R>"
+    assert bot_words.since(replace(runs, since=90.0, phase=Phase.STOPPED)) == "stopped <t:90:R>"
+    assert bot_words.since(replace(runs, since=90.0, phase=Phase.ERROR)) == "changed <t:90:R>"
 
 
 def test_exposed_secrets_are_named_and_others_are_not_spoken_of() -> None:
     """A warning for what is in the environment of the bot's process; else not a word."""
-    assert render.exposure([]) == ""
-    text = render.exposure(["Bot token", "API key"])
+    assert bot_words.exposure([]) == ""
+    text = bot_words.exposure(["Bot token", "API key"])
     assert text.startswith("⚠️ This bot gets Bot token, API key as environment variables")
     assert "root on the host" in text
 
@@ -134,6 +171,6 @@ def test_a_receipt_repeats_what_the_services_said_without_their_markup() -> None
 @pytest.mark.parametrize("text", ["x" * 5000, "`" * 3000, "@" * 3000, "a\n" * 2000, " \n "])
 def test_whatever_an_action_prints_fits_a_message(text: str) -> None:
     """And what does not fit is known not to."""
-    shown, fits = render.result(ActionResult("T" * 45, 255, text), "n" * 32)
+    shown, fits = result_words(ActionResult("T" * 45, 255, text), "n" * 32)
     assert len(shown) <= 2000
     assert fits == (not text.strip())

@@ -7,7 +7,8 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.chat.text import MESSAGE_MAX, code_block, newest_fitting, plain
+from controller.chat.words.limits import MESSAGE_MAX
+from controller.chat.words.text import code_block, newest_fitting, plain
 
 MENTION = re.compile(r"@(?:everyone|here|[!&]?\d{17,20})")
 nasty = st.text(

@@ -12,7 +12,7 @@ from aiohttp import web
 from discord.http import Route
 from discord.webhook.async_ import AsyncWebhookAdapter
 
-from controller.chat import answers
+from controller.chat.requests import discord_trouble as trouble
 
 PAGE = "<html>slow down</html>"
 BODIES = [(PAGE, "text/html"), ("null", "application/json"), ('{"a": 1}', "application/json")]
@@ -46,22 +46,22 @@ async def test_a_webhooks_429_that_is_none_of_discords_is_its_trouble(
 ) -> None:
     """Interactions are answered that way: the answer is owed, and no incident is reported."""
     route = Route("POST", "/interactions/1/token/callback")
-    with pytest.raises(discord.DiscordException) as caught, answers.speaking():
+    with pytest.raises(discord.DiscordException) as caught, trouble.reading_discord():
         await AsyncWebhookAdapter().request(route, session=proxy, payload={"type": 5})
-    assert answers.away(caught.value)
-    assert isinstance(caught.value, answers.TROUBLE)
+    assert trouble.is_discords_trouble(caught.value)
+    assert isinstance(caught.value, trouble.TROUBLE)
 
 
 async def test_a_requests_429_that_is_none_of_discords_is_its_trouble(
     proxy: aiohttp.ClientSession,
 ) -> None:
-    """The login and the public messages go that way: both are tried again."""
+    """The login and the cards go that way: both are tried again."""
     assert not proxy.closed
     http = discord.http.HTTPClient(asyncio.get_running_loop())
     try:
-        with pytest.raises(discord.DiscordException) as caught, answers.speaking():
+        with pytest.raises(discord.DiscordException) as caught, trouble.reading_discord():
             await http.static_login("obvious-fake-token")  # its first request
-        assert answers.away(caught.value)
+        assert trouble.is_discords_trouble(caught.value)
     finally:
         await http.close()
 
@@ -69,6 +69,6 @@ async def test_a_requests_429_that_is_none_of_discords_is_its_trouble(
 @pytest.mark.parametrize("error", [TypeError("ours"), KeyError("ours"), ValueError("ours")])
 def test_a_bug_of_ours_stays_a_bug_of_ours(error: Exception) -> None:
     """Only what discord.py itself raised while it read an answer is taken for Discord's doing."""
-    with pytest.raises(type(error)), answers.speaking():
+    with pytest.raises(type(error)), trouble.reading_discord():
         raise error
-    assert not answers.away(error)
+    assert not trouble.is_discords_trouble(error)

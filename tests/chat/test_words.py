@@ -7,8 +7,9 @@ import re
 
 import pytest
 
-from controller.chat.errors import word
+from controller.chat.words.failures import failure_words
 from controller.domain import errors as tree
+from controller.domain.acts import ACTS, Act
 from controller.domain.errors import ControllerError
 from demo.world import World
 from tests.chat.acting import ready_bot, said
@@ -23,9 +24,11 @@ KINDS = [
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_an_error_of_ours_reads_as_message_and_hint(kind: type[ControllerError]) -> None:
     """On two lines; without a hint, one."""
-    assert word(kind("It did not work.", hint="Do this.")) == "❌ It did not work.\nDo this."
-    assert word(kind("It did not work.")) == "❌ It did not work."
-    assert len(word(kind("x" * 5000, hint="y" * 5000))) <= 2000
+    assert (
+        failure_words(kind("It did not work.", hint="Do this.")) == "❌ It did not work.\nDo this."
+    )
+    assert failure_words(kind("It did not work.")) == "❌ It did not work."
+    assert len(failure_words(kind("x" * 5000, hint="y" * 5000))) <= 2000
 
 
 @pytest.mark.parametrize(
@@ -38,7 +41,7 @@ def test_an_unexpected_error_gives_a_number_that_the_log_has(
 ) -> None:
     """The person reads no word of it; whoever reads the log finds all of it by the number."""
     with caplog.at_level(logging.ERROR):
-        text = word(error)
+        text = failure_words(error)
     assert "sk-secret-text" not in text
     assert type(error).__name__ not in text
     found = re.search(r"\(incident ([0-9a-f]{6})\)", text)
@@ -65,10 +68,8 @@ async def test_discords_own_refusal_becomes_an_incident_in_the_answer(
     world.env._errors.clear()
 
 
-async def test_every_rule_reads_as_a_sentence(world: World) -> None:
-    """ "… needs the role viewer" follows the words of each rule."""
-    from controller.chat.rules import RULES
-
-    for rule in RULES.values():
-        assert rule.what[0].isupper()
-        assert not rule.what.endswith(".")
+@pytest.mark.parametrize("act", ACTS.values(), ids=lambda act: act.id)
+def test_every_act_reads_as_a_sentence(act: Act) -> None:
+    """ "… needs the role viewer" follows the words of each act."""
+    assert act.sentence[0].isupper()
+    assert not act.sentence.endswith(".")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from pathlib import Path
 
 from playwright.sync_api import Error, Locator, Page, Route, expect
@@ -70,10 +71,10 @@ class Person:
         within.get_by_role("button", name=label, exact=True).click()
 
     def card(self, name: str) -> Locator:
-        """The public message about a bot: the one with a "since"."""
+        """The card of a bot: it says since when."""
         return (
             self.messages.filter(has_text=f"{name} —")
-            .filter(has_text="since")
+            .filter(has_text=re.compile("created|started|stopped|changed"))
             .filter(has_not_text="Only you can see this")
         )
 

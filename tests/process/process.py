@@ -284,15 +284,15 @@ class Place:
 
     @property
     def cards(self) -> list[Message]:
-        """The public messages of the admin channel."""
+        """The cards of the admin channel."""
         return self.world.messages(self.world.admin_channel_id)
 
     def card(self, name: str) -> Message:
-        """The newest public message about that bot."""
+        """The newest card about that bot."""
         return [message for message in self.cards if f"**{name}**" in message.content][-1]
 
     async def card_says(self, name: str, words: str, timeout: float = 15.0) -> Message:
-        """Wait until the public message about that bot has these words."""
+        """Wait until the card about that bot says so."""
         wanted = f"**{name}**"
         await self.world.until(
             lambda _: any(wanted in m.content and words in m.content for m in self.cards), timeout

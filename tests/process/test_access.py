@@ -165,7 +165,7 @@ async def test_a_granted_role_works_at_once_and_is_gone_when_revoked(town: Place
     listed = await gus.slash("bot list")
     assert "shop" in listed.text
     assert "other" not in listed.text
-    await said(await town.ann.slash("access revoke", who=gus, bot="shop"), "no granted role")
+    await said(await town.ann.slash("access revoke", who=gus, bot="shop"), "Removed")
     _refused(await gus.slash("bot restart", name="shop"), "needs the role operator")
 
 

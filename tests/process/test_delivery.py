@@ -43,7 +43,7 @@ async def test_a_submit_that_overtakes_the_answer_to_its_button_is_not_lost(shar
 
 
 async def test_a_create_delivered_twice_makes_one_bot(shared: Place) -> None:
-    """One row, one line of audit, one public message, one direct message, one answer."""
+    """One row, one line of audit, one card, one direct message, one answer."""
     inv = await shared.ann.slash("bot create", name="twin", template="brisk", wait=False)
     await _twice(shared, inv)
     assert "made" in inv.text

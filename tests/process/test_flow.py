@@ -106,7 +106,7 @@ async def test_where_dms_are_closed_the_button_comes_in_the_private_answer(place
     place.ann.dm_closed = True
     made = await place.create("shy")
     assert made.ephemeral
-    assert "could not send you a direct message" in made.text
+    assert "Enter its secrets to start it." in made.text
     assert place.ann.dms == []
     form = await (await place.ann.click(made, label="Enter secrets")).modal_sent
     await said(await place.submit(form), "**shy** — running")
@@ -114,7 +114,7 @@ async def test_where_dms_are_closed_the_button_comes_in_the_private_answer(place
 
 
 async def test_the_buttons_of_the_public_message_act_and_follow_the_phase(place: Place) -> None:
-    """Logs, Stop and Start on the public message do what they say, and the buttons change."""
+    """Logs, Stop and Start on the card do what they say, and the buttons change."""
     bot_id = await place.bot("panel")
     card = await place.card_says("panel", "running")
     await said(await place.ann.click(card, label="Logs"), "demo bot starting")

@@ -81,13 +81,13 @@ async def test_while_the_engine_hangs_every_answer_comes_in_time_and_is_true(
     for command in ("bot logs", "fleet orphans", "fleet doctor"):
         await said(asked[command], "Docker doesn't answer", 25)
     assert "running" not in asked["bot restart"].text
-    card = await place.card_says("shop", "engine does not answer", 25)
+    card = await place.card_says("shop", "Docker stopped answering", 25)
     assert "last known state" in card.content
     health = await controller.health()
     assert (health["status"], health["engine"]["reachable"]) == ("degraded", False)
     assert "botmaker_engine_up 0.0" in (await controller.get("/metrics"))[1]
     for command in ("bot list", "bot show", "fleet status"):
-        await said(await ann.slash(command, **commands[command]), "engine does not answer")
+        await said(await ann.slash(command, **commands[command]), "Docker doesn't answer")
     delete = await ann.slash("bot delete", name="shop")
     pressed = await ann.click(delete, label="Delete shop")
     await said(pressed, "being removed", 6)

@@ -42,8 +42,8 @@ async def test_a_bad_order_is_refused_privately_and_nothing_is_made(
     order = {"name": "fine", "template": "brisk"} | options
     cards, dms = list(shared.cards), list(shared.ann.dms)
     inv = await shared.ann.slash("bot create", **order)
-    if words is None:  # a trailing line break is trimmed, so this bot is created
-        await said(inv, "is made")
+    if words is None:  # a trailing line break is trimmed away: that one is made
+        await said(inv, "is created")
         asked = await shared.ann.slash("bot delete", name="shop")
         gone = await shared.ann.click(asked, label="Delete shop")
         await said(gone, "Nothing is left")

@@ -1,4 +1,4 @@
-"""Bots that fail: the public message says why, with numbers, and log text stays harmless.
+"""Bots that fail: the card says why, in words and numbers, and the log stays harmless.
 Next door: images/demo/demo-bot is the bot that misbehaves on request."""
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ async def test_a_template_with_an_error_is_refused_and_the_others_load(zoo: Plac
 
 
 async def test_a_bot_that_exits_at_once_shows_reason_exit_code_and_last_lines(zoo: Place) -> None:
-    """BotMaker gives up after five tries; the public message has what a person needs."""
+    """It is tried five times, then given up; the card has what a person needs."""
     await _launch(zoo, "quitter", behaviour="exit")
     card = await zoo.card_says("quitter", "exit 1")
     await zoo.card_says("quitter", "crash-looping", 30)

@@ -32,7 +32,7 @@ async def test_a_form_opened_before_a_restart_is_accepted_after_it(
 
 @ENDS
 async def test_old_buttons_work_after_a_restart(place: Place, how: signal.Signals) -> None:
-    """So do those of the public message, the direct message and a log answer."""
+    """Those of the card, of the direct message and of a log answer."""
     ann, controller = place.ann, place.controller
     bot_id = await place.bot("shop")
     await place.create("later")

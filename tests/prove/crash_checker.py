@@ -207,7 +207,7 @@ class Checker:
         for name in self.names:
             cards = [m.content for m in self.place.cards if f"**{name}**" in m.content]
             if len(cards) > 1:
-                yield f"{name} has {len(cards)} public messages: {cards}"
+                yield f"{name} has {len(cards)} cards: {cards}"
             if name not in rows:
                 yield from (f"{name} is gone, but: {c}" for c in cards if "removed" not in c)
                 continue
@@ -247,7 +247,7 @@ class Checker:
         ids = {bot["name"]: bot["id"] for bot in bots}
         for inv in told:
             text, name = inv.text, inv.text.partition("**")[2].partition("**")[0]
-            if "is made" in text and name not in wishes:
+            if "is created" in text and name not in wishes:
                 yield f"lost, though it was told: {text}"
             if "— stopped" in text and wishes.get(name) != "stop":
                 yield f"lost, though it was told: {text}"

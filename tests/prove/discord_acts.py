@@ -12,7 +12,7 @@ from typing import Any
 from tests.loopback import Invocation, Message
 from tests.process.process import Place, a_secret, eventually, said
 
-LATE = "The answer, late"
+LATE = "About your request"
 CALLBACK = r"^/interactions/.*/callback$"
 FINAL = r"^/webhooks/.*/messages/@original$"
 ACTS = 7
@@ -97,13 +97,13 @@ class Scene:
         delete = await ann.click(red, label=f"Delete {gone}", wait=False)
         secrets = await self.place.submit(form, **values)
         return [
-            Asked("**stop** of **one**", "stopped", stop),
-            Asked("**start** of **two**", "running", start),
-            Asked("**restart** of **three**", "running", restart),
-            Asked(f"**create** of **{made}**", "is made", create),
-            Asked("**start** of **nobody**", "There is no bot of that name", refused),
-            Asked(f"**delete** of **{gone}**", "Nothing is left of it", delete),
-            Asked("**secrets** of **four**", "fingerprint", secrets),
+            Asked("**stop** on **one**", "stopped", stop),
+            Asked("**start** on **two**", "running", start),
+            Asked("**restart** on **three**", "running", restart),
+            Asked(f"**create** on **{made}**", "is created", create),
+            Asked("**start** on **nobody**", "There is no bot of that name", refused),
+            Asked(f"**delete** on **{gone}**", "Nothing is left of it", delete),
+            Asked("**secrets** on **four**", "fingerprint", secrets),
         ]
 
     def _answered(self, asked: list[Asked], before: int) -> list[str]:

@@ -248,7 +248,7 @@ async def test_a_search_in_the_log_tells_nothing_that_its_answer_hides(
         await shown(place, "teller", "redacted", grep="raw")
         for guess in (value[:3], value[:10], value[-5:], value):
             inv = await place.ann.slash("bot logs", name="teller", grep=guess)
-            await said(inv, "No line fits")
+            await said(inv, "No matching lines")
 
 
 # The search itself

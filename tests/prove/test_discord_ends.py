@@ -133,7 +133,7 @@ async def test_a_late_answer_that_discord_took_is_not_said_again_after_a_kill(
 async def test_a_discord_that_takes_nothing_for_a_while_hears_all_of_it_afterwards(
     place: Place, tally: Tally
 ) -> None:
-    """Every request fails, from the acknowledgement to the public message, until it is back."""
+    """Every request fails, from the acknowledgement to the card; then it is back."""
     controller, before = place.controller, len(late(place))
     since = controller.started_at(controller.bot_id("shop"))
     card = await place.card_says("shop", "running")

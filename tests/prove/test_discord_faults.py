@@ -107,7 +107,7 @@ async def test_who_takes_no_direct_message_is_told_in_the_admin_channel(
     with closed(place), place.world.fault("PATCH", FINAL, status=401, code=50027):
         await place.ann.slash("bot restart", name="three")
         await eventually(lambda: len(scene.late()) > before)
-    message = [m for m in place.cards if "The answer, late" in m.content][-1]
+    message = [m for m in place.cards if "About your request" in m.content][-1]
     assert message.content.startswith(f"<@{place.ann.id}> ")
     assert "**restart** of **three**" in message.content
     assert "running" in message.content

@@ -184,8 +184,8 @@ async def _over(shop: Shop, wished: Answer, tally: Tally) -> None:
 async def test_a_full_disk_of_the_engine_is_told_and_restart_goes_on(
     docker_client: docker.APIClient, demo_image: str, tmp_path: Path, tally: Tally
 ) -> None:
-    """With a full data-root the public message says so in the engine's words; once there is space,
-    Restart makes the bot run."""
+    """The engine's data-root has no room: the card says so in the engine's words; with
+    room again, Restart makes it run."""
     if left_out(tally):
         return
     with private_engine(demo_image, docker_client, data_size="48m") as small:

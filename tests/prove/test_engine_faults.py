@@ -21,8 +21,7 @@ from tests.prove.tally import Tally
 __all__ = ["engine"]
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
 RESYNC_SECONDS = 5.0
-AWAY = "engine does not answer"
-NO_ANSWER = "Docker doesn't answer"
+AWAY = "Docker stopped answering"
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])
@@ -130,9 +129,9 @@ async def test_an_engine_that_hangs_and_thaws_has_changed_nothing(
         await shop.knows(reachable=False, within=1)
         listed = await shop.place.ann.slash("bot list")
         await listed.wait(IN_TIME)
-        await said(listed, AWAY)
+        await said(listed, "Docker doesn't answer")
         if tally.full:
-            await said(logs, NO_ANSWER, 25)  # it is given 20 s
+            await said(logs, "engine does not answer", 25)  # it is given 20 s
         engine.thaw()
         began = time.monotonic()
         await shop.knows(reachable=True, within=RESYNC_SECONDS)

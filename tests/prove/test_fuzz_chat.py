@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 
 from controller.catalog import load
-from controller.chat import buttons, logview, modals, router
-from controller.chat.text import MESSAGE_MAX, code_block, newest_fitting, plain
+from controller.chat.forms import modals
+from controller.chat.logs import log_answers
+from controller.chat.requests import addresses
+from controller.chat.words.limits import MESSAGE_MAX
+from controller.chat.words.text import code_block, newest_fitting, plain
 from controller.domain.bot import Bot
 from controller.domain.errors import BadInput
 from controller.domain.events import LogQuery
@@ -38,9 +41,14 @@ def test_any_custom_id_is_an_action_or_an_answer_in_words(tally: Tally, rubbish:
         )  # fmt: skip
         text = rubbish.choice((rubbish.inserted(good), rubbish.inserted(good), rubbish.text(9)))
         with only_ours(tally, text):
-            action, arguments = buttons.parse(text[:100])
+            action, arguments = addresses.parse(text[:100])
             assert ":" not in action
-            for read in (logview.query_of, router._moment, router._step):
+            for read in (
+                log_answers.query_in,
+                addresses.deadline_in,
+                addresses.key_in,
+                addresses.step_in,
+            ):
                 with only_ours(tally, text):
                     read(arguments)
 
@@ -54,12 +62,12 @@ def test_a_query_survives_its_way_through_a_button(tally: Tally, rubbish: Rubbis
             lines=1 + rubbish.number(1000), since=float(rubbish.number(10**9)), grep=grep
         )
         with only_ours(tally, grep):
-            row = buttons.of_log(bot, asked, 1.5)
+            row = log_answers.log_buttons(bot, asked, 1.5)
             for item in row.children if row else ():
                 custom_id = str(getattr(item, "custom_id", ""))
                 assert len(custom_id) <= 100
-                _, arguments = buttons.parse(custom_id)
-                assert logview.query_of(arguments).grep == grep
+                _, arguments = addresses.parse(custom_id)
+                assert log_answers.query_in(arguments).grep == grep
 
 
 def test_any_form_is_read_or_refused_in_words(tally: Tally, rubbish: Rubbish) -> None:

@@ -288,7 +288,7 @@ async def test_a_bot_cannot_write_read_reach_or_become_what_is_not_its_own(
 async def test_a_bot_that_takes_too_much_memory_is_ended_and_said_so(
     tmp_path: Path, docker_client: docker.APIClient, demo_image: str
 ) -> None:
-    """The kernel kills it at its limit; the public message says `out of memory` and what to do."""
+    """The kernel ends it at its limit; the card says `out of memory` and what to do."""
     hog = acting("hog", "sleep 1; tail /dev/zero", 'memory = "16m", cpus = 0.5, pids = 24')
     async with open_place(tmp_path, docker_client, start=False) as place:
         (tmp_path / "templates" / "hog.toml").write_text(hog)

@@ -63,7 +63,7 @@ async def _born(place: Place, name: str) -> None:
     """Create a running bot, however many are created at the same time."""
     await place.create(name)
     await place.submit(await place.open_form(name))
-    # The answer stops following a slow start; the public message never does.
+    # The answer stops following a start that takes long; the card never does.
     await place.card_says(name, "— running", 60)
 
 

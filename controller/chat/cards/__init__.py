@@ -1,0 +1,1 @@
+"""The cards: one message for each bot in the admin channel, edited in place."""

@@ -1,0 +1,84 @@
+"""discord.py's command tree: every command is admitted first, every error becomes words."""
+
+from __future__ import annotations
+
+import discord
+from discord import app_commands
+
+from controller.chat.commands.access_commands import AccessCommands
+from controller.chat.commands.bot_commands import BotCommands
+from controller.chat.commands.fleet_commands import FleetCommands
+from controller.chat.commands.inside_commands import InsideCommands
+from controller.chat.handlers import Rooms
+from controller.chat.requests.admission import Admission
+from controller.chat.requests.at_work import AtWork
+from controller.chat.requests.request import Debts, Request
+from controller.domain.errors import ControllerError, NotFound
+from controller.manager import Manager
+
+
+class CommandTree(app_commands.CommandTree[discord.Client]):
+    """Makes a `Request` of each command and of each question for suggestions."""
+
+    def __init__(
+        self, client: discord.Client, admission: Admission, debts: Debts, at_work: AtWork
+    ) -> None:
+        super().__init__(client)
+        self._admission = admission
+        self._debts = debts
+        self._at_work = at_work
+
+    async def interaction_check(self, interaction: discord.Interaction, /) -> bool:
+        """Whether the command's handler may run. If not, whoever asked has been told why."""
+        self._at_work.note()
+        typing = interaction.type is discord.InteractionType.autocomplete
+        if not typing and not self._admission.is_new(interaction):
+            return False
+        command = interaction.command
+        if command is None:
+            if not typing:
+                await Request(interaction, "").fail(_changed())
+            return False
+        request = Request(interaction, command.qualified_name, debts=self._debts)
+        try:
+            await self._admission.admit(request)
+        except ControllerError as error:
+            if typing:
+                await interaction.response.autocomplete([])
+            else:
+                await request.fail(error)
+            return False
+        return True
+
+    async def on_error(
+        self, interaction: discord.Interaction, error: app_commands.AppCommandError, /
+    ) -> None:
+        """Tell whoever asked, privately."""
+        await Request.of(interaction).fail(_ours(error))
+
+
+def _changed() -> NotFound:
+    return NotFound(
+        "That command has changed since Discord showed it to you.",
+        hint="Restart Discord (on a computer: Ctrl+R) and try again.",
+        code="old-command",
+    )
+
+
+def _ours(error: app_commands.AppCommandError) -> BaseException:
+    """The error as it was raised, or our words for what discord.py refused itself."""
+    if isinstance(error, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
+        return _changed()
+    original: BaseException = getattr(error, "original", error)
+    return original
+
+
+def command_groups(
+    manager: Manager, admission: Admission, rooms: Rooms
+) -> list[app_commands.Group]:
+    """Every group of commands."""
+    rights = admission.rights
+    bot = BotCommands(manager, rights, rooms.power, rooms.secrets, rooms.logs)
+    for command in InsideCommands(manager, rights, rooms.actions, rooms.settings).all():
+        bot.add_command(command)
+    return [bot, FleetCommands(manager, rights), AccessCommands(manager, rights)]

@@ -1,0 +1,231 @@
+"""`/bot …`: everything about one bot. `/bot do` and `/bot edit` are in `inside_commands`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from discord import app_commands
+
+from controller.catalog.tables import Option
+from controller.chat.commands.power import Power
+from controller.chat.commands.suggestions import Choices, suggest, suggest_titled
+from controller.chat.commands.with_request import with_request
+from controller.chat.forms.secrets_form import SecretsForm
+from controller.chat.logs.log_answers import LogAnswers
+from controller.chat.requests.request import Request
+from controller.chat.requests.rights import Rights
+from controller.chat.words import bot_words, fleet_words
+from controller.chat.words.bot_facts import exposure_of, memory_of
+from controller.chat.words.text import text_file
+from controller.domain.errors import BadInput
+from controller.domain.phase import Phase
+from controller.manager import Manager
+from controller.manager.lifecycle import Order
+from controller.manager.logbook import parse_query
+
+
+class BotCommands(app_commands.Group):
+    """Create, watch, run and remove bots."""
+
+    def __init__(
+        self,
+        manager: Manager,
+        rights: Rights,
+        power: Power,
+        secrets_form: SecretsForm,
+        logs: LogAnswers,
+    ) -> None:
+        super().__init__(name="bot", description="Create, watch, run and remove bots")
+        self._manager = manager
+        self._rights = rights
+        self._power = power
+        self._secrets_form = secrets_form
+        self._logs = logs
+
+    @app_commands.command(description="Create a bot; a form for its secrets comes by DM")
+    @app_commands.describe(
+        name="What it is called here: a-z, 0-9 and dashes",
+        template="What kind of bot",
+        provider="Whose model it uses",
+        model="Which model; any name of that provider's",
+        channel="Where people talk to it",
+    )
+    @with_request
+    async def create(
+        self,
+        request: Request,
+        name: str,
+        template: str,
+        provider: str | None = None,
+        model: str | None = None,
+        channel: str | None = None,
+    ) -> None:
+        """Create a bot and offer the form for its secrets."""
+        await request.acknowledge()
+        order = Order(name=name, template=template, provider=provider, model=model, channel=channel)
+        bot = await self._manager.lifecycle.create(request.asker, order)
+        await self._secrets_form.offer_first(request, bot)
+
+    @app_commands.command(name="list", description="Every bot and how it is")
+    @app_commands.describe(phase="Only bots in this phase")
+    @with_request
+    async def list_bots(self, request: Request, phase: str | None = None) -> None:
+        """Every bot the person may see."""
+        views = self._rights.visible(request.asker.person)
+        if phase is not None:
+            if phase not in list(Phase):
+                raise BadInput(
+                    "There is no such phase.", hint="One of: " + ", ".join(p.value for p in Phase)
+                )
+            views = [view for view in views if view.phase == phase]
+            if not views:
+                await request.reply(f"No bot is in the phase {phase}.")
+                return
+        text, whole = fleet_words.listing(views, self._manager.fleet.engine)
+        make = (lambda: text_file(whole, "bots.tsv")) if whole is not None else None
+        await request.reply(text, make_file=make)
+
+    @app_commands.command(description="Everything about one bot")
+    @app_commands.describe(name="Which bot")
+    @with_request
+    async def show(self, request: Request, name: str) -> None:
+        """One bot in full, without any secret's value."""
+        view = self._manager.fleet.named(name)
+        await request.acknowledge()
+        prints = await self._manager.credentials.fingerprints_of(view.bot)
+        text = bot_words.show(
+            view,
+            self._manager.fleet.engine,
+            prints,
+            memory=memory_of(self._manager, view.bot),
+            warning=exposure_of(self._manager, view.bot),
+        )
+        await request.reply(text)
+
+    @app_commands.command(description="The newest lines of a bot's log")
+    @app_commands.describe(
+        name="Which bot",
+        lines="How many lines (50)",
+        since="How far back, such as 10m or 2h",
+        grep="Only lines with this text",
+        stream="stdout, stderr or both",
+    )
+    @app_commands.choices(
+        stream=[app_commands.Choice(name=s, value=s) for s in ("both", "stdout", "stderr")]
+    )
+    @with_request
+    async def logs(
+        self,
+        request: Request,
+        name: str,
+        lines: int | None = None,
+        since: str | None = None,
+        grep: str | None = None,
+        stream: str | None = None,
+    ) -> None:
+        """A snippet of the log, redacted."""
+        view = self._manager.fleet.named(name)
+        query = parse_query(lines, since, grep, stream)
+        await self._logs.show(request, view.bot, query)
+
+    @app_commands.command(description="Who asked what of a bot, and how it ended")
+    @app_commands.describe(name="Which bot")
+    @with_request
+    async def history(self, request: Request, name: str) -> None:
+        """The newest lines of the audit for one bot."""
+        view = self._manager.fleet.named(name)
+        entries = await self._manager.audit.history(view.bot.id)
+        await request.reply(fleet_words.history(entries, view.bot.name))
+
+    @app_commands.command(description="Start a stopped bot")
+    @app_commands.describe(name="Which bot")
+    @with_request
+    async def start(self, request: Request, name: str) -> None:
+        """Start it."""
+        await self._power.start(request, self._manager.fleet.named(name).bot)
+
+    @app_commands.command(description="Stop a bot; it stays stopped until somebody starts it")
+    @app_commands.describe(name="Which bot")
+    @with_request
+    async def stop(self, request: Request, name: str) -> None:
+        """Stop it."""
+        await self._power.stop(request, self._manager.fleet.named(name).bot)
+
+    @app_commands.command(description="Stop and start a bot, also after it was given up")
+    @app_commands.describe(name="Which bot")
+    @with_request
+    async def restart(self, request: Request, name: str) -> None:
+        """Restart it."""
+        await self._power.restart(request, self._manager.fleet.named(name).bot)
+
+    @app_commands.command(description="Replace a bot's secrets; the form comes by DM")
+    @app_commands.describe(name="Which bot")
+    @with_request
+    async def secrets(self, request: Request, name: str) -> None:
+        """Offer the form again."""
+        view = self._manager.fleet.named(name)
+        await request.acknowledge()
+        await self._secrets_form.offer_again(request, view.bot, rotate=not view.world.missing)
+
+    @app_commands.command(description="Remove a bot: container, data, secrets (asks first)")
+    @app_commands.describe(name="Which bot")
+    @with_request
+    async def delete(self, request: Request, name: str) -> None:
+        """Ask first."""
+        await self._power.ask_delete(request, self._manager.fleet.named(name).bot)
+
+    # Suggestions
+
+    @show.autocomplete("name")
+    @logs.autocomplete("name")
+    @history.autocomplete("name")
+    @start.autocomplete("name")
+    @stop.autocomplete("name")
+    @restart.autocomplete("name")
+    @secrets.autocomplete("name")
+    @delete.autocomplete("name")
+    @with_request
+    async def _names(self, request: Request, typed: str) -> Choices:
+        visible = self._rights.visible(request.asker.person)
+        return suggest(typed, (view.bot.name for view in visible))
+
+    @list_bots.autocomplete("phase")
+    @with_request
+    async def _phases(self, _: Request, typed: str) -> Choices:
+        return suggest(typed, (phase.value for phase in Phase))
+
+    @create.autocomplete("template")
+    @with_request
+    async def _templates(self, _: Request, typed: str) -> Choices:
+        templates = self._manager.catalog.templates
+        return suggest_titled(typed, {name: one.title for name, one in templates.items()})
+
+    @create.autocomplete("provider")
+    @with_request
+    async def _providers(self, request: Request, typed: str) -> Choices:
+        template = self._manager.catalog.templates.get(request.option("template"))
+        return suggest_titled(typed, _titles(template.providers)) if template else []
+
+    @create.autocomplete("model")
+    @with_request
+    async def _models(self, request: Request, typed: str) -> Choices:
+        template = self._manager.catalog.templates.get(request.option("template"))
+        if template is None or not template.providers:
+            return []
+        provider = request.option("provider") or next(iter(template.providers))
+        found = template.providers.get(provider)
+        return suggest(typed, found.models) if found else []
+
+    @create.autocomplete("channel")
+    @with_request
+    async def _channels(self, request: Request, typed: str) -> Choices:
+        template = self._manager.catalog.templates.get(request.option("template"))
+        return suggest_titled(typed, _titles(template.channels)) if template else []
+
+
+def _titles(options: Mapping[str, Option]) -> dict[str, str]:
+    """The titles of providers or channels, marking those that need a plugin in the image."""
+    return {
+        name: f"{option.title} (needs a plugin)" if option.needs else option.title
+        for name, option in options.items()
+    }

@@ -1,0 +1,72 @@
+"""`/fleet …`: the installation as a whole."""
+
+from __future__ import annotations
+
+import discord
+from discord import app_commands
+
+import controller
+from controller.chat.commands.with_request import with_request
+from controller.chat.discord_check import missing_permissions
+from controller.chat.requests.request import Request
+from controller.chat.requests.rights import Rights
+from controller.chat.words.bot_facts import memory_of
+from controller.chat.words.fleet_words import fleet_status
+from controller.chat.words.text import fitted, plain, plural
+from controller.manager import Manager
+from controller.manager.doctor import Finding, examine, worded
+
+
+class FleetCommands(app_commands.Group):
+    """The installation as a whole."""
+
+    def __init__(self, manager: Manager, rights: Rights) -> None:
+        super().__init__(name="fleet", description="All bots together, and BotMaker itself")
+        self._manager = manager
+        self._rights = rights
+
+    @app_commands.command(description="How the fleet is, and which bots need attention")
+    @with_request
+    async def status(self, request: Request) -> None:
+        """Counts, the engine, and the bots in trouble. No engine call."""
+        manager = self._manager
+        views = self._rights.visible(request.asker.person)
+        text = fleet_status(
+            manager.fleet,
+            views,
+            manager.started_at,
+            controller.__version__,
+            lambda bot: memory_of(manager, bot),
+        )
+        await request.reply(text)
+
+    @app_commands.command(description="Containers, volumes and folders of ours without a bot")
+    @with_request
+    async def orphans(self, request: Request) -> None:
+        """What is left over. Nothing is removed."""
+        await request.acknowledge()
+        found = await self._manager.orphans.find()
+        if not found:
+            await request.reply("Nothing is left over: everything belongs to a bot.")
+            return
+        head = f"{plural(len(found), 'thing')} without a bot. Nothing was removed."
+        lines = [f"{item.kind} `{item.name}` {plain(item.state)}".rstrip() for item in found]
+        await request.reply(fitted("\n".join([head, *lines])))
+
+    @app_commands.command(description="Check everything that BotMaker needs")
+    @with_request
+    async def doctor(self, request: Request) -> None:
+        """Every check with its remedy."""
+        await request.acknowledge()
+        findings = await examine(self._manager.patient)
+        findings.append(_permissions(request.interaction.app_permissions))
+        lines = [plain(line) for line in worded(findings)]
+        await request.reply(fitted("\n".join(lines)))
+
+
+def _permissions(has: discord.Permissions) -> Finding:
+    missing = missing_permissions(has)
+    if not missing:
+        return Finding("permissions", True, "all that are needed in this channel")
+    remedy = "Give them to BotMaker's role in this channel's settings."
+    return Finding("permissions", False, f"missing: {', '.join(missing)}", remedy)

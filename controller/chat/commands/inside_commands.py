@@ -1,0 +1,101 @@
+"""`/bot do` and `/bot edit`: what is done inside one bot. The rest of `/bot` is in `bot_commands`.
+
+Both may answer with a modal, which must be the first answer: nothing here waits before it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from discord import app_commands
+
+from controller.chat.commands.suggestions import Choices, suggest, suggest_titled
+from controller.chat.commands.with_request import with_request
+from controller.chat.forms.action_form import ActionForm
+from controller.chat.forms.settings_form import SettingsForm
+from controller.chat.requests.request import Request
+from controller.chat.requests.rights import Rights
+from controller.domain.bot import Bot
+from controller.domain.errors import ControllerError
+from controller.manager import Manager
+
+
+class InsideCommands:
+    """Two commands that become part of the group `/bot`."""
+
+    def __init__(
+        self, manager: Manager, rights: Rights, actions: ActionForm, settings: SettingsForm
+    ) -> None:
+        self._manager = manager
+        self._rights = rights
+        self._action_form = actions
+        self._settings_form = settings
+
+    def all(self) -> list[app_commands.Command[Any, ..., Any]]:
+        """Both commands, for a group to add."""
+        do: app_commands.Command[Any, ..., Any] = app_commands.Command(
+            name="do", description="Run one of a bot's own actions", callback=self.do
+        )
+        edit: app_commands.Command[Any, ..., Any] = app_commands.Command(
+            name="edit", description="Change a bot's settings in a form", callback=self.edit
+        )
+        for command in (do, edit):
+            command.autocomplete("name")(self.names)
+        do.autocomplete("action")(self.actions)
+        edit.autocomplete("page")(self.pages)
+        return [do, edit]
+
+    @app_commands.describe(name="Which bot", action="What to do")
+    @with_request
+    async def do(self, request: Request, name: str, action: str) -> None:
+        """Run an action, after a form if it must be told something."""
+        view = self._manager.fleet.named(name)
+        await self._action_form.begin(request, view.bot, action.strip())
+
+    @app_commands.describe(name="Which bot", page="Which settings; left out, the first page")
+    @with_request
+    async def edit(self, request: Request, name: str, page: str | None = None) -> None:
+        """Open a page of settings."""
+        view = self._manager.fleet.named(name)
+        await self._settings_form.open_page(request, view.bot, (page or "").strip())
+
+    @with_request
+    async def names(self, request: Request, typed: str) -> Choices:
+        """The bots that the person may see."""
+        visible = self._rights.visible(request.asker.person)
+        return suggest(typed, (view.bot.name for view in visible))
+
+    @with_request
+    async def actions(self, request: Request, typed: str) -> Choices:
+        """The actions that this person may run on the bot named so far."""
+        bot = self._named(request)
+        if bot is None:
+            return []
+        titles = {
+            name: action.title
+            for name, action in self._manager.actions.available(bot).items()
+            if self._may(request, bot, name)
+        }
+        return suggest_titled(typed, titles)
+
+    @with_request
+    async def pages(self, request: Request, typed: str) -> Choices:
+        """The pages of settings of the bot named so far."""
+        bot = self._named(request)
+        pages = self._manager.edits.pages(bot) if bot else ()
+        return suggest_titled(typed, {page.key: page.title for page in pages})
+
+    def _may(self, request: Request, bot: Bot, name: str) -> bool:
+        try:
+            self._manager.actions.admit(request.asker, bot, name)
+        except ControllerError:
+            return False
+        return True
+
+    def _named(self, request: Request) -> Bot | None:
+        """The bot named so far, if the person may see it."""
+        try:
+            bot = self._manager.fleet.named(request.option("name")).bot
+        except ControllerError:
+            return None
+        return bot if self._rights.may_see(request.asker.person, bot.id) else None

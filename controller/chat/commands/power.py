@@ -1,0 +1,82 @@
+"""Start, stop, restart and delete a bot, by command or by button: the answer is the same."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable
+
+import discord
+
+from controller.chat.requests.addresses import deadline_in
+from controller.chat.requests.buttons import button, row
+from controller.chat.requests.request import Request
+from controller.chat.words.bot_facts import outcome_of
+from controller.domain.bot import Bot
+from controller.domain.errors import NotReady
+from controller.domain.phase import Phase
+from controller.manager import Manager
+from controller.manager.fleet import View
+
+CONFIRM_SECONDS = 300.0
+
+
+class Power:
+    """Asks for a change of the wish, and answers with how it went."""
+
+    def __init__(self, manager: Manager) -> None:
+        self._manager = manager
+        self._lifecycle = manager.lifecycle
+
+    async def start(self, request: Request, bot: Bot) -> None:
+        """Start it. NotReady if it waits for its secrets."""
+        self._refuse_without_secrets(bot)
+        await request.acknowledge()
+        await self._answer(request, bot, "starting", self._lifecycle.start(request.asker, bot))
+
+    async def stop(self, request: Request, bot: Bot) -> None:
+        """Stop it."""
+        await request.acknowledge()
+        await self._answer(request, bot, "stopping", self._lifecycle.stop(request.asker, bot))
+
+    async def restart(self, request: Request, bot: Bot) -> None:
+        """Stop it and start it again, also after BotMaker gave up on it. NotReady as in `start`."""
+        self._refuse_without_secrets(bot)
+        await request.acknowledge()
+        await self._answer(request, bot, "restarting", self._lifecycle.restart(request.asker, bot))
+
+    async def ask_delete(self, request: Request, bot: Bot) -> None:
+        """Ask before deleting, by a red button that names the bot."""
+        text = (
+            f"Delete **{bot.name}**? Its container, its data and its secrets are removed. "
+            "This cannot be undone. The button works for five minutes."
+        )
+        await request.reply(text, view=delete_button(bot, time.time() + CONFIRM_SECONDS))
+
+    async def delete(self, request: Request, bot: Bot) -> None:
+        """Delete it, by the red button."""
+        if deadline_in(request.arguments) < time.time():
+            raise NotReady("That button has expired.", hint=f"/bot delete {bot.name} again.")
+        await request.acknowledge_in_place()
+        done = self._lifecycle.delete(request.asker, bot)
+        await self._answer(request, bot, "being removed", done)
+
+    def _refuse_without_secrets(self, bot: Bot) -> None:
+        view = self._manager.fleet.get(bot.id)
+        if view is not None and view.phase is Phase.CREATED:
+            raise NotReady(
+                f"{bot.name} has no secrets yet: {', '.join(view.world.missing)}.",
+                hint=f"Enter them: /bot secrets {bot.name}.",
+                code="secrets-missing",
+            )
+
+    async def _answer(
+        self, request: Request, bot: Bot, doing: str, done: Awaitable[View | None]
+    ) -> None:
+        ended = await done
+        await request.reply(outcome_of(self._manager, ended, bot.name, doing))
+
+
+def delete_button(bot: Bot, deadline: float) -> discord.ui.View | None:
+    """The red button that deletes the bot. It works until `deadline`, seconds since the epoch."""
+    danger = discord.ButtonStyle.danger
+    return row([button(f"Delete {bot.name}", "delete", bot.id, str(int(deadline)), style=danger)])

@@ -1,0 +1,189 @@
+"""The secrets form: offered by a button, filled in page by page, answered with fingerprints.
+
+A modal must be the first answer, so nothing slow comes before it. It can't follow a submit
+directly, either: between two pages there is a button.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import discord
+
+from controller.catalog import FieldSpec
+from controller.chat.forms import modals
+from controller.chat.forms.settings_form import SettingsForm, page_buttons
+from controller.chat.requests.addresses import step_in
+from controller.chat.requests.buttons import button, row
+from controller.chat.requests.discord_trouble import BROKEN, Unreadable, send_despite_break
+from controller.chat.requests.request import NO_MENTIONS, Request
+from controller.chat.words.bot_facts import doubts_of, exposure_of, outcome_of
+from controller.chat.words.failures import failure_words
+from controller.chat.words.text import fitted, plain
+from controller.domain.bot import Bot
+from controller.domain.errors import BadInput, NotReady
+from controller.manager import Manager
+from controller.manager.credentials import FormPage, Input, Submitted
+
+DM_CLOSED = 50007  # Discord's error code
+NOTE_MAX = 300  # characters of what a service said
+_KEEPS = "Leave it empty to keep the current value."
+_PRIVACY = (
+    "What you enter passes through Discord, is stored in a file only this bot can read, and is "
+    "never shown again."
+)
+
+
+class SecretsForm:
+    """Offers the form, opens its pages, takes them back."""
+
+    def __init__(self, manager: Manager, settings: SettingsForm) -> None:
+        self._manager = manager
+        self._settings = settings
+
+    async def offer_first(self, request: Request, bot: Bot) -> None:
+        """Offer a new bot's form, or start the bot at once if there is nothing to ask."""
+        credentials = self._manager.credentials
+        form = await credentials.open_form(request.asker, bot, rotate=False)
+        page = await credentials.page(request.asker, form.id, 0)
+        warnings = (exposure_of(self._manager, bot), await doubts_of(self._manager, bot))
+        warning = "\n".join(filter(None, warnings))
+        if page.inputs:
+            await _offer(request, bot, form.id, rotate=False, warning=warning)
+            return
+        # A request is in the audit once, and creating the bot was this one.
+        await credentials.submit(replace(request.asker, request=None), form.id, 0, {})
+        known = self._manager.fleet.get(bot.id)
+        ended = await self._manager.lifecycle.follow(bot)
+        created = f"**{bot.name}** is created. There is nothing to enter, so it starts right away."
+        outcome = outcome_of(self._manager, ended, bot.name, "starting") if known else ""
+        await request.reply(fitted("\n".join(filter(None, (created, warning, outcome)))))
+
+    async def offer_again(self, request: Request, bot: Bot, *, rotate: bool) -> None:
+        """Offer the form of a bot that exists. `rotate`: every secret is there, to be replaced."""
+        form = await self._manager.credentials.open_form(request.asker, bot, rotate=rotate)
+        page = await self._manager.credentials.page(request.asker, form.id, 0)
+        if not page.inputs:
+            raise NotReady(f"{bot.name} has no secrets to enter.", code="nothing-to-ask")
+        await _offer(request, bot, form.id, rotate=rotate)
+
+    async def open_from_card(self, request: Request, bot: Bot) -> None:
+        """Open a new form's first page for whoever pressed the card's button."""
+        form = await self._manager.credentials.open_form(request.asker, bot, rotate=False)
+        page = await self._manager.credentials.page(request.asker, form.id, 0)
+        await request.open_modal(_modal(page))
+
+    async def open_page(self, request: Request) -> None:
+        """Open the page of a form that a button names."""
+        step = step_in(request.arguments)
+        page = await self._manager.credentials.page(request.asker, request.arguments[0], step)
+        await request.open_modal(_modal(page))
+
+    async def submit(self, request: Request) -> None:
+        """Store a page, and follow the bot once the form is complete."""
+        await request.acknowledge()
+        form_id, step = request.arguments[0], step_in(request.arguments)
+        try:
+            done = await self._manager.credentials.submit(
+                request.asker, form_id, step, modals.values_of(request.interaction)
+            )
+        except BadInput as error:
+            # The form is still good: offer it again beside the reason.
+            await request.reply(failure_words(error), view=form_button(form_id, step))
+            return
+        text = receipt(done)
+        if done.next_step is not None:
+            await request.reply(text, view=form_button(form_id, done.next_step))
+            return
+        await request.reply(text, more=True)
+        ended = await self._manager.lifecycle.follow(done.bot)
+        outcome = outcome_of(self._manager, ended, done.bot.name, "starting")
+        pages = self._settings.later_pages(done.bot)
+        await request.reply(fitted(f"{text}\n{outcome}"), view=page_buttons(done.bot, pages))
+
+
+async def _offer(
+    request: Request, bot: Bot, form_id: str, *, rotate: bool, warning: str = ""
+) -> None:
+    """Offer the form by direct message, or in this answer if that isn't possible.
+
+    The answer repeats the `warning` in either case.
+    """
+    try:
+        sent = await _send_button(request, bot, form_id, rotate=rotate, warning=warning)
+    except (discord.HTTPException, Unreadable, *BROKEN):
+        sent = False  # whatever stops the message, the button in this answer works as well
+    more = f"\n{warning}" if warning else ""
+    if sent:
+        created = "" if rotate else f"**{bot.name}** is created and waits for its secrets. "
+        text = f"{created}I sent you a direct message with a button to enter them.{more}"
+        await request.reply(text)
+        return
+    if rotate:
+        text, where = "Enter the new secrets here.", f"Use /bot secrets {bot.name}."
+    else:
+        text = f"**{bot.name}** is created. Enter its secrets to start it."
+        where = f"{text} The button is on its card."
+    await request.reply(
+        f"{text}\n{_PRIVACY}{more}", view=form_button(form_id), later=f"{where}{more}"
+    )
+
+
+async def _send_button(
+    request: Request, bot: Bot, form_id: str, *, rotate: bool, warning: str = ""
+) -> bool:
+    """Send the form's button by direct message; False if the person's DMs are closed."""
+    why = "to replace its secrets" if rotate else "to enter its secrets"
+    words = [f"**{bot.name}** ({bot.template}): press the button {why}.", _PRIVACY, warning]
+
+    async def send() -> None:
+        await request.interaction.user.send(
+            "\n".join(filter(None, words)),
+            view=form_button(form_id) or discord.utils.MISSING,
+            allowed_mentions=NO_MENTIONS,
+            nonce=form_id,  # Discord drops the second message of a try that had arrived
+        )
+
+    try:
+        await send_despite_break(send)
+    except discord.Forbidden as error:
+        if error.code != DM_CLOSED:
+            raise
+        return False
+    return True
+
+
+def form_button(form_id: str, step: int = 0) -> discord.ui.View | None:
+    """The button that opens a page of a form."""
+    label = "Enter secrets" if step == 0 else "Continue"
+    return row([button(label, "form", form_id, str(step), style=discord.ButtonStyle.primary)])
+
+
+def _modal(page: FormPage) -> discord.ui.Modal:
+    part = f" ({page.step + 1}/{page.steps})" if page.steps > 1 else ""
+    return modals.modal(
+        modals.title_with(f"Secrets for {page.bot.name}", part),
+        ("form", page.form.id, str(page.step)),
+        (_box(item, page) for item in page.inputs),
+    )
+
+
+def _box(item: Input, page: FormPage) -> modals.Box:
+    if page.form.rotate or item.name in page.kept:
+        return modals.Box(item, hint=_KEEPS, required=False)
+    if isinstance(item, FieldSpec):
+        return modals.box_of(item, page.bot.fields.get(item.name, item.default))
+    return modals.Box(item, hint=item.hint, required=item.required)
+
+
+def receipt(done: Submitted) -> str:
+    """What was stored, by fingerprints (never a part of a value), and what the services said."""
+    lines = [
+        f"`{name}` stored, fingerprint `{print_}`" for name, print_ in done.fingerprints.items()
+    ]
+    if not lines:
+        lines = ["Stored."]
+    lines += [f"ℹ️ {plain(note, NOTE_MAX)}" for note in done.notes]
+    if done.next_step is not None:
+        return "\n".join([*lines, "One more page: press Continue."])
+    return "\n".join([f"✅ **{done.bot.name}**", *lines, done.then])

@@ -1,0 +1,78 @@
+"""What each button and form does, by the name of its way. Its act is in `requests/ways`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from controller.chat.commands.power import Power
+from controller.chat.forms.action_form import ActionForm
+from controller.chat.forms.secrets_form import SecretsForm
+from controller.chat.forms.settings_form import SettingsForm
+from controller.chat.logs.log_answers import LogAnswers
+from controller.chat.requests.request import Request
+from controller.chat.requests.router import Handler
+from controller.domain.bot import Bot
+from controller.domain.errors import NotFound
+from controller.manager import Manager
+from controller.manager.fleet import Fleet
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What answers requests, whichever way they come."""
+
+    power: Power
+    secrets: SecretsForm
+    settings: SettingsForm
+    actions: ActionForm
+    logs: LogAnswers
+
+
+def rooms_of(manager: Manager) -> Rooms:
+    """All of them, for one manager."""
+    settings = SettingsForm(manager)
+    return Rooms(
+        power=Power(manager),
+        secrets=SecretsForm(manager, settings),
+        settings=settings,
+        actions=ActionForm(manager),
+        logs=LogAnswers(manager),
+    )
+
+
+def handlers_of(rooms: Rooms, fleet: Fleet) -> dict[str, Handler]:
+    """The handler of every button and every form."""
+
+    def bot(handler: Callable[[Request, Bot], Awaitable[None]]) -> Handler:
+        return lambda request: handler(request, _bot_of(request, fleet))
+
+    return {
+        "button logs": bot(rooms.logs.show),
+        "button older": bot(rooms.logs.older),
+        "button refresh": bot(rooms.logs.refresh),
+        "button file": bot(rooms.logs.file),
+        "button start": bot(rooms.power.start),
+        "button stop": bot(rooms.power.stop),
+        "button restart": bot(rooms.power.restart),
+        "button delete": bot(rooms.power.delete),
+        "button secrets": bot(rooms.secrets.open_from_card),
+        "button form": rooms.secrets.open_page,
+        "button edit": bot(rooms.settings.open),
+        "modal do": bot(rooms.actions.submit),
+        "modal edit": bot(rooms.settings.submit),
+        "modal form": rooms.secrets.submit,
+    }
+
+
+def _bot_of(request: Request, fleet: Fleet) -> Bot:
+    """The bot that a custom id names."""
+    view = fleet.get(request.arguments[0])
+    if view is None:
+        raise NotFound(
+            "That bot does not exist any more.",
+            hint="/bot list shows the bots there are.",
+            code="no-such-bot",
+        )
+    request.is_about(view.bot)
+    return view.bot

@@ -1,0 +1,122 @@
+"""A bot's log in answers: the snippet, and its buttons Older, Refresh and File.
+
+The buttons' ids carry what was asked for. A search text that's too long for an id is remembered
+here instead, until the controller ends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import replace
+
+import discord
+
+from controller.chat.logs.log_words import log_snippet, whole_log
+from controller.chat.requests.buttons import button, row
+from controller.chat.requests.request import Request
+from controller.chat.words.limits import CUSTOM_ID_MAX
+from controller.chat.words.text import plural, text_file
+from controller.domain.bot import Bot
+from controller.domain.errors import BadInput, NotFound
+from controller.domain.events import STREAMS, LogQuery
+from controller.manager import Manager
+from controller.manager.logbook import LINES_MAX
+
+SEARCHES_MAX = 500
+_SHORT = 16  # characters of a search that fit into every id
+_KEY = re.compile(r"~[0-9a-f]{12}")
+
+
+class LogAnswers:
+    """Answers with a bot's log, and pages through it."""
+
+    def __init__(self, manager: Manager) -> None:
+        self._logbook = manager.logbook
+        self._searches: OrderedDict[str, str] = OrderedDict()
+
+    async def show(self, request: Request, bot: Bot, query: LogQuery | None = None) -> None:
+        """Answer with the newest lines that match the query."""
+        await request.acknowledge()
+        await self._show(request, bot, query or LogQuery())
+
+    async def refresh(self, request: Request, bot: Bot) -> None:
+        """Ask the same again, in the same message."""
+        await request.acknowledge_in_place()
+        await self._show(request, bot, self._asked(request.arguments))
+
+    async def older(self, request: Request, bot: Bot) -> None:
+        """Show what came before the oldest line shown, in the same message."""
+        await request.acknowledge_in_place()
+        query = self._asked(request.arguments)
+        # Until just before that line, which would come again otherwise.
+        await self._show(request, bot, replace(query, since=0.0, until=query.since - 1e-6))
+
+    async def file(self, request: Request, bot: Bot) -> None:
+        """Answer with as many lines as possible, as a file."""
+        await request.acknowledge()
+        query = replace(self._asked(request.arguments), lines=LINES_MAX)
+        snippet = await self._logbook.read(bot, query)
+        if not snippet.lines:
+            await request.reply(log_snippet(snippet)[0])
+            return
+        text = whole_log(snippet)
+        await request.reply(
+            f"**{bot.name}** — the newest {plural(len(snippet.lines), 'line')} as a file.",
+            make_file=lambda: text_file(text, f"{bot.name}.log"),
+        )
+
+    async def _show(self, request: Request, bot: Bot, query: LogQuery) -> None:
+        snippet = await self._logbook.read(bot, query)
+        text, fits = log_snippet(snippet)
+        oldest = snippet.lines[0].at if snippet.lines else None
+        content = whole_log(snippet)
+        carried = replace(snippet.query, grep=self._carried(snippet.query.grep))
+        await request.reply(
+            text,
+            view=log_buttons(snippet.bot, carried, oldest),
+            make_file=None if fits else lambda: text_file(content, f"{snippet.bot.name}.log"),
+        )
+
+    def _carried(self, grep: str) -> str:
+        """What a button carries for a search: its text, or the key under which it's remembered."""
+        if len(grep) <= _SHORT and not _KEY.fullmatch(grep):
+            return grep
+        key = "~" + hashlib.sha256(grep.encode()).hexdigest()[:12]
+        self._searches[key] = grep
+        self._searches.move_to_end(key)
+        if len(self._searches) > SEARCHES_MAX:
+            self._searches.popitem(last=False)
+        return key
+
+    def _asked(self, arguments: Sequence[str]) -> LogQuery:
+        query = query_in(arguments)
+        if not _KEY.fullmatch(query.grep):
+            return query
+        grep = self._searches.get(query.grep)
+        if grep is None:
+            raise NotFound("This button's search was forgotten.", hint="Ask again: /bot logs.")
+        return replace(query, grep=grep)
+
+
+def log_buttons(bot: Bot, query: LogQuery, oldest: float | None) -> discord.ui.View | None:
+    """Older, Refresh and File for a snippet whose first line is of `oldest`."""
+    tail = (str(query.lines), query.stream, query.grep)
+    found = []
+    if oldest is not None:
+        found.append(button("Older", "older", bot.id, f"{oldest:.6f}", *tail))
+    found.append(button("Refresh", "refresh", bot.id, f"{query.since:.0f}", *tail))
+    found.append(button("File", "file", bot.id, f"{query.since:.0f}", *tail))
+    return row(item for item in found if len(item.custom_id or "") <= CUSTOM_ID_MAX)
+
+
+def query_in(arguments: Sequence[str]) -> LogQuery:
+    """The query in a log button's id: bot, since, lines, stream, grep. BadInput for a forged id."""
+    try:
+        _, since, lines, stream, grep = arguments
+        count = max(1, min(LINES_MAX, int(lines)))
+        return LogQuery(lines=count, since=float(since), stream=STREAMS[stream], grep=grep)
+    except (ValueError, KeyError):
+        raise BadInput("That button is damaged.", hint="Use /bot logs.") from None

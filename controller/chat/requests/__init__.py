@@ -1,0 +1,1 @@
+"""Who asks for what, from where, and the answer they're owed."""

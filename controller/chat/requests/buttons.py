@@ -1,0 +1,31 @@
+"""Buttons under a message.
+
+Views are sent finished, so discord.py stores none of them: the router finds the way by custom id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import discord
+
+from controller.chat.requests.addresses import address
+from controller.chat.words.limits import BUTTON_LABEL_MAX
+
+Button = discord.ui.Button[discord.ui.View]
+
+
+def button(
+    label: str, *parts: str, style: discord.ButtonStyle = discord.ButtonStyle.secondary
+) -> Button:
+    """A button whose custom id has these parts."""
+    return discord.ui.Button(label=label[:BUTTON_LABEL_MAX], style=style, custom_id=address(*parts))
+
+
+def row(buttons: Iterable[Button]) -> discord.ui.View | None:
+    """Buttons as a finished view; None if there are none."""
+    view = discord.ui.View(timeout=None)
+    for item in buttons:
+        view.add_item(item)
+    view.stop()
+    return view if view.children else None

@@ -1,0 +1,185 @@
+"""Answers that couldn't be given are said later, once: by direct message or in the admin channel.
+
+An answer is owed from the moment its request is in the audit. If Discord takes it, the debt is
+settled. If not, its words are kept and said here. If the controller died in between, the next one
+says how the bot is now.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from dataclasses import replace
+
+import discord
+
+from controller.chat.requests.discord_trouble import TROUBLE, reading_discord
+from controller.chat.requests.place import Place
+from controller.chat.requests.request import NO_MENTIONS, Request
+from controller.chat.words.bot_facts import outcome_of
+from controller.chat.words.limits import NONCE_MAX
+from controller.chat.words.text import fitted, moment, plain
+from controller.domain.errors import ControllerError, DiscordTrouble
+from controller.manager import Manager
+from controller.manager.reconciler import Reconciler
+from controller.store import Owed
+
+log = logging.getLogger(__name__)
+KEPT_SECONDS = 86_400.0
+SETTLE_SECONDS = 20.0  # after a start; a bot that hasn't settled by then is reported as it is
+LOOK_SECONDS = 0.5
+WORDS_MAX = 1_700  # characters; the rest of the message says whose request it was
+
+
+class LateAnswers:
+    """Keeps the answers that are owed, and gives them as soon as Discord takes them."""
+
+    def __init__(self, manager: Manager, client: discord.Client, place: Place) -> None:
+        self._manager = manager
+        self._table = manager.store.outbox
+        self._client = client
+        self._place = place
+        self._owed: dict[str, Owed] = {}
+        self._queue = Reconciler("outbox", workers=2)
+        self._began = time.monotonic()
+        self._connected = asyncio.Event()
+
+    def connected(self) -> None:
+        """Discord is connected for the first time: what is owed can be said."""
+        self._connected.set()
+
+    async def load(self) -> None:
+        """Take over what an earlier controller owes. Call it before anything new can be asked."""
+        self._owed = {owed.request: owed for owed in await self._table.all()}
+
+    async def run(self) -> None:
+        """Say what is owed, until cancelled."""
+        await self._drop_old()
+        await self._connected.wait()
+        for request in self._owed:
+            self._queue.poke(request)
+        await self._queue.run(self._settle)
+
+    async def settle(self, request: Request) -> None:
+        """The answer was given. If the disk fails here, it may be given twice."""
+        try:
+            await self._table.drop(request.id)
+        except ControllerError as error:
+            log.warning("an answer that was given is still noted as owed: %s", error)
+
+    async def keep(self, request: Request, words: str, why: Exception) -> None:
+        """The answer couldn't be given: keep its words and say them later."""
+        owed = Owed(
+            request=request.id,
+            user_id=request.interaction.user.id,
+            action=request.name,
+            bot_name=request.bot_name,
+            asked_at=request.interaction.created_at.timestamp(),
+            words=fitted(self._manager.redactor(words), WORDS_MAX),
+        )
+        log.warning("an answer could not be given: %s; it will be said later", why)
+        try:
+            owed = await self._table.keep(owed)
+        except ControllerError as error:
+            log.warning("an answer that is owed is not on the disk: %s", error)
+        self._owed[owed.request] = owed
+        self._queue.poke(owed.request)
+
+    async def _drop_old(self) -> None:
+        for request, owed in list(self._owed.items()):
+            if _old(owed):
+                await self._give_up(request, owed)
+
+    async def _give_up(self, request: str, owed: Owed) -> None:
+        log.warning(
+            "dropped an answer of %s (%s) that could not be given for a day",
+            time.strftime("%Y-%m-%d %H:%M", time.gmtime(owed.asked_at)),
+            _about(owed),
+        )
+        await self._forget(request)
+
+    async def _forget(self, request: str) -> None:
+        # From memory in any case: this controller says nothing twice.
+        self._owed.pop(request, None)
+        try:
+            await self._table.drop(request)
+        except ControllerError as error:
+            log.warning("an answer that was given is still noted as owed: %s", error)
+
+    async def _settle(self, request: str) -> float | None:
+        owed = self._owed.get(request)
+        if owed is None:
+            return None
+        if _old(owed):
+            await self._give_up(request, owed)
+            return None
+        if owed.words is None:
+            words = self._now(owed)
+            if words is None:
+                return LOOK_SECONDS
+            # Kept, so that each try says the same.
+            owed = self._owed[request] = await self._table.keep(replace(owed, words=words))
+        try:
+            with reading_discord():
+                await self._say(owed)
+        except TROUBLE as error:
+            raise DiscordTrouble(f"an answer is still owed: {error}") from error
+        await self._forget(request)
+        return None
+
+    def _now(self, owed: Owed) -> str | None:
+        """How the bot is now, for a request to a controller that died; None if not known yet."""
+        text = "The controller restarted before it could answer. This is how things are now:\n"
+        view = self._manager.fleet.get(owed.bot_id)
+        if owed.action in {"grant", "revoke"}:
+            return text + "See /access list."
+        if view is None and owed.action == "create":
+            return text + f"**{plain(owed.bot_name)}** was not created. Ask again: /bot create."
+        if view is not None:
+            known = view.seen and view.phase.settled and not view.bot.ended_run
+            if not known and time.monotonic() < self._began + SETTLE_SECONDS:
+                return None
+        text += outcome_of(self._manager, view, owed.bot_name, "working on it")
+        return fitted(text + _unsure(owed, exists=view is not None), WORDS_MAX)
+
+    async def _say(self, owed: Owed) -> None:
+        text = f"📨 About your request of {moment(owed.asked_at)} ({_about(owed)}):\n"
+        text += owed.words or ""
+        # Discord drops a second message with the same nonce, so a try that was lost does no harm.
+        nonce = hashlib.sha256(f"outbox {owed.request}".encode()).hexdigest()[:NONCE_MAX]
+        try:
+            direct = await self._client.create_dm(discord.Object(owed.user_id))
+            await direct.send(fitted(text), allowed_mentions=NO_MENTIONS, nonce=nonce)
+        except discord.HTTPException as error:
+            if error.status not in {400, 403, 404}:
+                raise
+        else:
+            return
+        channel = self._client.get_partial_messageable(
+            self._place.channel_id, guild_id=self._place.guild_id
+        )
+        text = f"<@{owed.user_id}> {text}"
+        await channel.send(fitted(text), allowed_mentions=NO_MENTIONS, nonce=nonce)
+
+
+def _unsure(owed: Owed, *, exists: bool) -> str:
+    """What the bot's state doesn't tell about this request, and how to find out."""
+    if owed.action == "action":
+        return "\nWhether the action ran isn't known."
+    if exists and owed.action == "edit":
+        return f"\nNot sure what was stored? /bot edit {owed.bot_name} shows the settings."
+    if exists and owed.action in {"secrets", "enter secrets"}:
+        return f"\nNot sure what was stored? /bot secrets {owed.bot_name} asks again."
+    return ""
+
+
+def _old(owed: Owed) -> bool:
+    return owed.asked_at < time.time() - KEPT_SECONDS
+
+
+def _about(owed: Owed) -> str:
+    """`**start** on **shop**`."""
+    action = owed.action.removeprefix("bot ").removeprefix("button ").removeprefix("modal ")
+    return f"**{action}** on **{plain(owed.bot_name, 40)}**" if owed.bot_name else f"**{action}**"

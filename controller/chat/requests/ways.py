@@ -1,0 +1,57 @@
+"""The ways to ask: every command, button and form, which act it asks for, and how it may be asked.
+
+An act and the role that it needs are in `domain/acts`; several ways may lead to one act. A way's
+name is also the name under which a refusal or an owed answer is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from controller.domain import acts
+from controller.domain.acts import Act
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to ask for an act."""
+
+    name: str  # "bot start" for the command, "button start", "modal form"
+    act: Act
+    direct: bool = False  # works in a direct message, too
+    by_form: bool = False  # its id names a form, which belongs to one person, instead of a bot
+    # If the answer can't be given now, it's given later. That's for what changes something: who
+    # only looks, or is shown a form or a question, can simply ask again.
+    owed: bool = False
+
+
+_CHANGING = {
+    *(acts.BOT_CREATE, acts.BOT_START, acts.BOT_STOP, acts.BOT_RESTART, acts.BOT_DO),
+    *(acts.ACCESS_GRANT, acts.ACCESS_REVOKE),
+}
+
+
+def command_of(act: Act) -> str:
+    """The slash command that asks for this act, without its slash."""
+    return act.id.replace(".", " ")
+
+
+_COMMANDS = [Way(command_of(act), act, owed=act in _CHANGING) for act in acts.ACTS.values()]
+_PRESSES = [
+    Way("button logs", acts.BOT_LOGS),
+    Way("button older", acts.BOT_LOGS),
+    Way("button refresh", acts.BOT_LOGS),
+    Way("button file", acts.BOT_LOGS),
+    Way("button start", acts.BOT_START, owed=True),
+    Way("button stop", acts.BOT_STOP, owed=True),
+    Way("button restart", acts.BOT_RESTART, owed=True),
+    Way("button delete", acts.BOT_DELETE, owed=True),
+    Way("button secrets", acts.BOT_SECRETS),
+    Way("button form", acts.BOT_SECRETS, direct=True, by_form=True),
+    Way("button edit", acts.BOT_EDIT, direct=True),
+    Way("modal do", acts.BOT_DO, owed=True),
+    Way("modal edit", acts.BOT_EDIT, direct=True, owed=True),
+    Way("modal form", acts.BOT_SECRETS, direct=True, by_form=True, owed=True),
+]
+
+WAYS = {way.name: way for way in (*_COMMANDS, *_PRESSES)}

@@ -1,0 +1,194 @@
+"""Bots in words: pure functions from a view to what people read about it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+from controller.chat.words.text import fitted, moment, plain, plural
+from controller.domain.bot import Bot, Wish
+from controller.domain.crashes import describe_exit, recent
+from controller.domain.observation import ContainerState, Health, Observation
+from controller.domain.phase import Phase
+from controller.manager.fleet import EngineState, View
+
+SIGNS = {
+    Phase.CREATED: "⚪",
+    Phase.STARTING: "🟡",
+    Phase.RUNNING: "🟢",
+    Phase.UNHEALTHY: "🟠",
+    Phase.CRASH_LOOPING: "🔴",
+    Phase.STOPPING: "🟡",
+    Phase.STOPPED: "⚫",
+    Phase.ERROR: "🔴",
+    Phase.REMOVING: "🟡",
+}
+_SINCE = {Phase.CREATED: "created", Phase.RUNNING: "started", Phase.STOPPED: "stopped"}
+_OF_A_CRASH = {"fatal-exit", "exited", "crash-loop"}  # problems that the last crash explains
+
+
+def headline(view: View) -> str:
+    """A bot in one line."""
+    return f"{SIGNS[view.phase]} **{view.bot.name}** — {_phase_words(view.phase)}"
+
+
+def _phase_words(phase: Phase) -> str:
+    return "created (waiting for secrets)" if phase is Phase.CREATED else phase.value
+
+
+def made_of(bot: Bot) -> str:
+    """The bot's template, its provider and model, and its channel."""
+    model = f"{bot.provider}/{bot.model}" if bot.model else bot.provider
+    parts = [bot.template, plain(model), bot.channel]
+    return " · ".join(part for part in parts if part)
+
+
+def since(view: View) -> str:
+    """`started 3 minutes ago`: when the bot got into its phase; when running, its last start."""
+    container = view.world.container
+    started = container.started if container and view.phase is Phase.RUNNING else 0.0
+    return f"{_SINCE.get(view.phase, 'changed')} {moment(started or view.since)}"
+
+
+def reasons(view: View, memory: int = 0) -> list[str]:
+    """Why the bot isn't simply running: a problem, a crash, a failing check, its own log, a pause.
+
+    `memory` is the bot's limit in bytes, for a lack of it; 0 if unknown.
+    """
+    found = _ended(view, memory) if view.bot.wish is Wish.RUN else []
+    if view.world.container is not None:
+        found += _of_container(view, view.world.container)
+    found += [plain(words) for words in view.world.degraded]
+    if view.world.missing and view.phase is not Phase.CREATED:
+        found.append(f"Secrets missing or not usable: {', '.join(view.world.missing)}.")
+    found += view.world.faults  # our own words about our own files, with markup
+    return [*found, *_refused_start(view, found)]
+
+
+def _of_container(view: View, container: Observation) -> list[str]:
+    found = []
+    if container.state is ContainerState.PAUSED:
+        found.append("Its container is paused.")
+    if container.health is Health.UNHEALTHY:
+        said = plain(container.probe_output) or "it printed nothing"
+        found.append(f"Its health check fails: {said}")
+    if view.phase is Phase.UNHEALTHY and container.health is Health.STARTING:
+        found.append("It runs, but its health check hasn't succeeded in the time allowed.")
+    return found
+
+
+def _refused_start(view: View, found: Sequence[str]) -> list[str]:
+    """The engine's own reason for a start that failed, unless something in `found` gives it."""
+    container = view.world.container
+    if container is None or view.bot.wish is not Wish.RUN or view.phase is Phase.RUNNING:
+        return []
+    said = plain(container.error)
+    if not said or any(said.rstrip(".…") in reason for reason in found):
+        return []
+    return [f"Docker couldn't start it: {said}"]
+
+
+def _ended(view: View, memory: int) -> list[str]:
+    """Why its last run ended though nobody asked for that, and what to do."""
+    crash, problem = view.last_crash, view.bot.problem
+    short_of_memory = crash is not None and crash.oom_killed
+    if problem is not None and short_of_memory and problem.code in _OF_A_CRASH:
+        return [plain(problem.message), f"{_lacking(memory)} Then press Restart."]
+    if problem is not None:
+        return [plain(words) for words in (problem.message, problem.hint) if words]
+    count = len(recent(view.crashes, time.time()))
+    if crash is None or not count:
+        return []
+    what = describe_exit(crash.exit_code, oom_killed=crash.oom_killed)
+    times = plural(count, "crash", "crashes")
+    found = [f"Crashed {moment(crash.at)} ({what}); {times} in ten minutes."]
+    return [*found, _lacking(memory)] if short_of_memory else found
+
+
+def _lacking(memory: int) -> str:
+    limit = f" (limit {_size(memory)})" if memory else ""
+    return (
+        f"It was killed for lack of memory{limit}: "
+        "give it more in its template, `run.resources.memory`."
+    )
+
+
+def _size(count: int) -> str:
+    """A size in bytes as templates write it: `256 MiB`, `2 GiB`."""
+    gib = 1024**3
+    return f"{count // gib} GiB" if count % gib == 0 else f"{round(count / 1024**2)} MiB"
+
+
+def exposure(names: Sequence[str]) -> str:
+    """The warning about secrets in the environment of a bot's process; empty if there are none."""
+    if not names:
+        return ""
+    return (
+        f"⚠️ This bot gets {plain(', '.join(names), 200)} as environment variables of its process: "
+        "its program can only read them there. Anything that runs in its container can read them "
+        "too, and so can root on the host."
+    )
+
+
+def doubts(needs: Sequence[tuple[str, str]]) -> str:
+    """What the image may lack, for (title, hint) pairs that can't be checked yet."""
+    return "\n".join(
+        f"⚠️ {plain(title, 60)} needs a part that not every image has. This image isn't downloaded "
+        f"yet, so I can't check. {plain(hint, 400)}"
+        for title, hint in needs
+    )
+
+
+def engine_note(engine: EngineState) -> str:
+    """A warning on a line of its own if the engine doesn't answer, else nothing."""
+    if engine.reachable:
+        return ""
+    return f"\n⚠️ Docker doesn't answer: {engine_reason(engine)} These are the last known states."
+
+
+def engine_reason(engine: EngineState) -> str:
+    """Why the engine doesn't answer, with exactly one full stop."""
+    return plain(engine.reason).rstrip(". ") + "."
+
+
+def show(
+    view: View,
+    engine: EngineState,
+    secrets: Mapping[str, str],
+    *,
+    memory: int = 0,
+    warning: str = "",
+) -> str:
+    """Everything about one bot. `secrets` are fingerprints by name."""
+    bot, container = view.bot, view.world.container
+    lines = [headline(view), made_of(bot), since(view), *reasons(view, memory)]
+    if container is not None:
+        health = "" if container.health is Health.NONE else f", {container.health.value}"
+        restarts = plural(container.restart_count, "restart")
+        lines.append(
+            f"container `{container.container_id[:12]}` {container.state.value}{health}, {restarts}"
+        )
+    if bot.image:
+        lines.append(f"image `{bot.image[:32]}`")
+    for name, value in bot.fields.items():
+        lines.append(f"{name}: {plain(value, 100)}")
+    prints = [f"{name} `{value}`" for name, value in sorted(secrets.items())]
+    prints += [f"{name} missing" for name in view.world.missing if name not in secrets]
+    if prints:
+        lines.append("secrets (fingerprints): " + ", ".join(prints))
+    if warning:
+        lines.append(warning)
+    lines.append(f"id `{bot.id}`, created {moment(bot.created_at)} by <@{bot.created_by}>")
+    return fitted("\n".join(lines) + engine_note(engine))
+
+
+def outcome(view: View | None, name: str, doing: str, engine: EngineState, memory: int = 0) -> str:
+    """How it went: finished, or still `doing` it."""
+    if view is None:
+        return f"🗑️ **{name}** — removed. Nothing is left of it."
+    renewing = view.bot.wish is Wish.RUN and view.bot.ended_run
+    if not view.phase.settled or renewing:
+        text = f"{SIGNS[view.phase]} **{name}** — {doing}… Its card shows how it goes."
+        return text + engine_note(engine)
+    text = "\n".join([headline(view), *reasons(view, memory)])
+    return fitted(text + engine_note(engine))

@@ -1,0 +1,96 @@
+"""Many bots in words: the list, the fleet's status, the history."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from controller.chat.words.bot_words import (
+    engine_note,
+    engine_reason,
+    headline,
+    made_of,
+    reasons,
+    since,
+)
+from controller.chat.words.limits import MESSAGE_MAX
+from controller.chat.words.text import fitted, moment, plain, plural
+from controller.domain.bot import Bot
+from controller.domain.phase import Phase
+from controller.manager.fleet import EngineState, Fleet, View
+from controller.store import Entry
+
+BAD_MAX = 8  # bots in trouble that the status names
+_WORST_FIRST = [
+    Phase.ERROR,
+    Phase.CRASH_LOOPING,
+    Phase.UNHEALTHY,
+    Phase.STARTING,
+    Phase.STOPPING,
+    Phase.REMOVING,
+    Phase.CREATED,
+    Phase.STOPPED,
+    Phase.RUNNING,
+]
+
+
+def listing(views: Sequence[View], engine: EngineState) -> tuple[str, str | None]:
+    """The list of bots as a message; and the whole list as a file's text if it doesn't fit."""
+    if not views:
+        return "There are no bots yet. Create the first one with `/bot create`.", None
+    ordered = sorted(views, key=lambda v: (_WORST_FIRST.index(v.phase), v.bot.name))
+    lines = [f"{headline(v)} · {made_of(v.bot)} · {since(v)}" for v in ordered]
+    head = counts(views) + engine_note(engine)
+    kept: list[str] = []
+    room = MESSAGE_MAX - len(head) - 60
+    for line in lines:
+        if len(line) + 1 > room:
+            break
+        kept.append(line)
+        room -= len(line) + 1
+    text = "\n".join([head, *kept])
+    if len(kept) == len(lines):
+        return text, None
+    text += f"\n… and {len(lines) - len(kept)} more: see the file."
+    table = [f"{v.bot.name}\t{v.phase.value}\t{v.bot.template}\t{v.bot.model}" for v in ordered]
+    return text, "\n".join(["name\tphase\ttemplate\tmodel", *table]) + "\n"
+
+
+def counts(views: Sequence[View]) -> str:
+    """`3 bots: 1 error, 2 running`."""
+    found = Counter(view.phase for view in views)
+    parts = [f"{found[phase]} {phase.value}" for phase in _WORST_FIRST if found[phase]]
+    return f"{plural(len(views), 'bot')}: {', '.join(parts)}" if parts else "no bots"
+
+
+def fleet_status(
+    fleet: Fleet,
+    views: Sequence[View],
+    started_at: float,
+    version: str,
+    memory: Callable[[Bot], int] = lambda _: 0,
+) -> str:
+    """The fleet in a few lines, naming the bots that somebody should look at."""
+    engine = fleet.engine
+    docker = "answers." if engine.reachable else f"doesn't answer: {engine_reason(engine)}"
+    lines = [f"BotMaker {version}, started {moment(started_at)}. Docker {docker}", counts(views)]
+    for view in [view for view in views if view.phase.bad][:BAD_MAX]:
+        why = " ".join(reasons(view, memory(view.bot)))
+        lines.append(f"{headline(view)}: {why or 'see its log'}")
+    return fitted("\n".join(lines))
+
+
+def history(entries: Sequence[Entry], name: str) -> str:
+    """Who asked what of a bot, newest first."""
+    if not entries:
+        return f"**{name}** — nothing has happened yet."
+    lines = [f"**{name}** — newest first"]
+    for entry in entries:
+        who = f"<@{entry.user_id}>" if entry.user_id else "BotMaker"
+        detail = f" ({plain(entry.detail, 80)})" if entry.detail else ""
+        ended = plain(entry.outcome, 160) if entry.outcome else "not finished"
+        line = f"{moment(entry.at)} {who} **{entry.action}**{detail}: {ended}"
+        if sum(len(item) + 1 for item in lines) + len(line) > MESSAGE_MAX:
+            break
+        lines.append(line)
+    return "\n".join(lines)

@@ -1,0 +1,79 @@
+"""Outside text made safe for a message and fitted to Discord's sizes: all of it is hostile."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+
+import discord
+
+from controller.chat.words.limits import MESSAGE_MAX
+from controller.vault import clean
+
+_FENCE = re.compile("`(?=`)")
+
+
+def plain(text: str, limit: int = 400) -> str:
+    """Outside text, safe between our own words: one line without markup, mentions or controls."""
+    line = " ".join(clean(" ".join(text.split())).split())
+    return discord.utils.escape_mentions(discord.utils.escape_markdown(fitted(line, limit)))
+
+
+def fitted(text: str, limit: int = MESSAGE_MAX) -> str:
+    """The text if it fits, else its beginning, with a mark at the cut."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def code_block(text: str) -> str:
+    """Outside text in a code block that it can't close."""
+    return f"```\n{_fenced(text) or ' '}\n```"
+
+
+def _fenced(text: str) -> str:
+    return _FENCE.sub("`\u200b", text).replace("@", "@\u200b")
+
+
+def newest_fitting(lines: Sequence[str], room: int) -> tuple[list[str], bool]:
+    """The newest lines that fit into `room` characters as a code block, and whether all of them do.
+
+    If not even the newest one fits, its beginning is kept.
+    """
+    kept: list[str] = []
+    left = room - len(code_block("")) + 1  # the last line has no newline of its own
+    for line in reversed(lines):
+        cost = _cost(line)
+        if cost > left:
+            if not kept and left > 2:
+                kept.append(_cut(line, left))
+            return kept[::-1], False
+        kept.append(line)
+        left -= cost
+    return kept[::-1], True
+
+
+def _cost(line: str) -> int:
+    """The characters that a line takes in a code block, including its newline."""
+    return len(_fenced(line)) + 1
+
+
+def _cut(line: str, room: int) -> str:
+    line = line[:room]
+    while line and _cost(line + "…") > room:
+        line = line[: min(len(line) - 1, len(line) * room // _cost(line + "…"))]
+    return line + "…"
+
+
+def text_file(text: str, name: str) -> discord.File:
+    """A text as a file for a message. Make a new one for every try: sending closes it."""
+    return discord.File(io.BytesIO(text.encode()), filename=name)
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """`1 bot`, `2 bots`."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def moment(at: float) -> str:
+    """A time (seconds since the epoch) that each reader's client words: `3 minutes ago`."""
+    return f"<t:{int(at)}:R>"
