@@ -38,11 +38,11 @@ async def measure(folder: Path) -> list[Figure]:
     )
     runtime = MemoryRuntime()
     async with open_application(settings, Redactor(), runtime=runtime) as application:
-        manager = application.manager
-        for view in manager.fleet:
-            await manager.converger(view.bot.id)
+        manager, house = application.manager, application.installation
+        for view in manager.bots:
+            await house.loop.converger(view.bot.id)
         admission, rooms = Admission(manager, Place(GUILD, CHANNEL)), rooms_of(manager)
-        commands = BotCommands(manager, admission.rights, rooms.power, rooms.secrets, rooms.logs)
+        commands = BotCommands(manager, rooms.power, rooms.secrets, rooms.logs)
         before = runtime.calls.total()
         spent: list[float] = []
         passed: list[float] = []

@@ -120,8 +120,9 @@ async def open_application(
         place = Place(settings.guild_id, settings.admin_channel_id)
         manager = installation.manager
         client = ControllerClient(manager, place)
-        await client.outbox.load()
-        yield Application(settings, installation, client, Publisher(manager, client, published))
+        await client.late_answers.load()
+        publisher = Publisher(manager, client, place, published)
+        yield Application(settings, installation, client, publisher)
 
 
 def journal_key(key: bytes) -> bytes:

@@ -42,10 +42,10 @@ class ControllerClient(discord.Client):
         self.at_work = AtWork()
         admission = Admission(manager, place)
         rooms = rooms_of(manager)
-        self.router = Router(admission, self.late_answers, handlers_of(rooms, manager.fleet))
+        self.router = Router(admission, self.late_answers, handlers_of(rooms, manager))
         self.tree = CommandTree(self, admission, self.late_answers, self.at_work)
         self._guild = discord.Object(place.guild_id)
-        for group in command_groups(manager, admission, rooms):
+        for group in command_groups(manager, rooms):
             self.tree.add_command(group, guild=self._guild)
 
     def dispatch(self, event: str, /, *args: object, **kwargs: object) -> None:
@@ -78,7 +78,7 @@ class ControllerClient(discord.Client):
         text = json.dumps([self.application_id, self.place.guild_id, payload], sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()
         try:
-            if digest == await self.manager.store.recall(_SYNCED):
+            if digest == await self.manager.notebook.recall(_SYNCED):
                 known = {
                     command.name for command in await self.tree.fetch_commands(guild=self._guild)
                 }
@@ -91,7 +91,7 @@ class ControllerClient(discord.Client):
                 hint="Invite it with the link that `botmaker doctor` prints, "
                 "and check BOTMAKER_GUILD_ID.",
             ) from error
-        await self.manager.store.remember(_SYNCED, digest)
+        await self.manager.notebook.remember(_SYNCED, digest)
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         """Handle buttons and forms; commands go through the tree."""

@@ -73,12 +73,9 @@ def _ours(error: app_commands.AppCommandError) -> BaseException:
     return original
 
 
-def command_groups(
-    manager: Manager, admission: Admission, rooms: Rooms
-) -> list[app_commands.Group]:
+def command_groups(manager: Manager, rooms: Rooms) -> list[app_commands.Group]:
     """Every group of commands."""
-    rights = admission.rights
-    bot = BotCommands(manager, rights, rooms.power, rooms.secrets, rooms.logs)
-    for command in InsideCommands(manager, rights, rooms.actions, rooms.settings).all():
+    bot = BotCommands(manager, rooms.power, rooms.secrets, rooms.logs)
+    for command in InsideCommands(manager, rooms.actions, rooms.settings).all():
         bot.add_command(command)
-    return [bot, FleetCommands(manager, rights), AccessCommands(manager, rights)]
+    return [bot, FleetCommands(manager), AccessCommands(manager)]

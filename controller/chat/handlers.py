@@ -13,9 +13,7 @@ from controller.chat.logs.log_answers import LogAnswers
 from controller.chat.requests.request import Request
 from controller.chat.requests.router import Handler
 from controller.domain.bot import Bot
-from controller.domain.errors import NotFound
 from controller.manager import Manager
-from controller.manager.fleet import Fleet
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +39,14 @@ def rooms_of(manager: Manager) -> Rooms:
     )
 
 
-def handlers_of(rooms: Rooms, fleet: Fleet) -> dict[str, Handler]:
+def handlers_of(rooms: Rooms, manager: Manager) -> dict[str, Handler]:
     """The handler of every button and every form."""
 
     def bot(handler: Callable[[Request, Bot], Awaitable[None]]) -> Handler:
-        return lambda request: handler(request, _bot_of(request, fleet))
+        async def handle(request: Request) -> None:
+            await handler(request, await _bot_of(request, manager))
+
+        return handle
 
     return {
         "button logs": bot(rooms.logs.show),
@@ -65,14 +66,9 @@ def handlers_of(rooms: Rooms, fleet: Fleet) -> dict[str, Handler]:
     }
 
 
-def _bot_of(request: Request, fleet: Fleet) -> Bot:
-    """The bot that a custom id names."""
-    view = fleet.get(request.arguments[0])
-    if view is None:
-        raise NotFound(
-            "That bot does not exist any more.",
-            hint="/bot list shows the bots there are.",
-            code="no-such-bot",
-        )
+async def _bot_of(request: Request, manager: Manager) -> Bot:
+    """The bot that a custom id names, for somebody who may do this to it."""
+    assert request.way is not None
+    view = await manager.bots.known(request.caller, request.way.act, request.arguments[0])
     request.is_about(view.bot)
     return view.bot

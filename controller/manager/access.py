@@ -91,8 +91,10 @@ class Access:
         """Allow, hold or deny: the one question behind every act."""
         if act.scope is Scope.ANY:
             targets = [Target(), *(Target.of(view.bot) for view in self._fleet)]
-        else:
+        elif act.scope is Scope.BOT:
             targets = [Target.of(bot)]
+        else:
+            targets = [Target()]
         return rule(self._all(), principal, act, targets)
 
     def may(self, principal: Principal, act: Act, bot: Bot | None = None) -> bool:
@@ -119,8 +121,13 @@ class Access:
             await self.refuse(caller, act, bot, denial(act, ruling))
 
     async def refuse(self, caller: Caller, act: Act, bot: Bot | None, why: Denied) -> None:
-        """Note a refusal and raise it. For what an edge refuses too: a wrong channel, for one."""
+        """Note a refusal and raise it."""
         await self._journal.refused(caller, act.id, bot, why.code, why.message)
+        raise why
+
+    async def refuse_at_the_door(self, caller: Caller, what: str, why: Denied) -> None:
+        """The same where an edge lets nobody in: a wrong channel, or something unknown."""
+        await self._journal.refused(caller, what, None, why.code, why.message)
         raise why
 
     async def listed(self, caller: Caller) -> tuple[Grant, ...]:

@@ -79,7 +79,7 @@ class Staging:
         with disk.storage("Unfinished forms could not be removed"), self._home() as home:
             if home is None:
                 return 0
-            gone = [name for name in disk.listing(home) if not _is_wanted(name, wanted)]
+            gone = [name for name in disk.names_in(home) if not _is_wanted(name, wanted)]
             for name in gone:
                 with suppress(FileNotFoundError):
                     os.unlink(name, dir_fd=home)
@@ -89,7 +89,7 @@ class Staging:
 
     def _all(self) -> list[tuple[str, str]]:
         with disk.storage("Unfinished forms could not be listed"), self._home() as home:
-            names = disk.listing(home) if home is not None else []
+            names = disk.names_in(home) if home is not None else []
         found = (_NAME.fullmatch(name) for name in names)
         return [(match["bot"], match["form"]) for match in found if match]
 

@@ -6,7 +6,7 @@ import discord
 
 from controller.chat.requests.buttons import Button, button
 from controller.domain.phase import Phase
-from controller.manager.fleet import View
+from controller.fleet.views import View
 
 
 def card_buttons(view: View) -> list[Button]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from controller.chat.words.bot_words import headline, made_of, reasons, since
 from controller.chat.words.limits import MESSAGE_MAX
 from controller.chat.words.text import code_block, fitted, moment, newest_fitting
-from controller.manager.fleet import EngineState, View
+from controller.fleet.views import EngineState, View
 
 _TAIL_ROOM = 60  # characters; the last log lines in less than that say nothing
 

@@ -23,12 +23,11 @@ from controller.chat.requests.buttons import Button, row
 from controller.chat.requests.discord_trouble import TROUBLE, reading_discord
 from controller.chat.requests.place import Place
 from controller.chat.requests.request import NO_MENTIONS
-from controller.chat.words.bot_facts import memory_of
 from controller.chat.words.limits import NONCE_MAX
 from controller.domain.errors import DiscordTrouble
+from controller.fleet.views import View
+from controller.loop.queue import Queue
 from controller.manager import Manager
-from controller.manager.fleet import View
-from controller.manager.reconciler import Reconciler
 from controller.store import Card
 
 log = logging.getLogger(__name__)
@@ -50,16 +49,16 @@ class Publisher:
         self._manager = manager
         self._client = client
         self._place = place
-        self._queue = Reconciler("card", workers=2)
+        self._queue = Queue("card", workers=2)
         self._cards: dict[str, Card] = {}
         self._last: dict[str, float] = {}
 
     async def run(self) -> None:
         """Publish until cancelled."""
-        self._cards = {card.bot_id: card for card in await self._manager.store.cards()}
-        with self._manager.fleet.listening(self._queue.poke):
+        self._cards = {card.bot_id: card for card in await self._manager.notebook.cards()}
+        with self._manager.bots.listening(self._queue.poke):
             await self._client.wait_until_ready()
-            for bot_id in {*self._cards, *(view.bot.id for view in self._manager.fleet)}:
+            for bot_id in {*self._cards, *(view.bot.id for view in self._manager.bots)}:
                 self._queue.poke(bot_id)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._queue.run(self._publish))
@@ -89,7 +88,7 @@ class Publisher:
 
     async def _publish(self, bot_id: str) -> float | None:
         wait = self._last.get(bot_id, 0.0) + SPACING - time.monotonic()
-        view, card = self._manager.fleet.get(bot_id), self._cards.get(bot_id)
+        view, card = self._manager.bots.get(bot_id), self._cards.get(bot_id)
         if view is not None and card is not None and wait > 0:
             return wait
         try:
@@ -105,10 +104,10 @@ class Publisher:
             if card is not None:
                 await self._finish(card)
             return
-        engine = self._manager.fleet.engine
+        engine = self._manager.bots.engine
         if not view.seen and (card is not None or engine.reachable):
             return  # nothing is known yet; the first look, or an engine that's away, pokes again
-        text = card_text(view, engine, memory_of(self._manager, view.bot))
+        text = card_text(view, engine, self._manager.bots.memory_limit(view.bot))
         buttons = card_buttons(view)
         digest = _digest(text, buttons)
         if card is not None and card.digest == digest:
@@ -118,13 +117,13 @@ class Publisher:
         if card is None or not await self._edit(card, text, controls):
             card = await self._post(view, text, controls, card.message_id if card else 0)
         card = replace(card, digest=digest, title=view.bot.name)
-        await self._manager.store.save_card(card)
+        await self._manager.notebook.save_card(card)
         self._cards[bot_id] = card
 
     async def _finish(self, card: Card) -> None:
         """Say that the bot is gone, and leave the card alone from then on."""
         await self._edit(card, removed_card(card.title), None)
-        await self._manager.store.drop_card(card.bot_id)
+        await self._manager.notebook.drop_card(card.bot_id)
         del self._cards[card.bot_id]
         self._last.pop(card.bot_id, None)
 

@@ -10,11 +10,11 @@ from discord import app_commands
 from controller.chat.commands.suggestions import Choices, suggest
 from controller.chat.commands.with_request import with_request
 from controller.chat.requests.request import Request
-from controller.chat.requests.rights import Rights
 from controller.chat.requests.ways import command_of
 from controller.chat.words.text import fitted
-from controller.domain.access import Grant, Person
-from controller.domain.acts import ACTS
+from controller.domain.access import Grant, Principal, discord_user
+from controller.domain.acts import ACCESS_GRANT, ACCESS_REVOKE, ACCESS_TEST, ACTS, Act
+from controller.domain.bot import Bot
 from controller.domain.roles import Role
 from controller.manager import Manager
 
@@ -32,10 +32,9 @@ Who = discord.Member | discord.User | discord.Role  # a user is somebody outside
 class AccessCommands(app_commands.Group):
     """Who may do what."""
 
-    def __init__(self, manager: Manager, rights: Rights) -> None:
+    def __init__(self, manager: Manager) -> None:
         super().__init__(name="access", description="Who may do what with the bots")
         self._manager = manager
-        self._rights = rights
 
     @app_commands.command(description="Give a person or a Discord role a role here")
     @app_commands.describe(
@@ -45,13 +44,11 @@ class AccessCommands(app_commands.Group):
     @with_request
     async def grant(self, request: Request, who: Who, role: str, bot: str | None = None) -> None:
         """Give a role, for all bots or for one."""
-        kind, bot_id = _kind(who), self._bot_id(bot)
         given = Role.parse(role)
         assert given is not None, "Discord offers the choices only"
-        detail = f"{given.word} to {kind} {who.id}"
-        target = self._manager.fleet.named(bot).bot if bot else None
-        async with self._manager.audit.entry(request.asker, "grant", target, detail):
-            await self._manager.access.grant(Grant(kind, who.id, given, bot_id))
+        target = await self._named(request, ACCESS_GRANT, bot)
+        grant = Grant(_kind(who), who.id, given, target.id if target else "")
+        await self._manager.access.grant(request.caller, grant, target)
         await request.reply(f"✅ {who.mention} is {given.word} {_scope(bot)}.")
 
     @app_commands.command(description="Take a granted role away")
@@ -59,11 +56,8 @@ class AccessCommands(app_commands.Group):
     @with_request
     async def revoke(self, request: Request, who: Who, bot: str | None = None) -> None:
         """Take away what /access grant gave."""
-        kind, bot_id = _kind(who), self._bot_id(bot)
-        target = self._manager.fleet.named(bot).bot if bot else None
-        detail = f"from {kind} {who.id}"
-        async with self._manager.audit.entry(request.asker, "revoke", target, detail):
-            await self._manager.access.revoke(kind, who.id, bot_id)
+        target = await self._named(request, ACCESS_REVOKE, bot)
+        await self._manager.access.revoke(request.caller, _kind(who), who.id, target)
         await request.reply(f"✅ Removed {who.mention}'s access {_to(bot)}.")
 
     @app_commands.command(name="list", description="Every grant and where it comes from")
@@ -71,8 +65,8 @@ class AccessCommands(app_commands.Group):
     async def list_grants(self, request: Request) -> None:
         """Every grant in force."""
         lines = []
-        for grant in self._manager.access.grants:
-            view = self._manager.fleet.get(grant.bot_id) if grant.bot_id else None
+        for grant in await self._manager.access.listed(request.caller):
+            view = self._manager.bots.get(grant.bot_id) if grant.bot_id else None
             if grant.bot_id and view is None:
                 continue  # the bot is gone, so it gives nothing
             scope = _scope(view.bot.name if view else None)
@@ -85,16 +79,13 @@ class AccessCommands(app_commands.Group):
     @with_request
     async def test(self, request: Request, who: Who, bot: str | None = None) -> None:
         """Every act by its command, allowed or not, by the rules that hold for real."""
-        person, bot_id = _person(who), self._bot_id(bot)
-        grant = self._manager.access.why(person, bot_id)
-        lines = [f"{who.mention} {_has(grant, bot)}."]
-        role = grant.role if grant else Role.NONE
-        for view in self._manager.fleet if not bot else ():
-            more = self._manager.access.role_of(person, view.bot.id)
-            if more > role:
-                lines.append(f"For **{view.bot.name}** alone: {more.word}.")
-        for act in ACTS.values():
-            may = self._rights.may(person, act, bot_id)
+        target = await self._named(request, ACCESS_TEST, bot)
+        access, acts = self._manager.access, ACTS.values()
+        found = await access.test(request.caller, _principal(who), target, acts)
+        lines = [f"{who.mention} {_has(found.grant, bot)}."]
+        lines += [f"For **{name}** alone: {role.word}." for name, role in found.more.items()]
+        for act in acts:
+            may = found.allowed[act.id]
             needs = "" if may else f" — needs {act.role.word}"
             lines.append(f"{'✅' if may else '❌'} /{command_of(act)}{needs}")
         await request.reply(fitted("\n".join(lines)))
@@ -104,21 +95,23 @@ class AccessCommands(app_commands.Group):
     @test.autocomplete("bot")
     @with_request
     async def _names(self, _: Request, typed: str) -> Choices:
-        return suggest(typed, (view.bot.name for view in self._manager.fleet))
+        return suggest(typed, (view.bot.name for view in self._manager.bots))
 
-    def _bot_id(self, name: str | None) -> str:
-        return self._manager.fleet.named(name).bot.id if name else ""
+    async def _named(self, request: Request, act: Act, name: str | None) -> Bot | None:
+        if not name:
+            return None
+        return (await self._manager.bots.named(request.caller, act, name)).bot
 
 
 def _kind(who: Who) -> Literal["user", "role"]:
     return "role" if isinstance(who, discord.Role) else "user"
 
 
-def _person(who: Who) -> Person:
+def _principal(who: Who) -> Principal:
     if isinstance(who, discord.Role):
-        return Person(0, frozenset({who.id}))
+        return discord_user(0, who.name, (who.id,))
     held = who.roles if isinstance(who, discord.Member) else ()
-    return Person(who.id, frozenset(role.id for role in held), who.name)
+    return discord_user(who.id, who.name, (role.id for role in held))
 
 
 def _mention(grant: Grant) -> str:

@@ -13,12 +13,24 @@ from controller.chat.commands.with_request import with_request
 from controller.chat.forms.secrets_form import SecretsForm
 from controller.chat.logs.log_answers import LogAnswers
 from controller.chat.requests.request import Request
-from controller.chat.requests.rights import Rights
 from controller.chat.words import bot_words, fleet_words
-from controller.chat.words.bot_facts import exposure_of, memory_of
+from controller.chat.words.bot_facts import exposure_of
+from controller.chat.words.history_words import history_words
 from controller.chat.words.text import text_file
+from controller.domain.acts import (
+    BOT_DELETE,
+    BOT_HISTORY,
+    BOT_LOGS,
+    BOT_RESTART,
+    BOT_SECRETS,
+    BOT_SHOW,
+    BOT_START,
+    BOT_STOP,
+    Act,
+)
 from controller.domain.errors import BadInput
 from controller.domain.phase import Phase
+from controller.fleet.views import View
 from controller.manager import Manager
 from controller.manager.lifecycle import Order
 from controller.manager.logbook import parse_query
@@ -30,14 +42,12 @@ class BotCommands(app_commands.Group):
     def __init__(
         self,
         manager: Manager,
-        rights: Rights,
         power: Power,
         secrets_form: SecretsForm,
         logs: LogAnswers,
     ) -> None:
         super().__init__(name="bot", description="Create, watch, run and remove bots")
         self._manager = manager
-        self._rights = rights
         self._power = power
         self._secrets_form = secrets_form
         self._logs = logs
@@ -63,7 +73,7 @@ class BotCommands(app_commands.Group):
         """Create a bot and offer the form for its secrets."""
         await request.acknowledge()
         order = Order(name=name, template=template, provider=provider, model=model, channel=channel)
-        bot = await self._manager.lifecycle.create(request.asker, order)
+        bot = await self._manager.lifecycle.create(request.caller, order)
         await self._secrets_form.offer_first(request, bot)
 
     @app_commands.command(name="list", description="Every bot and how it is")
@@ -71,7 +81,7 @@ class BotCommands(app_commands.Group):
     @with_request
     async def list_bots(self, request: Request, phase: str | None = None) -> None:
         """Every bot the person may see."""
-        views = self._rights.visible(request.asker.person)
+        views = await self._manager.bots.listed(request.caller)
         if phase is not None:
             if phase not in list(Phase):
                 raise BadInput(
@@ -81,7 +91,7 @@ class BotCommands(app_commands.Group):
             if not views:
                 await request.reply(f"No bot is in the phase {phase}.")
                 return
-        text, whole = fleet_words.listing(views, self._manager.fleet.engine)
+        text, whole = fleet_words.listing(views, self._manager.bots.engine)
         make = (lambda: text_file(whole, "bots.tsv")) if whole is not None else None
         await request.reply(text, make_file=make)
 
@@ -90,14 +100,14 @@ class BotCommands(app_commands.Group):
     @with_request
     async def show(self, request: Request, name: str) -> None:
         """One bot in full, without any secret's value."""
-        view = self._manager.fleet.named(name)
+        view = await self._named(request, BOT_SHOW, name)
         await request.acknowledge()
-        prints = await self._manager.credentials.fingerprints_of(view.bot)
+        prints = await self._manager.credentials.fingerprints_of(request.caller, view.bot)
         text = bot_words.show(
             view,
-            self._manager.fleet.engine,
+            self._manager.bots.engine,
             prints,
-            memory=memory_of(self._manager, view.bot),
+            memory=self._manager.bots.memory_limit(view.bot),
             warning=exposure_of(self._manager, view.bot),
         )
         await request.reply(text)
@@ -124,7 +134,7 @@ class BotCommands(app_commands.Group):
         stream: str | None = None,
     ) -> None:
         """A snippet of the log, redacted."""
-        view = self._manager.fleet.named(name)
+        view = await self._named(request, BOT_LOGS, name)
         query = parse_query(lines, since, grep, stream)
         await self._logs.show(request, view.bot, query)
 
@@ -133,37 +143,40 @@ class BotCommands(app_commands.Group):
     @with_request
     async def history(self, request: Request, name: str) -> None:
         """The newest lines of the audit for one bot."""
-        view = self._manager.fleet.named(name)
-        entries = await self._manager.audit.history(view.bot.id)
-        await request.reply(fleet_words.history(entries, view.bot.name))
+        view = await self._named(request, BOT_HISTORY, name)
+        events = await self._manager.history.of_bot(request.caller, view.bot)
+        await request.reply(history_words(events, view.bot.name))
 
     @app_commands.command(description="Start a stopped bot")
     @app_commands.describe(name="Which bot")
     @with_request
     async def start(self, request: Request, name: str) -> None:
         """Start it."""
-        await self._power.start(request, self._manager.fleet.named(name).bot)
+        view = await self._named(request, BOT_START, name)
+        await self._power.start(request, view.bot)
 
     @app_commands.command(description="Stop a bot; it stays stopped until somebody starts it")
     @app_commands.describe(name="Which bot")
     @with_request
     async def stop(self, request: Request, name: str) -> None:
         """Stop it."""
-        await self._power.stop(request, self._manager.fleet.named(name).bot)
+        view = await self._named(request, BOT_STOP, name)
+        await self._power.stop(request, view.bot)
 
     @app_commands.command(description="Stop and start a bot, also after it was given up")
     @app_commands.describe(name="Which bot")
     @with_request
     async def restart(self, request: Request, name: str) -> None:
         """Restart it."""
-        await self._power.restart(request, self._manager.fleet.named(name).bot)
+        view = await self._named(request, BOT_RESTART, name)
+        await self._power.restart(request, view.bot)
 
     @app_commands.command(description="Replace a bot's secrets; the form comes by DM")
     @app_commands.describe(name="Which bot")
     @with_request
     async def secrets(self, request: Request, name: str) -> None:
         """Offer the form again."""
-        view = self._manager.fleet.named(name)
+        view = await self._named(request, BOT_SECRETS, name)
         await request.acknowledge()
         await self._secrets_form.offer_again(request, view.bot, rotate=not view.world.missing)
 
@@ -172,7 +185,13 @@ class BotCommands(app_commands.Group):
     @with_request
     async def delete(self, request: Request, name: str) -> None:
         """Ask first."""
-        await self._power.ask_delete(request, self._manager.fleet.named(name).bot)
+        view = await self._named(request, BOT_DELETE, name)
+        await self._power.ask_delete(request, view.bot)
+
+    async def _named(self, request: Request, act: Act, name: str) -> View:
+        view = await self._manager.bots.named(request.caller, act, name)
+        request.is_about(view.bot)
+        return view
 
     # Suggestions
 
@@ -186,8 +205,9 @@ class BotCommands(app_commands.Group):
     @delete.autocomplete("name")
     @with_request
     async def _names(self, request: Request, typed: str) -> Choices:
-        visible = self._rights.visible(request.asker.person)
-        return suggest(typed, (view.bot.name for view in visible))
+        assert request.way is not None
+        shown = self._manager.bots.visible(request.caller.principal, request.way.act)
+        return suggest(typed, (view.bot.name for view in shown))
 
     @list_bots.autocomplete("phase")
     @with_request
@@ -197,19 +217,19 @@ class BotCommands(app_commands.Group):
     @create.autocomplete("template")
     @with_request
     async def _templates(self, _: Request, typed: str) -> Choices:
-        templates = self._manager.catalog.templates
+        templates = self._manager.bots.templates
         return suggest_titled(typed, {name: one.title for name, one in templates.items()})
 
     @create.autocomplete("provider")
     @with_request
     async def _providers(self, request: Request, typed: str) -> Choices:
-        template = self._manager.catalog.templates.get(request.option("template"))
+        template = self._manager.bots.templates.get(request.option("template"))
         return suggest_titled(typed, _titles(template.providers)) if template else []
 
     @create.autocomplete("model")
     @with_request
     async def _models(self, request: Request, typed: str) -> Choices:
-        template = self._manager.catalog.templates.get(request.option("template"))
+        template = self._manager.bots.templates.get(request.option("template"))
         if template is None or not template.providers:
             return []
         provider = request.option("provider") or next(iter(template.providers))
@@ -219,7 +239,7 @@ class BotCommands(app_commands.Group):
     @create.autocomplete("channel")
     @with_request
     async def _channels(self, request: Request, typed: str) -> Choices:
-        template = self._manager.catalog.templates.get(request.option("template"))
+        template = self._manager.bots.templates.get(request.option("template"))
         return suggest_titled(typed, _titles(template.channels)) if template else []
 
 

@@ -9,34 +9,31 @@ import controller
 from controller.chat.commands.with_request import with_request
 from controller.chat.discord_check import missing_permissions
 from controller.chat.requests.request import Request
-from controller.chat.requests.rights import Rights
-from controller.chat.words.bot_facts import memory_of
 from controller.chat.words.fleet_words import fleet_status
 from controller.chat.words.text import fitted, plain, plural
 from controller.manager import Manager
-from controller.manager.doctor import Finding, examine, worded
+from controller.manager.doctor import Finding, worded
 
 
 class FleetCommands(app_commands.Group):
     """The installation as a whole."""
 
-    def __init__(self, manager: Manager, rights: Rights) -> None:
+    def __init__(self, manager: Manager) -> None:
         super().__init__(name="fleet", description="All bots together, and BotMaker itself")
         self._manager = manager
-        self._rights = rights
 
     @app_commands.command(description="How the fleet is, and which bots need attention")
     @with_request
     async def status(self, request: Request) -> None:
         """Counts, the engine, and the bots in trouble. No engine call."""
         manager = self._manager
-        views = self._rights.visible(request.asker.person)
+        views = await manager.bots.status(request.caller)
         text = fleet_status(
-            manager.fleet,
+            manager.bots.engine,
             views,
             manager.started_at,
             controller.__version__,
-            lambda bot: memory_of(manager, bot),
+            manager.bots.memory_limit,
         )
         await request.reply(text)
 
@@ -45,7 +42,7 @@ class FleetCommands(app_commands.Group):
     async def orphans(self, request: Request) -> None:
         """What is left over. Nothing is removed."""
         await request.acknowledge()
-        found = await self._manager.orphans.find()
+        found = await self._manager.orphans.find(request.caller)
         if not found:
             await request.reply("Nothing is left over: everything belongs to a bot.")
             return
@@ -58,7 +55,7 @@ class FleetCommands(app_commands.Group):
     async def doctor(self, request: Request) -> None:
         """Every check with its remedy."""
         await request.acknowledge()
-        findings = await examine(self._manager.patient)
+        findings = await self._manager.doctor.examine(request.caller)
         findings.append(_permissions(request.interaction.app_permissions))
         lines = [plain(line) for line in worded(findings)]
         await request.reply(fitted("\n".join(lines)))

@@ -14,20 +14,16 @@ from controller.chat.commands.with_request import with_request
 from controller.chat.forms.action_form import ActionForm
 from controller.chat.forms.settings_form import SettingsForm
 from controller.chat.requests.request import Request
-from controller.chat.requests.rights import Rights
+from controller.domain.acts import BOT_DO, BOT_EDIT
 from controller.domain.bot import Bot
-from controller.domain.errors import ControllerError
 from controller.manager import Manager
 
 
 class InsideCommands:
     """Two commands that become part of the group `/bot`."""
 
-    def __init__(
-        self, manager: Manager, rights: Rights, actions: ActionForm, settings: SettingsForm
-    ) -> None:
+    def __init__(self, manager: Manager, actions: ActionForm, settings: SettingsForm) -> None:
         self._manager = manager
-        self._rights = rights
         self._action_form = actions
         self._settings_form = settings
 
@@ -49,21 +45,24 @@ class InsideCommands:
     @with_request
     async def do(self, request: Request, name: str, action: str) -> None:
         """Run an action, after a form if it must be told something."""
-        view = self._manager.fleet.named(name)
+        view = await self._manager.bots.named(request.caller, BOT_DO, name)
+        request.is_about(view.bot)
         await self._action_form.begin(request, view.bot, action.strip())
 
     @app_commands.describe(name="Which bot", page="Which settings; left out, the first page")
     @with_request
     async def edit(self, request: Request, name: str, page: str | None = None) -> None:
         """Open a page of settings."""
-        view = self._manager.fleet.named(name)
+        view = await self._manager.bots.named(request.caller, BOT_EDIT, name)
+        request.is_about(view.bot)
         await self._settings_form.open_page(request, view.bot, (page or "").strip())
 
     @with_request
     async def names(self, request: Request, typed: str) -> Choices:
         """The bots that the person may see."""
-        visible = self._rights.visible(request.asker.person)
-        return suggest(typed, (view.bot.name for view in visible))
+        assert request.way is not None
+        shown = self._manager.bots.visible(request.caller.principal, request.way.act)
+        return suggest(typed, (view.bot.name for view in shown))
 
     @with_request
     async def actions(self, request: Request, typed: str) -> Choices:
@@ -71,31 +70,18 @@ class InsideCommands:
         bot = self._named(request)
         if bot is None:
             return []
-        titles = {
-            name: action.title
-            for name, action in self._manager.actions.available(bot).items()
-            if self._may(request, bot, name)
-        }
-        return suggest_titled(typed, titles)
+        allowed = self._manager.actions.allowed(request.caller, bot)
+        return suggest_titled(typed, {name: action.title for name, action in allowed.items()})
 
     @with_request
     async def pages(self, request: Request, typed: str) -> Choices:
         """The pages of settings of the bot named so far."""
         bot = self._named(request)
-        pages = self._manager.edits.pages(bot) if bot else ()
+        pages = self._settings_form.pages(bot) if bot else ()
         return suggest_titled(typed, {page.key: page.title for page in pages})
-
-    def _may(self, request: Request, bot: Bot, name: str) -> bool:
-        try:
-            self._manager.actions.admit(request.asker, bot, name)
-        except ControllerError:
-            return False
-        return True
 
     def _named(self, request: Request) -> Bot | None:
         """The bot named so far, if the person may see it."""
-        try:
-            bot = self._manager.fleet.named(request.option("name")).bot
-        except ControllerError:
-            return None
-        return bot if self._rights.may_see(request.asker.person, bot.id) else None
+        typed = request.option("name").strip().lower()
+        seen = self._manager.bots.visible(request.caller.principal)
+        return next((view.bot for view in seen if view.bot.name == typed), None)

@@ -14,8 +14,8 @@ from controller.chat.words.bot_facts import outcome_of
 from controller.domain.bot import Bot
 from controller.domain.errors import NotReady
 from controller.domain.phase import Phase
+from controller.fleet.views import View
 from controller.manager import Manager
-from controller.manager.fleet import View
 
 CONFIRM_SECONDS = 300.0
 
@@ -31,18 +31,18 @@ class Power:
         """Start it. NotReady if it waits for its secrets."""
         self._refuse_without_secrets(bot)
         await request.acknowledge()
-        await self._answer(request, bot, "starting", self._lifecycle.start(request.asker, bot))
+        await self._answer(request, bot, "starting", self._lifecycle.start(request.caller, bot))
 
     async def stop(self, request: Request, bot: Bot) -> None:
         """Stop it."""
         await request.acknowledge()
-        await self._answer(request, bot, "stopping", self._lifecycle.stop(request.asker, bot))
+        await self._answer(request, bot, "stopping", self._lifecycle.stop(request.caller, bot))
 
     async def restart(self, request: Request, bot: Bot) -> None:
         """Stop it and start it again, also after BotMaker gave up on it. NotReady as in `start`."""
         self._refuse_without_secrets(bot)
         await request.acknowledge()
-        await self._answer(request, bot, "restarting", self._lifecycle.restart(request.asker, bot))
+        await self._answer(request, bot, "restarting", self._lifecycle.restart(request.caller, bot))
 
     async def ask_delete(self, request: Request, bot: Bot) -> None:
         """Ask before deleting, by a red button that names the bot."""
@@ -57,11 +57,11 @@ class Power:
         if deadline_in(request.arguments) < time.time():
             raise NotReady("That button has expired.", hint=f"/bot delete {bot.name} again.")
         await request.acknowledge_in_place()
-        done = self._lifecycle.delete(request.asker, bot)
+        done = self._lifecycle.delete(request.caller, bot)
         await self._answer(request, bot, "being removed", done)
 
     def _refuse_without_secrets(self, bot: Bot) -> None:
-        view = self._manager.fleet.get(bot.id)
+        view = self._manager.bots.get(bot.id)
         if view is not None and view.phase is Phase.CREATED:
             raise NotReady(
                 f"{bot.name} has no secrets yet: {', '.join(view.world.missing)}.",

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from controller.catalog import Action
 from controller.chat.forms import modals
 from controller.chat.requests.addresses import key_in
 from controller.chat.requests.request import Request
 from controller.chat.words.limits import MESSAGE_MAX
 from controller.chat.words.text import code_block, newest_fitting, plain, text_file
 from controller.domain.bot import Bot
-from controller.domain.errors import Denied
 from controller.manager import Manager
 from controller.manager.actions import ActionResult
 
@@ -25,11 +23,10 @@ class ActionForm:
 
     def __init__(self, manager: Manager) -> None:
         self._actions = manager.actions
-        self._audit = manager.audit
 
     async def begin(self, request: Request, bot: Bot, name: str) -> None:
         """Run an action, or ask first for what it must be told."""
-        action = await self._allowed(request, bot, name)
+        action = await self._actions.admit(request.caller, bot, name)
         if not action.args:
             await self._run(request, bot, name, {})
             return
@@ -40,12 +37,11 @@ class ActionForm:
         """Run an action with what was typed."""
         name = key_in(request.arguments)
         values = modals.values_of(request.interaction)
-        await self._allowed(request, bot, name)
         await self._run(request, bot, name, values)
 
     async def _run(self, request: Request, bot: Bot, name: str, values: Mapping[str, str]) -> None:
         await request.acknowledge()
-        done = await self._actions.run(request.asker, bot, name, values)
+        done = await self._actions.run(request.caller, bot, name, values)
         text, fits = result_words(done, bot.name)
         output = done.text + "\n"
         await request.reply(
@@ -54,13 +50,6 @@ class ActionForm:
             # Given later, the answer may be in the channel, where others read it.
             later=f"{_head(done, bot.name)}\nIts output isn't repeated here.",
         )
-
-    async def _allowed(self, request: Request, bot: Bot, name: str) -> Action:
-        try:
-            return self._actions.admit(request.asker, bot, name)
-        except Denied as error:
-            await self._audit.refused(request.asker, "action", bot, error.message)
-            raise
 
 
 def result_words(done: ActionResult, name: str) -> tuple[str, bool]:

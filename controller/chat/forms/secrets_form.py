@@ -6,12 +6,14 @@ directly, either: between two pages there is a button.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import discord
 
 from controller.catalog import FieldSpec
 from controller.chat.forms import modals
+from controller.chat.forms.pages import secret_pages
 from controller.chat.forms.settings_form import SettingsForm, page_buttons
 from controller.chat.requests.addresses import step_in
 from controller.chat.requests.buttons import button, row
@@ -19,11 +21,13 @@ from controller.chat.requests.discord_trouble import BROKEN, Unreadable, send_de
 from controller.chat.requests.request import NO_MENTIONS, Request
 from controller.chat.words.bot_facts import doubts_of, exposure_of, outcome_of
 from controller.chat.words.failures import failure_words
+from controller.chat.words.sequel_words import after_secrets
 from controller.chat.words.text import fitted, plain
 from controller.domain.bot import Bot
-from controller.domain.errors import BadInput, NotReady
+from controller.domain.errors import BadInput, NotFound, NotReady
 from controller.manager import Manager
-from controller.manager.credentials import FormPage, Input, Submitted
+from controller.manager.credentials import Submitted
+from controller.manager.submission import Input, OpenForm
 
 DM_CLOSED = 50007  # Discord's error code
 NOTE_MAX = 300  # characters of what a service said
@@ -44,16 +48,17 @@ class SecretsForm:
     async def offer_first(self, request: Request, bot: Bot) -> None:
         """Offer a new bot's form, or start the bot at once if there is nothing to ask."""
         credentials = self._manager.credentials
-        form = await credentials.open_form(request.asker, bot, rotate=False)
-        page = await credentials.page(request.asker, form.id, 0)
+        form = await credentials.open_form(request.caller, bot, rotate=False)
+        page = await credentials.form(request.caller, form.id)
         warnings = (exposure_of(self._manager, bot), await doubts_of(self._manager, bot))
         warning = "\n".join(filter(None, warnings))
         if page.inputs:
             await _offer(request, bot, form.id, rotate=False, warning=warning)
             return
-        # A request is in the audit once, and creating the bot was this one.
-        await credentials.submit(replace(request.asker, request=None), form.id, 0, {})
-        known = self._manager.fleet.get(bot.id)
+        # A request is in the journal once, and creating the bot was this one.
+        caller = replace(request.caller, request="")
+        await credentials.submit(caller, form.id, (), {}, last=True)
+        known = self._manager.bots.get(bot.id)
         ended = await self._manager.lifecycle.follow(bot)
         created = f"**{bot.name}** is created. There is nothing to enter, so it starts right away."
         outcome = outcome_of(self._manager, ended, bot.name, "starting") if known else ""
@@ -61,45 +66,54 @@ class SecretsForm:
 
     async def offer_again(self, request: Request, bot: Bot, *, rotate: bool) -> None:
         """Offer the form of a bot that exists. `rotate`: every secret is there, to be replaced."""
-        form = await self._manager.credentials.open_form(request.asker, bot, rotate=rotate)
-        page = await self._manager.credentials.page(request.asker, form.id, 0)
+        form = await self._manager.credentials.open_form(request.caller, bot, rotate=rotate)
+        page = await self._manager.credentials.form(request.caller, form.id)
         if not page.inputs:
             raise NotReady(f"{bot.name} has no secrets to enter.", code="nothing-to-ask")
         await _offer(request, bot, form.id, rotate=rotate)
 
     async def open_from_card(self, request: Request, bot: Bot) -> None:
         """Open a new form's first page for whoever pressed the card's button."""
-        form = await self._manager.credentials.open_form(request.asker, bot, rotate=False)
-        page = await self._manager.credentials.page(request.asker, form.id, 0)
-        await request.open_modal(_modal(page))
+        form = await self._manager.credentials.open_form(request.caller, bot, rotate=False)
+        page = await self._manager.credentials.form(request.caller, form.id)
+        await request.open_modal(_modal(page, 0))
 
     async def open_page(self, request: Request) -> None:
         """Open the page of a form that a button names."""
         step = step_in(request.arguments)
-        page = await self._manager.credentials.page(request.asker, request.arguments[0], step)
-        await request.open_modal(_modal(page))
+        page = await self._manager.credentials.form(request.caller, request.arguments[0])
+        await request.open_modal(_modal(page, step))
 
     async def submit(self, request: Request) -> None:
-        """Store a page, and follow the bot once the form is complete."""
+        """Take a page; store everything and follow the bot once the form is complete."""
         await request.acknowledge()
         form_id, step = request.arguments[0], step_in(request.arguments)
+        credentials = self._manager.credentials
+        pages = secret_pages((await credentials.form(request.caller, form_id)).inputs)
+        names = [spec.name for spec in _inputs(pages, step)]
+        values = modals.values_of(request.interaction)
+        last = step == len(pages) - 1
         try:
-            done = await self._manager.credentials.submit(
-                request.asker, form_id, step, modals.values_of(request.interaction)
-            )
+            done = await credentials.submit(request.caller, form_id, names, values, last=last)
         except BadInput as error:
             # The form is still good: offer it again beside the reason.
             await request.reply(failure_words(error), view=form_button(form_id, step))
             return
         text = receipt(done)
-        if done.next_step is not None:
-            await request.reply(text, view=form_button(form_id, done.next_step))
+        if not done.complete:
+            await request.reply(text, view=form_button(form_id, step + 1))
             return
         await request.reply(text, more=True)
         ended = await self._manager.lifecycle.follow(done.bot)
         outcome = outcome_of(self._manager, ended, done.bot.name, "starting")
-        pages = self._settings.later_pages(done.bot)
-        await request.reply(fitted(f"{text}\n{outcome}"), view=page_buttons(done.bot, pages))
+        later = self._settings.later_pages(done.bot)
+        await request.reply(fitted(f"{text}\n{outcome}"), view=page_buttons(done.bot, later))
+
+
+def _inputs(pages: Sequence[Sequence[Input]], step: int) -> Sequence[Input]:
+    if not 0 <= step < len(pages):
+        raise NotFound("That form has no such page.", code="no-such-form")
+    return pages[step]
 
 
 async def _offer(
@@ -159,20 +173,24 @@ def form_button(form_id: str, step: int = 0) -> discord.ui.View | None:
     return row([button(label, "form", form_id, str(step), style=discord.ButtonStyle.primary)])
 
 
-def _modal(page: FormPage) -> discord.ui.Modal:
-    part = f" ({page.step + 1}/{page.steps})" if page.steps > 1 else ""
+def _modal(form: OpenForm, step: int) -> discord.ui.Modal:
+    pages = secret_pages(form.inputs)
+    inputs = _inputs(pages, step)
+    part = f" ({step + 1}/{len(pages)})" if len(pages) > 1 else ""
     return modals.modal(
-        modals.title_with(f"Secrets for {page.bot.name}", part),
-        ("form", page.form.id, str(page.step)),
-        (_box(item, page) for item in page.inputs),
+        modals.title_with(f"Secrets for {form.bot.name}", part),
+        ("form", form.form.id, str(step)),
+        (_box(item, form) for item in inputs),
     )
 
 
-def _box(item: Input, page: FormPage) -> modals.Box:
-    if page.form.rotate or item.name in page.kept:
-        return modals.Box(item, hint=_KEEPS, required=False)
+def _box(item: Input, form: OpenForm) -> modals.Box:
     if isinstance(item, FieldSpec):
-        return modals.box_of(item, page.bot.fields.get(item.name, item.default))
+        if form.form.rotate and item.name not in form.staged.fields:
+            return modals.Box(item, hint=_KEEPS, required=False)
+        return modals.box_of(item, form.value_of(item))
+    if form.form.rotate or item.name in form.kept:
+        return modals.Box(item, hint=_KEEPS, required=False)
     return modals.Box(item, hint=item.hint, required=item.required)
 
 
@@ -184,6 +202,6 @@ def receipt(done: Submitted) -> str:
     if not lines:
         lines = ["Stored."]
     lines += [f"ℹ️ {plain(note, NOTE_MAX)}" for note in done.notes]
-    if done.next_step is not None:
-        return "\n".join([*lines, "One more page: press Continue."])
-    return "\n".join([f"✅ **{done.bot.name}**", *lines, done.then])
+    if not done.complete:
+        return "\n".join([*lines, "One more page: press Continue. Nothing is used before that."])
+    return "\n".join([f"✅ **{done.bot.name}**", *lines, after_secrets(done.sequel)])

@@ -10,18 +10,19 @@ from collections.abc import Sequence
 import discord
 
 from controller.chat.forms import modals
+from controller.chat.forms.pages import SettingsPage, settings_pages
 from controller.chat.requests.addresses import key_in
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.request import Request
 from controller.chat.words.bot_facts import outcome_of
 from controller.chat.words.failures import failure_words
 from controller.chat.words.limits import BUTTONS_A_ROW
+from controller.chat.words.sequel_words import after_settings
 from controller.chat.words.text import fitted, plain
 from controller.domain.bot import Bot
 from controller.domain.errors import BadInput, NotFound, NotReady
 from controller.domain.phase import Phase
 from controller.manager import Manager
-from controller.manager.edits import EditPage
 
 
 class SettingsForm:
@@ -36,7 +37,8 @@ class SettingsForm:
 
     async def open_page(self, request: Request, bot: Bot, key: str) -> None:
         """Show a page of settings; "" is the first one."""
-        page = self._page(bot, key)
+        fields = await self._manager.edits.open(request.caller, bot)
+        page = _page_of(bot, settings_pages(fields), key)
         modal = modals.modal(
             modals.title_with(page.title, f" of {bot.name}"),
             ("edit", bot.id, page.key),
@@ -48,43 +50,48 @@ class SettingsForm:
         """Store a page of settings, and follow the bot until it runs with them."""
         key = key_in(request.arguments)
         values = modals.values_of(request.interaction)
-        page = self._page(bot, key)
+        page = _page_of(bot, self.pages(bot), key)
+        names = [spec.name for spec in page.inputs]
         await request.acknowledge()
         try:
-            then = await self._manager.edits.submit(request.asker, bot, page.key, values)
+            done = await self._manager.edits.submit(request.caller, bot, names, values)
         except BadInput as error:
             await request.reply(failure_words(error), view=page_buttons(bot, [page]))
             return
-        text = f"✅ **{bot.name}** — {plain(page.title)}: {then}"
+        text = f"✅ **{bot.name}** — {plain(page.title)}: {after_settings(done)}"
         await request.reply(text, more=True)
-        view = self._manager.fleet.get(bot.id)
+        view = self._manager.bots.get(bot.id)
         if view is not None and view.phase is not Phase.CREATED:
             ended = await self._manager.lifecycle.follow(bot)
             text += "\n" + outcome_of(self._manager, ended, bot.name, "applying them")
         await request.reply(fitted(text))
 
-    def later_pages(self, bot: Bot) -> list[EditPage]:
+    def pages(self, bot: Bot) -> tuple[SettingsPage, ...]:
+        """All settings of the bot, in pages."""
+        return settings_pages(self._manager.edits.fields(bot))
+
+    def later_pages(self, bot: Bot) -> list[SettingsPage]:
         """The pages with settings that the first form doesn't ask for."""
-        pages = self._manager.edits.pages(bot)
-        return [page for page in pages if any(item.later for item in page.inputs)]
-
-    def _page(self, bot: Bot, key: str) -> EditPage:
-        pages = {page.key: page for page in self._manager.edits.pages(bot)}
-        if not pages:
-            raise NotReady(
-                f"{bot.name} has no settings to change.",
-                hint=f"To replace its secrets, use /bot secrets {bot.name}.",
-                code="nothing-to-ask",
-            )
-        if key and key not in pages:
-            raise NotFound(
-                f"{bot.name} has no such page of settings.",
-                hint=f"Available: {', '.join(pages)}.",
-                code="no-such-page",
-            )
-        return pages[key] if key else next(iter(pages.values()))
+        return [page for page in self.pages(bot) if any(item.later for item in page.inputs)]
 
 
-def page_buttons(bot: Bot, pages: Sequence[EditPage]) -> discord.ui.View | None:
+def _page_of(bot: Bot, every: Sequence[SettingsPage], key: str) -> SettingsPage:
+    pages = {page.key: page for page in every}
+    if not pages:
+        raise NotReady(
+            f"{bot.name} has no settings to change.",
+            hint=f"To replace its secrets, use /bot secrets {bot.name}.",
+            code="nothing-to-ask",
+        )
+    if key and key not in pages:
+        raise NotFound(
+            f"{bot.name} has no such page of settings.",
+            hint=f"Available: {', '.join(pages)}.",
+            code="no-such-page",
+        )
+    return pages[key] if key else next(iter(pages.values()))
+
+
+def page_buttons(bot: Bot, pages: Sequence[SettingsPage]) -> discord.ui.View | None:
     """A button for each page of settings, as many as fit into a row. Each opens its modal."""
     return row(button(page.title, "edit", bot.id, page.key) for page in pages[:BUTTONS_A_ROW])

@@ -58,7 +58,7 @@ class LogAnswers:
         """Answer with as many lines as possible, as a file."""
         await request.acknowledge()
         query = replace(self._asked(request.arguments), lines=LINES_MAX)
-        snippet = await self._logbook.read(bot, query)
+        snippet = await self._logbook.read(request.caller, bot, query)
         if not snippet.lines:
             await request.reply(log_snippet(snippet)[0])
             return
@@ -69,7 +69,7 @@ class LogAnswers:
         )
 
     async def _show(self, request: Request, bot: Bot, query: LogQuery) -> None:
-        snippet = await self._logbook.read(bot, query)
+        snippet = await self._logbook.read(request.caller, bot, query)
         text, fits = log_snippet(snippet)
         oldest = snippet.lines[0].at if snippet.lines else None
         content = whole_log(snippet)

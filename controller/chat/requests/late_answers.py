@@ -1,6 +1,6 @@
 """Answers that couldn't be given are said later, once: by direct message or in the admin channel.
 
-An answer is owed from the moment its request is in the audit. If Discord takes it, the debt is
+An answer is owed from the moment its request is in the journal. If Discord takes it, the debt is
 settled. If not, its words are kept and said here. If the controller died in between, the next one
 says how the bot is now.
 """
@@ -17,13 +17,14 @@ import discord
 
 from controller.chat.requests.discord_trouble import TROUBLE, reading_discord
 from controller.chat.requests.place import Place
-from controller.chat.requests.request import NO_MENTIONS, Request
+from controller.chat.requests.request import NO_MENTIONS, REPLY_VIA, Request
 from controller.chat.words.bot_facts import outcome_of
 from controller.chat.words.limits import NONCE_MAX
 from controller.chat.words.text import fitted, moment, plain
+from controller.domain import acts
 from controller.domain.errors import ControllerError, DiscordTrouble
+from controller.loop.queue import Queue
 from controller.manager import Manager
-from controller.manager.reconciler import Reconciler
 from controller.store import Owed
 
 log = logging.getLogger(__name__)
@@ -38,11 +39,11 @@ class LateAnswers:
 
     def __init__(self, manager: Manager, client: discord.Client, place: Place) -> None:
         self._manager = manager
-        self._table = manager.store.outbox
+        self._notebook = manager.notebook
         self._client = client
         self._place = place
         self._owed: dict[str, Owed] = {}
-        self._queue = Reconciler("outbox", workers=2)
+        self._queue = Queue("late answer", workers=2)
         self._began = time.monotonic()
         self._connected = asyncio.Event()
 
@@ -52,7 +53,7 @@ class LateAnswers:
 
     async def load(self) -> None:
         """Take over what an earlier controller owes. Call it before anything new can be asked."""
-        self._owed = {owed.request: owed for owed in await self._table.all()}
+        self._owed = {owed.request: owed for owed in await self._notebook.owed(REPLY_VIA)}
 
     async def run(self) -> None:
         """Say what is owed, until cancelled."""
@@ -65,7 +66,7 @@ class LateAnswers:
     async def settle(self, request: Request) -> None:
         """The answer was given. If the disk fails here, it may be given twice."""
         try:
-            await self._table.drop(request.id)
+            await self._notebook.drop_owed(request.id)
         except ControllerError as error:
             log.warning("an answer that was given is still noted as owed: %s", error)
 
@@ -73,15 +74,16 @@ class LateAnswers:
         """The answer couldn't be given: keep its words and say them later."""
         owed = Owed(
             request=request.id,
-            user_id=request.interaction.user.id,
-            action=request.name,
+            reply_via=REPLY_VIA,
+            recipient=str(request.interaction.user.id),
+            act=request.way.act.id if request.way else request.name,
             bot_name=request.bot_name,
             asked_at=request.interaction.created_at.timestamp(),
-            words=fitted(self._manager.redactor(words), WORDS_MAX),
+            words=fitted(self._manager.redact(words), WORDS_MAX),
         )
         log.warning("an answer could not be given: %s; it will be said later", why)
         try:
-            owed = await self._table.keep(owed)
+            owed = await self._notebook.keep_owed(owed)
         except ControllerError as error:
             log.warning("an answer that is owed is not on the disk: %s", error)
         self._owed[owed.request] = owed
@@ -104,7 +106,7 @@ class LateAnswers:
         # From memory in any case: this controller says nothing twice.
         self._owed.pop(request, None)
         try:
-            await self._table.drop(request)
+            await self._notebook.drop_owed(request)
         except ControllerError as error:
             log.warning("an answer that was given is still noted as owed: %s", error)
 
@@ -120,7 +122,7 @@ class LateAnswers:
             if words is None:
                 return LOOK_SECONDS
             # Kept, so that each try says the same.
-            owed = self._owed[request] = await self._table.keep(replace(owed, words=words))
+            owed = self._owed[request] = await self._notebook.keep_owed(replace(owed, words=words))
         try:
             with reading_discord():
                 await self._say(owed)
@@ -132,13 +134,13 @@ class LateAnswers:
     def _now(self, owed: Owed) -> str | None:
         """How the bot is now, for a request to a controller that died; None if not known yet."""
         text = "The controller restarted before it could answer. This is how things are now:\n"
-        view = self._manager.fleet.get(owed.bot_id)
-        if owed.action in {"grant", "revoke"}:
+        view = self._manager.bots.get(owed.bot_id)
+        if owed.act in {acts.ACCESS_GRANT.id, acts.ACCESS_REVOKE.id}:
             return text + "See /access list."
-        if view is None and owed.action == "create":
+        if view is None and owed.act == acts.BOT_CREATE.id:
             return text + f"**{plain(owed.bot_name)}** was not created. Ask again: /bot create."
         if view is not None:
-            known = view.seen and view.phase.settled and not view.bot.ended_run
+            known = view.seen and view.phase.settled and not view.bot.run.to_end
             if not known and time.monotonic() < self._began + SETTLE_SECONDS:
                 return None
         text += outcome_of(self._manager, view, owed.bot_name, "working on it")
@@ -150,7 +152,7 @@ class LateAnswers:
         # Discord drops a second message with the same nonce, so a try that was lost does no harm.
         nonce = hashlib.sha256(f"outbox {owed.request}".encode()).hexdigest()[:NONCE_MAX]
         try:
-            direct = await self._client.create_dm(discord.Object(owed.user_id))
+            direct = await self._client.create_dm(discord.Object(int(owed.recipient)))
             await direct.send(fitted(text), allowed_mentions=NO_MENTIONS, nonce=nonce)
         except discord.HTTPException as error:
             if error.status not in {400, 403, 404}:
@@ -160,17 +162,17 @@ class LateAnswers:
         channel = self._client.get_partial_messageable(
             self._place.channel_id, guild_id=self._place.guild_id
         )
-        text = f"<@{owed.user_id}> {text}"
+        text = f"<@{owed.recipient}> {text}"
         await channel.send(fitted(text), allowed_mentions=NO_MENTIONS, nonce=nonce)
 
 
 def _unsure(owed: Owed, *, exists: bool) -> str:
     """What the bot's state doesn't tell about this request, and how to find out."""
-    if owed.action == "action":
+    if owed.act == acts.BOT_DO.id:
         return "\nWhether the action ran isn't known."
-    if exists and owed.action == "edit":
+    if exists and owed.act == acts.BOT_EDIT.id:
         return f"\nNot sure what was stored? /bot edit {owed.bot_name} shows the settings."
-    if exists and owed.action in {"secrets", "enter secrets"}:
+    if exists and owed.act == acts.BOT_SECRETS.id:
         return f"\nNot sure what was stored? /bot secrets {owed.bot_name} asks again."
     return ""
 
@@ -181,5 +183,5 @@ def _old(owed: Owed) -> bool:
 
 def _about(owed: Owed) -> str:
     """`**start** on **shop**`."""
-    action = owed.action.removeprefix("bot ").removeprefix("button ").removeprefix("modal ")
-    return f"**{action}** on **{plain(owed.bot_name, 40)}**" if owed.bot_name else f"**{action}**"
+    act = plain(owed.act.removeprefix("bot.").replace(".", " "), 40)
+    return f"**{act}** on **{plain(owed.bot_name, 40)}**" if owed.bot_name else f"**{act}**"

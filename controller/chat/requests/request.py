@@ -22,12 +22,13 @@ from controller.chat.requests.ways import WAYS
 from controller.chat.words.failures import failure_words
 from controller.domain.bot import Bot
 from controller.domain.errors import ControllerError, DiscordTrouble
-from controller.manager.audit import Asker
+from controller.fleet.journal import Caller
 
 log = logging.getLogger(__name__)
 NO_MENTIONS = discord.AllowedMentions.none()
 _UNKNOWN_INTERACTION = 10062  # Discord's error code: its 3 s or 15 min are over
 _KEY = "request"
+REPLY_VIA = "discord"  # the name of this edge, which owes its answers itself
 
 
 class Debts(Protocol):
@@ -57,9 +58,9 @@ class Request:
         self.name = name  # of the way: "bot start", "button start", "modal form"
         self.way = WAYS.get(name)
         self.arguments = arguments  # of the custom id
-        self.id = str(interaction.id)
+        self.id = f"{REPLY_VIA}:{interaction.id}"
         self._about = ""
-        self._asker: Asker | None = None
+        self._caller: Caller | None = None
         self._acknowledged = False
         self._in_place = False
         self._debt: Debt | None = None
@@ -75,14 +76,14 @@ class Request:
         return request
 
     @property
-    def asker(self) -> Asker:
+    def caller(self) -> Caller:
         """Who asks. Only known once they were admitted."""
-        assert self._asker is not None, "not admitted"
-        return self._asker
+        assert self._caller is not None, "not admitted"
+        return self._caller
 
-    def admit(self, asker: Asker) -> None:
+    def admit(self, caller: Caller) -> None:
         """Note who asks. Only `Admission` does that."""
-        self._asker = asker
+        self._caller = caller
 
     @property
     def bot_name(self) -> str:

@@ -10,7 +10,7 @@ from controller.domain.bot import Bot, Wish
 from controller.domain.crashes import describe_exit, recent
 from controller.domain.observation import ContainerState, Health, Observation
 from controller.domain.phase import Phase
-from controller.manager.fleet import EngineState, View
+from controller.fleet.views import EngineState, View
 
 SIGNS = {
     Phase.CREATED: "⚪",
@@ -62,6 +62,8 @@ def reasons(view: View, memory: int = 0) -> list[str]:
     if view.world.missing and view.phase is not Phase.CREATED:
         found.append(f"Secrets missing or not usable: {', '.join(view.world.missing)}.")
     found += view.world.faults  # our own words about our own files, with markup
+    if view.held_up:
+        found.append(f"Held up, and tried again: {plain(view.held_up)}")
     return [*found, *_refused_start(view, found)]
 
 
@@ -186,7 +188,7 @@ def outcome(view: View | None, name: str, doing: str, engine: EngineState, memor
     """How it went: finished, or still `doing` it."""
     if view is None:
         return f"🗑️ **{name}** — removed. Nothing is left of it."
-    renewing = view.bot.wish is Wish.RUN and view.bot.ended_run
+    renewing = view.bot.wish is Wish.RUN and view.bot.run.to_end
     if not view.phase.settled or renewing:
         text = f"{SIGNS[view.phase]} **{name}** — {doing}… Its card shows how it goes."
         return text + engine_note(engine)

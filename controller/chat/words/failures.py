@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 
+from controller.chat.words.hints import hint_for
 from controller.chat.words.text import fitted
 from controller.domain.errors import ControllerError
 
@@ -17,8 +18,8 @@ def failure_words(error: BaseException) -> str:
     An unexpected one becomes a number: its details are in the log only, under that number.
     """
     if isinstance(error, ControllerError):
-        hint = f"\n{error.hint}" if error.hint else ""
-        return fitted(f"❌ {error.message}{hint}")
+        hint = hint_for(error)
+        return fitted(f"❌ {error.message}\n{hint}" if hint else f"❌ {error.message}")
     incident = secrets.token_hex(3)
     log.error("incident %s", incident, exc_info=error)
     return (

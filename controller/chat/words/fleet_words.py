@@ -1,4 +1,4 @@
-"""Many bots in words: the list, the fleet's status, the history."""
+"""Many bots in words: the list, and the fleet's status."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from controller.chat.words.bot_words import (
     since,
 )
 from controller.chat.words.limits import MESSAGE_MAX
-from controller.chat.words.text import fitted, moment, plain, plural
+from controller.chat.words.text import fitted, moment, plural
 from controller.domain.bot import Bot
 from controller.domain.phase import Phase
-from controller.manager.fleet import EngineState, Fleet, View
-from controller.store import Entry
+from controller.fleet.views import EngineState, View
 
 BAD_MAX = 8  # bots in trouble that the status names
 _WORST_FIRST = [
@@ -64,33 +63,16 @@ def counts(views: Sequence[View]) -> str:
 
 
 def fleet_status(
-    fleet: Fleet,
+    engine: EngineState,
     views: Sequence[View],
     started_at: float,
     version: str,
     memory: Callable[[Bot], int] = lambda _: 0,
 ) -> str:
     """The fleet in a few lines, naming the bots that somebody should look at."""
-    engine = fleet.engine
     docker = "answers." if engine.reachable else f"doesn't answer: {engine_reason(engine)}"
     lines = [f"BotMaker {version}, started {moment(started_at)}. Docker {docker}", counts(views)]
     for view in [view for view in views if view.phase.bad][:BAD_MAX]:
         why = " ".join(reasons(view, memory(view.bot)))
         lines.append(f"{headline(view)}: {why or 'see its log'}")
     return fitted("\n".join(lines))
-
-
-def history(entries: Sequence[Entry], name: str) -> str:
-    """Who asked what of a bot, newest first."""
-    if not entries:
-        return f"**{name}** — nothing has happened yet."
-    lines = [f"**{name}** — newest first"]
-    for entry in entries:
-        who = f"<@{entry.user_id}>" if entry.user_id else "BotMaker"
-        detail = f" ({plain(entry.detail, 80)})" if entry.detail else ""
-        ended = plain(entry.outcome, 160) if entry.outcome else "not finished"
-        line = f"{moment(entry.at)} {who} **{entry.action}**{detail}: {ended}"
-        if sum(len(item) + 1 for item in lines) + len(line) > MESSAGE_MAX:
-            break
-        lines.append(line)
-    return "\n".join(lines)

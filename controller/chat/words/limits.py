@@ -17,6 +17,7 @@ BUTTONS_A_ROW = 5
 
 # Modals
 MODAL_TITLE_MAX = 45
+INPUTS_A_MODAL = 5
 INPUT_LABEL_MAX = 45
 INPUT_HINT_MAX = 100  # placeholder or description
 INPUT_VALUE_MAX = 4000

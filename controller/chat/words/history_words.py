@@ -1,0 +1,119 @@
+"""The journal in words: what happened to a bot, and who asked for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from controller.chat.words.limits import MESSAGE_MAX
+from controller.chat.words.text import moment, plain
+from controller.domain.access import Principal
+from controller.domain.crashes import describe_exit
+from controller.domain.journal import Entry, Kind, Result
+from controller.manager.history import Event
+
+DETAIL_MAX = 160
+_RESULTS = {
+    Result.UNKNOWN: "not known whether it happened",
+    Result.FAILED: "failed inside BotMaker",
+    Result.CUT_SHORT: "cut short by a restart of BotMaker",
+}
+
+
+def history_words(events: Sequence[Event], name: str) -> str:
+    """What happened to a bot, newest first, as many lines as fit."""
+    if not events:
+        return f"**{name}** — nothing has happened yet."
+    lines = [f"**{name}** — newest first"]
+    room = MESSAGE_MAX - len(lines[0])
+    for event in events:
+        line = f"{moment(event.entry.at)} {_what(event)}"
+        room -= len(line) + 1
+        if room < 0:
+            break
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def who(principal: Principal) -> str:
+    """Who it was, as a mention that pings nobody."""
+    if principal.kind == "user" and principal.id.isdecimal():
+        return f"<@{principal.id}>"
+    return plain(principal.name, 40) or "BotMaker"
+
+
+def _what(event: Event) -> str:
+    entry, data = event.entry, event.entry.data
+    match entry.kind:
+        case Kind.ASKED:
+            return f"{who(entry.author.principal)} **{_act(entry)}**{_detail(entry)}: {_end(event)}"
+        case Kind.REFUSED:
+            refused = f"refused ({plain(str(data.get('code', '')), 40)})"
+            return f"{who(entry.author.principal)} **{_act(entry)}**: {refused}"
+        case Kind.CRASH:
+            code, oom = data.get("exit_code"), bool(data.get("oom_killed"))
+            return f"**crashed**: {describe_exit(code, oom_killed=oom)}"
+        case Kind.PROBLEM:
+            return f"**gave up**: {plain(str(data.get('message', '')), DETAIL_MAX)}"
+        case Kind.RELOAD if data.get("ok"):
+            return "**read its replaced secrets**"
+        case Kind.RELOAD:
+            reason = plain(str(data.get("reason", "")), DETAIL_MAX)
+            return f"**couldn't read its replaced secrets** ({reason}), so it restarts"
+        case Kind.UNCHECKED:
+            return f"**config not checked**: {describe_exit(data.get('exit_code'))}"
+        case Kind.NOTED:
+            words = plain(str(data.get("words", "")), DETAIL_MAX)
+            return f"**{plain(str(data.get('act', '')), 40)}**: {words}"
+        case _:
+            return f"**{entry.kind.value}**"
+
+
+def _act(entry: Entry) -> str:
+    """`start`, `do status`: the act without its group, which the bot's name replaces."""
+    act = str(entry.data.get("act", ""))
+    short = act.removeprefix("bot.").replace(".", " ")
+    action = entry.data.get("action", "")
+    return plain(f"{short} {action}".strip(), 60)
+
+
+def _detail(entry: Entry) -> str:
+    data = entry.data
+    if "role" in data:
+        return f" ({plain(str(data['role']), 20)} to {_subject(entry)})"
+    if "whom" in data:
+        return f" (from {_subject(entry)})"
+    detail = str(data.get("detail", ""))
+    return f" ({plain(detail, 80)})" if detail else ""
+
+
+def _subject(entry: Entry) -> str:
+    subject = str(entry.data.get("subject", ""))
+    mark = "@&" if entry.data.get("whom") == "role" else "@"
+    return f"<{mark}{subject}>" if subject.isdecimal() else plain(subject, 40)
+
+
+def _end(event: Event) -> str:
+    if event.outcome is None:
+        return "not finished"
+    data = event.outcome.data
+    result = str(data.get("result", Result.DONE.value))
+    if result == Result.REFUSED.value:
+        return f"refused ({plain(str(data.get('code', '')), 40)})"
+    if result != Result.DONE.value:
+        return _RESULTS.get(Result(result), result)
+    return _done(data) or "done"
+
+
+def _done(data: dict[str, object] | object) -> str:
+    found = dict(data) if isinstance(data, dict) else {}
+    if "problem" in found:
+        return f"{found.get('phase')}: {plain(str(found['problem']), DETAIL_MAX)}"
+    if "phase" in found:
+        return "removed" if found["phase"] == "gone" else str(found["phase"])
+    for key, words in (("names", "stored"), ("changed", "changed")):
+        if key in found:
+            names = ", ".join(map(str, found[key])) if isinstance(found[key], list) else ""
+            return f"{words} {plain(names, DETAIL_MAX)}" if names else f"nothing {words}"
+    if "exit_code" in found:
+        return f"exit {found['exit_code']}"
+    return plain(str(found.get("words", "")), DETAIL_MAX)
