@@ -20,8 +20,8 @@ from controller.app import open_application
 from controller.domain.access import discord_user
 from controller.domain.bot import Bot
 from controller.domain.names import new_bot_id
-from controller.manager import Installation
 from controller.fleet.journal import Caller
+from controller.manager import Installation
 from controller.manager.lifecycle import Order
 from controller.runtime.hostconfig import container_body
 from controller.settings import Settings

@@ -109,11 +109,15 @@ async def _remove(house: Installation, signals: asyncio.Queue[None]) -> None:
 
 
 async def _remove_all(house: Installation) -> None:
-    bots = [view.bot.id for view in house.tools.fleet]
+    fleet = house.tools.fleet
+    bots = [view.bot.id for view in fleet]
     for bot_id in bots:
         await house.tools.wishes.change(bot_id, lambda bot: replace(bot, wish=Wish.REMOVE))
     await asyncio.gather(
-        *(house.tools.fleet.wait_for(bot_id, lambda view: view is None, REMOVE_SECONDS) for bot_id in bots)
+        *(
+            house.tools.fleet.wait_for(bot_id, lambda view: view is None, REMOVE_SECONDS)
+            for bot_id in bots
+        )
     )
     # A bot's last message comes after its removal: wait for that too.
     notebook = house.manager.notebook

@@ -14,7 +14,7 @@ from simcord.results import InteractionResult, ResponseMessage
 
 from controller.domain.errors import ControllerError
 from controller.domain.phase import Phase
-from controller.manager.fleet import View
+from controller.fleet.views import View
 from controller.runtime.memory import MemoryRuntime
 from demo.world import World
 
@@ -36,7 +36,7 @@ def check_errors(world: World) -> None:
 
 def engine_of(world: World) -> MemoryRuntime:
     """The in-memory engine underneath."""
-    runtime = world.application.manager.runtime
+    runtime = world.application.installation.tools.runtime
     assert isinstance(runtime, MemoryRuntime)
     return runtime
 
@@ -91,7 +91,7 @@ async def until_card(world: World, name: str, text: str, seconds: float = 6.0) -
 
 async def until_phase(world: World, name: str, phase: Phase) -> View:
     """The bot's view, as soon as it is in that phase."""
-    fleet = world.application.manager.fleet
+    fleet = world.application.installation.tools.fleet
     view = fleet.named(name)
     seen = await fleet.wait(view.bot.id, lambda v: v is not None and v.phase is phase, 5)
     assert seen is not None

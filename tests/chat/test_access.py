@@ -15,10 +15,10 @@ from simcord.builders import ChannelHandle
 from simcord.results import InteractionResult
 
 from controller.chat.requests.ways import WAYS
-from controller.domain.access import Person
+from controller.domain.access import discord_user
 from controller.domain.acts import ACTS, Scope
 from controller.domain.roles import Role
-from controller.manager.audit import Asker
+from controller.fleet.journal import Caller
 from demo.world import World
 from tests.chat.acting import (
     COMMAND,
@@ -117,13 +117,13 @@ class Stage:
 
     def __init__(self, world: World, scene: Scene, person: MemberActor, place: ChannelHandle):
         self.world, self.scene, self.person, self.place = world, scene, person, place
-        self.bot = world.application.manager.fleet.named(scene.bot).bot
+        self.bot = world.application.installation.tools.fleet.named(scene.bot).bot
         self.form = ""
         self.scrap: Message | None = None  # what a pressed button stands under
 
     async def prepare(self) -> None:
         """A form of the person's own, and a message that may be edited."""
-        asker = Asker(Person(self.person.id))
+        asker = Caller(discord_user(self.person.id))
         credentials = self.world.application.manager.credentials
         self.form = (await credentials.open_form(asker, self.bot, rotate=True)).id
         if self.place.guild is None:
@@ -252,7 +252,7 @@ async def test_what_was_refused_changed_nothing_and_is_in_the_history(world: Wor
     stage = await staged(world, Scene("no role"))
     await stage.act("bot stop")
     await stage.act("button stop")
-    assert world.application.manager.fleet.named("shop").phase == "running"
+    assert world.application.installation.tools.fleet.named("shop").phase == "running"
     text = said(await world.admin.slash(world.channel, "bot history", name="shop"))
     assert text.count(f"<@{stage.person.id}>") == 2
     assert "refused: denied" in text

@@ -9,7 +9,7 @@ from simcord.actors import MemberActor
 from simcord.results import InteractionResult
 
 from controller.domain.phase import Phase
-from controller.manager.fleet import View
+from controller.fleet.views import View
 from controller.runtime import ProbeResult
 from demo.world import World
 from tests.chat.acting import (

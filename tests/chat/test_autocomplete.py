@@ -80,7 +80,7 @@ async def test_nothing_is_suggested_outside_the_admin_channel(world: World) -> N
 async def test_create_suggests_what_the_template_has(world: World) -> None:
     """Templates, and the chosen template's providers, models and channels."""
     templates = await suggested(world, "bot create", "template", "")
-    assert set(templates) == set(world.application.manager.catalog.templates)
+    assert set(templates) == set(world.application.manager.bots.templates)
     assert await suggested(world, "bot create", "template", "penc") == ["openclaw"]
     echo = {"template": "echo"}
     assert await suggested(world, "bot create", "provider", "", **echo) == ["anthropic", "openai"]
@@ -133,14 +133,14 @@ async def test_phases_are_suggested(world: World) -> None:
 
 async def test_more_than_twenty_five_are_cut_to_what_discord_takes(world: World) -> None:
     """The rest is found by typing on."""
-    from controller.domain.access import Person
-    from controller.manager.audit import Asker
+    from controller.domain.access import discord_user
+    from controller.fleet.journal import Caller
     from controller.manager.lifecycle import Order
 
     lifecycle = world.application.manager.lifecycle
     for number in range(30):
         order = Order(name=f"bot{number:02}", template="echo")
-        await lifecycle.create(Asker(Person(world.admin.id)), order)
+        await lifecycle.create(Caller(discord_user(world.admin.id)), order)
     assert len(await suggested(world, "bot show", "name", "")) == 25
     assert await suggested(world, "bot show", "name", "29") == ["bot29"]
 

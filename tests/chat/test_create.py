@@ -73,7 +73,7 @@ async def test_a_submit_answers_with_fingerprints_and_starts_the_bot(world: Worl
     await make(world)
     text = said(await fill(world))
     prints = await world.application.manager.credentials.fingerprints_of(
-        world.application.manager.fleet.named("shop").bot
+        world.application.installation.tools.fleet.named("shop").bot
     )
     assert f"`api_key` stored, fingerprint `{prints['api_key']}`" in text
     assert f"`channel_token` stored, fingerprint `{prints['channel_token']}`" in text
@@ -174,7 +174,7 @@ async def test_bad_input_is_refused_privately_with_a_hint(world: World) -> None:
         assert text.startswith("❌")
         assert words in text.replace("\n", " ")
     await asyncio.sleep(0.05)
-    assert len(world.application.manager.fleet) == 0
+    assert len(world.application.installation.tools.fleet) == 0
     assert public(world) == []
     assert list(world.application.settings.secrets_dir.iterdir()) == []
     assert engine_of(world).containers == {}
@@ -186,7 +186,7 @@ async def test_a_taken_name_is_refused_and_the_first_bot_stays(world: World) -> 
     text = await create(world)
     assert "There is a bot called shop already." in text
     assert "Choose another name" in text
-    assert [view.bot.id for view in world.application.manager.fleet] == [first.bot.id]
+    assert [view.bot.id for view in world.application.installation.tools.fleet] == [first.bot.id]
 
 
 async def test_what_was_left_open_becomes_the_templates_first(world: World) -> None:
@@ -194,7 +194,7 @@ async def test_what_was_left_open_becomes_the_templates_first(world: World) -> N
     await create(world)
     await create(world, name="other", provider="openai", channel="slack")
     await create(world, name="exact", model="any/Model-of.theirs:1")
-    bots = {v.bot.name: v.bot for v in world.application.manager.fleet}
+    bots = {v.bot.name: v.bot for v in world.application.installation.tools.fleet}
     chosen = {name: (bot.provider, bot.model, bot.channel) for name, bot in bots.items()}
     assert chosen == {
         "shop": ("anthropic", "claude-small", "telegram"),
@@ -235,7 +235,7 @@ async def test_a_bad_value_is_named_and_the_form_can_be_opened_again(world: Worl
         ((name, value),) = values.items()
         assert LABELS[name] in text
         assert len(value.strip()) < 4 or value.strip()[:12] not in text
-        assert world.application.manager.fleet.named("shop").phase is Phase.CREATED
+        assert world.application.installation.tools.fleet.named("shop").phase is Phase.CREATED
         assert not (world.application.settings.secrets_dir / view.bot.id).exists()
         assert refused.response is not None
         shown = await user.click(refused.response, label="Enter secrets")
@@ -274,7 +274,7 @@ async def test_secrets_rotates_one_value_and_restarts(world: World) -> None:
     folder = world.application.settings.secrets_dir / view.bot.id
     assert (folder / "api_key").read_text() == "sk-test-a-newer-key"
     assert (folder / "channel_token").read_text() == TOKEN
-    after = world.application.manager.fleet.named("shop").world.container
+    after = world.application.installation.tools.fleet.named("shop").world.container
     assert before is not None
     assert after is not None
     assert after.container_id == before.container_id
@@ -288,7 +288,7 @@ async def test_rotating_without_a_value_changes_nothing(world: World) -> None:
     shown = await world.admin.user.click(direct(world.admin), label="Enter secrets")
     text = said(await world.admin.user.submit_modal(shown, {}))
     assert "Nothing was entered, so nothing was changed." in text
-    assert world.application.manager.fleet.named("shop").world == view.world
+    assert world.application.installation.tools.fleet.named("shop").world == view.world
 
 
 async def test_rotating_a_stopped_bot_leaves_it_stopped(world: World) -> None:
@@ -299,7 +299,7 @@ async def test_rotating_a_stopped_bot_leaves_it_stopped(world: World) -> None:
     text = said(await fill(world, {"api_key": "sk-test-a-newer-key"}))
     assert "starts by itself" not in text
     assert "stopped" in text
-    assert world.application.manager.fleet.named("shop").bot.wish is Wish.STOP
+    assert world.application.installation.tools.fleet.named("shop").bot.wish is Wish.STOP
 
 
 async def test_seven_inputs_open_in_two_steps(world: World) -> None:
@@ -315,7 +315,7 @@ async def test_seven_inputs_open_in_two_steps(world: World) -> None:
     picked = {i: [values[i]] if i == "colour" else values[i] for i in ids}
     first = await world.admin.user.submit_modal(shown, picked)
     assert "One more page: press Continue." in said(first)
-    assert world.application.manager.fleet.named("many").phase is Phase.CREATED
+    assert world.application.installation.tools.fleet.named("many").phase is Phase.CREATED
 
     assert first.response is not None
     more = await world.admin.user.click(first.response, label="Continue")
@@ -324,7 +324,7 @@ async def test_seven_inputs_open_in_two_steps(world: World) -> None:
     rest = [c["component"]["custom_id"] for c in more.modal["components"]]
     last = await world.admin.user.submit_modal(more, {i: values[i] for i in rest})
     assert "🟢 **many** — running" in said(last)
-    bot = world.application.manager.fleet.named("many").bot
+    bot = world.application.installation.tools.fleet.named("many").bot
     assert bot.fields == {"colour": "blue", "size": "xl"}
     folder = world.application.settings.secrets_dir / bot.id
     found = {file.name: file.read_text() for file in folder.iterdir()}

@@ -7,7 +7,7 @@ from typing import Any
 from simcord.results import InteractionResult
 
 from controller.domain.phase import Phase
-from controller.manager.fleet import View
+from controller.fleet.views import View
 from demo.world import World
 from tests.chat.acting import (
     COMPONENT,
@@ -48,7 +48,7 @@ async def set_persona(world: World) -> str:
 
 def now(world: World) -> View:
     """The bot as it is."""
-    return world.application.manager.fleet.named("shop")
+    return world.application.installation.tools.fleet.named("shop")
 
 
 async def test_the_form_at_creation_leaves_out_what_can_wait(world: World) -> None:

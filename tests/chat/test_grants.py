@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from simcord.results import InteractionResult
 
-from controller.domain.access import Person
+from controller.domain.access import discord_user
 from controller.domain.phase import Phase
-from controller.manager.audit import Asker
+from controller.fleet.journal import Caller
 from demo.world import World
 from tests.chat.acting import (
     COMMAND,
@@ -119,7 +119,7 @@ async def test_a_role_taken_away_before_the_submit_counts(world: World) -> None:
     await told(world, "revoke", who=bob)
     text = said(await bob.user.submit_modal(shown, VALUES))
     assert "Entering a bot's secrets needs the role admin" in text
-    view = world.application.manager.fleet.named("shop")
+    view = world.application.installation.tools.fleet.named("shop")
     assert view.phase is Phase.CREATED
     assert not (world.application.settings.secrets_dir / view.bot.id).exists()
 
@@ -153,9 +153,9 @@ async def test_somebody_elses_form_stays_closed(world: World) -> None:
     await make(world)
     bob = newcomer(world, "bob")
     await told(world, "grant", who=bob, role="admin")
-    bot = world.application.manager.fleet.named("shop").bot
+    bot = world.application.installation.tools.fleet.named("shop").bot
     credentials = world.application.manager.credentials
-    form = await credentials.open_form(Asker(Person(world.admin.id)), bot, rotate=False)
+    form = await credentials.open_form(Caller(discord_user(world.admin.id)), bot, rotate=False)
     scrap = await bob.send(world.channel, "scrap")
     opened = forge(world, bob, world.channel, COMPONENT, press(f"form:{form.id}:0"), scrap)
     sent = forge(world, bob, world.channel, MODAL_SUBMIT, filled(f"form:{form.id}:0", VALUES))
@@ -176,7 +176,7 @@ async def test_a_submit_delivered_twice_acts_once(world: World) -> None:
         world.env.backend.emit("INTERACTION_CREATE", payload)
     await world.env.settle(idle=0.002)
     assert "🟢 **shop** — running" in said(InteractionResult(world.env, record))
-    bot = world.application.manager.fleet.named("shop").bot
+    bot = world.application.installation.tools.fleet.named("shop").bot
     entries = await world.application.manager.audit.history(bot.id)
     assert [e.outcome for e in entries if e.action == "enter secrets"] == [
         "wrote api_key, channel_token"
@@ -235,7 +235,7 @@ async def test_a_forged_custom_id_gets_an_answer_and_does_no_harm(world: World) 
         found = [result.response, *result.followups]
         assert found[0] is not None, custom_id
         assert not any("incident" in one.content for one in found if one), custom_id
-        after = world.application.manager.fleet.named("shop")
+        after = world.application.installation.tools.fleet.named("shop")
         assert after.world.container == view.world.container, custom_id
         assert after.phase is Phase.RUNNING, custom_id
 
@@ -254,6 +254,6 @@ async def test_a_submit_of_another_shape_is_answered(world: World) -> None:
     taken = forge(world, world.admin.user, place, MODAL_SUBMIT, good)
     await world.env.settle(idle=0.002)
     assert "running" in said(taken)
-    bot = world.application.manager.fleet.named("shop").bot
+    bot = world.application.installation.tools.fleet.named("shop").bot
     folder = world.application.settings.secrets_dir / bot.id
     assert sorted(file.name for file in folder.iterdir()) == ["api_key", "channel_token"]

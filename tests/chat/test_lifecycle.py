@@ -121,7 +121,7 @@ async def test_delete_asks_once_and_then_leaves_nothing(world: World) -> None:
     engine = engine_of(world)
     assert (engine.containers, engine.volumes) == ({}, set())
     assert list(world.application.settings.secrets_dir.iterdir()) == []
-    assert await world.application.manager.store.bots() == []
+    assert await world.application.installation.tools.store.bots() == []
     message = await until_card(world, "shop", "🗑️ **shop** — removed")
     assert "Revoke its keys where you got them." in message.content
     assert labels(message) == []
@@ -138,7 +138,7 @@ async def test_the_red_button_expires(world: World) -> None:
     late = forge(world, world.admin, world.channel, COMPONENT, old, asked.response)
     await world.env.settle()
     assert "That button has expired.\n/bot delete shop again." in said(late)
-    assert world.application.manager.fleet.named("shop").bot.wish is Wish.RUN
+    assert world.application.installation.tools.fleet.named("shop").bot.wish is Wish.RUN
 
 
 async def test_the_buttons_of_a_deleted_bot_say_so(world: World) -> None:
@@ -214,12 +214,12 @@ async def test_a_list_too_long_for_a_message_comes_as_a_file_too(world: World) -
 
 
 async def _order(world: World, name: str) -> None:
-    from controller.domain.access import Person
-    from controller.manager.audit import Asker
+    from controller.domain.access import discord_user
+    from controller.fleet.journal import Caller
     from controller.manager.lifecycle import Order
 
     lifecycle = world.application.manager.lifecycle
-    await lifecycle.create(Asker(Person(world.admin.id)), Order(name=name, template="echo"))
+    await lifecycle.create(Caller(discord_user(world.admin.id)), Order(name=name, template="echo"))
 
 
 async def test_the_history_says_who_asked_what_and_how_it_ended(world: World) -> None:
@@ -278,7 +278,7 @@ async def test_a_lack_of_memory_is_called_that_though_the_bot_runs_again(world: 
 async def test_a_failing_health_check_is_quoted_safely(world: World) -> None:
     """Its own words, without markup, mentions, controls or secrets."""
     await make(world, "shop", "checked")
-    view = world.application.manager.fleet.named("shop")
+    view = world.application.installation.tools.fleet.named("shop")
     filling = asyncio.create_task(_healthy_soon(world, view.bot.id))
     assert "🟢 **shop** — running" in said(await fill(world))
     await filling

@@ -102,13 +102,13 @@ async def test_a_refused_secret_is_named_and_the_others_are_kept(world: World) -
     text = said(refused)
     assert "Telegram doesn't accept it." in text
     kept = await world.application.manager.credentials.fingerprints_of(
-        world.application.manager.fleet.named("shop").bot
+        world.application.installation.tools.fleet.named("shop").bot
     )
     assert set(kept) == {"api_key"}
     assert f"Anthropic API key `{kept['api_key']}`" in text
     for value in BAD.values():
         assert value not in text
-    assert world.application.manager.fleet.named("shop").phase is Phase.CREATED
+    assert world.application.installation.tools.fleet.named("shop").phase is Phase.CREATED
 
     assert refused.response is not None
     assert labels(refused.response) == ["Enter secrets"]
@@ -131,4 +131,7 @@ async def test_a_refused_rotation_changes_nothing(world: World) -> None:
     assert "Nothing was changed." in text
     folder = world.application.settings.secrets_dir / view.bot.id
     assert (folder / "channel_token").read_text() == TOKEN
-    assert world.application.manager.fleet.named("shop").world.container == view.world.container
+    assert (
+        world.application.installation.tools.fleet.named("shop").world.container
+        == view.world.container
+    )

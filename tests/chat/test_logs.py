@@ -7,7 +7,7 @@ import time
 
 from simcord.results import InteractionResult
 
-from controller.manager.fleet import View
+from controller.fleet.views import View
 from demo.world import World
 from tests.chat.acting import (
     COMPONENT,

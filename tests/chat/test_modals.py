@@ -10,12 +10,12 @@ from typing import Any
 import discord
 import pytest
 
-from controller.catalog import FieldSpec, Template, load
+from controller.catalog import FieldSpec, SecretSpec, Template, load
 from controller.chat.forms import modals
+from controller.chat.forms.pages import secret_pages, settings_pages
 from controller.domain.bot import Bot
 from controller.domain.errors import BadInput
 from controller.domain.names import new_bot_id
-from controller.manager.edits import edit_pages
 
 TEMPLATES = load().templates
 COLOURS = ("red", "blue", "green")
@@ -59,7 +59,8 @@ def test_every_form_of_a_built_in_template_fits_discord(name: str) -> None:
     template = TEMPLATES[name]
     for bot in bots(template):
         forms = [
-            ("edit", page.key, page.title, page.inputs) for page in edit_pages(template, bot)
+            ("edit", page.key, page.title, page.inputs)
+            for page in settings_pages(template.fields_for(bot.provider, bot.channel))
         ] + [("do", key, one.title, one.args) for key, one in template.actions_for(bot).items()]
         for kind, key, title, inputs in forms:
             made: Any = modals.modal(
@@ -70,6 +71,43 @@ def test_every_form_of_a_built_in_template_fits_discord(name: str) -> None:
             assert len(data["custom_id"]) <= 100
             assert len(data["components"]) <= 5
             assert all(0 < len(part["label"]) <= 45 for part in data["components"])
+
+
+def spec(name: str, *, multiline: bool = False) -> FieldSpec:
+    return field(name=name, label=name, choices=[], multiline=multiline)
+
+
+def secret(name: str) -> SecretSpec:
+    return SecretSpec(name=name, label=name)
+
+
+@pytest.mark.parametrize("secrets", range(8))
+@pytest.mark.parametrize("short", range(8))
+@pytest.mark.parametrize("long", range(3))
+def test_a_form_in_pages_asks_everything_once_and_ends_with_secrets(
+    secrets: int, short: int, long: int
+) -> None:
+    """Five inputs a page at most, a long text alone, and no page that nobody can fill in."""
+    keys = [secret(f"s{n}") for n in range(secrets)]
+    fields = [spec(f"f{n}") for n in range(short)]
+    texts = [spec(f"t{n}", multiline=True) for n in range(long)]
+    pages = secret_pages([*keys, *texts, *fields])
+    asked = [item.name for page in pages for item in page]
+    assert sorted(asked) == sorted(item.name for item in (*keys, *texts, *fields))
+    assert all(len(page) <= 5 for page in pages)
+    assert all(len(page) == 1 for page in pages if any(item.multiline for item in page))
+    assert pages == ((),) or all(pages)
+    if keys:
+        assert any(isinstance(item, SecretSpec) for item in pages[-1])
+
+
+def test_settings_in_pages_have_keys_that_stay_apart() -> None:
+    """Also where a long field is called like a page."""
+    fields = [*(spec(f"f{n}") for n in range(11)), spec("settings", multiline=True)]
+    pages = settings_pages(fields)
+    keys = [page.key for page in pages]
+    assert keys == ["settings", "settings-2", "settings-3", "field-settings"]
+    assert [item for page in pages for item in page.inputs] == fields
 
 
 def test_choices_are_a_list_to_pick_from_with_what_is_set() -> None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from pathlib import Path
 
 import pytest
 
+from controller.app import journal_key
 from controller.chat.requests.ways import WAYS
+from controller.domain.access import discord_user
+from controller.domain.acts import ACTS
+from controller.domain.journal import Author, Entry, Kind
 from controller.domain.phase import Phase
 from controller.domain.roles import Role
-from controller.manager.audit import CUT_SHORT
-from controller.store import Entry, Owed, Store
-from controller.store.database import migrations
+from controller.manager.history import events
+from controller.store import Owed, Store
+from controller.vault import install_key
 from demo.world import World
 from tests.chat.acting import make, newcomer, public, ready_bot, said, until_phase
 from tests.chat.house import House
@@ -25,33 +28,53 @@ LATE = "About your request"
 async def until_nothing_is_owed(world: World, seconds: float = 6.0) -> None:
     """Wait until everybody was told."""
     end = time.monotonic() + seconds
-    while await world.application.manager.store.outbox.all():
+    while await world.application.installation.tools.store.owed():
         assert time.monotonic() < end, "somebody is still owed an answer"
         await asyncio.sleep(0.02)
 
 
 async def owe(house: House, **changes: object) -> None:
     """Leave a debt on the disk, as a controller that is gone now would."""
-    entry = {"request": "77", "user_id": house.admin.id, "action": "stop", "bot_name": "shop"}
-    store = await Store.open(house.settings.data_dir)
-    await store.outbox.keep(Owed(**{"asked_at": time.time(), **entry, **changes}))  # type: ignore[arg-type]
+    entry = {"request": "discord:77", "reply_via": "discord", "recipient": str(house.admin.id)}
+    entry |= {"act": "bot.stop", "bot_name": "shop"}
+    store = await house_store(house)
+    async with store.transaction() as write:
+        await write.keep_owed(Owed(**{"asked_at": time.time(), **entry, **changes}))  # type: ignore[arg-type]
     await store.close()
 
 
-async def begun(house: House, action: str, bot_id: str, bot_name: str) -> None:
+async def begun(house: House, act: str, bot_id: str, bot_name: str) -> None:
     """Leave a request on the disk that was written down and never ended."""
-    store = await Store.open(house.settings.data_dir)
+    store = await house_store(house)
+    author = Author(discord_user(house.admin.id, "ann"), "discord:78")
     asked = Entry(
         at=time.time(),
-        request="78",
-        user_id=house.admin.id,
-        user_name="ann",
-        action=action,
+        kind=Kind.ASKED,
         bot_id=bot_id,
         bot_name=bot_name,
+        author=author,
+        data={"act": ACTS[act].id},
     )
-    assert await store.begin_entry(asked) is not None
+    async with store.transaction() as write:
+        await write.append(asked)
+        await write.owe(
+            Owed(
+                request=author.request,
+                reply_via="discord",
+                recipient=str(house.admin.id),
+                act=act,
+                bot_id=bot_id,
+                bot_name=bot_name,
+                asked_at=asked.at,
+            )
+        )
     await store.close()
+
+
+async def house_store(house: House) -> Store:
+    """The store of the house, opened while no controller is there."""
+    data = house.settings.data_dir
+    return await Store.open(data, journal_key(install_key(data)))
 
 
 def late(world: World) -> list[str]:
@@ -124,32 +147,38 @@ async def test_an_answer_older_than_a_day_is_dropped_with_a_line_in_the_log(
 async def test_a_request_that_a_dead_controller_left_open_gets_an_end_and_its_asker_the_state(
     house: House,
 ) -> None:
-    """The audit says that the controller was restarted, the person how the bot is now."""
+    """The journal says that it was cut short, the person reads how the bot is now."""
     async with house.controller() as world:
         view = await ready_bot(world)
-    await begun(house, "restart", view.bot.id, "shop")
+    await begun(house, "bot.restart", view.bot.id, "shop")
     async with house.controller() as world:
         await until_phase(world, "shop", Phase.RUNNING)
         await until_nothing_is_owed(world)
         (text,) = late(world)
         assert "The controller restarted before it could answer" in text
         assert "🟢 **shop** — running" in text
-        newest = (await world.application.manager.audit.history(view.bot.id))[0]
-        assert (newest.action, newest.outcome) == ("restart", CUT_SHORT)
+        newest = (await events(world.application.installation.tools.store, view.bot.id))[0]
+        assert newest.entry.data["act"] == "bot.restart"
+        assert newest.outcome is not None
+        assert newest.outcome.data["result"] == "cut-short"
 
 
 @pytest.mark.parametrize(
-    ("action", "words"),
-    [("create", "was not created"), ("delete", "removed"), ("grant", "/access list")],
+    ("act", "words"),
+    [
+        ("bot.create", "was not created"),
+        ("bot.delete", "removed"),
+        ("access.grant", "/access list"),
+    ],
 )
 async def test_a_request_about_a_bot_that_is_not_there_says_so(
-    house: House, action: str, words: str
+    house: House, act: str, words: str
 ) -> None:
     """A create that was never made, a delete that was ended, a grant for all bots."""
     async with house.controller():
         pass
-    bot_id = "" if action == "grant" else "6f1c1b9e-7a60-4b8e-9a55-0d6f3f3c2f11"
-    await begun(house, action, bot_id, "shop" if bot_id else "")
+    bot_id = "" if act == "access.grant" else "6f1c1b9e-7a60-4b8e-9a55-0d6f3f3c2f11"
+    await begun(house, act, bot_id, "shop" if bot_id else "")
     async with house.controller() as world:
         await until_nothing_is_owed(world)
         (text,) = late(world)
@@ -165,7 +194,7 @@ async def test_words_are_bounded_and_hold_no_secret(house: House) -> None:
         house.env.inject_error("POST", "/users/@me/channels", status=503, times=None)
         house.env.inject_error("POST", "/channels/*/messages", status=503, times=None)
         await world.admin.slash(world.channel, "bot stop", name="shop")
-        (owed,) = await world.application.manager.store.outbox.all()
+        (owed,) = await world.application.installation.tools.store.owed()
         assert owed.words is not None
         assert "stopped" in owed.words
         assert key not in owed.words
@@ -184,22 +213,6 @@ async def test_a_refusal_that_was_read_is_not_said_again(world: World) -> None:
     assert [m.content for m in public(world) if LATE in m.content] == []
 
 
-async def test_what_an_older_program_left_open_is_owed_too(tmp_path: Path) -> None:
-    """The migration notes every request that had no end, but not what was ended."""
-    file = sqlite3.connect(tmp_path / "botmaker.db")
-    file.executescript(migrations()[1])
-    row = "INSERT INTO audit VALUES (NULL, 5.0, ?, 1, 'ann', 'stop', 'b', 'shop', '', ?, NULL)"
-    file.executemany(row, [("open", None), ("ended", "stopped"), (None, None)])
-    file.commit()
-    file.close()
-    store = await Store.open(tmp_path)
-    owed = Owed(request="open", user_id=1, action="stop", bot_id="b", bot_name="shop", asked_at=5.0)
-    assert await store.outbox.all() == [owed]
-    assert await store.end_open_entries("restarted", 6.0) == 2
-    assert [entry.outcome for entry in await store.entries("b")].count("restarted") == 2
-    await store.close()
-
-
 async def test_a_disk_that_fails_costs_no_answer_and_no_controller(house: House) -> None:
     """What cannot be noted any more is still said, and once."""
     async with house.controller() as world:
@@ -208,7 +221,9 @@ async def test_a_disk_that_fails_costs_no_answer_and_no_controller(house: House)
     house.env.inject_error("POST", "/users/@me/channels", status=503, times=None)
     house.env.inject_error("POST", "/channels/*/messages", status=503, times=None)
     async with house.controller() as world:
-        await world.application.manager.store.outbox._db.execute("DROP TABLE outbox")
+        file = sqlite3.connect(house.settings.data_dir / "botmaker.db")
+        file.execute("DROP TABLE owed")
+        file.close()
         house.env.backend.faults.clear()
         end = time.monotonic() + 5
         while not late(world) and time.monotonic() < end:
@@ -218,15 +233,3 @@ async def test_a_disk_that_fails_costs_no_answer_and_no_controller(house: House)
         )
         await asyncio.sleep(0.8)
         assert len(late(world)) == 1
-
-
-async def test_only_the_newest_thousand_answers_are_kept(tmp_path: Path) -> None:
-    """A Discord that stays away fills no disk."""
-    store = await Store.open(tmp_path)
-    for number in range(1003):
-        await store.outbox.keep(
-            Owed(request=str(number), user_id=1, action="stop", asked_at=number, words="x")
-        )
-    kept = await store.outbox.all()
-    assert (len(kept), kept[0].request) == (1000, "3")
-    await store.close()

@@ -47,7 +47,7 @@ async def test_nothing_is_edited_while_nothing_changes(world: World) -> None:
     message = await until_card(world, "shop", "waiting for secrets")
     for _ in range(3):
         await asyncio.sleep(0.6)
-        world.application.manager.reconciler.poke(view.bot.id)
+        world.application.installation.tools.queue.poke(view.bot.id)
     await asyncio.sleep(0.1)
     assert edits(world, message.id) == 0
 
@@ -119,7 +119,7 @@ async def test_a_bot_removed_while_discord_was_away_gets_its_last_words_after_a_
         path = f"/channels/*/messages/{message.id}"
         house.env.inject_error("PATCH", path, status=503, times=None)
         await world.admin.click(asked.response, label="Delete shop")
-        assert len(world.application.manager.fleet) == 0
+        assert len(world.application.installation.tools.fleet) == 0
         still = card(world, "shop")
         assert still is not None
         assert "removed" not in still.content
@@ -129,7 +129,7 @@ async def test_a_bot_removed_while_discord_was_away_gets_its_last_words_after_a_
         assert last.id == message.id
         assert labels(last) == []
     async with house.controller() as world:
-        assert await world.application.manager.store.cards() == []
+        assert await world.application.installation.tools.store.cards() == []
 
 
 async def test_what_changed_while_the_controller_was_away_is_on_the_card_after(

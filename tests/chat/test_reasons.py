@@ -15,9 +15,9 @@ from controller.chat.words.fleet_words import fleet_status
 from controller.domain.bot import Bot, Crash, Problem, Wish
 from controller.domain.observation import ContainerState, Health, Observation, World
 from controller.domain.phase import Phase
+from controller.fleet.views import EngineState, Fleet, View
 from controller.manager.actions import ActionResult
 from controller.manager.credentials import Submitted
-from controller.manager.fleet import EngineState, Fleet, View
 
 MIB = 1024**2
 BOT = Bot(id="b", name="shop", template="echo", provider="", model="", channel="")

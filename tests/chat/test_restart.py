@@ -56,7 +56,9 @@ async def test_a_form_of_two_steps_goes_on_after_a_restart(house: House) -> None
         rest = [c["component"]["custom_id"] for c in more.modal["components"]]
         text = said(await world.admin.user.submit_modal(more, {i: values[i] for i in rest}))
         assert "🟢 **many** — running" in text
-        assert world.application.manager.fleet.named("many").bot.fields["colour"] == "blue"
+        assert (
+            world.application.installation.tools.fleet.named("many").bot.fields["colour"] == "blue"
+        )
 
 
 async def test_the_cards_buttons_work_after_a_restart(house: House) -> None:

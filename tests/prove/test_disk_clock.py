@@ -17,7 +17,7 @@ from controller.domain.errors import NotReady
 from controller.domain.names import new_bot_id
 from controller.domain.observation import World
 from controller.domain.phase import Phase
-from controller.manager.fleet import Fleet
+from controller.fleet.views import Fleet
 from controller.manager.logbook import parse_query
 from tests.manager.rig import ANN_ASKS, SECRETS, Rig
 
