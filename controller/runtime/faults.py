@@ -129,9 +129,15 @@ def _translate_refusal(error: APIError) -> ControllerError:
     host_fault = _HOST_FAULT in reason
     if status == 400 and not host_fault:
         return refused_container(reason)
-    trouble = RuntimeTrouble(f"Docker failed: {reason or f'status {status}'}.")
-    trouble.retryable = status >= 500 or host_fault
-    return trouble
+    words = reason or f"status {status}"
+    if status >= 500 or host_fault:
+        trouble = RuntimeTrouble(f"Docker failed: {words}.")
+        trouble.retryable = True
+        return trouble
+    return RuntimeTrouble(
+        f"Docker refused: {words}.",
+        hint="Check that DOCKER_HOST leads to a Docker engine, and that it lets BotMaker in.",
+    )
 
 
 def image_not_here(ref: str) -> ImageMissing:

@@ -89,7 +89,8 @@ class Runtime(Protocol):
       own limit, a read raises EngineUnavailable. A write raises OutcomeUnknown, since it may still
       happen; it raises EngineUnavailable only if it's certain that nothing was sent. The writes
       are create, start, stop, restart, remove, remove_volume, probe, execute and rehearse.
-    - **One kind of error.** Only a ControllerError comes out.
+    - **One kind of error.** Only a ControllerError comes out. If the engine refuses or fails for a
+      reason that no method names here, it's a RuntimeTrouble with that reason, without host paths.
     - **A free event loop.** Nothing blocks it. Cancelling a call frees the caller, but doesn't stop
       what the engine is already doing.
     """

@@ -120,7 +120,7 @@ BREAKS: dict[str, tuple[Break, list[str]]] = {
     ),
     "engine port dead": (_set(DOCKER_HOST="tcp://127.0.0.1:9"), ["Can't reach Docker"]),
     "engine address nonsense": (_set(DOCKER_HOST="nonsense://x"), ["DOCKER_HOST"]),
-    "not an engine": (_not_an_engine, ["engine"]),
+    "not an engine": (_not_an_engine, ["refused", "DOCKER_HOST", "Docker engine"]),
     "newer database": (_newer_database, ["newer BotMaker", "schema 999"]),
     "database damaged": (_no_database, ["database", "botmaker.db"]),
     "remote Discord": (
