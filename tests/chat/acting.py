@@ -93,7 +93,7 @@ async def until_phase(world: World, name: str, phase: Phase) -> View:
     """The bot's view, as soon as it is in that phase."""
     fleet = world.application.installation.tools.fleet
     view = fleet.named(name)
-    seen = await fleet.wait(view.bot.id, lambda v: v is not None and v.phase is phase, 5)
+    seen = await fleet.wait_for(view.bot.id, lambda v: v is not None and v.phase is phase, 5)
     assert seen is not None
     assert seen.phase is phase
     return seen

@@ -127,7 +127,7 @@ def test_the_engines_reason_is_not_said_twice() -> None:
 def test_the_engines_reason_ends_with_one_full_stop(reason: str) -> None:
     """However its own words end."""
     fleet = Fleet()
-    fleet.engine_is(False, reason)
+    fleet.note_engine(False, reason)
     status = fleet_status(fleet, [], time.time(), "1")
     assert "Docker doesn't answer: it was refused.\n" in status
     note = bot_words.engine_note(fleet.engine)

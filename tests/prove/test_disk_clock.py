@@ -54,7 +54,7 @@ def test_a_clock_that_jumps_ends_a_crash_loop_instead_of_keeping_it_for_a_day(ju
     clock.now += jump
     assert recent(fleet.get(bot_id).crashes, clock.now) == []  # type: ignore[union-attr]
     assert not is_looping([Crash(NOW, 1)] * GIVE_UP_AT, clock.now)
-    view = fleet.look(bot_id, World())
+    view = fleet.show_world(bot_id, World())
     assert view is not None
     assert view.phase is not Phase.CRASH_LOOPING
 
@@ -64,7 +64,7 @@ def test_no_wait_is_negative_or_longer_than_the_window(jump: float) -> None:
     """Whatever the clock does after the crash."""
     fleet, clock, bot_id = looping()
     clock.now += jump
-    fleet.look(bot_id, World())
+    fleet.show_world(bot_id, World())
     wait = fleet.next_decay(bot_id)
     assert wait is None or 1.0 <= wait <= 2 * WINDOW_SECONDS
 
