@@ -174,10 +174,38 @@ class Controller:
     def bot_id(self, name: str) -> str:
         return str(self.rows("SELECT id FROM bot WHERE name = ?", name)[0][0])
 
-    def audit(self, action: str) -> list[str | None]:
-        """The outcomes of all audit lines for that action, oldest first."""
-        found = self.rows("SELECT outcome FROM audit WHERE action = ? ORDER BY id", action)
-        return [row[0] for row in found]
+    def ends(self, act: str, bot: str = "") -> list[dict[str, Any] | None]:
+        """How each request for that act (about the bot of that name) ended, oldest first.
+
+        None stands for a request that has no outcome yet.
+        """
+        found = self.rows(
+            "SELECT o.data FROM journal a LEFT JOIN journal o "
+            "ON o.cause = a.seq AND o.kind = 'outcome' "
+            "WHERE a.kind = 'asked' AND json_extract(a.data, '$.act') = ?1 "
+            "AND (?2 = '' OR a.bot_name = ?2) ORDER BY a.seq",
+            *(act, bot),
+        )
+        ends = [None if data is None else dict(json.loads(data)) for (data,) in found]
+        assert all(end is None or end.pop("act") == act for end in ends), ends
+        return ends
+
+    def noted(self, kind: str) -> list[dict[str, Any]]:
+        """The data of every journal entry of that kind, oldest first."""
+        found = self.rows("SELECT data FROM journal WHERE kind = ? ORDER BY seq", kind)
+        return [dict(json.loads(data)) for (data,) in found]
+
+    def unended(self) -> list[str]:
+        """The acts of the requests that have no outcome."""
+        found = self.rows(
+            "SELECT json_extract(data, '$.act') FROM journal a WHERE kind = 'asked' AND NOT EXISTS "
+            "(SELECT 1 FROM journal o WHERE o.cause = a.seq AND o.kind = 'outcome') ORDER BY seq"
+        )
+        return [str(act) for (act,) in found]
+
+    def owed(self) -> list[str | None]:
+        """The words of every answer that is still owed; None where there are none yet."""
+        return [words for (words,) in self.rows("SELECT words FROM owed ORDER BY asked_at")]
 
     # What it has created.
 
