@@ -100,7 +100,7 @@ async def test_while_the_engine_hangs_every_answer_comes_in_time_and_is_true(
     await eventually(lambda: not controller.containers() and not controller.volumes(), 5)
     await place.card_says("fresh", "waiting for secrets", 5)
     assert time.monotonic() - began < 5
-    await eventually(lambda: "engine" not in place.card("fresh").content, 5)
+    await eventually(lambda: "Docker" not in place.card("fresh").content, 5)
     assert (await controller.health())["status"] == "ok"
 
 
@@ -123,7 +123,7 @@ async def test_what_was_asked_for_while_the_engine_was_away_is_done_when_it_is_b
     await said(stopped, "shop", 6)
     assert "— stopped" not in stopped.text
     assert "running" not in done.text
-    await place.card_says("shop", "engine", 25)
+    await place.card_says("shop", "Docker stopped answering", 25)
     if how == "freeze":
         door.thaw()
     else:
