@@ -15,7 +15,7 @@ from simcord.results import InteractionResult
 
 from controller.domain.phase import Phase
 from demo.world import World
-from tests.chat.acting import KEY, TOKEN, direct, labels, make, ready_bot, said
+from tests.chat.acting import KEY, TOKEN, as_admin, direct, labels, make, ready_bot, said
 from tests.chat.conftest import ECHO
 from tests.chat.house import House
 
