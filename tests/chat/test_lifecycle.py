@@ -342,7 +342,7 @@ async def test_with_the_engine_away_every_command_answers_and_says_so(world: Wor
         assert "Can't reach Docker." in text
     status = said(await world.admin.slash(world.channel, "fleet status"))
     assert "Can't reach Docker." in status
-    message = await until_card(world, "four", "Docker stopped answering")
+    message = await until_card(world, "four", "Docker last answered")
     assert "last known state" in message.content
     assert not any("— removed" in m.content for m in public(world))
 

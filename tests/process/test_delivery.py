@@ -46,7 +46,7 @@ async def test_a_create_delivered_twice_makes_one_bot(shared: Place) -> None:
     """One row, one line of audit, one card, one direct message, one answer."""
     inv = await shared.ann.slash("bot create", name="twin", template="brisk", wait=False)
     await _twice(shared, inv)
-    assert "made" in inv.text
+    assert "is created" in inv.text
     rows = shared.controller.rows("SELECT outcome FROM audit WHERE bot_name = 'twin'")
     assert rows == [("made, waiting for secrets",)]
     await shared.card_says("twin", "waiting for secrets")
