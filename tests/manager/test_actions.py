@@ -12,8 +12,8 @@ from controller.domain.errors import BadInput, ControllerError, Denied, NotFound
 from controller.domain.phase import Phase
 from controller.domain.roles import Role
 from controller.manager.actions import ActionResult
-from controller.manager.audit import Asker
-from controller.manager.errands import WAITING_MAX
+from controller.fleet.journal import Caller
+from controller.house.tools.errands import WAITING_MAX
 from controller.runtime import ProbeResult
 from tests.manager.rich import rich_bot, with_rich
 from tests.manager.rig import ANN_ASKS, API_KEY, BEN, Rig, eventually
@@ -29,7 +29,7 @@ async def under_way(rig: Rig, bot: Bot) -> asyncio.Task[ActionResult]:
     """An action that runs in the bot and does not end by itself."""
     rig.runtime.execute_delay = 4.0
     task = asked(rig, bot)
-    await eventually(lambda: rig.manager.errands.busy(bot.id), "it is begun")
+    await eventually(lambda: rig.house.tools.errands.busy(bot.id), "it is begun")
     return task
 
 
@@ -95,9 +95,9 @@ async def test_the_template_says_who_may(rig: Rig) -> None:
     """A viewer may what is for viewers; for the rest the role that it takes is named."""
     bot = await rich_bot(rig)
     await rig.manager.access.grant(Grant("user", BEN.user_id, Role.VIEWER, bot.id))
-    await rig.manager.actions.run(Asker(BEN), bot, "status", {})
+    await rig.manager.actions.run(Caller(BEN), bot, "status", {})
     with pytest.raises(Denied) as caught:
-        await rig.manager.actions.run(Asker(BEN), bot, "pair", CODE)
+        await rig.manager.actions.run(Caller(BEN), bot, "pair", CODE)
     assert "operator" in caught.value.message
     assert [command for _, command in rig.runtime.executed] == [("app", "status")]
 
@@ -144,7 +144,7 @@ async def test_one_action_at_a_time_and_a_few_in_line(rig: Rig) -> None:
     bot = await rich_bot(rig)
     rig.runtime.execute_delay = 0.05
     first = asked(rig, bot)
-    await eventually(lambda: rig.manager.errands.busy(bot.id))
+    await eventually(lambda: rig.house.tools.errands.busy(bot.id))
     line = [asked(rig, bot) for _ in range(WAITING_MAX)]
     await asyncio.sleep(0.01)
     error = await refusal(asked(rig, bot))
@@ -158,7 +158,7 @@ async def test_a_turn_that_does_not_come_is_given_back(rig: Rig) -> None:
     """Whoever waits too long hears that nothing was done, and nothing is done later."""
     bot = await rich_bot(rig)
     first = await under_way(rig, bot)
-    rig.manager.errands.begin_within = 0.01
+    rig.house.tools.errands.begin_within = 0.01
     error = await refusal(asked(rig, bot))
     assert error.code == "busy"
     await rig.manager.lifecycle.stop(ANN_ASKS, bot)

@@ -12,7 +12,7 @@ import pytest
 from controller.domain.bot import Bot, Wish
 from controller.domain.errors import BadInput, ControllerError, Denied, NotFound, NotReady
 from controller.domain.phase import Phase
-from controller.manager.audit import Asker
+from controller.fleet.journal import Caller
 from controller.store import Form
 from tests.manager.rig import ANN, ANN_ASKS, API_KEY, BEN, SECRETS, Rig, eventually
 
@@ -90,9 +90,9 @@ async def test_a_form_is_for_one_person(rig: Rig) -> None:
     bot = await rig.create()
     form = await form_of(rig, bot)
     with pytest.raises(Denied):
-        await rig.manager.credentials.page(Asker(BEN), form.id, 0)
+        await rig.manager.credentials.page(Caller(BEN), form.id, 0)
     with pytest.raises(Denied):
-        await rig.manager.credentials.submit(Asker(BEN), form.id, 0, SECRETS)
+        await rig.manager.credentials.submit(Caller(BEN), form.id, 0, SECRETS)
     assert rig.secrets_on_disk() == set()
 
 
@@ -100,7 +100,7 @@ async def test_a_form_ends_after_a_day(rig: Rig) -> None:
     """An expired form is refused with the way to a new one."""
     bot = await rig.create()
     late = Form("f" * 24, bot.id, ANN.user_id, False, time.time() - 1)
-    await rig.manager.store.add_form(late)
+    await rig.store.add_form(late)
     with pytest.raises(NotReady) as caught:
         await rig.manager.credentials.page(ANN_ASKS, late.id, 0)
     assert caught.value.code == "form-expired"
@@ -254,7 +254,7 @@ async def test_secrets_that_come_during_a_removal_do_not_outlive_the_bot(rig: Ri
         form = await form_of(rig, bot)
         submit = asyncio.create_task(credentials.submit(ANN_ASKS, form.id, 0, SECRETS))
         await asyncio.sleep(turn * 0.0001)
-        await rig.manager.wishes.change(bot.id, lambda now: replace(now, wish=Wish.REMOVE))
+        await rig.house.tools.wishes.change(bot.id, lambda now: replace(now, wish=Wish.REMOVE))
         await asyncio.gather(submit, return_exceptions=True)
         await rig.gone(bot)
     assert rig.secrets_on_disk() == set()
@@ -264,10 +264,10 @@ async def test_a_new_controller_knows_the_old_values(rig: Rig) -> None:
     """After a restart of the controller a log that repeats a key is still redacted."""
     bot = await rig.running()
     await rig.restart()
-    assert API_KEY not in rig.manager.redactor(f"key={API_KEY}")
+    assert API_KEY not in rig.manager.redact(f"key={API_KEY}")
     await rig.manager.lifecycle.delete(ANN_ASKS, bot)
     await rig.gone(bot)
-    assert rig.manager.redactor(API_KEY) == API_KEY
+    assert rig.manager.redact(API_KEY) == API_KEY
 
 
 ADDRESSED = """
@@ -295,7 +295,7 @@ async def test_a_bot_is_not_tried_before_the_fields_of_its_form_are_kept(
 
     async def look(bot: Bot) -> None:
         while True:
-            rig.manager.reconciler.poke(bot.id)
+            rig.poke(bot)
             await asyncio.sleep(0)
 
     for _ in range(10):

@@ -125,7 +125,7 @@ async def test_a_bot_whose_secrets_became_unusable_is_not_ended(rig: Rig) -> Non
     """A new run could not begin: what runs goes on, and takes the settings later."""
     bot = await rich_bot(rig)
     (rig.secrets / bot.id / "api_key").chmod(0o644)
-    rig.manager.reconciler.poke(bot.id)
+    rig.poke(bot)
     await eventually(lambda: rig.view(bot).world.missing)
     run = rig.run_of(bot)
     said = await edit(rig, bot, greeting="ahoy")
@@ -148,7 +148,7 @@ async def test_an_emptied_field_goes_back_to_its_default(rig: Rig) -> None:
 async def test_a_field_that_was_not_shown_is_left_alone(rig: Rig) -> None:
     """Also one that the template does not know any more."""
     bot = await rich_bot(rig)
-    await rig.manager.wishes.edit(bot.id, fields={"tone": "soft", "gone": "kept"})
+    await rig.house.tools.wishes.edit(bot.id, fields={"tone": "soft", "gone": "kept"})
     await edit(rig, rig.view(bot).bot, greeting="ahoy")
     assert rig.view(bot).bot.fields == {"tone": "soft", "gone": "kept", "greeting": "ahoy"}
 
@@ -190,11 +190,11 @@ async def test_a_bot_on_its_way_out_takes_no_settings(asleep: Rig) -> None:
     await asleep.kill()
     await asleep.open()
     bot = await asleep.create("rich")
-    await asleep.manager.wishes.change(bot.id, lambda now: replace(now, wish=Wish.REMOVE))
+    await asleep.house.tools.wishes.change(bot.id, lambda now: replace(now, wish=Wish.REMOVE))
     with pytest.raises(NotReady) as caught:
         await edit(asleep, bot, greeting="ahoy")
     assert caught.value.code == "being-removed"
-    await asleep.manager.wishes.forget(bot.id)
+    await asleep.house.tools.wishes.forget(bot.id)
     with pytest.raises(NotFound):
         await edit(asleep, bot, greeting="ahoy")
 
@@ -229,7 +229,7 @@ async def test_a_field_that_no_longer_fits_can_be_mended(rig: Rig) -> None:
     )
     await rig.restart()
     bad = Problem("bad-field", "no", "", 1.0)
-    await rig.manager.wishes.edit(bot.id, wish=Wish.RUN, problem=bad)
+    await rig.house.tools.wishes.edit(bot.id, wish=Wish.RUN, problem=bad)
     await edit(rig, rig.view(bot).bot, tone="firm")
     await edit(rig, rig.view(bot).bot, "persona", persona="kind")
     await rig.becomes(bot, Phase.RUNNING)
@@ -275,16 +275,16 @@ async def test_a_crash_just_before_the_change_is_applied_does_not_keep_the_forme
     replaced then."""
     bot = await rich_bot(rig)
     former = rig.runtime.containers[bot.id].seen.spec
-    await rig.manager.wishes.change(
+    await rig.house.tools.wishes.change(
         bot.id,
         lambda now: replace(now, fields={**now.fields, "greeting": "moin"}, ended_run="the former"),
     )
 
     def applied() -> bool:
         held = rig.runtime.containers.get(bot.id)
-        wanted = rig.manager.blueprints.spec(rig.view(bot).bot).digest()
+        wanted = rig.house.tools.blueprints.spec(rig.view(bot).bot).digest()
         return held is not None and held.seen.state.active and held.seen.spec == wanted != former
 
     await eventually(applied, "it runs with the new settings")
     await eventually(lambda: rig.view(bot).phase is Phase.RUNNING)
-    assert not rig.view(bot).bot.ended_run
+    assert not rig.view(bot).bot.run.to_end

@@ -107,7 +107,7 @@ async def test_a_refused_value_of_a_rotation_changes_nothing(served: Rig) -> Non
     assert caught.value.message.endswith("Nothing was changed.")
     await eventually(served.at_rest)
     assert (served.secrets / bot.id / "channel_token").read_text() == TOKEN
-    assert (served.run_of(bot), served.view(bot).bot.reload_run) == (run, "")
+    assert (served.run_of(bot), served.view(bot).bot.run.to_reload) == (run, "")
     assert served.runtime.executed == []
 
 

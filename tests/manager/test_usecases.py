@@ -15,9 +15,9 @@ from controller.domain.names import new_bot_id
 from controller.domain.phase import Phase
 from controller.domain.roles import Role
 from controller.manager.access import Access, StaticGrants
-from controller.manager.audit import Asker
+from controller.fleet.journal import Caller
 from controller.manager.doctor import Finding, examine, worded
-from controller.manager.hostpaths import HostPaths, binds_only, own_container
+from controller.fleet.hostpaths import HostPaths, binds_only, own_container
 from controller.manager.logbook import parse_query
 from controller.runtime import Probe, ProbeResult
 from controller.store import Store
@@ -79,7 +79,7 @@ async def test_the_owner_is_admin_where_the_settings_name_none(
     rig: Rig, static: StaticGrants, admin: bool
 ) -> None:
     """And only there."""
-    access = Access(rig.manager.store, static)
+    access = Access(rig.store, static)
     access.set_owners([BEN.user_id])
     assert (access.role_of(BEN) is Role.ADMIN) is admin
 
@@ -113,7 +113,7 @@ async def test_every_order_has_one_line_with_its_outcome(rig: Rig) -> None:
 async def test_a_request_acts_once(rig: Rig) -> None:
     """Discord may deliver the same interaction twice: the second is a duplicate."""
     bot = await rig.running()
-    asked = Asker(ANN, "interaction-1")
+    asked = Caller(ANN, "interaction-1")
     await rig.manager.lifecycle.restart(asked, bot)
     run = rig.run_of(bot)
     with pytest.raises(Conflict) as caught:
@@ -129,7 +129,7 @@ async def test_a_taken_name_is_noted_as_refused(rig: Rig) -> None:
         await rig.create(name=bot.name)
     outcomes = [entry.outcome for entry in await rig.manager.audit.history()]
     assert outcomes[0] == "refused: name-taken"
-    assert len(rig.manager.fleet) == 1
+    assert len(rig.fleet) == 1
 
 
 async def test_a_failure_of_our_own_is_noted(rig: Rig) -> None:
@@ -142,7 +142,7 @@ async def test_a_failure_of_our_own_is_noted(rig: Rig) -> None:
 
 async def test_a_denied_request_is_noted(rig: Rig) -> None:
     """One line with what was asked and why not."""
-    await rig.manager.audit.refused(Asker(BEN), "bot stop", None, "needs operator")
+    await rig.manager.audit.refused(Caller(BEN), "bot stop", None, "needs operator")
     (entry,) = await rig.manager.audit.history()
     assert (entry.user_id, entry.outcome, entry.detail) == (2, "refused: denied", "needs operator")
 
@@ -233,7 +233,7 @@ async def test_orphans_are_found_and_left_alone(rig: Rig) -> None:
         ("secrets folder", lost),
     ]
     await rig.restart()
-    await rig.manager.watcher.resync()
+    await rig.loop.watcher.resync()
     assert await rig.manager.orphans.find() == found
 
 

@@ -18,9 +18,9 @@ from controller.domain.errors import NotFound, StorageTrouble
 from controller.domain.names import new_bot_id
 from controller.domain.observation import ContainerState, Observation, World
 from controller.domain.phase import Phase
-from controller.manager.fleet import Fleet
+from controller.fleet import Fleet
 from controller.manager.reconciler import BACKOFF_CAP, Reconciler
-from controller.manager.wishes import Wishes
+from controller.house.tools.wishes import Wishes
 from controller.store import Store
 
 BOT = Bot(id=new_bot_id(), name="shop", template="t", provider="p", model="m", channel="c")

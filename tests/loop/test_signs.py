@@ -54,7 +54,7 @@ async def sick(rig: Rig) -> Bot:
     rig.manager.converger.symptoms.every = 0.02
     rig.manager.converger.symptoms.soon(bot.id)
     rig.runtime.write_log(bot.id, "CHANNEL_DOWN 503")
-    rig.manager.reconciler.poke(bot.id)
+    rig.poke(bot)
     await rig.becomes(bot, Phase.UNHEALTHY)
     return bot
 
@@ -114,7 +114,7 @@ async def test_a_log_is_read_once_in_a_while_however_often_one_looks(rig: Rig) -
     await asyncio.sleep(0.05)
     reads = rig.runtime.calls["logs"]
     for _ in range(20):
-        rig.manager.reconciler.poke(bot.id)
+        rig.poke(bot)
         await asyncio.sleep(0.002)
     assert rig.runtime.calls["logs"] == reads
     due = rig.manager.converger.symptoms.next_reading(bot.id)
@@ -147,7 +147,7 @@ async def test_a_reload_is_followed_by_a_reading(rig: Rig) -> None:
     symptoms = rig.manager.converger.symptoms
     symptoms.every = 1000.0
     symptoms.soon(bot.id)
-    rig.manager.reconciler.poke(bot.id)
+    rig.poke(bot)
     await eventually(lambda: (symptoms.next_reading(bot.id) or 0) > 900)
     rig.runtime.write_log(bot.id, "CHANNEL_UP")
     await rig.submit(bot, rotate=True, api_key="fake-provider-key-2")

@@ -50,7 +50,7 @@ async def test_a_channel_that_the_image_cannot_do_is_refused_at_create(rich: Rig
     assert caught.value.code == "missing-plugin"
     assert "Plugged channel" in caught.value.message
     assert caught.value.hint == "Build the image with the plugin."
-    assert len(rich.manager.fleet) == 0
+    assert len(rich.fleet) == 0
     (entry,) = await rich.manager.audit.history()
     assert (entry.action, entry.outcome) == ("create", "refused: missing-plugin")
 
@@ -152,7 +152,7 @@ async def test_an_engine_that_goes_away_during_the_check_refuses_nothing(rich: R
     await rich.restart()
     bot = await checked(rich, 0)
     await left.wait()
-    await eventually(lambda: not rich.manager.fleet.engine.reachable)
+    await eventually(lambda: not rich.fleet.engine.reachable)
     assert rich.view(bot).bot.problem is None
     rich.runtime.come_back()
     await rich.becomes(bot, Phase.RUNNING)
@@ -256,7 +256,7 @@ async def test_a_value_is_redacted_in_the_form_that_the_config_has(rig: Rig) -> 
     await rig.becomes(bot, Phase.RUNNING)
     text = (rig.secrets / bot.id / "channel_config").read_text()
     for controller in ("this", "next"):
-        shown = rig.manager.redactor(text)
+        shown = rig.manager.redact(text)
         assert '"key": "[redacted]"' in shown, controller
         assert '"greeting": "hello"' in shown, controller
         await rig.restart()
@@ -267,7 +267,7 @@ async def test_rendered_config_is_not_shown_as_a_secret(rig: Rig) -> None:
     bot = await rich_bot(rig)
     assert set(await rig.manager.credentials.fingerprints_of(bot)) == set(SECRETS)
     (rig.secrets / bot.id / "channel_config").unlink()
-    rig.manager.reconciler.poke(bot.id)
+    rig.poke(bot)
     await asyncio.sleep(0.05)
     assert (rig.view(bot).world.missing, rig.view(bot).world.faults) == ((), ())
 
@@ -334,7 +334,7 @@ async def test_a_new_bot_has_no_faults(rig: Rig) -> None:
     """Nobody has entered anything yet, and that is all."""
     bot = await rig.create()
     view = await rig.becomes(bot, Phase.CREATED)
-    rig.manager.reconciler.poke(bot.id)
+    rig.poke(bot)
     await asyncio.sleep(0.02)
     assert (len(view.world.missing), rig.view(bot).world.faults) == (2, ())
 

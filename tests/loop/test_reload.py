@@ -33,7 +33,7 @@ def reloads(rig: Rig) -> int:
 
 
 async def settled(rig: Rig, bot: Bot) -> None:
-    await eventually(lambda: not rig.view(bot).bot.reload_run and rig.at_rest(), "it is settled")
+    await eventually(lambda: not rig.view(bot).bot.run.to_reload and rig.at_rest(), "it is settled")
 
 
 async def test_a_rotation_reaches_the_running_bot_without_a_restart(rig: Rig) -> None:
@@ -141,7 +141,7 @@ async def test_a_run_that_ended_meanwhile_has_read_them(rig: Rig) -> None:
     await rig.kill()
     rig.runtime.crash(bot.id, 1)
     await rig.open()
-    await rig.manager.wishes.edit(bot.id, reload_run=run)
+    await rig.house.tools.wishes.edit(bot.id, reload_run=run)
     rig.run()
     await settled(rig, bot)
     assert reloads(rig) == 0
@@ -263,7 +263,7 @@ async def test_a_submit_that_was_cut_short_is_made_good(rig: Rig, template: str)
     rig.runtime.write_log(bot.id, "before: fake-provider-key-1")
     run = rig.run_of(bot)
     form = await rig.manager.credentials.open_form(ANN_ASKS, bot, rotate=True)
-    store = rig.manager.store
+    store = rig.store
     now = time.time()
     asked = Entry(at=now, request=None, user_id=1, user_name="ann", action="secrets", bot_id=bot.id)
     await store.begin_entry(asked)
@@ -304,10 +304,10 @@ async def test_a_template_without_reload_any_more_restarts(rig: Rig) -> None:
     without = RICH.replace(', reload = ["app", "reload"], reload_timeout = 5', "")
     rig.template(without, "rich")
     await rig.open()
-    await rig.manager.wishes.edit(bot.id, reload_run=run, wish=Wish.RUN)
+    await rig.house.tools.wishes.edit(bot.id, reload_run=run, wish=Wish.RUN)
     rig.run()
     await eventually(lambda: rig.at_rest() and rig.run_of(bot) != run)
-    assert rig.view(bot).bot.reload_run == ""
+    assert rig.view(bot).bot.run.to_reload == ""
 
 
 async def test_a_run_that_began_unseen_before_the_rotation_is_reached_too(rig: Rig) -> None:
