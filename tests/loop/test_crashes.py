@@ -14,6 +14,7 @@ import pytest
 from controller.domain.bot import Bot, Crash
 from controller.domain.crashes import judge
 from controller.domain.events import LogLine, LogQuery
+from controller.domain.journal import Kind
 from controller.domain.observation import ContainerState, Observation
 from controller.domain.phase import Phase
 from controller.runtime.memory import MemoryRuntime
@@ -40,7 +41,7 @@ async def patient(tmp_path: Path) -> AsyncIterator[Rig]:
 
 
 async def test_a_crash_is_remembered_with_its_reason(rig: Rig) -> None:
-    """Exit code, last words and audit line are there, and the bot runs again."""
+    """Exit code, last words and the journal's entry exist, and the bot runs again."""
     bot = await rig.running()
     rig.runtime.write_log(bot.id, "before\nthe reason")
     await crash(rig, bot, 7)
@@ -48,8 +49,8 @@ async def test_a_crash_is_remembered_with_its_reason(rig: Rig) -> None:
     assert view.last_crash is not None
     assert view.last_crash.exit_code == 7
     assert view.tail == ("before", "the reason")
-    history = await rig.manager.audit.history(bot.id)
-    assert [e.outcome for e in history if e.action == "crash"] == ["exit 7"]
+    (entry,) = await rig.entries(Kind.CRASH, bot=bot)
+    assert (entry.data["exit_code"], entry.data["ended"]) == (7, view.last_crash.at)
 
 
 async def test_the_words_before_a_crash_are_redacted(rig: Rig) -> None:
@@ -122,8 +123,8 @@ async def test_out_of_memory_is_said(rig: Rig) -> None:
     bot = await rig.running()
     rig.runtime.restart_at_once = False
     await crash(rig, bot, 137, oom=True)
-    history = await rig.manager.audit.history(bot.id)
-    assert "exit 137: out of memory" in [entry.outcome for entry in history]
+    (entry,) = await rig.entries(Kind.CRASH, bot=bot)
+    assert (entry.data["exit_code"], entry.data["oom_killed"]) == (137, True)
 
 
 async def test_a_wished_stop_is_no_crash(rig: Rig) -> None:
@@ -218,7 +219,7 @@ async def test_a_clock_set_back_does_not_hold_a_bot_in_starting(rig: Rig) -> Non
     await eventually(lambda: rig.active(bot))
     await eventually(lambda: rig.view(bot).world.ready_by > time.time(), "it is on its way up")
     assert rig.view(bot).phase is Phase.STARTING
-    rig.manager.converger.clock = lambda: time.monotonic() + 3600
+    rig.loop.looker.clock = lambda: time.monotonic() + 3600
     rig.poke(bot)
     await rig.becomes(bot, Phase.UNHEALTHY)
 
@@ -247,7 +248,7 @@ async def test_an_end_with_the_engine_is_no_crash_however_late_it_is_seen(
         rig.runtime.tell(bot.id, "die")
     await eventually(lambda: rig.active(bot) and rig.at_rest(), "it runs again")
     assert rig.view(bot).crashes == ()
-    assert [e for e in await rig.manager.audit.history(bot.id) if e.action == "crash"] == []
+    assert await rig.entries(Kind.CRASH, bot=bot) == []
 
 
 class HeldLog:

@@ -160,9 +160,8 @@ class Installation(RuleBasedStateMachine):
         """Somebody changes a setting."""
         if bot.template != "rich":
             return
-        submit = self.rig.manager.edits.submit
         try:
-            self.runner.run(submit(ANN_ASKS, bot, "settings", {"greeting": greeting}))
+            self.runner.run(self.rig.edit(bot, greeting=greeting))
         except (NotFound, NotReady):
             assert self.wished[bot.id] == "delete"
 
@@ -253,7 +252,7 @@ class Installation(RuleBasedStateMachine):
         assert set(rig.runtime.containers) <= kept, "an orphan container"
         assert rig.runtime.volumes <= kept, "an orphan volume"
         assert rig.secrets_on_disk() <= kept, "secrets of a bot that is gone"
-        assert self.runner.run(rig.manager.orphans.find()) == []
+        assert self.runner.run(rig.manager.orphans.find(ANN_ASKS)) == []
         for bot_id, view in views.items():
             self._compare_inside(view)
             if self.wished[bot_id] == "stop":
@@ -287,6 +286,9 @@ class Installation(RuleBasedStateMachine):
         """Every run ends settled."""
         try:
             self.quiesce()
+        except BaseException as error:
+            error.add_note(self.rig.stories())
+            raise
         finally:
             self.runner.run(self.rig.kill())
             self.runner.close()
