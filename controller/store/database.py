@@ -113,8 +113,9 @@ class Database:
         """
         async with self._lock:
             try:
-                await _finish(self._connection.execute("BEGIN IMMEDIATE"))
                 try:
+                    # In here: a cancellation that meets it must not leave a transaction open.
+                    await _finish(self._connection.execute("BEGIN IMMEDIATE"))
                     yield self._connection
                 except BaseException:
                     # What a cancelled statement still does comes before this in the one queue.

@@ -28,7 +28,7 @@ from controller.domain.errors import (
     OutcomeUnknown,
 )
 from controller.domain.phase import Phase
-from controller.fleet import View
+from controller.fleet.views import View
 from controller.runtime import ProbeResult
 from controller.runtime.memory import MemoryRuntime
 from tests.manager.rich import RELOAD, RICH
