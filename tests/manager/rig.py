@@ -38,7 +38,7 @@ ANN = discord_user(1, "ann")  # an admin by the settings
 BEN = discord_user(2, "ben")  # nobody, until somebody grants him a role
 ANN_ASKS = Caller(ANN)
 BEN_ASKS = Caller(BEN)
-BY_ITSELF = Caller(SYSTEM)
+SYSTEM_ASKS = Caller(SYSTEM)
 KEY = b"j" * 32  # of the journal's chain
 API_KEY = "fake-provider-key-1"
 TOKEN = "fake-channel-token-1"
@@ -128,6 +128,7 @@ class Rig:
         self.runtime = MemoryRuntime(images=(DEMO_IMAGE, "example/plain:1"))
         self.door: Runtime = self.runtime
         self.live = LiveChecks(enabled=False)
+        self.static = StaticGrants(admin_users=(int(ANN.id),))
         self.house: Installation
         self.store: Store
         self._work: asyncio.Task[None] | None = None
@@ -168,7 +169,7 @@ class Rig:
                 runtime=self.door,
                 host=HostPaths(),
                 data_dir=self.data,
-                static_grants=StaticGrants(admin_users=(int(ANN.id),)),
+                static_grants=self.static,
                 live=self.live,
             )
         )
