@@ -73,7 +73,8 @@ def detect(
     same = before is not None and before.container_id == after.container_id
     grown = after.restart_count - before.restart_count if before is not None and same else 1
     code = None if after.state is ContainerState.RUNNING else after.exit_code
-    last = Crash(at=after.finished_at, exit_code=code, oom_killed=after.oom_killed)
+    oom = after.oom_killed and _may_be_oom(code)
+    last = Crash(at=after.finished_at, exit_code=code, oom_killed=oom)
     return tuple(replace(last, at=last.at - 0.001 * i) for i in range(max(1, grown) - 1, -1, -1))
 
 
@@ -132,4 +133,14 @@ def _hint(crash: Crash) -> str:
 def with_exit(crash: Crash, exit_code: int | None, *, oom_killed: bool) -> Crash:
     """The crash with what the engine's event told, where the look came too late to see it."""
     code = crash.exit_code if crash.exit_code is not None else exit_code
-    return replace(crash, exit_code=code, oom_killed=crash.oom_killed or oom_killed)
+    oom = (crash.oom_killed or oom_killed) and _may_be_oom(code)
+    return replace(crash, exit_code=code, oom_killed=oom)
+
+
+def _may_be_oom(exit_code: int | None) -> bool:
+    """Whether a run that ended so may have run out of memory.
+
+    The engine's OOMKilled alone doesn't say that: it is also set when the kernel killed a child,
+    and it stays set while the program goes on and later ends for another reason.
+    """
+    return exit_code in (None, KILLED)
