@@ -7,21 +7,26 @@ import contextlib
 import itertools
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from controller.catalog import load
-from controller.domain.access import Person
+from controller.domain.access import SYSTEM, discord_user
 from controller.domain.bot import Bot, Wish
+from controller.domain.journal import Entry, Kind
 from controller.domain.names import is_bot_id
 from controller.domain.observation import Health
 from controller.domain.phase import Phase
-from controller.manager import Manager, Parts, build
+from controller.fleet.hostpaths import HostPaths
+from controller.fleet.journal import Caller
+from controller.fleet.views import Fleet, View
+from controller.loop import Loop
+from controller.manager import Installation, Manager, Parts, build
 from controller.manager.access import StaticGrants
-from controller.manager.audit import Asker
-from controller.manager.fleet import View
-from controller.manager.hostpaths import HostPaths
+from controller.manager.credentials import Submitted
+from controller.manager.edits import Edited
+from controller.manager.history import Event, events
 from controller.manager.lifecycle import Order
 from controller.runtime import Runtime
 from controller.runtime.memory import MemoryRuntime
@@ -29,9 +34,12 @@ from controller.services import LiveChecks
 from controller.store import Store
 from controller.vault import Fingerprints, Redactor, Vault
 
-ANN = Person(1, name="ann")
-BEN = Person(2, name="ben")
-ANN_ASKS = Asker(ANN)
+ANN = discord_user(1, "ann")  # an admin by the settings
+BEN = discord_user(2, "ben")  # nobody, until somebody grants him a role
+ANN_ASKS = Caller(ANN)
+BEN_ASKS = Caller(BEN)
+SYSTEM_ASKS = Caller(SYSTEM)
+KEY = b"j" * 32  # of the journal's chain
 API_KEY = "fake-provider-key-1"
 TOKEN = "fake-channel-token-1"
 SECRETS = {"api_key": API_KEY, "channel_token": TOKEN}
@@ -104,8 +112,11 @@ class Gate:
         return guarded
 
 
+OPEN: set[Rig] = set()  # the installations in use: a test that fails prints their stories
+
+
 class Rig:
-    """One installation: its disk and its engine outlive the managers that come and go."""
+    """One installation: its disk and its engine outlive the controllers that come and go."""
 
     def __init__(self, folder: Path, restart: str = "unless-stopped") -> None:
         self.folder = folder
@@ -117,23 +128,40 @@ class Rig:
         self.runtime = MemoryRuntime(images=(DEMO_IMAGE, "example/plain:1"))
         self.door: Runtime = self.runtime
         self.live = LiveChecks(enabled=False)
-        self.manager: Manager
+        self.static = StaticGrants(admin_users=(int(ANN.id),))
+        self.house: Installation
+        self.store: Store
         self._work: asyncio.Task[None] | None = None
         self._names = (f"bot-{number}" for number in itertools.count(1))
 
+    @property
+    def manager(self) -> Manager:
+        """What people ask, of the present controller."""
+        return self.house.manager
+
+    @property
+    def loop(self) -> Loop:
+        """What makes wishes come true, in the present controller."""
+        return self.house.loop
+
+    @property
+    def fleet(self) -> Fleet:
+        """The views of the present controller."""
+        return self.house.tools.fleet
+
     def template(self, text: str, name: str = "plain") -> None:
-        """Put a template beside the built-in ones, for the next manager."""
+        """Put a template beside the built-in ones, for the next controller."""
         (self.templates / f"{name}.toml").write_text(text)
 
     async def open(self) -> None:
-        """Open a manager, loaded and not yet running."""
-        store = await Store.open(self.data)
+        """Open a controller, loaded and not yet running."""
+        self.store = await Store.open(self.data, KEY)
         vault = Vault(self.secrets)
         await asyncio.to_thread(vault.open)
-        self.manager = build(
+        self.house = build(
             Parts(
-                instance=await store.instance(),
-                store=store,
+                instance=await self.store.instance(),
+                store=self.store,
                 catalog=load(self.templates),
                 vault=vault,
                 redactor=Redactor(),
@@ -141,25 +169,29 @@ class Rig:
                 runtime=self.door,
                 host=HostPaths(),
                 data_dir=self.data,
-                static_grants=StaticGrants(admin_users=(ANN.user_id,)),
+                static_grants=self.static,
                 live=self.live,
             )
         )
-        await self.manager.load()
+        await self.house.load()
+        OPEN.add(self)
 
     def run(self) -> None:
-        """Let the manager converge and watch."""
-        self._work = asyncio.create_task(self.manager.run())
+        """Let the controller converge and watch."""
+        self._work = asyncio.create_task(self.loop.run())
 
     async def kill(self) -> None:
-        """End the manager wherever it stands, as a crash of the controller would."""
+        """End the controller wherever it stands, as a crash would: nothing is completed first."""
+        OPEN.discard(self)
+        for change in tuple(self.house.tools.wishes._changes):
+            change.cancel()
         if self._work is not None:
             self._work.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._work
             self._work = None
-        self.manager.disk.close()
-        await self.manager.store.close()
+        self.house.tools.threads.close()
+        await self.store.close()
 
     async def restart(self) -> None:
         """A new controller over what the former one left."""
@@ -174,11 +206,33 @@ class Rig:
         order = Order(name=name or next(self._names), template=template)
         return await self.manager.lifecycle.create(ANN_ASKS, order)
 
-    async def submit(self, bot: Bot, *, rotate: bool = False, **values: str) -> None:
-        """Give a bot its secrets through a form."""
+    async def form(self, bot: Bot, *, rotate: bool = False) -> str:
+        """A fresh form for the bot; its id."""
+        form = await self.manager.credentials.open_form(ANN_ASKS, bot, rotate=rotate)
+        return form.id
+
+    async def fill_in(
+        self,
+        form_id: str,
+        values: Mapping[str, str],
+        *,
+        names: Iterable[str] | None = None,
+        last: bool = True,
+    ) -> Submitted:
+        """Send one page of a form: the inputs of these names, or all of them."""
         credentials = self.manager.credentials
-        form = await credentials.open_form(ANN_ASKS, bot, rotate=rotate)
-        await credentials.submit(ANN_ASKS, form.id, 0, values or SECRETS)
+        if names is None:
+            names = [spec.name for spec in (await credentials.form(ANN_ASKS, form_id)).inputs]
+        return await credentials.submit(ANN_ASKS, form_id, names, values, last=last)
+
+    async def submit(self, bot: Bot, *, rotate: bool = False, **values: str) -> Submitted:
+        """Give a bot its secrets through a form of one page."""
+        form_id = await self.form(bot, rotate=rotate)
+        return await self.fill_in(form_id, values or SECRETS)
+
+    async def edit(self, bot: Bot, **values: str) -> Edited:
+        """Change these settings of a bot."""
+        return await self.manager.edits.submit(ANN_ASKS, bot, values, values)
 
     async def running(self, template: str = "plain") -> Bot:
         """A bot with its secrets that runs and is settled."""
@@ -190,11 +244,15 @@ class Rig:
         await self.becomes(bot, Phase.RUNNING)
         return bot
 
+    def poke(self, bot: Bot) -> None:
+        """Have the bot looked at."""
+        self.house.tools.queue.poke(bot.id)
+
     # What is seen
 
     def view(self, bot: Bot) -> View:
         """How the bot is shown."""
-        view = self.manager.fleet.get(bot.id)
+        view = self.fleet.get(bot.id)
         assert view is not None, "the bot is gone"
         return view
 
@@ -209,7 +267,7 @@ class Rig:
 
     async def becomes(self, bot: Bot, phase: Phase, seconds: float = 5.0) -> View:
         """Wait for a phase."""
-        view = await self.manager.fleet.wait(
+        view = await self.fleet.wait_for(
             bot.id, lambda v: v is not None and v.phase is phase, seconds
         )
         shown = view and (view.phase, view.bot.problem, view.world)
@@ -219,28 +277,44 @@ class Rig:
 
     async def gone(self, bot: Bot) -> None:
         """Wait until nothing is left of the bot, anywhere."""
-        await eventually(lambda: self.manager.fleet.get(bot.id) is None, "the row goes")
+        await eventually(lambda: self.fleet.get(bot.id) is None, "the row goes")
         assert bot.id not in self.runtime.containers
         assert bot.id not in self.runtime.volumes
         assert not (self.secrets / bot.id).exists()
         assert not (self.data / "files" / bot.id).exists()
-        assert bot.id not in {kept.id for kept in await self.manager.store.bots()}
+        assert bot.id not in {kept.id for kept in await self.store.bots()}
+
+    async def history(self, bot: Bot | None = None) -> list[Event]:
+        """What people read in the history, newest first."""
+        return await events(self.store, bot.id if bot else "", limit=100)
+
+    async def entries(self, *kinds: Kind, bot: Bot | None = None) -> list[Entry]:
+        """The journal's entries of these kinds, newest first."""
+        return await self.store.entries(bot.id if bot else "", kinds or tuple(Kind), limit=1000)
 
     def at_rest(self) -> bool:
         """Whether the world is as wished, for every bot that no problem holds back."""
-        return all(self._is_as_wished(view) for view in self.manager.fleet)
+        return all(self._is_as_wished(view) for view in self.fleet)
 
     def _is_as_wished(self, view: View) -> bool:
         bot, active = view.bot, self.active(view.bot)
-        owes = bot.ended_run or bot.reload_run
-        if bot.wish is Wish.REMOVE or owes or not (view.seen and view.phase.settled):
+        if bot.wish is Wish.REMOVE or bot.run.owes or not (view.seen and view.phase.settled):
             return False
         if bot.wish is Wish.STOP or bot.problem is not None:
             return not active
-        needed = self.manager.blueprints.required_secrets(bot)
+        needed = self.house.tools.blueprints.required_secrets(bot)
         complete = all((self.secrets / bot.id / name).exists() for name in needed)
         return active == complete and active is not (view.phase is Phase.CREATED)
 
     def secrets_on_disk(self) -> set[str]:
         """The ids of the bots whose secrets are on the disk."""
         return {name for name in os.listdir(self.secrets) if is_bot_id(name)}
+
+    def stories(self) -> str:
+        """The story of every bot, for whoever reads why a test failed."""
+        told = []
+        for view in self.fleet:
+            lines = self.loop.stories.of(view.bot.id)
+            told.append(f"{view.bot.name} ({view.bot.id}), {view.phase}, held up: {view.held_up!r}")
+            told += [f"  {line}" for line in lines]
+        return "\n".join(told)
