@@ -242,8 +242,10 @@ async def test_a_crash_loop_stands_on_the_card_with_its_reason_and_last_lines(
     for _ in range(5):
         engine.crash(view.bot.id, 1)
         await asyncio.sleep(0.05)
-    message = await until_card(world, "shop", "🔴 **shop** — crash-looping")
-    message = await until_card(world, "shop", "crashes in ten minutes; the last: exit 1")
+    message = await until_card(world, "shop", "🔴 **shop** — error")
+    message = await until_card(
+        world, "shop", "Gave up after 5 crashes in ten minutes; the last: exit 1"
+    )
     assert "fatal: `" in message.content
     assert message.content.count("```") == 2
     assert KEY not in message.content
@@ -259,7 +261,7 @@ async def test_an_exit_is_told_with_its_meaning_and_what_follows(world: World) -
     engine_of(world).crash(other.bot.id, 139)
     message = await until_card(world, "fatal", "🔴 **fatal** — error")
     assert "Stopped after exit 78: a configuration error." in message.content
-    assert "Read its logs, mend the cause, then press Restart." in message.content
+    assert "Read its log, fix the problem, then press Restart." in message.content
     assert not engine_of(world).containers[fatal.bot.id].seen.state.active
     message = await until_card(world, "other", "exit 139: ended by SIGSEGV")
     assert "🟢 **other** — running" in message.content

@@ -92,7 +92,7 @@ def expected(  # the rules in the order of their weight, one line each
     rules = [
         (wish is W.REMOVE, P.REMOVING),
         (wish is W.STOP, P.STOPPING if active else P.STOPPED),
-        (problem is GAVE_UP, P.CRASH_LOOPING),
+        (problem is GAVE_UP, P.ERROR),
         (problem is BROKEN, P.ERROR),
         (bool(missing) and not active, P.CREATED),
         (bool(crashes), P.CRASH_LOOPING),

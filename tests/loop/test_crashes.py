@@ -77,8 +77,8 @@ async def test_three_crashes_are_a_loop_and_five_the_end(rig: Rig) -> None:
     problem = rig.view(bot).bot.problem
     assert problem is not None
     assert problem.code == "crash-loop"
-    assert problem.message == "Stopped after 5 crashes in ten minutes; the last: exit 9."
-    assert rig.view(bot).phase is Phase.CRASH_LOOPING
+    assert problem.message == "Gave up after 5 crashes in ten minutes; the last: exit 9."
+    assert rig.view(bot).phase is Phase.ERROR
     assert len(rig.view(bot).crashes) == 5
 
 

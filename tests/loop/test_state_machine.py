@@ -260,7 +260,7 @@ class Installation(RuleBasedStateMachine):
                 assert not rig.active(view.bot)
             elif view.bot.problem is not None:
                 assert view.bot.problem.code in {"crash-loop", "fatal-exit"}
-                assert view.phase in {Phase.CRASH_LOOPING, Phase.ERROR}
+                assert view.phase is Phase.ERROR
                 assert not rig.active(view.bot)
             else:
                 waits = view.phase is Phase.CREATED
