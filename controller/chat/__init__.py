@@ -3,7 +3,7 @@
 A request's way: `requests/admission` (who asks, from where), then `commands/` or, for what was
 pressed or submitted, `requests/router` and `handlers`; then a use-case of `manager`, then `words/`.
 `cards/publisher` keeps the cards true. The rooms, each using only those to its right:
-client > handlers > commands > cards, forms, logs > requests > words.
+login > client > command_tree > handlers > commands > cards, forms, logs > requests > words.
 """
 
 from controller.chat.cards.publisher import Publisher

@@ -34,8 +34,8 @@ _MEANINGS = {
 def recent(crashes: Iterable[Crash], now: float) -> list[Crash]:
     """The crashes of the last ten minutes, oldest first.
 
-    Those that a clock set back left in the future do not count, or they would for all that time; a
-    little ahead is the difference between two machines.
+    A clock that was set back leaves crashes in the future; they don't count, or they would count
+    until that future has passed. A little ahead is only the difference between two machines.
     """
     return sorted((c for c in crashes if abs(now - c.at) < WINDOW_SECONDS), key=lambda c: c.at)
 
@@ -73,16 +73,17 @@ def detect(
     same = before is not None and before.container_id == after.container_id
     grown = after.restart_count - before.restart_count if before is not None and same else 1
     code = None if after.state is ContainerState.RUNNING else after.exit_code
-    last = Crash(at=after.finished_at, exit_code=code, oom_killed=after.oom_killed)
+    oom = after.oom_killed and _may_be_oom(code)
+    last = Crash(at=after.finished_at, exit_code=code, oom_killed=oom)
     return tuple(replace(last, at=last.at - 0.001 * i) for i in range(max(1, grown) - 1, -1, -1))
 
 
 def ended_with_engine(container: Observation, *, in_gap: bool) -> bool:
-    """Whether the engine ended the last run, by its own stop or death, and not the bot itself.
+    """Whether the engine ended the last run, by its own stop or death, rather than the bot itself.
 
-    A program that ends by itself is started again by its restart policy, which counts. Where it
-    runs again uncounted, the engine (or somebody by hand) began it anew. An engine that was killed
-    leaves it ended: that was its doing when it happened while it was not there (`in_gap`).
+    The restart policy starts a program again that ended by itself, and counts that. One that runs
+    again uncounted was started by the engine, or by somebody by hand. An engine that was killed
+    leaves its containers ended; that was its doing if it happened while it was away (`in_gap`).
     """
     if container.state is ContainerState.RUNNING:
         return container.restart_count == 0
@@ -105,7 +106,7 @@ def judge(
     window = recent(crashes, now)
     if not window:
         return None
-    last = crashes[-1]  # in the order noted: a clock may have been set back between two
+    last = crashes[-1]  # in the order they were noted: a clock may have been set back in between
     what = describe_exit(last.exit_code, oom_killed=last.oom_killed)
     if last.exit_code in fatal:
         return Problem("fatal-exit", f"Stopped after {what}.", _hint(last), last.at)
@@ -114,7 +115,7 @@ def judge(
     if len(window) >= GIVE_UP_AT:
         return Problem(
             "crash-loop",
-            f"Stopped after {len(window)} crashes in ten minutes; the last: {what}.",
+            f"Gave up after {len(window)} crashes in ten minutes; the last: {what}.",
             _hint(last),
             last.at,
         )
@@ -126,10 +127,20 @@ def _hint(crash: Crash) -> str:
         return "Give it more memory in its template, then press Restart."
     if crash.exit_code in {126, 127}:
         return "Check the template's command and image, then press Restart."
-    return "Read its logs, mend the cause, then press Restart."
+    return "Read its log, fix the problem, then press Restart."
 
 
 def with_exit(crash: Crash, exit_code: int | None, *, oom_killed: bool) -> Crash:
     """The crash with what the engine's event told, where the look came too late to see it."""
     code = crash.exit_code if crash.exit_code is not None else exit_code
-    return replace(crash, exit_code=code, oom_killed=crash.oom_killed or oom_killed)
+    oom = (crash.oom_killed or oom_killed) and _may_be_oom(code)
+    return replace(crash, exit_code=code, oom_killed=oom)
+
+
+def _may_be_oom(exit_code: int | None) -> bool:
+    """Whether a run that ended so may have run out of memory.
+
+    The engine's OOMKilled alone doesn't say that: it is also set when the kernel killed a child,
+    and it stays set while the program goes on and later ends for another reason.
+    """
+    return exit_code in (None, KILLED)

@@ -12,7 +12,7 @@ from enum import StrEnum
 from controller.domain import crashes as crash_rules
 from controller.domain.bot import Bot, Crash, Problem, Wish
 from controller.domain.observation import Observation
-from controller.domain.run import Run, is_over, raised_floor
+from controller.domain.run import PRESENT, Run, is_over, raised_floor
 
 TOLD_WITHIN = 5.0  # seconds between an end and the event that tells of it, at most
 CRASHES_KEPT = 50  # of one bot
@@ -36,6 +36,9 @@ class Hints:
     exit_code: int | None = None  # the code that it told
     oom_at: float = 0.0  # when an event told that memory ran out
     in_gap: bool = False  # the engine was away when the run may have ended
+    # The row changed after the look began, or a step was under way: the run that the look found may
+    # not be the one that PRESENT stands for. The next look tells.
+    overlaps: bool = False
     spec: str = ""  # the hash that a container made now would carry
     fatal: tuple[int, ...] = ()  # exit codes after which a restart makes no sense
     restart: str = "unless-stopped"  # the restart policy in the template's words
@@ -59,11 +62,11 @@ def classify(
     bot: Bot, before: Observation | None, after: Observation | None, hints: Hints
 ) -> Verdict:
     """Tell ends that were wished for, or the engine's doing, from crashes."""
-    run = bot.run.name_present(after)
+    run = bot.run if hints.overlaps else bot.run.name_present(after)
     floor = raised_floor(run.log_floor, before, after)
-    if run.to_reload and is_over(run.to_reload, after):
+    if _is_over(run.to_reload, after, hints):
         run = replace(run, to_reload="", log_floor=floor)
-    if run.to_end and is_over(run.to_end, after):
+    if _is_over(run.to_end, after, hints):
         return Verdict(cause=Cause.WISH, run=_ended(bot, run, after, hints.spec, floor))
     if after is None:
         return Verdict(cause=Cause.NOTHING, run=run)
@@ -83,6 +86,13 @@ def classify(
         restart=hints.restart,
     )
     return Verdict(cause=Cause.CRASH, run=run, crashes=fresh, problem=problem)
+
+
+def _is_over(owed: str, after: Observation | None, hints: Hints) -> bool:
+    """Whether the run that owes something is over, as far as this look can tell."""
+    if not owed or (owed == PRESENT and hints.overlaps):
+        return False
+    return is_over(owed, after)
 
 
 def _ended(bot: Bot, run: Run, after: Observation | None, spec: str, floor: float) -> Run:

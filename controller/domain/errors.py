@@ -1,13 +1,13 @@
-"""The one tree of errors. Adapters raise these, each edge (chat, api, cli) words them once.
+"""The one tree of errors. Adapters raise these; each edge (chat, api, cli) words them once.
 
 ControllerError
-├── BadInput            what a person gave cannot be used
+├── BadInput            what a person gave can't be used
 ├── Denied              this person may not do this
 ├── NotFound            no such bot, form, container …
 ├── Conflict            it exists already, or something else is in the way
 ├── NotReady            the bot is not in a state for this
 ├── BadTemplate         a template file with an error
-├── BadSetting          a start that cannot work: exit status 78
+├── BadSetting          a start that can't work: exit status 78
 ├── StorageTrouble      database or disk
 ├── DiscordTrouble      refused or not reachable
 └── RuntimeTrouble      the container engine
@@ -41,7 +41,7 @@ class ControllerError(Exception):
 
 
 class BadInput(ControllerError):
-    """What a person gave cannot be used."""
+    """What a person gave can't be used."""
 
     code = "bad-input"
 
@@ -53,7 +53,7 @@ class Denied(ControllerError):
 
 
 class NotFound(ControllerError):
-    """There is no such thing (any more)."""
+    """There is no such thing, or no longer."""
 
     code = "not-found"
 
@@ -77,7 +77,7 @@ class BadTemplate(ControllerError):
 
 
 class BadSetting(ControllerError):
-    """A start that cannot work; the console script ends with status 78."""
+    """A start that can't work; the console script ends with status 78."""
 
     code = "bad-setting"
 

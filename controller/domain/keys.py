@@ -1,7 +1,7 @@
 """What keys of well-known services look like, and names that promise a secret.
 
-Loose on purpose: a harmless word hidden costs little, a key shown costs the key. Every rule takes
-time in proportion to the text, whatever the text is: log lines are written by strangers.
+The rules are loose on purpose: hiding a harmless word costs little, showing a key costs the key.
+Each takes time in proportion to the text, whatever the text is, because strangers write log lines.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _WORDS = re.compile(
 
 
 def looks_like_key(text: str) -> bool:
-    """Whether a key of a well-known shape stands somewhere in the text."""
+    """Whether something shaped like a well-known key is in the text."""
     return any(needle in text and shape.search(text) for needle, shape, _ in _SHAPES)
 
 

@@ -18,8 +18,9 @@ class Verdict:
     """What a service said about one secret.
 
     `message` is a sentence that begins with the service's name; `notes` are sentences about the
-    account. Names in both come from the service: clipped and without control characters, but not
-    escaped for any display. `unknown` means that it could not be asked, never that it is wrong.
+    account. Names in both come from the service: they are cut and have no control characters, but
+    aren't escaped for any display. `unknown` means that nobody could be asked, never that the
+    secret is wrong.
     """
 
     state: Literal["accepted", "refused", "unknown"]

@@ -14,10 +14,10 @@ _MODEL = re.compile(r"[A-Za-z0-9][\w./:@+-]{0,99}", re.ASCII)
 
 
 def check_name(name: str) -> str:
-    """Return the name if a bot may carry it, else raise BadInput that says why.
+    """Return the name if a bot may have it, else raise BadInput that says why not.
 
-    Lower-case letters, digits and inner dashes, at most 32: it is shown everywhere and typed on
-    phones. It never becomes a container name or a path; those are made of the bot's id.
+    Lower-case letters, digits and dashes inside, 32 at most: it is shown everywhere and typed on
+    phones. It never becomes a container's name or a path; those are made of the bot's id.
     """
     if not name:
         raise BadInput("A bot needs a name.", hint="Give one like `shop-helper`.", code="bad-name")
@@ -29,7 +29,7 @@ def check_name(name: str) -> str:
         )
     if not _NAME.fullmatch(name):
         raise BadInput(
-            "A bot's name may have lower-case letters a–z, digits and dashes inside.",
+            "A bot's name can only have lower-case letters a–z, digits, and dashes inside.",
             hint="For example `shop-helper` or `bot2`.",
             code="bad-name",
         )
@@ -37,12 +37,11 @@ def check_name(name: str) -> str:
 
 
 def check_model(model: str) -> str:
-    """Return the model name if it has a shape that providers use, else raise BadInput."""
+    """Return the model's name if it looks like one that providers use, else raise BadInput."""
     if not _MODEL.fullmatch(model):
         raise BadInput(
-            "A model's name may have letters, digits and the signs . _ - / : @ +, "
-            "at most 100 of them.",
-            hint="Pick one of the suggestions, or copy the name from the provider's page.",
+            "A model's name can only have letters, digits and . _ - / : @ +, 100 characters at most.",
+            hint="Pick one of the suggestions, or use the name on the provider's page.",
             code="bad-model",
         )
     return model
@@ -59,7 +58,7 @@ def new_bot_id() -> str:
 
 
 def is_bot_id(text: str) -> bool:
-    """Whether the text is exactly the canonical form of a UUID, and so safe as a path part."""
+    """Whether the text is exactly the canonical form of a UUID, and so safe as part of a path."""
     try:
         return str(uuid.UUID(text)) == text
     except ValueError:

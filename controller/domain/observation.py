@@ -73,10 +73,10 @@ class World:
     container: Observation | None = None
     volume: bool = False
     folder: bool = False  # its secrets folder or rendered files exist
-    missing: tuple[str, ...] = ()  # names of secrets that are not there or not usable
-    faults: tuple[str, ...] = ()  # why those that are there cannot be used, in words
-    degraded: tuple[str, ...] = ()  # what its log says that it cannot do, in words
-    ready_by: float = 0.0  # seconds since the epoch by which it should be healthy; 0: no matter
+    missing: tuple[str, ...] = ()  # names of secrets that don't exist or can't be used
+    faults: tuple[str, ...] = ()  # why existing ones can't be used, in words
+    degraded: tuple[str, ...] = ()  # what its log says that it can't do, in words
+    ready_by: float = 0.0  # when it should be healthy, seconds since the epoch; 0: no limit
     spec: str = ""  # the hash that a container made now would carry; empty: none can be made
     step: str = ""  # the step that is under way, for example a long stop; empty: none
     command: bool = False  # a command that somebody asked for runs inside the bot

@@ -1,4 +1,4 @@
-"""The phase a person is shown: derived from wish and observation, never stored as truth."""
+"""The phase that people are shown: derived from wish and observation, never stored as truth."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Phase(StrEnum):
 
     @property
     def settled(self) -> bool:
-        """Whether a person who asked for something has an answer now."""
+        """Whether somebody who asked for a change has an answer now."""
         return self not in {Phase.STARTING, Phase.STOPPING, Phase.REMOVING}
 
     @property
@@ -43,8 +43,7 @@ def derive(bot: Bot, world: World, crashes: Sequence[Crash], now: float) -> Phas
     if bot.wish is Wish.STOP:
         return Phase.STOPPING if active else Phase.STOPPED
     if bot.problem is not None:
-        looping = bot.problem.code == "crash-loop"
-        return Phase.CRASH_LOOPING if looping else Phase.ERROR
+        return Phase.ERROR
     if world.missing and not active:
         return Phase.CREATED
     if crash_rules.is_looping(crashes, now):

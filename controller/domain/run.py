@@ -66,7 +66,7 @@ class Run:
 
     def name_present(self, seen: Observation | None) -> Run:
         """Give the present run its name, where something is owed to whichever that is."""
-        if seen is None or not seen.state.active:
+        if seen is None or not seen.state.active or not seen.started_at:
             return self
         return replace(
             self,

@@ -1,4 +1,4 @@
-"""A container as it shall be made: hardened, labelled, without a secret in it."""
+"""A container as it should be created: hardened, labelled, without a secret in it."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ class HealthSpec:
 
 @dataclass(frozen=True, slots=True)
 class SeedFile:
-    """A file that is laid into a bot's volume before its container is made."""
+    """A file that is put into a bot's volume before its container is created."""
 
     path: str  # below the volume's top, for instance workspace/NOTES.md
     text: str
-    keep: bool = True  # what is there already stays; False: written anew with each new container
+    keep: bool = True  # an existing file stays; False: written again with each new container
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerSpec:
-    """Everything that decides how a bot's container is made.
+    """Everything that decides how a bot's container is created.
 
     Sources of mounts are paths on the engine's host. `image` is a pinned id or digest.
     """
@@ -69,13 +69,13 @@ class ContainerSpec:
 
     @property
     def gives_volume(self) -> bool:
-        """Whether the volume's top folder becomes the user's before there is a container."""
+        """Whether the volume's top folder is given to the user before the container is created."""
         return bool(self.state_path) and (self.prepare_volume or bool(self.seeds))
 
     def digest(self) -> str:
         """A short hash of everything above: the `botmaker.spec` label."""
         fields = asdict(self)
         if not self.seeds:
-            del fields["seeds"]  # it came later: a spec without any keeps the hash that it had
+            del fields["seeds"]  # seeds came later: a spec without any keeps its former hash
         text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from controller.domain.journal import (
     failure,
 )
 from controller.fleet.threads import Threads
-from controller.store import Owed, Store, Transaction, archive
+from controller.store import Owed, Store, Transaction, archive, finish
 
 log = logging.getLogger(__name__)
 MONTHS_KEPT = 2  # whole months before the present one whose entries stay in the database
@@ -81,17 +81,23 @@ class Journal:
     ) -> AsyncIterator[Deed]:
         """Write the request down, let it be carried out, write down how it ended.
 
-        Raises Conflict (`duplicate`) when this very request was already written down.
+        Raises Conflict (`duplicate`) when this very request was already written down. What was
+        written down gets its outcome, also when the caller is cancelled at any moment.
         """
         fact = Fact(Kind.ASKED, {"act": act.id, **(detail or {})})
-        by = Author(caller.principal, caller.request)
-        asked = entry_of(fact, time.time(), bot=bot, by=by)
-        async with self._store.transaction() as write:
-            asked = await write.append(asked)
-            if caller.request and caller.reply_via:
-                await write.owe(_owed(caller, act, asked))
-        deed = Deed(Author(caller.principal, caller.request, asked.seq))
+        deed = Deed(Author(caller.principal, caller.request))
+        written: list[Entry] = []
+
+        async def begin() -> None:
+            async with self._store.transaction() as write:
+                asked = await write.append(entry_of(fact, time.time(), bot=bot, by=deed.author))
+                if caller.request and caller.reply_via:
+                    await write.owe(_owed(caller, act, asked))
+            deed.author = replace(deed.author, cause=asked.seq)
+            written.append(asked)
+
         try:
+            await finish(begin())
             yield deed
         except ControllerError as error:
             deed.outcome = failure(error)
@@ -103,7 +109,9 @@ class Journal:
             deed.outcome = {"result": Result.FAILED.value}
             raise
         finally:
-            await self._end(asked, {"result": deed.result.value, **deed.outcome}, deed.author)
+            outcome = {"result": deed.result.value, **deed.outcome}
+            for asked in written:
+                await finish(self._end(asked, outcome, deed.author))
 
     async def refused(
         self, caller: Caller, act: str, bot: Bot | None, code: str, message: str = ""
@@ -142,9 +150,9 @@ class Journal:
 
         The newest entry always stays: the next one is chained to it.
         """
-        limit = archive.months_before(time.time(), MONTHS_KEPT)
+        now = time.time()
         moved = 0
-        while rows := _old(await self._store.chained(limit=BATCH), limit):
+        while rows := _old(await self._store.chained(limit=BATCH), now):
             await self._threads(lambda rows=rows: archive.add(self._folder, rows))  # type: ignore[misc]
             async with self._store.transaction() as write:
                 await write.drop_archived(rows[-1][0])
@@ -152,14 +160,20 @@ class Journal:
         return moved
 
 
-def _old(rows: Sequence[tuple[Any, ...]], limit: float) -> list[tuple[Any, ...]]:
-    """The entries at the beginning that are older than the limit, never the last of all."""
-    found: list[tuple[Any, ...]] = []
-    for row in rows[:-1]:
-        if row[1] >= limit:
+def _old(rows: Sequence[tuple[Any, ...]], now: float) -> Sequence[tuple[Any, ...]]:
+    """The entries at the beginning that are older than what is kept, never the last of all.
+
+    One from the future was written while a clock was wrong: it goes when an old one follows it.
+    Otherwise nothing behind it would ever leave the table.
+    """
+    limit = archive.months_before(now, MONTHS_KEPT)
+    count = 0
+    for number, row in enumerate(rows[:-1], 1):
+        if limit <= row[1] <= now:
             break
-        found.append(row)
-    return found
+        if row[1] < limit:
+            count = number
+    return rows[:count]
 
 
 def _owed(caller: Caller, act: Act, asked: Entry) -> Owed:

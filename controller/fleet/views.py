@@ -47,7 +47,7 @@ class EngineState:
 
     reachable: bool = False
     since: float = 0.0
-    reason: str = "not asked yet"
+    reason: str = "Docker wasn't asked yet."
 
     @property
     def away(self) -> bool:

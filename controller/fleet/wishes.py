@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from controller.domain.bot import Bot
@@ -92,7 +93,11 @@ class Wishes:
             bot = verdict.applied_to(view.bot)
             if bot == view.bot and not verdict.crashes:
                 return view, verdict
-            told = [*(crash(found) for found in verdict.crashes), *changes(view.bot, bot)]
+            # A run that is named or still owed is no new wish: only a problem can be news here.
+            told = [
+                *(crash(found) for found in verdict.crashes),
+                *changes(replace(view.bot, run=bot.run), bot),
+            ]
             async with self._store.transaction() as write:
                 await write.save_bot(bot)
                 if verdict.crashes:

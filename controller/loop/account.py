@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 
 from controller.domain.bot import Bot
 from controller.domain.crashes import describe_exit
@@ -80,18 +81,21 @@ class Accounts:
         for noted in (self._exits, self._ooms, self._in_gap):
             noted.pop(bot_id, None)
 
-    async def settle(self, bot_id: str, before: Observation | None, spec: str) -> Bot:
+    async def settle(
+        self, bot_id: str, before: Observation | None, spec: str, row: Bot | None
+    ) -> Bot:
         """Account for what ended between the look `before` and the one that is shown now.
 
-        `spec` is the hash that a container made now would carry. Raises NotFound when the bot is
-        gone.
+        `spec` is the hash that a container made now would carry. `row` is the bot's row when the
+        look began; None when a step was under way then. Raises NotFound when the bot is gone.
         """
         view = self._fleet.require(bot_id)
         after = view.world.container
         in_gap = self._ended_in_gap(bot_id, after)
 
         def judge(now: View) -> Verdict:
-            return classify(now.bot, before, after, self._hints(now, spec, in_gap=in_gap))
+            hints = self._hints(now, spec, in_gap=in_gap)
+            return classify(now.bot, before, after, replace(hints, overlaps=now.bot is not row))
 
         verdict = judge(view)
         if verdict.cause is Cause.NOTHING and verdict.run == view.bot.run:

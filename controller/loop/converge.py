@@ -129,11 +129,12 @@ class Converger:
 
     async def _look(self, view: View) -> tuple[Bot, World]:
         before, bot = view.world.container, view.bot
+        row = None if self._steps.running(bot.id) else bot
         world, trouble = await self._looker(bot)
         # Shown before it is accounted for: a cleared wish must never meet the former look.
         self._fleet.show_world(bot.id, world)
         await self._reloads.owe(bot.id, world.container)
-        bot = await self._accounts.settle(bot.id, before, world.spec)
+        bot = await self._accounts.settle(bot.id, before, world.spec, row)
         world = replace(world, step=self._steps.running(bot.id), command=self._errands.busy(bot.id))
         self._stories.tell(bot.id, "look", seen(bot, world))
         if trouble is not None and bot.wish is Wish.RUN and bot.problem is None:

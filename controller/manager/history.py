@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from controller.domain.acts import BOT_HISTORY
 from controller.domain.bot import Bot
@@ -61,10 +62,11 @@ async def events(
 
 async def verify(store: Store, folder: Path, key: bytes, threads: Threads) -> chain.Checked:
     """Check the chain from the first entry to the newest, through the monthly files."""
+    # The table first: what a controller beside us moves to a file meanwhile is then read twice.
+    kept: list[tuple[Any, ...]] = []
+    while more := await store.chained(after=kept[-1][0] if kept else 0, limit=BATCH):
+        kept += more
     archived = await threads(lambda: list(archive.read(folder)))
-    rows = list(archived)
-    last = rows[-1][0] if rows else 0
-    while more := await store.chained(after=last, limit=BATCH):
-        rows += more
-        last = more[-1][0]
+    last = archived[-1][0] if archived else 0
+    rows = [*archived, *(row for row in kept if row[0] > last)]
     return await threads(lambda: chain.check(key, rows))

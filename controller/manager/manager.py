@@ -5,6 +5,7 @@ It reaches nothing: the store, the runtime and the loop stay below.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,6 +37,9 @@ from controller.runtime import Runtime
 from controller.services import LiveChecks
 from controller.store import Store
 from controller.vault import Fingerprints, Redactor, Vault
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +92,9 @@ class Installation:
         """Read what is known, and end what a controller that died left open."""
         await self.loop.load()
         await self.manager.access.load()
+        cut_short = await self.tools.journal.end_open()
+        if cut_short:
+            log.warning("%d requests were cut short by the end of the last controller", cut_short)
 
     async def close(self) -> None:
         """Let changes end whose callers have given up, then the threads. Before the store."""

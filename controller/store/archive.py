@@ -9,14 +9,17 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import zlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from controller.domain.errors import StorageTrouble
+from controller.store import chain
 
 Row = Sequence[Any]
+_FILES = "[0-9][0-9][0-9][0-9]-[0-9][0-9].jsonl.gz"  # nothing else in the folder is ours
 
 
 def month_of(at: float) -> str:
@@ -39,10 +42,10 @@ def add(folder: Path, rows: Sequence[Row]) -> None:
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        month = ""
+        month = max((path.name.partition(".")[0] for path in folder.glob(_FILES)), default="")
         by_month: dict[str, list[Row]] = {}
         for row in rows:
-            month = max(month, month_of(row[1]), _newest(folder))
+            month = max(month, month_of(row[1]))
             by_month.setdefault(month, []).append(row)
         for name, some in by_month.items():
             _extend(folder / f"{name}.jsonl.gz", some)
@@ -55,24 +58,26 @@ def add(folder: Path, rows: Sequence[Row]) -> None:
 
 def read(folder: Path) -> Iterator[tuple[Any, ...]]:
     """Every archived entry, oldest first; StorageTrouble where a file can't be read."""
-    for path in sorted(folder.glob("*.jsonl.gz")):
-        try:
-            yield from _rows(path)
-        except (OSError, EOFError, ValueError) as error:
-            raise StorageTrouble(
-                f"The journal's file {path.name} is damaged.", hint="Restore it from a backup."
-            ) from error
-
-
-def _newest(folder: Path) -> str:
-    return max((path.name.partition(".")[0] for path in folder.glob("*.jsonl.gz")), default="")
+    for path in sorted(folder.glob(_FILES)):
+        yield from _rows(path)
 
 
 def _rows(path: Path) -> Iterator[tuple[Any, ...]]:
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        for line in lines:
-            *columns, digest = json.loads(line)
-            yield (*columns, bytes.fromhex(digest))
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            for line in lines:
+                yield _row(line)
+    except (OSError, EOFError, ValueError, TypeError, zlib.error) as error:
+        raise StorageTrouble(
+            f"The journal's file {path.name} is damaged.", hint="Restore it from a backup."
+        ) from error
+
+
+def _row(line: str) -> tuple[Any, ...]:
+    *columns, digest = json.loads(line)
+    if len(columns) != chain.WIDTH or type(columns[0]) is not int:
+        raise ValueError("not an entry")
+    return (*columns, bytes.fromhex(digest))
 
 
 def _extend(path: Path, rows: Sequence[Row]) -> None:

@@ -113,14 +113,15 @@ class Database:
         """
         async with self._lock:
             try:
-                await _finish(self._connection.execute("BEGIN IMMEDIATE"))
                 try:
+                    # A cancellation that meets the beginning has to undo it as well.
+                    await finish(self._connection.execute("BEGIN IMMEDIATE"))
                     yield self._connection
                 except BaseException:
                     # What a cancelled statement still does comes before this in the one queue.
-                    await _finish(self._undo())
+                    await finish(self._connection.rollback())
                     raise
-                await _finish(self._commit())
+                await finish(self._commit())
             except sqlite3.Error as error:
                 raise _trouble(error) from error
 
@@ -128,12 +129,8 @@ class Database:
         try:
             await self._connection.execute("COMMIT")
         except BaseException:
-            await self._undo()
+            await self._connection.rollback()  # nothing to do where SQLite has done it itself
             raise
-
-    async def _undo(self) -> None:
-        if self._connection.in_transaction:
-            await self._connection.execute("ROLLBACK")
 
     async def close(self) -> None:
         """Let go of the file, after the transaction that is under way."""
@@ -141,7 +138,7 @@ class Database:
             await self._connection.close()
 
 
-async def _finish(work: Awaitable[object]) -> None:
+async def finish(work: Awaitable[object]) -> None:
     """Wait for it to the end, also when the caller is cancelled; then be cancelled."""
     task = asyncio.ensure_future(work)
     cancelled = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -14,6 +15,7 @@ from controller.domain.run import Run
 from controller.store.records import Owed
 
 Row = tuple[Any, ...]
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 BOT_COLUMNS = (
     "id, name, template, provider, model, channel, fields, wish, ended_run, "
@@ -68,14 +70,14 @@ def entry_row(entry: Entry) -> list[object]:
     author = entry.author
     return [
         entry.seq,
-        float(entry.at),
+        float(entry.at) + 0.0,  # SQLite keeps no negative zero, and the hash is of what it keeps
         entry.kind.value,
-        entry.bot_id,
-        entry.bot_name,
+        storable(entry.bot_id),
+        storable(entry.bot_name),
         author.principal.kind,
-        author.principal.id,
-        author.principal.name,
-        author.request,
+        storable(author.principal.id),
+        storable(author.principal.name),
+        storable(author.request),
         author.cause,
         encode(entry.data),
     ]
@@ -97,12 +99,19 @@ def entry_of(row: Row) -> Entry:
 
 def encode(data: Mapping[str, Any]) -> str:
     """Plain data as the text of a column; the same data always gives the same text."""
-    return json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return storable(json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":")))
+
+
+def storable(text: str) -> str:
+    """The text with half characters (lone surrogates) replaced: SQLite refuses them, and no name
+    that somebody chose may keep an entry out of the journal."""
+    return _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def owed_row(owed: Owed) -> list[object]:
     """An answer owed in the order of OWED_COLUMNS."""
-    return [getattr(owed, name) for name in OWED_COLUMNS.split(", ")]
+    values = [getattr(owed, name) for name in OWED_COLUMNS.split(", ")]
+    return [storable(value) if isinstance(value, str) else value for value in values]
 
 
 def owed_of(row: Row) -> Owed:

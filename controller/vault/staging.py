@@ -45,8 +45,12 @@ class Staging:
         text = json.dumps({"secrets": dict(staged.secrets), "fields": dict(staged.fields)})
         with disk.storage("What was entered could not be kept"), self._made() as home:
             temp = disk.temp_name(name)
-            disk.write_new(temp, text.encode("utf-8", "surrogatepass"), home)
-            os.rename(temp, name, src_dir_fd=home, dst_dir_fd=home)
+            disk.write_new(temp, text.encode(), home)
+            try:
+                os.rename(temp, name, src_dir_fd=home, dst_dir_fd=home)
+            except OSError:
+                disk.remove(temp, home)
+                raise
             os.fsync(home)
 
     def read(self, bot_id: str, form_id: str) -> Staged:
@@ -58,8 +62,8 @@ class Staging:
             return Staged()
         try:
             found = json.loads(data)
-            return Staged(dict(found["secrets"]), dict(found["fields"]))
-        except (ValueError, LookupError, TypeError):
+            return Staged(_texts(found["secrets"]), _texts(found["fields"]))
+        except (ValueError, LookupError, TypeError, RecursionError):
             return Staged()  # not ours, or damaged: it is asked for again
 
     def of_bot(self, bot_id: str) -> tuple[Staged, ...]:
@@ -72,19 +76,39 @@ class Staging:
 
     def drop(self, bot_id: str, form_id: str = "") -> None:
         """Forget what is kept for one form of the bot, or for all of them."""
-        self.sweep(lambda bot, form: bot != bot_id or form_id not in ("", form))
+
+        def goes(name: str) -> bool:
+            # Other names stay: another thread may be about to give one to a form's file.
+            match = _NAME.fullmatch(name)
+            return match is not None and match["bot"] == bot_id and form_id in ("", match["form"])
+
+        self._remove(goes)
 
     def sweep(self, wanted: Callable[[str, str], bool]) -> int:
-        """Remove what isn't wanted any more, and what a crash left behind; how many files."""
+        """Remove what isn't wanted any more, and what a crash left behind; how many files.
+
+        At the start only: nobody may be keeping anything meanwhile.
+        """
+        return self._remove(lambda name: not _is_wanted(name, wanted))
+
+    def _remove(self, goes: Callable[[str], bool]) -> int:
+        """Remove the files whose names go, also when one of them can't be removed."""
+        trouble: OSError | None = None
         with disk.storage("Unfinished forms could not be removed"), self._home() as home:
             if home is None:
                 return 0
-            gone = [name for name in disk.names_in(home) if not _is_wanted(name, wanted)]
+            gone = [name for name in disk.names_in(home) if goes(name)]
             for name in gone:
-                with suppress(FileNotFoundError):
+                try:
                     os.unlink(name, dir_fd=home)
+                except FileNotFoundError:
+                    continue
+                except OSError as error:
+                    trouble = error
             if gone:
                 os.fsync(home)
+            if trouble is not None:
+                raise trouble
         return len(gone)
 
     def _all(self) -> list[tuple[str, str]]:
@@ -118,6 +142,12 @@ def _name(bot_id: str, form_id: str) -> str:
     if not is_bot_id(bot_id) or not _FORM_ID.fullmatch(form_id):
         raise BadInput("That is not the id of a form.", code="bad-id")
     return f"{bot_id}.{form_id}.json"
+
+
+def _texts(found: object) -> dict[str, str]:
+    if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
+        raise TypeError("not texts by name")
+    return found
 
 
 def _is_wanted(name: str, wanted: Callable[[str, str], bool]) -> bool:

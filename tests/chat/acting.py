@@ -12,8 +12,10 @@ from simcord.builders import ChannelHandle, UserHandle
 from simcord.interactions import base_payload
 from simcord.results import InteractionResult, ResponseMessage
 
+from controller.domain.access import discord_user
 from controller.domain.errors import ControllerError
 from controller.domain.phase import Phase
+from controller.fleet.journal import Caller
 from controller.fleet.views import View
 from controller.runtime.memory import MemoryRuntime
 from demo.world import World
@@ -215,3 +217,8 @@ def invoked(world: World, path: str, options: list[dict[str, Any]]) -> dict[str,
         "guild_id": str(world.guild.id),
         "options": inner,
     }
+
+
+def as_admin(world: World) -> Caller:
+    """Ann, as one who asks the manager itself."""
+    return Caller(discord_user(world.admin.id, "ann"))

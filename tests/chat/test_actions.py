@@ -116,7 +116,7 @@ async def test_the_actions_own_role_is_asked_before_any_form(world: World) -> No
         assert f"“{title}” needs the role {role}; you are viewer." in said(refused)
     assert [command for _, command in engine_of(world).executed] == [STATUS]
     text = said(await world.admin.slash(world.channel, "bot history", name="shop"))
-    assert "refused: denied" in text
+    assert "refused (denied)" in text
 
 
 async def test_a_role_taken_away_while_the_form_is_open_stops_the_submit(world: World) -> None:
@@ -172,7 +172,7 @@ async def test_a_bot_that_does_not_run_says_so(world: World) -> None:
     await handy(world)
     await world.admin.slash(world.channel, "bot stop", name="shop")
     text = said(await do(world, "status"))
-    assert text.startswith("❌ shop does not run")
+    assert text.startswith("❌ shop isn't running")
     assert "/bot start" in text
     assert engine_of(world).executed == []
 
@@ -185,7 +185,7 @@ async def test_forged_and_late_forms_are_answered_in_words(world: World) -> None
         ("do", {}, "That button is out of date."),
         (f"do:{view.bot.id}", {}, "That form is damaged."),
         (f"do:{view.bot.id}:approve:more", {}, "That form is damaged."),
-        ("do:nobody:approve", {}, "That bot does not exist any more."),
+        ("do:nobody:approve", {}, "That bot is gone."),
         (
             f"do:{view.bot.id}:approve",
             {"code": "ABCD1234", "more": "x"},
@@ -201,7 +201,7 @@ async def test_forged_and_late_forms_are_answered_in_words(world: World) -> None
     assert asked.response is not None
     await world.admin.click(asked.response, label="Delete shop")
     late = await world.admin.submit_modal(shown, {"code": "ABCD1234"})
-    assert "That bot does not exist any more." in said(late)
+    assert "That bot is gone." in said(late)
     assert engine_of(world).executed == []
 
 

@@ -175,7 +175,7 @@ async def test_forged_and_late_forms_are_answered_in_words(world: World) -> None
     for custom_id, words in (
         ("edit", "That button is out of date."),
         (f"edit:{view.bot.id}:nonsense", "no such page of settings"),
-        ("edit:nobody:settings", "That bot does not exist any more."),
+        ("edit:nobody:settings", "That bot is gone."),
         (f"edit:{view.bot.id}", "That form is damaged."),
     ):
         for kind, data in (

@@ -13,6 +13,7 @@ from tests.chat.acting import (
     COMPONENT,
     MODAL_SUBMIT,
     VALUES,
+    as_admin,
     direct,
     filled,
     forge,
@@ -74,8 +75,8 @@ async def test_a_grant_for_one_bot_ends_with_the_bot(world: World) -> None:
 BAD_GRANTS: list[tuple[str, dict[str, str], str]] = [
     ("grant", {"role": "admin", "bot": "shop"}, "The role admin is for all bots"),
     ("grant", {"role": "viewer", "bot": "nosuch"}, "There is no bot of that name."),
-    ("revoke", {}, "Nothing was granted there."),
-    ("revoke", {"bot": "shop"}, "Nothing was granted there."),
+    ("revoke", {}, "No grant to remove."),
+    ("revoke", {"bot": "shop"}, "No grant to remove."),
     ("test", {"bot": "nosuch"}, "There is no bot of that name."),
 ]
 
@@ -84,12 +85,13 @@ async def test_a_bad_grant_is_refused_with_a_hint(world: World) -> None:
     """Nothing is granted or taken, and the answer says what to do."""
     await make(world)
     bob = newcomer(world, "bob")
-    before = world.application.manager.access.grants
+    access = world.application.manager.access
+    before = await access.listed(as_admin(world))
     for command, options, words in BAD_GRANTS:
         text = await told(world, command, who=bob, **options)
         assert text.startswith(f"❌ {words}")
         assert "\n" in text
-        assert world.application.manager.access.grants == before
+        assert await access.listed(as_admin(world)) == before
 
 
 async def test_a_grant_of_somebody_who_left_can_be_tested_and_taken_away(world: World) -> None:
@@ -177,10 +179,10 @@ async def test_a_submit_delivered_twice_acts_once(world: World) -> None:
     await world.env.settle(idle=0.002)
     assert "🟢 **shop** — running" in said(InteractionResult(world.env, record))
     bot = world.application.installation.tools.fleet.named("shop").bot
-    entries = await world.application.manager.audit.history(bot.id)
-    assert [e.outcome for e in entries if e.action == "enter secrets"] == [
-        "wrote api_key, channel_token"
-    ]
+    events = await world.application.manager.history.of_bot(as_admin(world), bot)
+    asked = [event for event in events if event.entry.data["act"] == "bot.secrets"]
+    ends = [event.outcome.data["names"] for event in asked if event.outcome]
+    assert ends == [["api_key", "channel_token"]]
 
 
 async def test_two_submits_at_once_use_the_form_once(world: World) -> None:
@@ -194,7 +196,7 @@ async def test_two_submits_at_once_use_the_form_once(world: World) -> None:
     await world.env.settle(idle=0.002)
     texts = sorted(said(one) for one in both)
     assert "running" in texts[0]
-    assert "This form was used already." in texts[1]
+    assert "This form was already used." in texts[1]
 
 
 FORGED = [

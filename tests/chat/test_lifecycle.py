@@ -15,6 +15,7 @@ from tests.chat.acting import (
     KEY,
     MODAL_SUBMIT,
     VALUES,
+    as_admin,
     buttons_of,
     card,
     direct,
@@ -101,7 +102,7 @@ async def test_an_unknown_name_is_answered_with_the_way_to_the_right_one(world: 
     """Every command that names a bot says so in the same words."""
     for command in ("show", "logs", "history", "start", "stop", "restart", "secrets", "delete"):
         text = await bot(world, command)
-        assert text == "❌ There is no bot of that name.\n/bot list shows them all."
+        assert text == "❌ There is no bot of that name.\n/bot list shows all bots."
 
 
 async def test_delete_asks_once_and_then_leaves_nothing(world: World) -> None:
@@ -152,15 +153,15 @@ async def test_the_buttons_of_a_deleted_bot_say_so(world: World) -> None:
         data = press(f"{action}:{view.bot.id}:0:50:both:")
         result = forge(world, world.admin, world.channel, COMPONENT, data, message)
         await world.env.settle()
-        assert "That bot does not exist any more." in said(result)
-        assert "/bot list shows the bots there are." in said(result)
+        assert "That bot is gone." in said(result)
+        assert "/bot list shows all bots." in said(result)
 
 
 async def test_show_tells_everything_but_the_secrets(world: World) -> None:
     """Phase, what it is made of, container, image, fingerprints, id and who made it."""
     view = await ready_bot(world)
     text = await bot(world, "show")
-    prints = await world.application.manager.credentials.fingerprints_of(view.bot)
+    prints = await world.application.manager.credentials.fingerprints_of(as_admin(world), view.bot)
     assert view.world.container is not None
     for part in (
         "🟢 **shop** — running",
@@ -214,12 +215,10 @@ async def test_a_list_too_long_for_a_message_comes_as_a_file_too(world: World) -
 
 
 async def _order(world: World, name: str) -> None:
-    from controller.domain.access import discord_user
-    from controller.fleet.journal import Caller
     from controller.manager.lifecycle import Order
 
     lifecycle = world.application.manager.lifecycle
-    await lifecycle.create(Caller(discord_user(world.admin.id)), Order(name=name, template="echo"))
+    await lifecycle.create(as_admin(world), Order(name=name, template="echo"))
 
 
 async def test_the_history_says_who_asked_what_and_how_it_ended(world: World) -> None:
@@ -228,7 +227,7 @@ async def test_the_history_says_who_asked_what_and_how_it_ended(world: World) ->
     await bot(world, "stop")
     lines = (await bot(world, "history")).split("\n")
     assert lines[0] == "**shop** — newest first"
-    assert [line.split("**")[1] for line in lines[1:4]] == ["stop", "enter secrets", "create"]
+    assert [line.split("**")[1] for line in lines[1:4]] == ["stop", "secrets", "create"]
     assert all(f"<@{world.admin.id}>" in line for line in lines[1:4])
     assert lines[1].endswith(": stopped")
 
@@ -243,8 +242,10 @@ async def test_a_crash_loop_stands_on_the_card_with_its_reason_and_last_lines(
     for _ in range(5):
         engine.crash(view.bot.id, 1)
         await asyncio.sleep(0.05)
-    message = await until_card(world, "shop", "🔴 **shop** — crash-looping")
-    message = await until_card(world, "shop", "crashes in ten minutes; the last: exit 1")
+    message = await until_card(world, "shop", "🔴 **shop** — error")
+    message = await until_card(
+        world, "shop", "Gave up after 5 crashes in ten minutes; the last: exit 1"
+    )
     assert "fatal: `" in message.content
     assert message.content.count("```") == 2
     assert KEY not in message.content
@@ -260,7 +261,7 @@ async def test_an_exit_is_told_with_its_meaning_and_what_follows(world: World) -
     engine_of(world).crash(other.bot.id, 139)
     message = await until_card(world, "fatal", "🔴 **fatal** — error")
     assert "Stopped after exit 78: a configuration error." in message.content
-    assert "Read its logs, mend the cause, then press Restart." in message.content
+    assert "Read its log, fix the problem, then press Restart." in message.content
     assert not engine_of(world).containers[fatal.bot.id].seen.state.active
     message = await until_card(world, "other", "exit 139: ended by SIGSEGV")
     assert "🟢 **other** — running" in message.content
@@ -334,16 +335,16 @@ async def test_with_the_engine_away_every_command_answers_and_says_so(world: Wor
     assert "**one** — stopping…" in words["stop"]
     assert "**two** — restarting…" in words["restart"]
     assert "**three** — being removed…" in words["delete"]
-    assert words["logs"].startswith("❌ The Docker engine is not reachable.")
+    assert words["logs"].startswith("❌ Can't reach Docker.")
     assert "`api_key` stored" in words["secrets"]
     for act in ("stop", "restart", "delete", "secrets"):
-        assert "Docker doesn't answer" in words[act], act
+        assert "Can't reach Docker." in words[act], act
     for command, options in (("list", {}), ("show", {"name": "two"})):
         text = said(await world.admin.slash(world.channel, f"bot {command}", **options))
-        assert "Docker doesn't answer" in text
+        assert "Can't reach Docker." in text
     status = said(await world.admin.slash(world.channel, "fleet status"))
-    assert "Docker doesn't answer" in status
-    message = await until_card(world, "four", "Docker stopped answering")
+    assert "Can't reach Docker." in status
+    message = await until_card(world, "four", "Docker last answered")
     assert "last known state" in message.content
     assert not any("— removed" in m.content for m in public(world))
 

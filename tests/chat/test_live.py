@@ -15,7 +15,7 @@ from simcord.results import InteractionResult
 
 from controller.domain.phase import Phase
 from demo.world import World
-from tests.chat.acting import KEY, TOKEN, direct, labels, make, ready_bot, said
+from tests.chat.acting import KEY, TOKEN, as_admin, direct, labels, make, ready_bot, said
 from tests.chat.conftest import ECHO
 from tests.chat.house import House
 
@@ -101,11 +101,10 @@ async def test_a_refused_secret_is_named_and_the_others_are_kept(world: World) -
     refused = await world.admin.user.submit_modal(shown, BAD)
     text = said(refused)
     assert "Telegram doesn't accept it." in text
-    kept = await world.application.manager.credentials.fingerprints_of(
-        world.application.installation.tools.fleet.named("shop").bot
-    )
-    assert set(kept) == {"api_key"}
-    assert f"Anthropic API key `{kept['api_key']}`" in text
+    bot = world.application.installation.tools.fleet.named("shop").bot
+    credentials = world.application.manager.credentials
+    assert await credentials.fingerprints_of(as_admin(world), bot) == {}
+    assert "Kept: Anthropic API key `" in text
     for value in BAD.values():
         assert value not in text
     assert world.application.installation.tools.fleet.named("shop").phase is Phase.CREATED
@@ -119,6 +118,8 @@ async def test_a_refused_secret_is_named_and_the_others_are_kept(world: World) -
     assert found["Anthropic API key"]["placeholder"] == "Leave it empty to keep the current value."
     assert found["Telegram bot token"]["required"]
     assert "🟢 **shop** — running" in await submit(world, again, {"channel_token": TOKEN})
+    stored = await credentials.fingerprints_of(as_admin(world), bot)
+    assert f"Anthropic API key `{stored['api_key']}`" in text
 
 
 async def test_a_refused_rotation_changes_nothing(world: World) -> None:
@@ -128,7 +129,7 @@ async def test_a_refused_rotation_changes_nothing(world: World) -> None:
     shown = await world.admin.user.click(direct(world.admin), label="Enter secrets")
     text = await submit(world, shown, {"channel_token": BAD["channel_token"]})
     assert "Telegram doesn't accept it." in text
-    assert "Nothing was changed." in text
+    assert "The bot was not changed." in text
     folder = world.application.settings.secrets_dir / view.bot.id
     assert (folder / "channel_token").read_text() == TOKEN
     assert (

@@ -203,12 +203,12 @@ async def test_a_grep_that_looks_like_a_kept_one_is_searched_for_as_it_is(world:
 
 
 BAD_OPTIONS: list[tuple[dict[str, object], str]] = [
-    ({"since": "yesterday"}, "since is a time back from now, such as 10m.\nA number and s, m"),
-    ({"since": "10"}, "since is a time back from now"),
-    ({"since": "-5m"}, "since is a time back from now"),
-    ({"lines": 0}, "lines goes from 1 to 1000.\nLeave it out for 50."),
-    ({"lines": 1001}, "lines goes from 1 to 1000."),
-    ({"lines": -1}, "lines goes from 1 to 1000."),
+    ({"since": "yesterday"}, "`since` must be a time back from now, such as 10m.\nUse a number"),
+    ({"since": "10"}, "`since` must be a time back from now"),
+    ({"since": "-5m"}, "`since` must be a time back from now"),
+    ({"lines": 0}, "`lines` must be from 1 to 1000.\nLeave it out for 50."),
+    ({"lines": 1001}, "`lines` must be from 1 to 1000."),
+    ({"lines": -1}, "`lines` must be from 1 to 1000."),
 ]
 
 

@@ -128,15 +128,15 @@ def test_the_engines_reason_ends_with_one_full_stop(reason: str) -> None:
     """However its own words end."""
     fleet = Fleet()
     fleet.note_engine(False, reason)
-    status = fleet_status(fleet, [], time.time(), "1")
-    assert "Docker doesn't answer: it was refused.\n" in status
+    status = fleet_status(fleet.engine, [], time.time(), "1")
+    assert ". it was refused.\n" in status
     note = bot_words.engine_note(fleet.engine)
-    assert note.endswith("doesn't answer: it was refused. These are the last known states.")
+    assert note.endswith("⚠️ it was refused. These are the last known states.")
 
 
 def test_the_status_says_of_each_bot_in_trouble_what_its_limit_was() -> None:
     """The limits come from whoever knows the templates."""
-    text = fleet_status(Fleet(), [killed()], time.time(), "1", lambda bot: 128 * MIB)
+    text = fleet_status(Fleet().engine, [killed()], time.time(), "1", lambda bot: 128 * MIB)
     assert "(limit 128 MiB)" in text
 
 

@@ -135,7 +135,7 @@ async def test_grants_and_history_outlive_the_controller(house: House) -> None:
     async with house.controller() as world:
         text = said(await bob.slash(world.channel, "bot history", name="shop"))
         assert f"<@{world.admin.id}> **create**" in text
-        assert f"<@{world.admin.id}> **enter secrets**" in text
+        assert f"<@{world.admin.id}> **secrets**" in text
 
 
 async def test_secrets_are_hidden_from_logs_after_a_restart_too(house: House) -> None:

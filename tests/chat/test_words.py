@@ -8,6 +8,7 @@ import re
 import pytest
 
 from controller.chat.words.failures import failure_words
+from controller.chat.words.hints import HINTS
 from controller.domain import errors as tree
 from controller.domain.acts import ACTS, Act
 from controller.domain.errors import ControllerError
@@ -23,11 +24,13 @@ KINDS = [
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_an_error_of_ours_reads_as_message_and_hint(kind: type[ControllerError]) -> None:
-    """On two lines; without a hint, one."""
+    """On two lines; without a hint of its own or of Discord's, one."""
     assert (
         failure_words(kind("It did not work.", hint="Do this.")) == "❌ It did not work.\nDo this."
     )
-    assert failure_words(kind("It did not work.")) == "❌ It did not work."
+    bare = failure_words(kind("It did not work."))
+    hint = HINTS.get(kind.code, "")
+    assert bare == f"❌ It did not work.\n{hint}".rstrip()
     assert len(failure_words(kind("x" * 5000, hint="y" * 5000))) <= 2000
 
 

@@ -120,12 +120,12 @@ def test_what_happens_in_the_background_shows_at_once_and_spoils_no_command(
 
 
 def test_times_on_the_page_are_real_and_go_on(demo: Demo, person: Person) -> None:
-    """ "started 1 second ago" is true and becomes older."""
+    """ "created 1 second ago" is true and becomes older."""
     person.open(demo.start())
     make_bee(person)
     card, soon = person.card("bee"), 15_000
-    expect(card).to_contain_text(re.compile(r"started (now|[1-3] seconds? ago)"), timeout=soon)
-    expect(card).to_contain_text(re.compile(r"started ([5-9]|1\d) seconds ago"), timeout=soon)
+    expect(card).to_contain_text(re.compile(r"created (now|[1-3] seconds? ago)"), timeout=soon)
+    expect(card).to_contain_text(re.compile(r"created ([5-9]|1\d) seconds ago"), timeout=soon)
 
 
 def test_ctrl_c_removes_the_bots_and_says_so(demo: Demo, person: Person) -> None:

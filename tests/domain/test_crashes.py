@@ -129,7 +129,7 @@ def test_a_fatal_exit_is_the_end() -> None:
     assert judged(Crash(NOW, 78)) == (
         "fatal-exit",
         "Stopped after exit 78: a configuration error.",
-        "Read its logs, mend the cause, then press Restart.",
+        "Read its log, fix the problem, then press Restart.",
     )
     assert judged(Crash(NOW - 1, 78), Crash(NOW, 1)) is None
 
@@ -140,7 +140,7 @@ def test_five_in_ten_minutes_are_the_end() -> None:
     assert judged(*many[1:]) is None
     found = judged(*many)
     assert found is not None
-    assert found[:2] == ("crash-loop", "Stopped after 5 crashes in ten minutes; the last: exit 1.")
+    assert found[:2] == ("crash-loop", "Gave up after 5 crashes in ten minutes; the last: exit 1.")
 
 
 @pytest.mark.parametrize("restart", ["no", "on-failure:3"])
@@ -149,7 +149,7 @@ def test_an_end_that_the_policy_accepts_is_said(restart: str) -> None:
     assert judged(Crash(NOW, 0), container=EXITED, restart=restart) == (
         "exited",
         "Ended: exit 0: ended by itself without an error.",
-        "Read its logs, mend the cause, then press Restart.",
+        "Read its log, fix the problem, then press Restart.",
     )
     assert judged(Crash(NOW, 0), container=RUNNING, restart=restart) is None
     assert judged(Crash(NOW, 0), container=EXITED) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from controller.domain.crashes import LOOPING_AT, WINDOW_SECONDS
 from controller.domain.observation import ContainerState, Health, Observation, World
 from controller.domain.phase import Phase, derive
 from controller.domain.plan import Step, decide
+from controller.domain.run import Run
 
 NOW = 1_000_000.0
 RUN = "2026-01-01T00:00:00Z"
@@ -35,8 +37,7 @@ def bot(
         channel="demo",
         wish=wish,
         problem=problem,
-        ended_run=ended,
-        reload_run=reload,
+        run=Run(to_end=ended, to_reload=reload),
     )
 
 
@@ -46,7 +47,7 @@ def world(
     missing: tuple[str, ...] = (),
     spec: str = "now",
     made: str = "now",
-    **more: bool,
+    **more: Any,
 ) -> World:
     seen = state and Observation(
         container_id="c", state=state, health=health, started_at=RUN, spec=made
@@ -91,7 +92,7 @@ def expected(  # the rules in the order of their weight, one line each
     rules = [
         (wish is W.REMOVE, P.REMOVING),
         (wish is W.STOP, P.STOPPING if active else P.STOPPED),
-        (problem is GAVE_UP, P.CRASH_LOOPING),
+        (problem is GAVE_UP, P.ERROR),
         (problem is BROKEN, P.ERROR),
         (bool(missing) and not active, P.CREATED),
         (bool(crashes), P.CRASH_LOOPING),
@@ -170,6 +171,20 @@ def test_a_run_that_shall_end_is_restarted(state: ContainerState) -> None:
     assert decide(bot(ended=RUN), world(state)) is T.RESTART
     assert decide(bot(ended=RUN), world(state, made="before")) is T.REMOVE_CONTAINER
     assert decide(bot(ended="another"), world(state)) is not T.RESTART
+
+
+def test_a_step_under_way_is_waited_for() -> None:
+    """Whatever is wished meanwhile and whatever is seen: nothing else begins before its end."""
+    for wish, state in itertools.product(W, [None, *S]):
+        assert decide(bot(wish, ended=RUN), world(state, step="stop")) is T.WAIT
+
+
+def test_a_reload_waits_for_a_command_that_runs_in_the_bot() -> None:
+    """Two programs beside the bot's own are too many; a restart waits for nobody."""
+    seen = world(S.RUNNING, command=True)
+    assert decide(bot(reload=RUN), seen) is T.LOOK_AGAIN
+    assert decide(bot(ended=RUN), seen) is T.RESTART
+    assert decide(bot(), seen) is T.SETTLED
 
 
 # What is next for a bot whose present run is owed a reload, by its container.
@@ -307,10 +322,10 @@ def test_a_healthy_run_without_a_problem_is_running_and_settled(wished: Bot, see
         and container is not None
         and container.state is S.RUNNING
         and container.health in {H.NONE, H.HEALTHY}
-        and not (container.started_at and container.started_at == wished.ended_run)
+        and not (container.started_at and container.started_at == wished.run.to_end)
     )
     if fits:
         assert derive(wished, seen, (), NOW) is (P.UNHEALTHY if seen.degraded else P.RUNNING)
-        owed = container is not None and container.started_at == wished.reload_run != ""
+        owed = container is not None and container.started_at == wished.run.to_reload != ""
         reloads = owed and not seen.missing
         assert decide(wished, seen) is (T.RELOAD if reloads else T.SETTLED)

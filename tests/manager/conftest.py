@@ -1,18 +1,29 @@
-"""A controller without Discord, opened and closed around a test."""
+"""A controller without Discord, opened and closed around a test. A test that fails tells why."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 
 import pytest
 
-from tests.manager.rig import Rig, eventually
+from tests.manager.rig import OPEN, Rig, eventually
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add what happened to every bot to the report of a test that failed."""
+    report = yield
+    if report.failed:
+        report.sections += [("stories", rig.stories()) for rig in OPEN]
+    return report
 
 
 @pytest.fixture
 async def asleep(tmp_path: Path) -> AsyncIterator[Rig]:
-    """An installation whose manager is loaded and does not run."""
+    """An installation whose controller is loaded and doesn't run."""
     rig = Rig(tmp_path)
     await rig.open()
     yield rig
@@ -21,7 +32,7 @@ async def asleep(tmp_path: Path) -> AsyncIterator[Rig]:
 
 @pytest.fixture
 async def rig(asleep: Rig) -> Rig:
-    """An installation whose manager runs."""
+    """An installation whose controller runs."""
     asleep.run()
-    await eventually(lambda: asleep.manager.fleet.engine.reachable, "the first patrol is done")
+    await eventually(lambda: asleep.fleet.engine.reachable, "the first patrol is done")
     return asleep

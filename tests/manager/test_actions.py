@@ -9,14 +9,14 @@ import pytest
 from controller.domain.access import Grant
 from controller.domain.bot import Bot
 from controller.domain.errors import BadInput, ControllerError, Denied, NotFound, OutcomeUnknown
+from controller.domain.journal import Kind
 from controller.domain.phase import Phase
 from controller.domain.roles import Role
+from controller.loop.errands import WAITING_MAX
 from controller.manager.actions import ActionResult
-from controller.manager.audit import Asker
-from controller.manager.errands import WAITING_MAX
 from controller.runtime import ProbeResult
 from tests.manager.rich import rich_bot, with_rich
-from tests.manager.rig import ANN_ASKS, API_KEY, BEN, Rig, eventually
+from tests.manager.rig import ANN_ASKS, API_KEY, BEN, BEN_ASKS, Rig, eventually
 
 CODE = {"code": "ABCD12"}
 
@@ -29,7 +29,7 @@ async def under_way(rig: Rig, bot: Bot) -> asyncio.Task[ActionResult]:
     """An action that runs in the bot and does not end by itself."""
     rig.runtime.execute_delay = 4.0
     task = asked(rig, bot)
-    await eventually(lambda: rig.manager.errands.busy(bot.id), "it is begun")
+    await eventually(lambda: rig.house.tools.errands.busy(bot.id), "it is begun")
     return task
 
 
@@ -41,14 +41,16 @@ async def refusal(task: asyncio.Task[ActionResult]) -> ControllerError:
 
 
 async def test_an_action_runs_in_the_bot_and_says_how_it_ended(rig: Rig) -> None:
-    """The template's command with the person's value as one argument; one line in the audit."""
+    """The template's command with the person's value as one argument; one request."""
     bot = await rich_bot(rig)
     rig.runtime.answer_execute = lambda *_: ProbeResult(exit_code=3, output="no such code\n")
     done = await rig.manager.actions.run(ANN_ASKS, bot, "pair", CODE)
     assert done == ActionResult("Approve a code", 3, "no such code")
     assert rig.runtime.executed == [(bot.id, ("app", "pair", "ABCD12"))]
-    (entry, *_) = await rig.manager.audit.history(bot.id)
-    assert (entry.action, entry.detail, entry.outcome) == ("action", "pair", "exit 3")
+    (event, *_) = await rig.history(bot)
+    assert event.entry.data == {"act": "bot.do", "action": "pair"}
+    assert event.outcome is not None
+    assert event.outcome.data == {"act": "bot.do", "result": "done", "exit_code": 3}
 
 
 async def test_what_an_action_prints_is_redacted(rig: Rig) -> None:
@@ -94,10 +96,10 @@ async def test_a_bot_has_the_actions_of_its_channel(rig: Rig) -> None:
 async def test_the_template_says_who_may(rig: Rig) -> None:
     """A viewer may what is for viewers; for the rest the role that it takes is named."""
     bot = await rich_bot(rig)
-    await rig.manager.access.grant(Grant("user", BEN.user_id, Role.VIEWER, bot.id))
-    await rig.manager.actions.run(Asker(BEN), bot, "status", {})
+    await rig.manager.access.grant(ANN_ASKS, Grant("user", int(BEN.id), Role.VIEWER, bot.id), bot)
+    await rig.manager.actions.run(BEN_ASKS, bot, "status", {})
     with pytest.raises(Denied) as caught:
-        await rig.manager.actions.run(Asker(BEN), bot, "pair", CODE)
+        await rig.manager.actions.run(BEN_ASKS, bot, "pair", CODE)
     assert "operator" in caught.value.message
     assert [command for _, command in rig.runtime.executed] == [("app", "status")]
 
@@ -120,7 +122,7 @@ async def test_a_bot_that_does_not_run_takes_no_action(rig: Rig) -> None:
     running = await rig.running("rich")
     await rig.manager.lifecycle.stop(ANN_ASKS, running)
     error = await refusal(asked(rig, running))
-    assert (error.code, "/bot start" in error.hint) == ("not-running", True)
+    assert (error.code, error.hint) == ("not-running", "Start it, then try again.")
     assert rig.runtime.executed == []
 
 
@@ -133,10 +135,10 @@ async def test_an_order_ends_the_waiting_for_an_action(rig: Rig, order: str) -> 
     asyncio.get_running_loop().create_task(getattr(rig.manager.lifecycle, order)(ANN_ASKS, bot))
     error = await refusal(task)
     assert isinstance(error, OutcomeUnknown)
-    assert "whether “Status” was done is not known" in error.message
+    assert "nobody knows whether “Status” was done" in error.message
     await eventually(lambda: not rig.active(bot) or rig.run_of(bot) != run, "it is carried out")
-    outcomes = [e.outcome for e in await rig.manager.audit.history(bot.id) if e.action == "action"]
-    assert outcomes == ["not known: outcome-unknown"]
+    ends = [e.data for e in await rig.entries(Kind.OUTCOME, bot=bot) if e.data["act"] == "bot.do"]
+    assert ends == [{"act": "bot.do", "result": "unknown", "code": "outcome-unknown"}]
 
 
 async def test_one_action_at_a_time_and_a_few_in_line(rig: Rig) -> None:
@@ -144,7 +146,7 @@ async def test_one_action_at_a_time_and_a_few_in_line(rig: Rig) -> None:
     bot = await rich_bot(rig)
     rig.runtime.execute_delay = 0.05
     first = asked(rig, bot)
-    await eventually(lambda: rig.manager.errands.busy(bot.id))
+    await eventually(lambda: rig.house.tools.errands.busy(bot.id))
     line = [asked(rig, bot) for _ in range(WAITING_MAX)]
     await asyncio.sleep(0.01)
     error = await refusal(asked(rig, bot))
@@ -158,7 +160,7 @@ async def test_a_turn_that_does_not_come_is_given_back(rig: Rig) -> None:
     """Whoever waits too long hears that nothing was done, and nothing is done later."""
     bot = await rich_bot(rig)
     first = await under_way(rig, bot)
-    rig.manager.errands.begin_within = 0.01
+    rig.house.tools.errands.begin_within = 0.01
     error = await refusal(asked(rig, bot))
     assert error.code == "busy"
     await rig.manager.lifecycle.stop(ANN_ASKS, bot)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from controller.catalog import FieldSpec
 from controller.domain.bot import Bot
 from controller.domain.errors import BadInput, ControllerError
 from controller.domain.live import Verdict
@@ -54,9 +55,7 @@ def asked(rig: Rig) -> list[tuple[str, str, str]]:
 async def submit(
     rig: Rig, bot: Bot, values: Mapping[str, str], *, rotate: bool = False, form: str = ""
 ) -> Submitted:
-    credentials = rig.manager.credentials
-    form = form or (await credentials.open_form(ANN_ASKS, bot, rotate=rotate)).id
-    return await credentials.submit(ANN_ASKS, form, 0, values)
+    return await rig.fill_in(form or await rig.form(bot, rotate=rotate), values)
 
 
 async def test_what_the_services_said_comes_back_as_notes(served: Rig) -> None:
@@ -77,25 +76,29 @@ async def test_a_refused_value_of_a_first_form_leaves_the_others_kept(served: Ri
     """They are named by their fingerprint, shown as kept, and not asked for again."""
     bot = await served.create("rich")
     credentials = served.manager.credentials
-    form = await credentials.open_form(ANN_ASKS, bot, rotate=False)
+    form = await served.form(bot)
     values = {"api_key": API_KEY, "channel_token": BAD, "greeting": "ahoy"}
     with pytest.raises(BadInput) as caught:
-        await submit(served, bot, values, form=form.id)
-    prints = await credentials.fingerprints_of(bot)
+        await submit(served, bot, values, form=form)
     assert caught.value.code == "refused-secret"
     assert "telegram refused it" in caught.value.message
-    assert f"Kept: API key `{prints['api_key']}`." in caught.value.message
     assert BAD not in str(caught.value)
-    assert set(prints) == {"api_key"}
-    page = await credentials.page(ANN_ASKS, form.id, 0)
-    assert (page.kept, page.bot.fields) == (frozenset({"api_key"}), {"greeting": "ahoy"})
+    again = await credentials.form(ANN_ASKS, form)
+    greeting = next(spec for spec in again.inputs if isinstance(spec, FieldSpec))
+    assert (again.kept, again.value_of(greeting)) == (frozenset({"api_key"}), "ahoy")
+    assert served.secrets_on_disk() == set(), "the bot itself wasn't touched"
     assert not served.active(bot)
-    done = await submit(served, bot, {"channel_token": TOKEN, "greeting": "ahoy"}, form=form.id)
-    assert set(done.fingerprints) == {"channel_token"}
+    done = await submit(served, bot, {"channel_token": TOKEN, "greeting": "ahoy"}, form=form)
+    assert f"Kept: API key `{done.fingerprints['api_key']}`." in caught.value.message
+    assert set(done.fingerprints) == {"api_key", "channel_token"}
     await served.becomes(bot, Phase.RUNNING)
     assert (served.secrets / bot.id / "api_key").read_text() == API_KEY
-    outcomes = [e.outcome for e in await served.manager.audit.history(bot.id)]
-    assert outcomes[:2] == ["wrote channel_token", "refused: refused-secret"]
+    assert served.view(bot).bot.fields == {"greeting": "ahoy"}
+    (event, before, _) = await served.history(bot)
+    assert before.outcome is not None
+    assert before.outcome.data["code"] == "refused-secret"
+    assert event.outcome is not None
+    assert event.outcome.data["result"] == "done"
 
 
 async def test_a_refused_value_of_a_rotation_changes_nothing(served: Rig) -> None:
@@ -104,10 +107,10 @@ async def test_a_refused_value_of_a_rotation_changes_nothing(served: Rig) -> Non
     run = served.run_of(bot)
     with pytest.raises(BadInput) as caught:
         await submit(served, bot, {"api_key": BAD, "channel_token": "new-token"}, rotate=True)
-    assert caught.value.message.endswith("Nothing was changed.")
+    assert caught.value.message.endswith("The bot was not changed.")
     await eventually(served.at_rest)
     assert (served.secrets / bot.id / "channel_token").read_text() == TOKEN
-    assert (served.run_of(bot), served.view(bot).bot.reload_run) == (run, "")
+    assert (served.run_of(bot), served.view(bot).bot.run.to_reload) == (run, "")
     assert served.runtime.executed == []
 
 
@@ -122,19 +125,19 @@ async def test_a_service_that_cannot_be_asked_is_in_nobodys_way(served: Rig) -> 
 async def test_a_refusal_leaves_the_form_open(served: Rig) -> None:
     """The same form takes a better value, also of a rotation."""
     bot = await served.running("rich")
-    form = await served.manager.credentials.open_form(ANN_ASKS, bot, rotate=True)
+    form = await served.form(bot, rotate=True)
     with pytest.raises(BadInput):
-        await submit(served, bot, {"api_key": BAD}, form=form.id)
-    done = await submit(served, bot, {"api_key": "fake-provider-key-2"}, form=form.id)
+        await submit(served, bot, {"api_key": BAD}, form=form)
+    done = await submit(served, bot, {"api_key": "fake-provider-key-2"}, form=form)
     assert set(done.fingerprints) == {"api_key"}
 
 
 async def test_a_value_of_the_wrong_form_is_shown_to_nobody(served: Rig) -> None:
-    """Format first: no service sees what cannot be right."""
+    """Format first: no service sees what can't be right. The good one beside it is kept."""
     bot = await served.create("rich")
     with pytest.raises(BadInput):
         await submit(served, bot, {"api_key": "short", "channel_token": TOKEN})
-    assert asked(served) == []
+    assert [name for name, _, _ in asked(served)] == ["channel_token"]
 
 
 async def test_what_was_not_given_is_not_asked_about(served: Rig) -> None:
@@ -149,15 +152,13 @@ async def test_what_was_not_given_is_not_asked_about(served: Rig) -> None:
 
 
 async def test_a_kept_secret_that_became_unusable_is_asked_for_again(served: Rig) -> None:
-    """Kept means usable: a file that others can read has to be entered anew."""
-    bot = await served.create("rich")
-    with pytest.raises(BadInput):
-        await submit(served, bot, {"api_key": API_KEY, "channel_token": BAD})
+    """Kept means usable: a file that others can read has to be entered again."""
+    bot = await served.running("rich")
     (served.secrets / bot.id / "api_key").chmod(0o644)
-    form = await served.manager.credentials.open_form(ANN_ASKS, bot, rotate=False)
-    assert (await served.manager.credentials.page(ANN_ASKS, form.id, 0)).kept == frozenset()
+    form = await served.form(bot)
+    assert (await served.manager.credentials.form(ANN_ASKS, form)).kept == {"channel_token"}
     with pytest.raises(BadInput) as caught:
-        await submit(served, bot, {"channel_token": TOKEN}, form=form.id)
+        await submit(served, bot, {"channel_token": TOKEN}, form=form)
     assert "The API key can't be empty" in caught.value.message
 
 
@@ -180,10 +181,10 @@ async def test_values_for_a_bot_that_is_removed_meanwhile_leave_nothing(
 ) -> None:
     """Refused or not: an answer that comes after the removal writes nothing that stays."""
     bot = await served.create("rich")
-    form = await served.manager.credentials.open_form(ANN_ASKS, bot, rotate=False)
+    form = await served.form(bot)
     served.live = Slow(served, bot)
     await served.restart()
     with pytest.raises(ControllerError):
-        await submit(served, bot, {"api_key": API_KEY, "channel_token": token}, form=form.id)
+        await submit(served, bot, {"api_key": API_KEY, "channel_token": token}, form=form)
     await served.gone(bot)
     assert served.secrets_on_disk() == set()

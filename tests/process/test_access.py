@@ -42,7 +42,7 @@ def _member(town: Place, name: str, *roles: str) -> Person:
     return town.world.person(name, roles=list(roles))
 
 
-async def test_a_command_in_another_channel_isawait _refused(town: Place) -> None:
+async def test_a_command_in_another_channel_is_refused(town: Place) -> None:
     """The private answer names the right channel; nothing is created."""
     other = town.world.other_channel_id
     inv = await town.ann.slash("bot create", name="lost", template="brisk", channel_id=other)
@@ -51,14 +51,14 @@ async def test_a_command_in_another_channel_isawait _refused(town: Place) -> Non
     assert town.world.messages(other) == []
 
 
-async def test_a_command_from_another_server_isawait _refused(town: Place) -> None:
+async def test_a_command_from_another_server_is_refused(town: Place) -> None:
     """Forging another server's id doesn't help."""
     override = {"guild_id": "42", "guild": {"id": "42", "locale": "en-US", "features": []}}
     inv = await town.ann.slash("bot list", override=override)
     await _refused(inv, "another server")
 
 
-async def test_a_command_in_a_direct_message_isawait _refused(town: Place) -> None:
+async def test_a_command_in_a_direct_message_is_refused(town: Place) -> None:
     """Commands work only in the admin channel, even for an admin."""
     inv = await town.ann.slash("bot list", channel_id=town.ann.dm_channel_id)
     await _refused(inv, "direct message")
@@ -143,7 +143,7 @@ async def test_a_role_taken_away_while_the_form_is_open_stops_the_submit(town: P
     assert town.controller.rows("SELECT used_at FROM form WHERE bot_id = ?", bot_id) == [(None,)]
 
 
-async def test_somebody_elses_form_isawait _refused(town: Place) -> None:
+async def test_somebody_elses_form_is_refused(town: Place) -> None:
     """Another admin who gets hold of the button or the form can't use it."""
     await town.create("anns")
     boss = _member(town, "rival", "boss")

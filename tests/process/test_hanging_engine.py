@@ -81,7 +81,7 @@ async def test_while_the_engine_hangs_every_answer_comes_in_time_and_is_true(
     for command in ("bot logs", "fleet orphans", "fleet doctor"):
         await said(asked[command], "Docker doesn't answer", 25)
     assert "running" not in asked["bot restart"].text
-    card = await place.card_says("shop", "Docker stopped answering", 25)
+    card = await place.card_says("shop", "Docker last answered", 25)
     assert "last known state" in card.content
     health = await controller.health()
     assert (health["status"], health["engine"]["reachable"]) == ("degraded", False)
@@ -123,7 +123,7 @@ async def test_what_was_asked_for_while_the_engine_was_away_is_done_when_it_is_b
     await said(stopped, "shop", 6)
     assert "— stopped" not in stopped.text
     assert "running" not in done.text
-    await place.card_says("shop", "Docker stopped answering", 25)
+    await place.card_says("shop", "Docker last answered", 25)
     if how == "freeze":
         door.thaw()
     else:

@@ -115,7 +115,7 @@ class Scene:
             found += [
                 f"late {one.about}"
                 for message in late
-                if f"{one.about}." in message.content and one.words in message.content
+                if f"({one.about})" in message.content and one.words in message.content
             ]
         return found
 

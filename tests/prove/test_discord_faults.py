@@ -109,7 +109,7 @@ async def test_who_takes_no_direct_message_is_told_in_the_admin_channel(
         await eventually(lambda: len(scene.late()) > before)
     message = [m for m in place.cards if "About your request" in m.content][-1]
     assert message.content.startswith(f"<@{place.ann.id}> ")
-    assert "**restart** of **three**" in message.content
+    assert "**restart** on **three**" in message.content
     assert "running" in message.content
     assert message.allowed_mentions == {"parse": []}
     tally.tried[COUNTED] += 1

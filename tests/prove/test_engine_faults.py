@@ -21,7 +21,7 @@ from tests.prove.tally import Tally
 __all__ = ["engine"]
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
 RESYNC_SECONDS = 5.0
-AWAY = "Docker stopped answering"
+AWAY = "Docker last answered"
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])

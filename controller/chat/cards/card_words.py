@@ -15,7 +15,7 @@ def card(view: View, engine: EngineState, memory: int = 0) -> str:
     lines = [headline(view), f"{made_of(view.bot)} · {since(view)}", *reasons(view, memory)]
     if not engine.reachable and engine.since:
         lines.append(
-            f"⚠️ Docker stopped answering {moment(engine.since)}; this is the last known state."
+            f"⚠️ Docker last answered {moment(engine.since)}; this is the last known state."
         )
     text = "\n".join(lines)
     room = MESSAGE_MAX - len(text) - 1

@@ -145,12 +145,12 @@ def engine_note(engine: EngineState) -> str:
     """A warning on a line of its own if the engine doesn't answer, else nothing."""
     if engine.reachable:
         return ""
-    return f"\n⚠️ Docker doesn't answer: {engine_reason(engine)} These are the last known states."
+    return f"\n⚠️ {engine_reason(engine)} These are the last known states."
 
 
 def engine_reason(engine: EngineState) -> str:
-    """Why the engine doesn't answer, with exactly one full stop."""
-    return plain(engine.reason).rstrip(". ") + "."
+    """Why the engine doesn't answer, as a sentence with exactly one full stop."""
+    return (plain(engine.reason) or "Docker doesn't answer").rstrip(". ") + "."
 
 
 def show(

@@ -70,8 +70,8 @@ def fleet_status(
     memory: Callable[[Bot], int] = lambda _: 0,
 ) -> str:
     """The fleet in a few lines, naming the bots that somebody should look at."""
-    docker = "answers." if engine.reachable else f"doesn't answer: {engine_reason(engine)}"
-    lines = [f"BotMaker {version}, started {moment(started_at)}. Docker {docker}", counts(views)]
+    docker = "Docker answers." if engine.reachable else engine_reason(engine)
+    lines = [f"BotMaker {version}, started {moment(started_at)}. {docker}", counts(views)]
     for view in [view for view in views if view.phase.bad][:BAD_MAX]:
         why = " ".join(reasons(view, memory(view.bot)))
         lines.append(f"{headline(view)}: {why or 'see its log'}")

@@ -63,6 +63,12 @@ INSERT INTO renamed VALUES
   ('modal edit', 'bot.edit'), ('access grant', 'access.grant'),
   ('access revoke', 'access.revoke');
 
+-- How the audit said that a controller ended before its request did: by a kill, or on its own.
+CREATE TEMP TABLE cut_short (outcome TEXT PRIMARY KEY);
+INSERT INTO cut_short VALUES
+  ('the controller was restarted; see its public message'),
+  ('the controller ended before it was known');
+
 CREATE TEMP TABLE carried AS
 SELECT
   e.n AS seq,
@@ -79,10 +85,13 @@ SELECT
   ) ELSE 0 END AS cause,
   CASE
     WHEN a.user_id = 0 THEN json_object('act', a.action, 'words', coalesce(a.outcome, ''))
-    WHEN e.ends AND a.outcome = 'the controller was restarted; see its public message'
+    WHEN e.ends AND a.outcome IN (SELECT outcome FROM cut_short)
       THEN json_object('result', 'cut-short')
-    WHEN e.ends AND a.outcome LIKE 'refused: %'
+    WHEN e.ends AND a.outcome GLOB 'refused: *'
       THEN json_object('result', 'refused', 'code', substr(a.outcome, 10))
+    WHEN e.ends AND a.outcome GLOB 'not known: *'
+      THEN json_object('result', 'unknown', 'code', substr(a.outcome, 12))
+    WHEN e.ends AND a.outcome = 'failed' THEN json_object('result', 'failed')
     WHEN e.ends THEN json_object('result', 'done', 'words', a.outcome)
     ELSE json_object('act', coalesce(r.act, a.action), 'detail', a.detail)
   END AS data
@@ -104,16 +113,18 @@ FROM earlier e CROSS JOIN carried c ON c.seq = e.n
 ORDER BY e.n;
 
 -- A form whose values may be on the disk while nothing was told to use them yet. Until now this was
--- read from the audit's sentences.
+-- read from the audit's sentences: the submit that used the form, the last one before it was used,
+-- has no end of its own. Not of any other request: an upgrade restarts no bot without need.
 ALTER TABLE form ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;
 UPDATE form SET settled = 1 WHERE used_at IS NOT NULL AND (
   EXISTS (SELECT 1 FROM bot WHERE bot.id = form.bot_id AND bot.log_floor >= form.used_at)
   OR NOT EXISTS (
     SELECT 1 FROM audit
-    WHERE audit.bot_id = form.bot_id AND form.used_at >= audit.at AND (
-      audit.outcome IS NULL
-      OR audit.outcome = 'the controller was restarted; see its public message'
-    )
+    WHERE audit.id = (
+      SELECT max(submit.id) FROM audit AS submit
+      WHERE submit.bot_id = form.bot_id AND submit.user_id = form.user_id
+        AND submit.action IN ('secrets', 'enter secrets') AND submit.at <= form.used_at
+    ) AND (audit.outcome IS NULL OR audit.outcome IN (SELECT outcome FROM cut_short))
   )
 );
 
@@ -139,6 +150,7 @@ DROP TABLE audit;
 DROP TABLE temp.earlier;
 DROP TABLE temp.renamed;
 DROP TABLE temp.carried;
+DROP TABLE temp.cut_short;
 
 PRAGMA user_version = 5;
 COMMIT;

@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from controller.domain.bot import Bot, Wish
+from controller.domain.bot import Bot
 from controller.domain.errors import OutcomeUnknown
 from controller.domain.events import LogQuery
+from controller.domain.journal import Kind
 from controller.domain.observation import Health
 from controller.domain.phase import Phase
 from controller.manager.credentials import Submitted
+from controller.manager.submission import Sequel
 from controller.runtime import ProbeResult
-from controller.store import Entry
 from tests.manager.rich import RELOAD, RICH, rich_bot, with_rich
 from tests.manager.rig import ANN_ASKS, Gate, Rig, eventually
 
@@ -23,17 +27,23 @@ NEW = "fake-provider-key-2"
 
 
 async def rotate(rig: Rig, bot: Bot, **values: str) -> Submitted:
-    credentials = rig.manager.credentials
-    form = await credentials.open_form(ANN_ASKS, bot, rotate=True)
-    return await credentials.submit(ANN_ASKS, form.id, 0, values or {"api_key": NEW})
+    return await rig.submit(bot, rotate=True, **(values or {"api_key": NEW}))
 
 
 def reloads(rig: Rig) -> int:
     return [command for _, command in rig.runtime.executed].count(RELOAD)
 
 
+async def owe(rig: Rig, bot: Bot, run: str) -> None:
+    await rig.house.tools.wishes.change(bot.id, lambda now: replace(now, run=now.run.reload(run)))
+
+
+async def outcomes(rig: Rig, bot: Bot) -> list[Mapping[str, Any]]:
+    return [entry.data for entry in await rig.entries(Kind.RELOAD, bot=bot)]
+
+
 async def settled(rig: Rig, bot: Bot) -> None:
-    await eventually(lambda: not rig.view(bot).bot.reload_run and rig.at_rest(), "it is settled")
+    await eventually(lambda: not rig.view(bot).bot.run.to_reload and rig.at_rest(), "it is settled")
 
 
 async def test_a_rotation_reaches_the_running_bot_without_a_restart(rig: Rig) -> None:
@@ -50,17 +60,16 @@ async def test_a_rotation_reaches_the_running_bot_without_a_restart(rig: Rig) ->
 
     rig.runtime.answer_execute = answer
     done = await rotate(rig, bot)
-    assert done.then == "It reads them without a restart."
+    assert done.sequel is Sequel.RELOADS
     await settled(rig, bot)
     assert (rig.run_of(bot), reloads(rig), seen) == (run, 1, [NEW, NEW])
     assert rig.view(bot).phase is Phase.RUNNING
-    notes = [e.outcome for e in await rig.manager.audit.history(bot.id) if e.action == "reload"]
-    assert notes == ["read its replaced secrets"]
+    assert await outcomes(rig, bot) == [{"ok": True, "reason": ""}]
 
 
 @pytest.mark.parametrize("code", [1, 127])
 async def test_a_reload_that_fails_is_a_restart(rig: Rig, code: int) -> None:
-    """The bot reads the new secrets one way or the other, and the audit says which."""
+    """The bot reads the new secrets one way or the other, and the journal says which."""
     bot = await rich_bot(rig)
     run = rig.run_of(bot)
     rig.runtime.answer_execute = lambda *_: ProbeResult(exit_code=code, output=f"bad {NEW}")
@@ -68,8 +77,7 @@ async def test_a_reload_that_fails_is_a_restart(rig: Rig, code: int) -> None:
     await eventually(lambda: rig.run_of(bot) != run, "it is restarted")
     await settled(rig, bot)
     assert (reloads(rig), rig.view(bot).crashes) == (1, ())
-    notes = [e.outcome for e in await rig.manager.audit.history(bot.id) if e.action == "reload"]
-    assert notes == [f"did not work (exit {code}); it is restarted"]
+    assert await outcomes(rig, bot) == [{"ok": False, "reason": f"exit {code}"}]
 
 
 async def test_a_reload_that_does_not_end_is_a_restart(rig: Rig) -> None:
@@ -100,7 +108,7 @@ async def test_a_changed_field_needs_a_new_container(rig: Rig) -> None:
     bot = await rich_bot(rig)
     run = rig.run_of(bot)
     done = await rotate(rig, bot, api_key=NEW, greeting="ahoy")
-    assert done.then == "It restarts to read them."
+    assert done.sequel is Sequel.RESTARTS
     await eventually(lambda: rig.at_rest() and rig.run_of(bot) != run)
     assert reloads(rig) == 0
 
@@ -109,7 +117,7 @@ async def test_a_field_sent_back_as_it_is_changes_nothing(rig: Rig) -> None:
     """Forms show what is set, the default too, and send it back."""
     bot = await rich_bot(rig)
     done = await rotate(rig, bot, api_key=NEW, greeting="hello")
-    assert done.then == "It reads them without a restart."
+    assert done.sequel is Sequel.RELOADS
 
 
 async def test_a_container_of_a_former_template_is_restarted(rig: Rig) -> None:
@@ -119,7 +127,7 @@ async def test_a_container_of_a_former_template_is_restarted(rig: Rig) -> None:
     await rig.restart()
     await rig.becomes(bot, Phase.RUNNING)
     done = await rotate(rig, bot)
-    assert done.then == "It restarts to read them."
+    assert done.sequel is Sequel.RESTARTS
     await eventually(lambda: rig.at_rest() and reloads(rig) == 0)
 
 
@@ -129,7 +137,7 @@ async def test_a_stopped_bot_owes_nothing(rig: Rig) -> None:
     await rig.manager.lifecycle.stop(ANN_ASKS, bot)
     bot = rig.view(bot).bot
     done = await rotate(rig, bot)
-    assert done.then == "It is stopped; it reads them when it is started."
+    assert done.sequel is Sequel.STOPPED
     await rig.manager.lifecycle.start(ANN_ASKS, bot)
     assert (rig.view(bot).phase, reloads(rig)) == (Phase.RUNNING, 0)
 
@@ -141,7 +149,7 @@ async def test_a_run_that_ended_meanwhile_has_read_them(rig: Rig) -> None:
     await rig.kill()
     rig.runtime.crash(bot.id, 1)
     await rig.open()
-    await rig.manager.wishes.edit(bot.id, reload_run=run)
+    await owe(rig, bot, run)
     rig.run()
     await settled(rig, bot)
     assert reloads(rig) == 0
@@ -157,7 +165,7 @@ async def test_a_bot_on_its_way_up_is_not_reloaded_yet(rig: Rig) -> None:
     await rig.becomes(bot, Phase.STARTING)
     await eventually(lambda: rig.active(bot))
     done = await rotate(rig, bot)
-    assert done.then == "It reads them without a restart."
+    assert done.sequel is Sequel.RELOADS
     await asyncio.sleep(0.05)
     assert (reloads(rig), rig.view(bot).phase) == (0, Phase.STARTING)
     rig.runtime.set_health(bot.id, Health.UNHEALTHY)
@@ -262,18 +270,15 @@ async def test_a_submit_that_was_cut_short_is_made_good(rig: Rig, template: str)
     bot = await rig.running(template)
     rig.runtime.write_log(bot.id, "before: fake-provider-key-1")
     run = rig.run_of(bot)
-    form = await rig.manager.credentials.open_form(ANN_ASKS, bot, rotate=True)
-    store = rig.manager.store
-    now = time.time()
-    asked = Entry(at=now, request=None, user_id=1, user_name="ann", action="secrets", bot_id=bot.id)
-    await store.begin_entry(asked)
-    await store.use_form(form.id, time.time())
+    form_id = await rig.form(bot, rotate=True)
+    async with rig.store.transaction() as write:
+        await write.use_form(form_id, time.time())
     (rig.secrets / bot.id / "api_key").write_text(NEW)
     await rig.restart()
     await eventually(lambda: reloads(rig) == 1 or rig.run_of(bot) != run, "it is made good")
     await settled(rig, bot)
     assert (rig.run_of(bot) == run) is (template == "rich")
-    snippet = await rig.manager.logbook.read(rig.view(bot).bot, LogQuery())
+    snippet = await rig.manager.logbook.read(ANN_ASKS, rig.view(bot).bot, LogQuery())
     assert snippet.lines == ()
 
 
@@ -292,7 +297,7 @@ async def test_what_was_printed_before_the_end_of_a_reload_stays_hidden(rig: Rig
     await asyncio.sleep(0.002)
     rig.runtime.write_log(bot.id, "after")
     await rig.restart()
-    snippet = await rig.manager.logbook.read(rig.view(bot).bot, LogQuery())
+    snippet = await rig.manager.logbook.read(ANN_ASKS, rig.view(bot).bot, LogQuery())
     assert [line.text for line in snippet.lines] == ["after"]
 
 
@@ -304,10 +309,10 @@ async def test_a_template_without_reload_any_more_restarts(rig: Rig) -> None:
     without = RICH.replace(', reload = ["app", "reload"], reload_timeout = 5', "")
     rig.template(without, "rich")
     await rig.open()
-    await rig.manager.wishes.edit(bot.id, reload_run=run, wish=Wish.RUN)
+    await owe(rig, bot, run)
     rig.run()
     await eventually(lambda: rig.at_rest() and rig.run_of(bot) != run)
-    assert rig.view(bot).bot.reload_run == ""
+    assert rig.view(bot).bot.run.to_reload == ""
 
 
 async def test_a_run_that_began_unseen_before_the_rotation_is_reached_too(rig: Rig) -> None:

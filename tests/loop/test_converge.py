@@ -44,7 +44,7 @@ async def test_a_bot_that_needs_no_secrets_starts_at_once(rig: Rig) -> None:
         "bare",
     )
     await rig.restart()
-    await eventually(lambda: rig.manager.fleet.engine.reachable)
+    await eventually(lambda: rig.fleet.engine.reachable)
     bot = await rig.create("bare")
     await rig.becomes(bot, Phase.RUNNING, seconds=2)
 
@@ -80,7 +80,7 @@ async def test_a_restart_is_one_new_run(rig: Rig) -> None:
     calls = rig.runtime.calls["restart"]
     view = await rig.manager.lifecycle.restart(ANN_ASKS, bot)
     assert view is not None
-    assert (view.phase, view.bot.ended_run) == (Phase.RUNNING, "")
+    assert (view.phase, view.bot.run.to_end) == (Phase.RUNNING, "")
     assert rig.run_of(bot) != before
     assert rig.runtime.calls["restart"] == calls + 1
 
@@ -101,7 +101,7 @@ async def test_a_removed_bot_leaves_nothing_behind(rig: Rig) -> None:
     assert await rig.manager.lifecycle.delete(ANN_ASKS, bot) is None
     await rig.gone(bot)
     assert rig.secrets_on_disk() == set()
-    assert await rig.manager.store.crashes() == {}
+    assert await rig.store.crashes() == {}
 
 
 async def test_a_bot_can_be_removed_before_it_had_secrets(rig: Rig) -> None:
@@ -117,13 +117,13 @@ async def test_the_name_of_a_removed_bot_is_free_again(rig: Rig) -> None:
     await rig.manager.lifecycle.delete(ANN_ASKS, first)
     second = await rig.create(name=first.name)
     assert second.id != first.id
-    assert rig.manager.fleet.named(first.name).bot.id == second.id
+    assert rig.fleet.named(first.name).bot.id == second.id
 
 
 async def test_a_bot_that_is_being_removed_takes_no_other_order(asleep: Rig) -> None:
     """Start, stop and restart are refused with a code of their own; the wish stays."""
     bot = await asleep.create()
-    await asleep.manager.wishes.change(bot.id, lambda now: replace(now, wish=Wish.REMOVE))
+    await asleep.house.tools.wishes.change(bot.id, lambda now: replace(now, wish=Wish.REMOVE))
     lifecycle = asleep.manager.lifecycle
     for order in (lifecycle.start, lifecycle.stop, lifecycle.restart):
         with pytest.raises(NotReady) as caught:
@@ -212,7 +212,7 @@ async def test_a_lost_event_is_found_by_the_patrol(rig: Rig) -> None:
     await rig.runtime.remove(bot.id, 1)
     await asyncio.sleep(0.05)
     assert bot.id not in rig.runtime.containers
-    await rig.manager.watcher.resync()
+    await rig.loop.watcher.resync()
     await eventually(lambda: rig.active(bot))
 
 
@@ -232,7 +232,7 @@ async def test_secrets_that_vanish_do_not_stop_a_running_bot(rig: Rig) -> None:
     bot = await rig.running()
     run = rig.run_of(bot)
     (rig.secrets / bot.id / "api_key").unlink()
-    rig.manager.reconciler.poke(bot.id)
+    rig.poke(bot)
     await eventually(lambda: rig.view(bot).world.missing == ("api_key",))
     assert rig.view(bot).phase is Phase.RUNNING
     assert rig.run_of(bot) == run
@@ -260,8 +260,8 @@ async def test_order_of_the_unknown_template_makes_nothing(asleep: Rig) -> None:
     with pytest.raises(NotFound) as caught:
         await asleep.manager.lifecycle.create(ANN_ASKS, Order(name="x", template="nothing"))
     assert caught.value.code == "unknown-template"
-    assert len(asleep.manager.fleet) == 0
-    assert await asleep.manager.store.bots() == []
+    assert len(asleep.fleet) == 0
+    assert await asleep.store.bots() == []
 
 
 async def test_an_idle_fleet_asks_the_engine_nothing(rig: Rig) -> None:

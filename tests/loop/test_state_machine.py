@@ -28,7 +28,7 @@ from controller.domain.errors import (
     OutcomeUnknown,
 )
 from controller.domain.phase import Phase
-from controller.manager.fleet import View
+from controller.fleet.views import View
 from controller.runtime import ProbeResult
 from controller.runtime.memory import MemoryRuntime
 from tests.manager.rich import RELOAD, RICH
@@ -90,14 +90,14 @@ class Installation(RuleBasedStateMachine):
 
     async def _go(self) -> None:
         self.rig.run()
-        await eventually(lambda: self.rig.manager.fleet.engine.reachable)
+        await eventually(lambda: self.rig.fleet.engine.reachable)
 
     async def _order(self, bot: Bot, what: str) -> None:
         """Give an order and do not wait for its end, as an impatient person does."""
         task = asyncio.create_task(getattr(self.rig.manager.lifecycle, what)(ANN_ASKS, bot))
 
         def taken() -> bool:
-            view = self.rig.manager.fleet.get(bot.id)
+            view = self.rig.fleet.get(bot.id)
             return task.done() or view is None or view.bot.wish is WISHES[what]
 
         await asyncio.sleep(0.001)
@@ -160,9 +160,8 @@ class Installation(RuleBasedStateMachine):
         """Somebody changes a setting."""
         if bot.template != "rich":
             return
-        submit = self.rig.manager.edits.submit
         try:
-            self.runner.run(submit(ANN_ASKS, bot, "settings", {"greeting": greeting}))
+            self.runner.run(self.rig.edit(bot, greeting=greeting))
         except (NotFound, NotReady):
             assert self.wished[bot.id] == "delete"
 
@@ -183,7 +182,7 @@ class Installation(RuleBasedStateMachine):
     @rule(bot=bots)
     def name_again(self, bot: Bot) -> None:
         """A name is free when its bot is gone."""
-        taken = any(view.bot.name == bot.name for view in self.rig.manager.fleet)
+        taken = any(view.bot.name == bot.name for view in self.rig.fleet)
         try:
             twin = self.runner.run(self.rig.create(name=bot.name))
         except Conflict:
@@ -246,14 +245,14 @@ class Installation(RuleBasedStateMachine):
 
     def _compare(self) -> None:
         rig = self.rig
-        views = {view.bot.id: view for view in rig.manager.fleet}
-        kept = {bot.id for bot in self.runner.run(rig.manager.store.bots())}
+        views = {view.bot.id: view for view in rig.fleet}
+        kept = {bot.id for bot in self.runner.run(rig.store.bots())}
         removed = {bot_id for bot_id, what in self.wished.items() if what == "delete"}
         assert kept == set(views) == set(self.wished) - removed
         assert set(rig.runtime.containers) <= kept, "an orphan container"
         assert rig.runtime.volumes <= kept, "an orphan volume"
         assert rig.secrets_on_disk() <= kept, "secrets of a bot that is gone"
-        assert self.runner.run(rig.manager.orphans.find()) == []
+        assert self.runner.run(rig.manager.orphans.find(ANN_ASKS)) == []
         for bot_id, view in views.items():
             self._compare_inside(view)
             if self.wished[bot_id] == "stop":
@@ -261,7 +260,7 @@ class Installation(RuleBasedStateMachine):
                 assert not rig.active(view.bot)
             elif view.bot.problem is not None:
                 assert view.bot.problem.code in {"crash-loop", "fatal-exit"}
-                assert view.phase in {Phase.CRASH_LOOPING, Phase.ERROR}
+                assert view.phase is Phase.ERROR
                 assert not rig.active(view.bot)
             else:
                 waits = view.phase is Phase.CREATED
@@ -273,8 +272,8 @@ class Installation(RuleBasedStateMachine):
         bot, held = view.bot, self.rig.runtime.containers.get(view.bot.id)
         if held is None or not held.seen.state.active:
             return
-        assert held.seen.spec == self.rig.manager.blueprints.spec(bot).digest()
-        assert (bot.ended_run, bot.reload_run) == ("", "")
+        assert held.seen.spec == self.rig.house.tools.blueprints.spec(bot).digest()
+        assert (bot.run.to_end, bot.run.to_reload) == ("", "")
         stored = (self.rig.secrets / bot.id / "api_key").read_text()
         assert self.runtime.read[held.seen.started_at] == stored, "it runs with former secrets"
 
@@ -287,6 +286,9 @@ class Installation(RuleBasedStateMachine):
         """Every run ends settled."""
         try:
             self.quiesce()
+        except BaseException as error:
+            error.add_note(self.rig.stories())
+            raise
         finally:
             self.runner.run(self.rig.kill())
             self.runner.close()

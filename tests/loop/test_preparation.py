@@ -11,6 +11,7 @@ import pytest
 
 from controller.domain.bot import Bot
 from controller.domain.errors import BadInput, ControllerError, NotReady
+from controller.domain.journal import Kind
 from controller.domain.phase import Phase
 from controller.manager.lifecycle import Order
 from controller.runtime import ProbeResult
@@ -43,16 +44,17 @@ async def checked(rig: Rig, exit_code: int, said: str = "") -> Bot:
 
 
 async def test_a_channel_that_the_image_cannot_do_is_refused_at_create(rich: Rig) -> None:
-    """With the way to mend it, a line in the audit, and nothing made."""
+    """With the way to fix it, an entry in the journal, and nothing made."""
     rich.runtime.absent.add("/app/plugged")
     with pytest.raises(NotReady) as caught:
         await plugged(rich)
     assert caught.value.code == "missing-plugin"
     assert "Plugged channel" in caught.value.message
     assert caught.value.hint == "Build the image with the plugin."
-    assert len(rich.manager.fleet) == 0
-    (entry,) = await rich.manager.audit.history()
-    assert (entry.action, entry.outcome) == ("create", "refused: missing-plugin")
+    assert len(rich.fleet) == 0
+    (entry,) = await rich.entries()
+    assert entry.kind is Kind.REFUSED
+    assert (entry.data["act"], entry.data["code"]) == ("bot.create", "missing-plugin")
 
 
 @pytest.mark.parametrize("why", ["away", "no image", "hung"])
@@ -126,17 +128,16 @@ async def test_a_refused_config_is_a_problem_in_the_images_own_words(rich: Rig) 
     start = "Rich bot refuses the bot's settings: greeting: too loud\nkey [redacted] seen\nmore"
     assert problem.message.startswith(start)
     assert len(problem.message) < 600
-    assert f"/bot edit {bot.name}" in problem.hint
+    assert problem.hint == "Change them, then restart the bot."
     assert rich.runtime.containers == {}
 
 
 @pytest.mark.parametrize("code", [126, 127, 137])
 async def test_a_check_without_a_verdict_does_not_lose_the_bot(rich: Rig, code: int) -> None:
-    """Killed for time or memory, or not in the image: the bot is made, and the audit says so."""
+    """Killed for time or memory, or not in the image: the bot is made, and the journal says so."""
     bot = await checked(rich, code)
     await rich.becomes(bot, Phase.RUNNING)
-    notes = [e for e in await rich.manager.audit.history(bot.id) if e.action == "check config"]
-    assert [note.outcome and "made unchecked" in note.outcome for note in notes] == [True]
+    assert [e.data for e in await rich.entries(Kind.UNCHECKED, bot=bot)] == [{"exit_code": code}]
 
 
 async def test_an_engine_that_goes_away_during_the_check_refuses_nothing(rich: Rig) -> None:
@@ -152,7 +153,7 @@ async def test_an_engine_that_goes_away_during_the_check_refuses_nothing(rich: R
     await rich.restart()
     bot = await checked(rich, 0)
     await left.wait()
-    await eventually(lambda: not rich.manager.fleet.engine.reachable)
+    await eventually(lambda: not rich.fleet.engine.reachable)
     assert rich.view(bot).bot.problem is None
     rich.runtime.come_back()
     await rich.becomes(bot, Phase.RUNNING)
@@ -200,7 +201,7 @@ async def test_an_edit_ends_the_check_of_the_former_settings(rich: Rig) -> None:
     await rich.restart()
     bot = await checked(rich, 0)
     await first.wait()
-    await rich.manager.edits.submit(ANN_ASKS, bot, "settings", {"greeting": "ahoy"})
+    await rich.edit(bot, greeting="ahoy")
     await rich.becomes(bot, Phase.RUNNING)
     assert '"ahoy"' in (rich.data / "files" / bot.id / "0" / "rich.json").read_text()
 
@@ -212,7 +213,7 @@ async def test_a_refusal_of_settings_that_were_mended_meanwhile_is_no_problem(ri
     async def mend(name: str) -> None:
         if name == "create" and not mended.is_set():
             mended.set()
-            await rich.manager.edits.submit(ANN_ASKS, bot, "settings", {"greeting": "ahoy"})
+            await rich.edit(bot, greeting="ahoy")
             rich.runtime.absent.add(str(rich.secrets / bot.id))
         elif name == "create":
             rich.runtime.absent.clear()
@@ -225,8 +226,7 @@ async def test_a_refusal_of_settings_that_were_mended_meanwhile_is_no_problem(ri
     bot = await checked(rich, 0)
     view = await rich.becomes(bot, Phase.RUNNING)
     assert view.bot.problem is None
-    problems = [e for e in await rich.manager.audit.history(bot.id) if e.action == "problem"]
-    assert len(problems) == 1
+    assert await rich.entries(Kind.PROBLEM, bot=bot) == []
 
 
 # Config that holds secrets
@@ -256,7 +256,7 @@ async def test_a_value_is_redacted_in_the_form_that_the_config_has(rig: Rig) -> 
     await rig.becomes(bot, Phase.RUNNING)
     text = (rig.secrets / bot.id / "channel_config").read_text()
     for controller in ("this", "next"):
-        shown = rig.manager.redactor(text)
+        shown = rig.manager.redact(text)
         assert '"key": "[redacted]"' in shown, controller
         assert '"greeting": "hello"' in shown, controller
         await rig.restart()
@@ -265,9 +265,9 @@ async def test_a_value_is_redacted_in_the_form_that_the_config_has(rig: Rig) -> 
 async def test_rendered_config_is_not_shown_as_a_secret(rig: Rig) -> None:
     """Nobody typed it: no fingerprint, and never missing."""
     bot = await rich_bot(rig)
-    assert set(await rig.manager.credentials.fingerprints_of(bot)) == set(SECRETS)
+    assert set(await rig.manager.credentials.fingerprints_of(ANN_ASKS, bot)) == set(SECRETS)
     (rig.secrets / bot.id / "channel_config").unlink()
-    rig.manager.reconciler.poke(bot.id)
+    rig.poke(bot)
     await asyncio.sleep(0.05)
     assert (rig.view(bot).world.missing, rig.view(bot).world.faults) == ((), ())
 
@@ -295,7 +295,7 @@ async def test_a_secret_that_goes_away_just_before_a_start_holds_it_back(rich: R
     bot = await rich_bot(rich)
     (rich.secrets / bot.id / "api_key").unlink()
     before = (rich.secrets / bot.id / "channel_config").read_text()
-    assert not await rich.manager.converger.preparation.secrets(bot)
+    assert not await rich.loop.preparation.secrets(bot)
     assert (rich.secrets / bot.id / "channel_config").read_text() == before
     assert rich.view(bot).bot.problem is None
 
@@ -307,7 +307,7 @@ async def test_seeds_reach_the_volume(rich: Rig) -> None:
     """Only those with a text; the others come with the field."""
     bot = await rich.running("rich")
     assert rich.runtime.seeded[bot.id] == {"HELLO.md": "hello"}
-    await rich.manager.edits.submit(ANN_ASKS, bot, "persona", {"persona": "I am\nkind."})
+    await rich.edit(bot, persona="I am\nkind.")
     await eventually(lambda: rich.runtime.seeded[bot.id].get("SOUL.md") == "I am\nkind.")
 
 
@@ -334,18 +334,19 @@ async def test_a_new_bot_has_no_faults(rig: Rig) -> None:
     """Nobody has entered anything yet, and that is all."""
     bot = await rig.create()
     view = await rig.becomes(bot, Phase.CREATED)
-    rig.manager.reconciler.poke(bot.id)
+    rig.poke(bot)
     await asyncio.sleep(0.02)
     assert (len(view.world.missing), rig.view(bot).world.faults) == (2, ())
 
 
 async def test_a_wrong_order_is_noted_without_what_was_typed(rig: Rig) -> None:
-    """A name may be anything, also a key: the audit holds the reason alone."""
+    """A name may be anything, also a key: the journal holds the reason alone."""
     key = f"sk-ant-{'x' * 30}"
     with pytest.raises(BadInput):
         await rig.manager.lifecycle.create(ANN_ASKS, Order(name=key, template="plain"))
     with pytest.raises(ControllerError):
         await rig.manager.lifecycle.create(ANN_ASKS, Order(name="x", template="nothing"))
-    history = await rig.manager.audit.history()
-    assert [e.outcome for e in history] == ["refused: unknown-template", "refused: bad-name"]
-    assert key not in str(history)
+    refused = await rig.entries()
+    assert {entry.kind for entry in refused} == {Kind.REFUSED}
+    assert [entry.data["code"] for entry in refused] == ["unknown-template", "bad-name"]
+    assert key not in str(refused)

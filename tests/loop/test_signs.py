@@ -11,7 +11,7 @@ from controller.domain.bot import Bot
 from controller.domain.events import LogLine
 from controller.domain.observation import Health
 from controller.domain.phase import Phase
-from controller.manager.symptoms import LINE_MAX, after
+from controller.loop.signs import LINE_MAX, standing_after
 from tests.manager.rich import DOWN, rich_bot, with_rich
 from tests.manager.rig import ANN_ASKS, Rig, eventually
 
@@ -45,16 +45,16 @@ def test_the_newest_line_decides(
 ) -> None:
     """Sign by sign, line by line, and no further into a line than it makes sense."""
     read = [LogLine(float(at), "stdout", text) for at, text in enumerate(lines)]
-    assert after(before, SIGNS, read) == standing
+    assert standing_after(before, SIGNS, read) == standing
 
 
 async def sick(rig: Rig) -> Bot:
     """A bot whose log is read often, and says that its channel is down."""
     bot = await rich_bot(rig)
-    rig.manager.converger.symptoms.every = 0.02
-    rig.manager.converger.symptoms.soon(bot.id)
+    rig.loop.looker.signs.every = 0.02
+    rig.loop.looker.signs.read_soon(bot.id)
     rig.runtime.write_log(bot.id, "CHANNEL_DOWN 503")
-    rig.manager.reconciler.poke(bot.id)
+    rig.poke(bot)
     await rig.becomes(bot, Phase.UNHEALTHY)
     return bot
 
@@ -114,10 +114,10 @@ async def test_a_log_is_read_once_in_a_while_however_often_one_looks(rig: Rig) -
     await asyncio.sleep(0.05)
     reads = rig.runtime.calls["logs"]
     for _ in range(20):
-        rig.manager.reconciler.poke(bot.id)
+        rig.poke(bot)
         await asyncio.sleep(0.002)
     assert rig.runtime.calls["logs"] == reads
-    due = rig.manager.converger.symptoms.next_reading(bot.id)
+    due = rig.loop.looker.signs.next_reading(bot.id)
     assert due is not None
     assert 25 < due <= 30
 
@@ -127,7 +127,7 @@ async def test_a_bot_without_signs_is_not_read(rig: Rig) -> None:
     await with_rich(rig)
     bot = await rig.running("plain")
     assert rig.runtime.calls["logs"] == 0
-    assert rig.manager.converger.symptoms.next_reading(bot.id) is None
+    assert rig.loop.looker.signs.next_reading(bot.id) is None
 
 
 async def test_a_log_that_cannot_be_read_changes_nothing(rig: Rig) -> None:
@@ -144,11 +144,11 @@ async def test_a_log_that_cannot_be_read_changes_nothing(rig: Rig) -> None:
 async def test_a_reload_is_followed_by_a_reading(rig: Rig) -> None:
     """Whether the new secrets helped is seen at once."""
     bot = await sick(rig)
-    symptoms = rig.manager.converger.symptoms
-    symptoms.every = 1000.0
-    symptoms.soon(bot.id)
-    rig.manager.reconciler.poke(bot.id)
-    await eventually(lambda: (symptoms.next_reading(bot.id) or 0) > 900)
+    signs = rig.loop.looker.signs
+    signs.every = 1000.0
+    signs.read_soon(bot.id)
+    rig.poke(bot)
+    await eventually(lambda: (signs.next_reading(bot.id) or 0) > 900)
     rig.runtime.write_log(bot.id, "CHANNEL_UP")
     await rig.submit(bot, rotate=True, api_key="fake-provider-key-2")
     view = await rig.becomes(bot, Phase.RUNNING)

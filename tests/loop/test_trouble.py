@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from controller.domain.bot import Bot, Wish
+from controller.domain.journal import Kind
 from controller.domain.phase import Phase
 from controller.runtime.memory import MemoryRuntime
 from tests.manager.rig import ANN_ASKS, PLAIN, Gate, Rig, eventually
@@ -32,10 +33,10 @@ async def order(rig: Rig, bot: Bot, what: str) -> None:
     edits: dict[str, Callable[[Bot], Bot]] = {
         "start": lambda now: replace(now, wish=Wish.RUN, problem=None),
         "stop": lambda now: replace(now, wish=Wish.STOP),
-        "restart": lambda now: replace(now, wish=Wish.RUN, problem=None, ended_run=run),
+        "restart": lambda now: replace(now, wish=Wish.RUN, problem=None, run=now.run.end(run)),
         "delete": lambda now: replace(now, wish=Wish.REMOVE),
     }
-    await rig.manager.wishes.change(bot.id, edits[what])
+    await rig.house.tools.wishes.change(bot.id, edits[what])
 
 
 async def prepared(rig: Rig, step: str) -> Bot:
@@ -87,7 +88,7 @@ async def test_an_engine_that_goes_away_is_waited_for(asleep: Rig, step: str) ->
     armed.append(step)
     await order(asleep, bot, WAYS[step])
     await away.wait()
-    await eventually(lambda: not asleep.manager.fleet.engine.reachable)
+    await eventually(lambda: not asleep.fleet.engine.reachable)
     assert asleep.view(bot).bot.problem is None
     asleep.runtime.come_back()
     await as_wished(asleep, bot, step)
@@ -99,11 +100,11 @@ async def test_a_bot_is_not_forgotten_when_another_one_finds_the_engine_first(ri
     rig.runtime.feeds.clear()
     rig.runtime.go_away()
     await order(rig, left, "stop")
-    await eventually(lambda: not rig.manager.fleet.engine.reachable)
+    await eventually(lambda: not rig.fleet.engine.reachable)
     rig.runtime.come_back()
     await order(rig, other, "restart")
-    await eventually(lambda: rig.manager.fleet.engine.reachable)
-    await rig.manager.watcher.resync()
+    await eventually(lambda: rig.fleet.engine.reachable)
+    await rig.loop.watcher.resync()
     await eventually(lambda: not rig.active(left), "the order given meanwhile comes true")
 
 
@@ -199,11 +200,10 @@ async def test_a_spec_that_the_engine_refuses_is_a_problem(rig: Rig) -> None:
     assert view.bot.problem is not None
     assert view.bot.problem.code == "bad-spec"
     tried = rig.runtime.calls["create"]
-    rig.manager.reconciler.poke(bot.id)
+    rig.poke(bot)
     await asyncio.sleep(0.05)
     assert rig.runtime.calls["create"] == tried
-    history = await rig.manager.audit.history(bot.id)
-    assert [entry.action for entry in history].count("problem") == 1
+    assert len(await rig.entries(Kind.PROBLEM, bot=bot)) == 1
 
 
 async def test_a_container_that_vanishes_before_its_start_is_made_again(asleep: Rig) -> None:
@@ -258,7 +258,7 @@ async def test_a_caller_who_gives_up_does_not_stop_what_was_wished(rig: Rig) -> 
     """A cancelled order is carried out all the same: it is in the store."""
     bot = await rig.running()
     for delay in range(12):
-        await rig.manager.wishes.change(bot.id, lambda now: replace(now, wish=Wish.RUN))
+        await rig.house.tools.wishes.change(bot.id, lambda now: replace(now, wish=Wish.RUN))
         await eventually(lambda: rig.at_rest() and rig.active(bot))
         caller = asyncio.create_task(order(rig, bot, "stop"))
         for _ in range(delay):
@@ -293,7 +293,7 @@ async def test_a_bot_can_be_stopped_without_its_secrets_disk(rig: Rig, what: str
     await eventually(lambda: not rig.active(bot))
     (rig.folder / "elsewhere").rename(rig.secrets)
     if what == "delete":
-        await eventually(lambda: rig.manager.fleet.get(bot.id) is None)
+        await eventually(lambda: rig.fleet.get(bot.id) is None)
         await rig.gone(bot)
 
 
@@ -337,7 +337,7 @@ async def test_a_registry_that_hangs_holds_up_only_who_waits_for_it(rig: Rig) ->
     await eventually(lambda: not rig.active(running), "it is stopped")
     for bot in waiting[:6]:
         await order(rig, bot, "delete")
-    await eventually(lambda: len(rig.manager.fleet) == 7, "they are gone")
+    await eventually(lambda: len(rig.fleet) == 7, "they are gone")
     registry.answers.set()
     for bot in waiting[6:]:
         await rig.becomes(bot, Phase.RUNNING)

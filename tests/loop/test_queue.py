@@ -18,10 +18,11 @@ from controller.domain.errors import NotFound, StorageTrouble
 from controller.domain.names import new_bot_id
 from controller.domain.observation import ContainerState, Observation, World
 from controller.domain.phase import Phase
-from controller.manager.fleet import Fleet
-from controller.manager.reconciler import BACKOFF_CAP, Reconciler
-from controller.manager.wishes import Wishes
+from controller.fleet.views import Fleet
+from controller.fleet.wishes import Wishes
+from controller.loop.queue import BACKOFF_CAP, Queue
 from controller.store import Store
+from tests.manager.rig import KEY
 
 BOT = Bot(id=new_bot_id(), name="shop", template="t", provider="p", model="m", channel="c")
 RUNNING = World(container=Observation(container_id="c", state=ContainerState.RUNNING))
@@ -59,9 +60,9 @@ def simulated(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
 @contextlib.asynccontextmanager
 async def running(
     reconcile: Callable[[str], Coroutine[Any, Any, float | None]], workers: int = 4
-) -> AsyncIterator[Reconciler]:
-    """A reconciler at work."""
-    queue = Reconciler("test", workers)
+) -> AsyncIterator[Queue]:
+    """A queue at work."""
+    queue = Queue("test", workers)
     task = asyncio.create_task(queue.run(reconcile))
     try:
         yield queue
@@ -192,19 +193,19 @@ async def test_waiting_ends_with_the_change_or_with_the_time() -> None:
     """It answers at once, at the change, at the bot's end, or when the time is up."""
     fleet = Fleet()
     fleet.add(BOT, World())
-    view = await fleet.wait(BOT.id, lambda _: True, 10)
+    view = await fleet.wait_for(BOT.id, lambda _: True, 10)
     assert view is not None
     assert view.phase is Phase.STARTING
     waiter = asyncio.create_task(
-        fleet.wait(BOT.id, lambda v: v is not None and v.phase is Phase.RUNNING, 10)
+        fleet.wait_for(BOT.id, lambda v: v is not None and v.phase is Phase.RUNNING, 10)
     )
     await asyncio.sleep(0)
-    fleet.look(BOT.id, RUNNING)
+    fleet.show_world(BOT.id, RUNNING)
     view = await waiter
     assert view is not None
     assert view.phase is Phase.RUNNING
-    assert await fleet.wait(BOT.id, lambda v: v is None, 0.01) == view
-    waiter = asyncio.create_task(fleet.wait(BOT.id, lambda v: v is None, 10))
+    assert await fleet.wait_for(BOT.id, lambda v: v is None, 0.01) == view
+    waiter = asyncio.create_task(fleet.wait_for(BOT.id, lambda v: v is None, 10))
     await asyncio.sleep(0)
     fleet.forget(BOT.id)
     assert await waiter is None
@@ -218,10 +219,10 @@ def test_a_crash_loop_ends_by_itself() -> None:
     fleet = Fleet(clock=lambda: now[0])
     fleet.add(BOT, RUNNING)
     assert fleet.next_decay(BOT.id) is None
-    fleet.crashed(BOT.id, tuple(Crash(1000.0 - n, 1) for n in range(3)), ())
+    fleet.show_crashes(BOT.id, tuple(Crash(1000.0 - n, 1) for n in range(3)))
     assert fleet.next_decay(BOT.id) == 598.0
     now[0] = 1598.5
-    view = fleet.look(BOT.id, RUNNING)
+    view = fleet.show_world(BOT.id, RUNNING)
     assert view is not None
     assert (view.phase, view.since) == (Phase.RUNNING, 1598.5)
     assert fleet.next_decay(BOT.id) is None
@@ -233,12 +234,12 @@ def test_only_changes_are_told() -> None:
     fleet.add(BOT, World())
     with fleet.listening(told.append):
         for _ in range(3):
-            fleet.look(BOT.id, RUNNING)
+            fleet.show_world(BOT.id, RUNNING)
         assert told == [BOT.id]
         for _ in range(3):
-            fleet.engine_is(False, "gone")
+            fleet.note_engine(False, "gone")
         assert told == [BOT.id] * 2
-    fleet.engine_is(True)
+    fleet.note_engine(True)
     assert told == [BOT.id] * 2
 
 
@@ -247,7 +248,7 @@ def test_only_changes_are_told() -> None:
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = await Store.open(tmp_path)
+    store = await Store.open(tmp_path, KEY)
     yield store
     await store.close()
 

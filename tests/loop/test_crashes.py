@@ -14,6 +14,7 @@ import pytest
 from controller.domain.bot import Bot, Crash
 from controller.domain.crashes import judge
 from controller.domain.events import LogLine, LogQuery
+from controller.domain.journal import Kind
 from controller.domain.observation import ContainerState, Observation
 from controller.domain.phase import Phase
 from controller.runtime.memory import MemoryRuntime
@@ -34,13 +35,13 @@ async def patient(tmp_path: Path) -> AsyncIterator[Rig]:
     rig = Rig(tmp_path, restart="on-failure:2")
     await rig.open()
     rig.run()
-    await eventually(lambda: rig.manager.fleet.engine.reachable)
+    await eventually(lambda: rig.fleet.engine.reachable)
     yield rig
     await rig.kill()
 
 
 async def test_a_crash_is_remembered_with_its_reason(rig: Rig) -> None:
-    """Exit code, last words and audit line are there, and the bot runs again."""
+    """Exit code, last words and the journal's entry exist, and the bot runs again."""
     bot = await rig.running()
     rig.runtime.write_log(bot.id, "before\nthe reason")
     await crash(rig, bot, 7)
@@ -48,8 +49,8 @@ async def test_a_crash_is_remembered_with_its_reason(rig: Rig) -> None:
     assert view.last_crash is not None
     assert view.last_crash.exit_code == 7
     assert view.tail == ("before", "the reason")
-    history = await rig.manager.audit.history(bot.id)
-    assert [e.outcome for e in history if e.action == "crash"] == ["exit 7"]
+    (entry,) = await rig.entries(Kind.CRASH, bot=bot)
+    assert (entry.data["exit_code"], entry.data["ended"]) == (7, view.last_crash.at)
 
 
 async def test_the_words_before_a_crash_are_redacted(rig: Rig) -> None:
@@ -76,8 +77,8 @@ async def test_three_crashes_are_a_loop_and_five_the_end(rig: Rig) -> None:
     problem = rig.view(bot).bot.problem
     assert problem is not None
     assert problem.code == "crash-loop"
-    assert problem.message == "Stopped after 5 crashes in ten minutes; the last: exit 9."
-    assert rig.view(bot).phase is Phase.CRASH_LOOPING
+    assert problem.message == "Gave up after 5 crashes in ten minutes; the last: exit 9."
+    assert rig.view(bot).phase is Phase.ERROR
     assert len(rig.view(bot).crashes) == 5
 
 
@@ -90,7 +91,7 @@ async def test_an_order_begins_the_count_anew(rig: Rig, order: str) -> None:
     await eventually(lambda: not rig.active(bot))
     view = await getattr(rig.manager.lifecycle, order)(ANN_ASKS, bot)
     assert (view.phase, view.crashes, view.bot.problem) == (Phase.RUNNING, (), None)
-    assert await rig.manager.store.crashes() == {}
+    assert await rig.store.crashes() == {}
     await crash(rig, bot)
     assert len(rig.view(bot).crashes) == 1
 
@@ -122,8 +123,8 @@ async def test_out_of_memory_is_said(rig: Rig) -> None:
     bot = await rig.running()
     rig.runtime.restart_at_once = False
     await crash(rig, bot, 137, oom=True)
-    history = await rig.manager.audit.history(bot.id)
-    assert "exit 137: out of memory" in [entry.outcome for entry in history]
+    (entry,) = await rig.entries(Kind.CRASH, bot=bot)
+    assert (entry.data["exit_code"], entry.data["oom_killed"]) == (137, True)
 
 
 async def test_a_wished_stop_is_no_crash(rig: Rig) -> None:
@@ -172,8 +173,8 @@ async def test_crashes_between_two_looks_are_all_counted(rig: Rig) -> None:
     rig.runtime.feeds.clear()
     for _ in range(3):
         rig.runtime.crash(bot.id, 1)
-    await rig.manager.watcher.resync()
-    rig.manager.reconciler.poke(bot.id)
+    await rig.loop.watcher.resync()
+    rig.poke(bot)
     await rig.becomes(bot, Phase.CRASH_LOOPING)
     assert len(rig.view(bot).crashes) == 3
 
@@ -218,8 +219,8 @@ async def test_a_clock_set_back_does_not_hold_a_bot_in_starting(rig: Rig) -> Non
     await eventually(lambda: rig.active(bot))
     await eventually(lambda: rig.view(bot).world.ready_by > time.time(), "it is on its way up")
     assert rig.view(bot).phase is Phase.STARTING
-    rig.manager.converger.clock = lambda: time.monotonic() + 3600
-    rig.manager.reconciler.poke(bot.id)
+    rig.loop.looker.clock = lambda: time.monotonic() + 3600
+    rig.poke(bot)
     await rig.becomes(bot, Phase.UNHEALTHY)
 
 
@@ -231,7 +232,7 @@ async def test_an_end_with_the_engine_is_no_crash_however_late_it_is_seen(
     to go on for a moment. And the run may be one that nobody had looked at before."""
     bot = await rig.running()
     rig.runtime.go_away()
-    await rig.manager.watcher.resync()
+    await rig.loop.watcher.resync()
     held = rig.runtime.containers[bot.id]
     ended = replace(
         held.seen, state=ContainerState.EXITED, exit_code=0, finished_at=time.time(), started_at=""
@@ -241,13 +242,13 @@ async def test_an_end_with_the_engine_is_no_crash_however_late_it_is_seen(
         rig.runtime.come_back()
     else:
         rig.runtime.come_back()
-        await eventually(lambda: rig.manager.fleet.engine.reachable)
+        await eventually(lambda: rig.fleet.engine.reachable)
         await asyncio.sleep(0.05)  # looked at, and seen to run on
         held.seen = replace(ended, started_at=held.seen.started_at)
         rig.runtime.emit(bot.id, "die")
     await eventually(lambda: rig.active(bot) and rig.at_rest(), "it runs again")
     assert rig.view(bot).crashes == ()
-    assert [e for e in await rig.manager.audit.history(bot.id) if e.action == "crash"] == []
+    assert await rig.entries(Kind.CRASH, bot=bot) == []
 
 
 class HeldLog:
@@ -275,7 +276,7 @@ async def test_an_order_given_while_a_crash_is_noted_is_not_overwritten(rig: Rig
     rig.runtime.crash(bot.id, 78)
     await asyncio.wait_for(held.asked.wait(), 5)
     pressed = asyncio.create_task(rig.manager.lifecycle.restart(ANN_ASKS, bot))
-    await eventually(lambda: rig.view(bot).bot.ended_run, "the order is written down")
+    await eventually(lambda: rig.view(bot).bot.run.to_end, "the order is written down")
     held.answers.set()
     view = await pressed
     assert view is not None
