@@ -113,7 +113,9 @@ async def test_roles_of_the_settings_give_exactly_their_rights(town: Place) -> N
     viewer, operator = _member(town, "vic", "crew"), _member(town, "oscar", "ops")
     await said(await viewer.slash("bot logs", name="shop"), "demo bot starting")
     card = town.card("shop")
-    await _refused(await viewer.click(card, label="Restart"), "needs the role operator", "you are viewer")
+    await _refused(
+        await viewer.click(card, label="Restart"), "needs the role operator", "you are viewer"
+    )
     await said(await operator.click(card, label="Restart"), "running")
     await _refused(await operator.slash("bot delete", name="shop"), "needs the role admin")
 

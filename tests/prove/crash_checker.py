@@ -161,7 +161,7 @@ class Checker:
             kept = self.controller.rows("SELECT 1 FROM crash WHERE bot_id = ?", bot["id"])
             ((since,),) = self.controller.rows(SINCE_ACTED, bot["id"])
             if len(kept) != since:
-                yield f"{bot['name']}: {len(kept)} crashes are counted, {since} since it was acted on"
+                yield f"{bot['name']}: {len(kept)} crashes are counted, and {since} happened"
         yield from self._chain()
 
     def _chain(self) -> Iterator[str]:

@@ -12,8 +12,8 @@ import random
 from tests.loopback import Invocation, Person
 from tests.process.process import a_secret
 from tests.prove.crash_checker import Expected
-from tests.prove.crash_inside import is_whole
 from tests.prove.crash_driver import Driver
+from tests.prove.crash_inside import is_whole
 
 PEOPLE = ("ben", "cleo", "dan")
 BOTS_EACH = 2

@@ -141,7 +141,7 @@ async def test_a_discord_that_takes_nothing_for_a_while_hears_all_of_it_afterwar
     how = {"status": 503} if tally.full else {"drop": True}  # discord.py retries it for long
     with place.world.fault("*", r"^/(interactions|webhooks|channels|users)", **how):
         inv = await place.ann.slash("bot restart", name="shop", wait=False)
-        await eventually(lambda: controller.owed(), 15)
+        await eventually(controller.owed, 15)
         await eventually(lambda: controller.owed() not in ([], [None]), 15)
         assert controller.started_at(controller.bot_id("shop")) > since
         assert len(late(place)) == before
