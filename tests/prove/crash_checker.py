@@ -25,6 +25,7 @@ from controller.vault import install_key
 from tests.loopback import Invocation
 from tests.process.process import Controller, Place
 from tests.prove.crash_inside import CONFIG, faults_inside, heard, is_whole
+from tests.prove.crash_pages import EXTRA, is_paged
 
 SECRETS = {"api_key", "channel_token"}
 KEYS = ("id", "name", "wish", "ended_run", "reload_run", "problem", "fields")
@@ -217,12 +218,13 @@ class Checker:
                 continue
             known = self.values.get(by_id[entry]["name"], set())
             rendered = {CONFIG} if is_whole(by_id[entry]["name"]) else set()
+            typed = SECRETS | set(EXTRA if is_paged(by_id[entry]["name"]) else ())
             for file in (root / entry).iterdir():
-                if file.name not in SECRETS | rendered:
+                if file.name not in typed | rendered:
                     yield f"stray secret file {file}"
                     continue
                 seen = file.stat()
-                if file.name in SECRETS and file.read_text() not in known:
+                if file.name in typed and file.read_text() not in known:
                     yield f"{file} is torn or somebody else's"
                 if seen.st_mode & 0o777 != 0o600 or seen.st_uid != 1000 or seen.st_nlink != 1:
                     yield f"{file} is not private: {seen}"

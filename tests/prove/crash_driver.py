@@ -22,6 +22,7 @@ from tests.process.process import BRISK, Controller, Place, a_secret, eventually
 from tests.prove.crash_checker import Checker, Expected
 from tests.prove.crash_controller import SIZE, TRACE, TRAP
 from tests.prove.crash_inside import WHOLE, is_whole
+from tests.prove.crash_pages import PAGED
 from tests.prove.crash_points import AFTER, BEFORE, OF_A_WHOLE, SUBMITS, UNTOUCHED, Point
 
 PROOF = (
@@ -257,6 +258,7 @@ async def open_driver(
     async with open_place(folder, engine, start=False) as place:
         (folder / "templates" / "proof.toml").write_text(PROOF)
         (folder / "templates" / "whole.toml").write_text(WHOLE)
+        (folder / "templates" / "paged.toml").write_text(PAGED)
         armed = Armed(place.world, engine, folder)
         admins = [place.ann, *(place.world.person(name) for name in people)]
         armed.env = dict(place.controller.env)
