@@ -87,9 +87,9 @@ async def test_a_controller_killed_in_the_middle_of_the_work_is_answered_for(
 ) -> None:
     """A request that had begun is finished, ended in the journal, and its asker is told."""
     bot_id, before = place.controller.bot_id("shop"), len(late(place))
-    since, count = place.controller.started_at(bot_id), len(place.controller.ends("bot.restart"))
+    since, count = place.controller.started_at(bot_id), len(place.controller.noted("wish"))
     inv = await place.ann.slash("bot restart", name="shop")
-    await eventually(lambda: len(place.controller.ends("bot.restart")) > count)
+    await eventually(lambda: len(place.controller.noted("wish")) > count)
     await place.controller.kill()
     assert last_end(place) is None
     await place.controller.start()

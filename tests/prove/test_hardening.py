@@ -150,7 +150,8 @@ class Yard:
 
 def fitting(field: FieldSpec) -> str:
     """A value that the field accepts."""
-    for value in (field.default, *field.choices, "12345678", field.hint):
+    examples = re.findall(r"`([^`]+)`", field.hint)
+    for value in (field.default, *field.choices, "12345678", *examples):
         with contextlib.suppress(BadInput):
             field.check(value)
             return value
