@@ -5,7 +5,6 @@ It reaches nothing: the store, the runtime and the loop stay below.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,9 +36,6 @@ from controller.runtime import Runtime
 from controller.services import LiveChecks
 from controller.store import Store
 from controller.vault import Fingerprints, Redactor, Vault
-
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,7 +49,7 @@ class Staging:
             try:
                 os.rename(temp, name, src_dir_fd=home, dst_dir_fd=home)
             except OSError:
-                disk.remove(temp, home)
+                disk.discard(temp, home)
                 raise
             os.fsync(home)
 
