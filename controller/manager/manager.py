@@ -5,6 +5,7 @@ It reaches nothing: the store, the runtime and the loop stay below.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ from controller.runtime import Runtime
 from controller.services import LiveChecks
 from controller.store import Store
 from controller.vault import Fingerprints, Redactor, Vault
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
