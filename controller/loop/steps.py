@@ -164,7 +164,7 @@ class Steps:
     async def _failed(self, step: Step, bot: Bot, error: ControllerError) -> None:
         if isinstance(error, NotFound) and step in {Step.START, Step.RESTART, Step.RELOAD}:
             return  # removed by hand since the look; the next look sees that
-        log.warning("bot %s (%s): %s: %s", bot.name, bot.id, step, error)
+        log.warning("bot %s (%s): %s: %s", bot.name, bot.id, step, self._redactor(str(error)))
         if isinstance(error, EngineUnavailable):
             self._errands.refuse(bot.id, error)
             self._doubt(bot.id)
@@ -274,5 +274,10 @@ def _to_run(view: View | None) -> bool:
 
 
 def _wish_of(bot: Bot) -> tuple[object, ...]:
-    """What a person can change about a bot: with another of these, a step is worth a new try."""
-    return bot.wish, tuple(sorted(bot.fields.items())), bot.problem, bot.run.to_end, bot.image
+    """What a person can change about a bot: with another of these, a step is worth a new try.
+
+    What a step changes itself isn't in here, or its second try would not be held back: the pinned
+    image, and the run that a stop is about to end.
+    """
+    to_end = bot.run.to_end if bot.wish is Wish.RUN and bot.problem is None else ""
+    return bot.wish, tuple(sorted(bot.fields.items())), bot.problem, to_end

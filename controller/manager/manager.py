@@ -38,7 +38,6 @@ from controller.services import LiveChecks
 from controller.store import Store
 from controller.vault import Fingerprints, Redactor, Vault
 
-
 log = logging.getLogger(__name__)
 
 
