@@ -164,7 +164,7 @@ class Steps:
     async def _failed(self, step: Step, bot: Bot, error: ControllerError) -> None:
         if isinstance(error, NotFound) and step in {Step.START, Step.RESTART, Step.RELOAD}:
             return  # removed by hand since the look; the next look sees that
-        log.warning("bot %s (%s): %s: %s", bot.name, bot.id, step, self._redactor(str(error)))
+        log.warning("bot %s (%s): %s: %s", bot.name, bot.id, step, error)
         if isinstance(error, EngineUnavailable):
             self._errands.refuse(bot.id, error)
             self._doubt(bot.id)
