@@ -198,9 +198,14 @@ class Steps:
             tried = now.wish is Wish.RUN and now.fields == bot.fields
             return replace(now, problem=problem) if tried else now
 
+        self._fleet.show_held_up(bot.id, "")  # first: the problem is never shown beside it
+        try:
+            await self._wishes.change(bot.id, still)
+        except ControllerError as trouble:  # it stays held back, and the next try notes it
+            log.warning("bot %s (%s): not noted: %s", bot.name, bot.id, trouble)
+            self._fleet.show_held_up(bot.id, problem.message)
+            return
         self._failures.pop(bot.id, None)
-        self._fleet.show_held_up(bot.id, "")
-        await self._wishes.change(bot.id, still)
 
     async def _take(self, step: Step, bot: Bot) -> None:
         grace = self._blueprints.stop_timeout(bot)

@@ -169,4 +169,4 @@ def test_the_hint_fits_the_exit(crash: Crash, remedy: str) -> None:
 def test_an_event_tells_what_the_look_came_too_late_for() -> None:
     """What was seen stays; what was not is filled in."""
     assert with_exit(Crash(1.0, None), 137, oom_killed=True) == Crash(1.0, 137, True)
-    assert with_exit(Crash(1.0, 3, True), 9, oom_killed=False) == Crash(1.0, 3, True)
+    assert with_exit(Crash(1.0, 137, True), 9, oom_killed=False) == Crash(1.0, 137, True)

@@ -229,6 +229,35 @@ async def test_an_engine_that_keeps_refusing_becomes_a_problem(asleep: Rig, door
     await asleep.gone(bot)
 
 
+async def test_a_problem_that_cannot_be_noted_is_tried_again_later(asleep: Rig, door: Door) -> None:
+    """The database refuses just then: shown all the same, held back, and noted once it can be."""
+    tries: list[str] = []
+    database = asleep.store._db._connection
+
+    async def refuse(name: str, _: str) -> None:
+        if name == "create":
+            tries.append(name)
+            await database.execute("PRAGMA query_only=ON")
+            raise BadSpec("The engine refuses it.")
+
+    bot = await asleep.create()
+    door.before = refuse
+    await asleep.submit(bot)
+    await eventually(lambda: asleep.view(bot).held_up, "it is shown")
+    assert asleep.view(bot).held_up == "The engine refuses it."
+    await asyncio.sleep(0.2)
+    assert (len(tries), asleep.view(bot).bot.problem) == (1, None)
+
+    async def refuse_only(name: str, _: str) -> None:
+        if name == "create":
+            raise BadSpec("The engine refuses it.")
+
+    door.before = refuse_only
+    await database.execute("PRAGMA query_only=OFF")
+    view = await asleep.becomes(bot, Phase.ERROR)
+    assert (view.held_up, await asleep.store.bots()) == ("", [view.bot])
+
+
 async def test_a_fault_of_our_own_in_a_step_ends_no_other_bots_work(
     asleep: Rig, door: Door
 ) -> None:
