@@ -232,17 +232,19 @@ async def test_an_engine_that_keeps_refusing_becomes_a_problem(asleep: Rig, door
 async def test_a_problem_that_cannot_be_noted_is_tried_again_later(asleep: Rig, door: Door) -> None:
     """The database refuses just then: shown all the same, held back, and noted once it can be."""
     tries: list[str] = []
-    database = asleep.store._db._connection
+    database, submitted = asleep.store._db._connection, asyncio.Event()
 
     async def refuse(name: str, _: str) -> None:
         if name == "create":
             tries.append(name)
+            await submitted.wait()
             await database.execute("PRAGMA query_only=ON")
             raise BadSpec("The engine refuses it.")
 
     bot = await asleep.create()
     door.before = refuse
     await asleep.submit(bot)
+    submitted.set()
     await eventually(lambda: asleep.view(bot).held_up, "it is shown")
     assert asleep.view(bot).held_up == "The engine refuses it."
     await asyncio.sleep(0.2)
