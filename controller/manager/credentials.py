@@ -163,7 +163,7 @@ class Credentials:
         if not last:
             await self._keep(page, staged)
             return Submitted(page.bot, prints, complete=False, notes=notes_of(said))
-        self._require_complete(page, staged)
+        await self._require_complete(page, staged)
         plan = self._plan(page, staged)
         await self._commit(page, staged, plan, deed.author)
         every = {name: self._fingerprints(name, value) for name, value in staged.secrets.items()}
@@ -174,9 +174,10 @@ class Credentials:
         bot_id, form_id = page.bot.id, page.form.id
         await self._threads(lambda: self._blueprints.staging.keep(bot_id, form_id, staged))
 
-    def _require_complete(self, page: OpenForm, staged: Staged) -> None:
+    async def _require_complete(self, page: OpenForm, staged: Staged) -> None:
         missing = [spec.label or spec.name for spec in unanswered(page, staged)]
         if missing:
+            await self._keep(page, staged)
             raise BadInput(
                 f"Still missing: {', '.join(missing)}.",
                 hint="Open the form again from its first page.",

@@ -61,8 +61,8 @@ def test_a_later_end_is_a_crash_with_its_figures() -> None:
     """Seen in time it has its exit code; after a restart nobody knows it."""
     assert detect(NOW - 1, None, EXITED) == (Crash(NOW, 3),)
     assert detect(NOW - 1, None, RUNNING) == (Crash(NOW, None),)
-    killed = replace(EXITED, oom_killed=True)
-    assert detect(NOW - 1, None, killed) == (Crash(NOW, 3, True),)
+    killed = replace(EXITED, exit_code=137, oom_killed=True)
+    assert detect(NOW - 1, None, killed) == (Crash(NOW, 137, True),)
 
 
 def test_a_clock_set_back_hides_no_crash() -> None:
@@ -168,5 +168,5 @@ def test_the_hint_fits_the_exit(crash: Crash, remedy: str) -> None:
 
 def test_an_event_tells_what_the_look_came_too_late_for() -> None:
     """What was seen stays; what was not is filled in."""
-    assert with_exit(Crash(1.0, None), 9, oom_killed=True) == Crash(1.0, 9, True)
-    assert with_exit(Crash(1.0, 3, True), 9, oom_killed=False) == Crash(1.0, 3, True)
+    assert with_exit(Crash(1.0, None), 137, oom_killed=True) == Crash(1.0, 137, True)
+    assert with_exit(Crash(1.0, 137, True), 9, oom_killed=False) == Crash(1.0, 137, True)
