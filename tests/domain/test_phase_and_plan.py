@@ -14,6 +14,7 @@ from controller.domain.crashes import LOOPING_AT, WINDOW_SECONDS
 from controller.domain.observation import ContainerState, Health, Observation, World
 from controller.domain.phase import Phase, derive
 from controller.domain.plan import Step, decide
+from controller.domain.run import Run
 
 NOW = 1_000_000.0
 RUN = "2026-01-01T00:00:00Z"
@@ -35,8 +36,7 @@ def bot(
         channel="demo",
         wish=wish,
         problem=problem,
-        ended_run=ended,
-        reload_run=reload,
+        run=Run(to_end=ended, to_reload=reload),
     )
 
 
@@ -307,10 +307,10 @@ def test_a_healthy_run_without_a_problem_is_running_and_settled(wished: Bot, see
         and container is not None
         and container.state is S.RUNNING
         and container.health in {H.NONE, H.HEALTHY}
-        and not (container.started_at and container.started_at == wished.ended_run)
+        and not (container.started_at and container.started_at == wished.run.to_end)
     )
     if fits:
         assert derive(wished, seen, (), NOW) is (P.UNHEALTHY if seen.degraded else P.RUNNING)
-        owed = container is not None and container.started_at == wished.reload_run != ""
+        owed = container is not None and container.started_at == wished.run.to_reload != ""
         reloads = owed and not seen.missing
         assert decide(wished, seen) is (T.RELOAD if reloads else T.SETTLED)

@@ -41,11 +41,15 @@ async def remember(store: Store, key: str, value: str = "") -> None:
 
 async def test_a_failed_transaction_leaves_nothing(store: Store) -> None:
     """What was written before the failure is undone, and the next write works."""
-    with pytest.raises(RuntimeError, match="no"):
+
+    async def work() -> None:
         async with store.transaction() as write:
             await write.remember("a", "b")
             await write.append(Entry(at=1.0, kind=Kind.NOTED))
             raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        await work()
     assert await store.recall("a") == ""
     assert await store.entries() == []
     await remember(store, "a", "c")
@@ -54,10 +58,14 @@ async def test_a_failed_transaction_leaves_nothing(store: Store) -> None:
 
 async def test_a_statement_that_fails_undoes_what_came_before(store: Store) -> None:
     """SQLite's own refusal is StorageTrouble with a hint; nothing of the transaction stays."""
-    with pytest.raises(StorageTrouble) as caught:
+
+    async def work() -> None:
         async with store.transaction() as write:
             await write.remember("a", "b")
             await write.remember("c", None)  # type: ignore[arg-type]
+
+    with pytest.raises(StorageTrouble) as caught:
+        await work()
     assert caught.value.hint
     assert await store.recall("a") == ""
     await remember(store, "a", "b")
@@ -211,10 +219,14 @@ async def test_a_refusal_inside_undoes_the_rest(store: Store) -> None:
     asked = Entry(at=1.0, kind=Kind.ASKED, author=Author(SYSTEM, "chat:1"))
     async with store.transaction() as write:
         await write.append(asked)
-    with pytest.raises(Conflict) as caught:
+
+    async def work() -> None:
         async with store.transaction() as write:
             await write.remember("a", "b")
             await write.append(asked)
+
+    with pytest.raises(Conflict) as caught:
+        await work()
     assert caught.value.code == "duplicate"
     assert await store.recall("a") == ""
     assert len(await store.entries()) == 1
