@@ -172,7 +172,7 @@ def test_an_end_that_the_policy_accepts_is_said(restart: str) -> None:
 
 @pytest.mark.parametrize(
     ("crash", "remedy"),
-    [(Crash(NOW, 137, True), "memory"), (Crash(NOW, 127), "image"), (Crash(NOW, 9), "logs")],
+    [(Crash(NOW, 137, True), "memory"), (Crash(NOW, 127), "image"), (Crash(NOW, 9), "log")],
 )
 def test_the_hint_fits_the_exit(crash: Crash, remedy: str) -> None:
     """More memory, another command, or the logs."""
