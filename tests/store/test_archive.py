@@ -299,6 +299,7 @@ async def test_an_entry_slipped_into_the_table_again_is_found(
     """Its number is that of an archived one, so only the file knows what really happened."""
     await archived(store, folder, threads)
     shell = sqlite3.connect(tmp_path / "botmaker.db")
+    shell.execute("DROP TRIGGER journal_only_grows")
     shell.execute(
         "INSERT INTO journal SELECT 2, at, kind, bot_id, 'x', principal_kind, principal_id, "
         "principal_name, request, cause, data, mac FROM journal WHERE seq = 4"

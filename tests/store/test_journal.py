@@ -118,6 +118,10 @@ async def test_requests_without_an_outcome_are_told(store: Store) -> None:
     assert await store.outcomes([]) == {}
 
 
+_REPLACED = "INSERT OR REPLACE INTO journal SELECT {}, at, kind, bot_id, bot_name, principal_kind, \
+principal_id, 'x', {}, cause, data, mac FROM journal WHERE seq = 1"
+
+
 @pytest.mark.parametrize(
     "sql",
     [
@@ -126,11 +130,15 @@ async def test_requests_without_an_outcome_are_told(store: Store) -> None:
         "UPDATE journal SET data = '{}'",
         "UPDATE journal SET principal_id = '2' WHERE seq = 1",
         "UPDATE journal SET mac = mac",
+        _REPLACED.format(1, "''"),
+        _REPLACED.format(2, "'chat:1'"),
+        _REPLACED.format(9, "'chat:1'"),
+        _REPLACED.format(0, "''"),
     ],
 )
 async def test_the_journal_cannot_be_rewritten(store: Store, tmp_path: Path, sql: str) -> None:
     """Not even by somebody with a SQLite shell: the file itself refuses."""
-    await append(store, entry(), entry(), entry())
+    await append(store, entry(Kind.ASKED, "chat:1"), entry(), entry())
     before = await store.chained()
     with sqlite3.connect(tmp_path / "botmaker.db") as shell:
         with pytest.raises(sqlite3.IntegrityError, match="journal entries are never"):
@@ -182,7 +190,8 @@ async def test_what_was_done_behind_the_triggers_back_is_found(
     assert await fault(store) == ""
     shell = sqlite3.connect(tmp_path / "botmaker.db")
     shell.executescript(
-        "DROP TRIGGER journal_is_never_rewritten; DROP TRIGGER journal_is_never_deleted;" + sql
+        "DROP TRIGGER journal_is_never_rewritten; DROP TRIGGER journal_is_never_deleted;"
+        "DROP TRIGGER journal_only_grows;" + sql
     )
     shell.close()
     assert await fault(store) == found

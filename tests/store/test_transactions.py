@@ -15,6 +15,7 @@ from controller.domain.errors import Conflict, StorageTrouble
 from controller.domain.journal import Author, Entry, Kind
 from controller.store import Store, chain
 from controller.store.database import Database, finish
+from tests.store.steps import Steps
 
 KEY = bytes(range(32))
 TURNS = range(40)  # more turns of the loop than the transactions below take
@@ -103,42 +104,6 @@ async def test_a_cancelled_transaction_is_whole_or_absent(
     connection.close()
 
 
-class Steps:
-    """Counts the turns of a task, and cancels it at one of them."""
-
-    def __init__(self, stop_at: int) -> None:
-        self.left = stop_at
-        self.cancelled = False
-
-    def drive(self, work: object) -> object:
-        """A coroutine that runs `work`, and throws CancelledError into it at the chosen await."""
-
-        class Driver:
-            def __await__(driver):  # noqa: N805
-                generator = work.__await__()  # type: ignore[attr-defined]
-                value, error = None, None
-                while True:
-                    try:
-                        if error is not None:
-                            waits = generator.throw(error)
-                        else:
-                            waits = generator.send(value)
-                    except StopIteration as end:
-                        return end.value
-                    error = None
-                    self.left -= 1
-                    if self.left < 0 and not self.cancelled:
-                        self.cancelled = True
-                        error = asyncio.CancelledError()
-                        if waits is not None:  # as a task does with what it waits for
-                            waits._asyncio_future_blocking = False
-                            waits.cancel()
-                        continue
-                    value = yield waits
-
-        return Driver()
-
-
 async def test_at_every_single_await_a_cancellation_leaves_all_or_nothing(store: Store) -> None:
     """Generated: the same transaction, cancelled at its first await, its second, and so on."""
     at, cancelled = 0, True
@@ -155,7 +120,7 @@ async def test_at_every_single_await_a_cancellation_leaves_all_or_nothing(store:
 
         async def drive(name: str = name, steps: Steps = steps) -> None:
             with contextlib.suppress(asyncio.CancelledError):
-                await steps.drive(work(name))  # type: ignore[misc]
+                await steps.drive(work(name))
 
         await asyncio.create_task(drive())
         cancelled = steps.cancelled
