@@ -316,31 +316,6 @@ async def test_one_bot_that_cannot_be_looked_at_makes_no_engine_unreachable(
     assert stopping.phase is Phase.STOPPED
 
 
-@pytest.mark.parametrize("template", ["plain", "rich"])
-async def test_a_restart_before_the_first_look_is_not_lost(asleep: Rig, template: str) -> None:
-    """Nobody knows the present run's name yet: whichever it is ends, once."""
-    bot = await rich_bot(asleep) if template == "rich" else await _ran(asleep)
-    await asleep.kill()
-    run, restarts = asleep.run_of(bot), asleep.runtime.calls["restart"]
-    await asleep.open()
-    order = asyncio.create_task(asleep.manager.lifecycle.restart(ANN_ASKS, bot))
-    await eventually(lambda: asleep.view(bot).bot.run.to_end, "the wish is written down")
-    assert not asleep.view(bot).seen
-    await asleep.kill()  # and it survives the controller that took it
-    order.cancel()
-    await asyncio.gather(order, return_exceptions=True)
-    await asleep.open()
-    asleep.run()
-    await eventually(lambda: asleep.at_rest() and asleep.run_of(bot) != run, "it is a new run")
-    assert asleep.runtime.calls["restart"] == restarts + 1
-    assert asleep.view(bot).crashes == ()
-
-
-async def _ran(rig: Rig) -> Bot:
-    rig.run()
-    return await rig.running()
-
-
 async def test_a_rotation_during_a_restart_reaches_the_bot(asleep: Rig, door: Door) -> None:
     """New values come while the former run is being ended: the run that is left has them."""
     bot = await asleep.running()
