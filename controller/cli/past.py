@@ -66,4 +66,8 @@ def _outcome(entry: Entry) -> str:
 
 
 def _flat(data: Any) -> str:
-    return ", ".join(f"{name} {value}" for name, value in dict(data).items() if value != "")
+    return ", ".join(f"{name} {_text(value)}" for name, value in dict(data).items() if value != "")
+
+
+def _text(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -130,11 +130,13 @@ class Loop:
             missing, faults = await self._secret_trouble(bot)
             tools.fleet.add(bot, World(missing=missing, faults=faults), seen=False)
             tools.fleet.show_crashes(bot.id, tuple(crashes.get(bot.id, ())))
-        self.reloads.unsettled.update(await tools.store.unsettled())
+        unsettled = await tools.store.unsettled()
+        self.reloads.unsettled.update(form.bot_id for form in unsettled)
         swept = await tools.threads(tools.vault.sweep)
         if swept:
             log.warning("removed %d half-written secret files of an earlier crash", swept)
         forms = await tools.store.usable_forms(time.time())
+        forms |= {form.id for form in unsettled}  # `credentials` finishes what they began
         staging = tools.blueprints.staging
         await tools.threads(lambda: staging.sweep(lambda _, form_id: form_id in forms))
         for view in tools.fleet:

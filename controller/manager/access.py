@@ -130,16 +130,11 @@ class Access:
         """
         ruling = self.ruling(caller.principal, act, bot)
         if ruling.answer is not Answer.ALLOW:
-            await self.refuse(caller, act, bot, denial(act, ruling))
+            await self.refuse(caller, act.id, bot, denial(act, ruling))
 
-    async def refuse(self, caller: Caller, act: Act, bot: Bot | None, why: Denied) -> None:
-        """Note a refusal and raise it."""
-        await self._journal.refused(caller, act.id, bot, why.code, why.message)
-        raise why
-
-    async def refuse_at_the_door(self, caller: Caller, what: str, why: Denied) -> None:
-        """The same where an edge lets nobody in: a wrong channel, or something unknown."""
-        await self._journal.refused(caller, what, None, why.code, why.message)
+    async def refuse(self, caller: Caller, what: str, bot: Bot | None, why: Denied) -> None:
+        """Note a refusal and raise it: of an act, by its id, or of what an edge lets nobody ask."""
+        await self._journal.refused(caller, what, bot, why.code, why.message)
         raise why
 
     async def listed(self, caller: Caller) -> tuple[Grant, ...]:

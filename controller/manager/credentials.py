@@ -5,6 +5,7 @@ What a submit does is decided next door in `submission`, which is pure; here it 
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
 from collections.abc import Iterable, Mapping
@@ -38,6 +39,7 @@ from controller.services import LiveChecks
 from controller.store import Form, Store
 from controller.vault import Fingerprints, Redactor, Staged, Vault
 
+log = logging.getLogger(__name__)
 FORM_SECONDS = 86_400.0  # a day: a DM may be read late, but the right has to end
 
 
@@ -196,10 +198,12 @@ class Credentials:
     async def _commit(self, page: OpenForm, staged: Staged, plan: Plan, by: Author) -> None:
         """Write everything that the form's pages gave, and wish for what follows from it.
 
-        The form is used up first, and settled with the wish: a kill in between is found at the next
-        start, and the present run is told to use what may be on the disk.
+        All of it is kept for the form before the form is used up, and the form is settled with the
+        wish. After a kill in between the next start writes everything (`resume`), and the present
+        run is told to use it.
         """
         bot_id, form_id = page.bot.id, page.form.id
+        await self._keep(page, staged)
         async with self._store.transaction() as write:
             used = await write.use_form(form_id, time.time())
         if not used:
@@ -228,6 +232,34 @@ class Credentials:
             also=lambda write: write.settle_forms(bot_id),
         )
         await self._threads(lambda: self._blueprints.staging.drop(bot_id, form_id))
+
+    async def resume(self) -> None:
+        """Write what forms gave whose commit a controller that died cut short. At the start only.
+
+        The bot has all of it then, never a part. What can't be written stays for the next start.
+        """
+        for form in await self._store.unsettled():
+            view = self._fleet.get(form.bot_id)
+            if view is None or view.bot.wish is Wish.REMOVE:
+                continue
+            try:
+                await self._resume(form, view.bot)
+            except ControllerError as error:
+                log.warning("bot %s: its new secrets can't be written: %s", view.bot.name, error)
+
+    async def _resume(self, form: Form, bot: Bot) -> None:
+        staging = self._blueprints.staging
+        staged = await self._threads(lambda: staging.read(bot.id, form.id))
+        if not staged.secrets and not staged.fields:
+            return
+        await self._write(bot, staged.secrets)
+        await self._wishes.change(
+            bot.id,
+            lambda now: replace(_with_fields(now, staged.fields), problem=None),
+            facts=[Fact(Kind.SECRETS, {"names": sorted(staged.secrets)})],
+            forgive=True,
+        )
+        await self._threads(lambda: staging.drop(bot.id, form.id))
 
     def _refusal(self, page: OpenForm, given: Given, good: Given, said: Said) -> BadInput:
         """Each input that can't be used with its reason, and what need not be typed again."""
@@ -261,7 +293,7 @@ class Credentials:
             raise NotFound("The bot of this form is gone.", code="no-such-bot")
         if str(form.user_id) != caller.principal.id:
             refusal = Denied("This form is somebody else's.", hint="Ask for a form of your own.")
-            await self._access.refuse(caller, BOT_SECRETS, view.bot, refusal)
+            await self._access.refuse(caller, BOT_SECRETS.id, view.bot, refusal)
         if form.used_at is not None:
             raise _used()
         if form.expires_at < time.time():

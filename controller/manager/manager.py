@@ -91,6 +91,7 @@ class Installation:
         """Read what is known, and end what a controller that died left open."""
         await self.loop.load()
         await self.manager.access.load()
+        await self.manager.credentials.resume()
         cut_short = await self.tools.journal.end_open()
         if cut_short:
             log.warning("%d requests were cut short by the end of the last controller", cut_short)

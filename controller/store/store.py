@@ -101,12 +101,16 @@ class Store:
         sql = "SELECT id FROM form WHERE used_at IS NULL AND expires_at >= ?"
         return {str(ident) for (ident,) in await self._db.read(sql, [now])}
 
-    async def unsettled(self) -> set[str]:
-        """The bots for which a form was used while nothing was told to use its values yet."""
+    async def unsettled(self) -> list[Form]:
+        """The forms that were used while nothing was told to use their values yet, oldest first."""
         rows = await self._db.read(
-            "SELECT DISTINCT bot_id FROM form WHERE used_at IS NOT NULL AND NOT settled"
+            "SELECT id, bot_id, user_id, rotate, expires_at, used_at FROM form "
+            "WHERE used_at IS NOT NULL AND NOT settled ORDER BY used_at"
         )
-        return {str(bot_id) for (bot_id,) in rows}
+        return [
+            Form(ident, bot_id, user_id, bool(rotate), expires_at, used_at)
+            for ident, bot_id, user_id, rotate, expires_at, used_at in rows
+        ]
 
     async def cards(self) -> list[Card]:
         """Every card, also of bots that are gone and whose last edit is still due."""

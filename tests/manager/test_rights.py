@@ -54,7 +54,7 @@ CALLS: dict[str, dict[str, Call]] = {
         ),
         "access.require": lambda s, who: s.manager.access.require(who, BOT_SHOW, s.bot),
         "access.refuse": lambda s, who: s.manager.access.refuse(
-            who, BOT_SHOW, s.bot, Denied("No.")
+            who, BOT_SHOW.id, s.bot, Denied("No.")
         ),
     },
     "bot.logs": {"logbook.read": lambda s, who: s.manager.logbook.read(who, s.bot, LogQuery())},

@@ -85,11 +85,12 @@ class Shop:
     def page_of(self, field: str) -> str:
         """The page of settings that a field of a Telegram bot is on."""
         from controller.catalog import load
-        from controller.manager.edits import edit_pages
+        from controller.chat.forms.pages import settings_pages
         from tests.openclaw.samples import bot
 
         template = load().get("openclaw")
-        pages = edit_pages(template, bot(template, "openai-compatible", "telegram"))
+        shaped = bot(template, "openai-compatible", "telegram")
+        pages = settings_pages(template.fields_for(shaped.provider, shaped.channel))
         return next(page.key for page in pages if field in {f.name for f in page.inputs})
 
     async def hand_over(self, name: str, token: str, key: str) -> Invocation:

@@ -11,7 +11,6 @@ import os
 import secrets
 import signal
 import socket
-import sqlite3
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -26,6 +25,7 @@ from docker.errors import NotFound
 
 from tests.conftest import ROOT, remove_everything_of
 from tests.loopback import Invocation, LoopbackDiscord, Message, Modal, Person, payloads
+from tests.process.records import Records
 
 # The built-in demo without its health check: it counts as running as soon as its process runs.
 BRISK = (ROOT / "controller/catalog/builtin/demo.toml").read_text()
@@ -68,7 +68,7 @@ def disguises(value: str) -> list[str]:
     return found
 
 
-class Controller:
+class Controller(Records):
     """`python -m controller run`: starts, stops, kills it; reads its files and what it made."""
 
     def __init__(self, world: LoopbackDiscord, engine: docker.APIClient, folder: Path) -> None:
@@ -150,34 +150,6 @@ class Controller:
     @property
     def log(self) -> str:
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
-
-    # What it has written.
-
-    @property
-    def database(self) -> Path:
-        return self.data / "botmaker.db"
-
-    def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Run a read-only query on the database."""
-        with contextlib.closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as base:
-            return base.execute(sql, values).fetchall()
-
-    @property
-    def instance(self) -> str:
-        if not self.database.exists():
-            return ""
-        with contextlib.suppress(sqlite3.Error):
-            found = self.rows("SELECT value FROM installation WHERE key = 'instance'")
-            return str(found[0][0]) if found else ""
-        return ""
-
-    def bot_id(self, name: str) -> str:
-        return str(self.rows("SELECT id FROM bot WHERE name = ?", name)[0][0])
-
-    def audit(self, action: str) -> list[str | None]:
-        """The outcomes of all audit lines for that action, oldest first."""
-        found = self.rows("SELECT outcome FROM audit WHERE action = ? ORDER BY id", action)
-        return [row[0] for row in found]
 
     # What it has created.
 

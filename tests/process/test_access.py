@@ -31,7 +31,8 @@ async def town(
         yield place
 
 
-def _refused(inv: Invocation, *words: str) -> None:
+async def _refused(inv: Invocation, *words: str) -> None:
+    await said(inv, "❌")
     assert inv.ephemeral
     for word in words:
         assert word in inv.text, inv.text
@@ -45,7 +46,7 @@ async def test_a_command_in_another_channel_is_refused(town: Place) -> None:
     """The private answer names the right channel; nothing is created."""
     other = town.world.other_channel_id
     inv = await town.ann.slash("bot create", name="lost", template="brisk", channel_id=other)
-    _refused(inv, "admin channel only", f"<#{town.world.admin_channel_id}>")
+    await _refused(inv, "admin channel only", f"<#{town.world.admin_channel_id}>")
     assert town.controller.rows("SELECT 1 FROM bot WHERE name = 'lost'") == []
     assert town.world.messages(other) == []
 
@@ -54,13 +55,13 @@ async def test_a_command_from_another_server_is_refused(town: Place) -> None:
     """Forging another server's id doesn't help."""
     override = {"guild_id": "42", "guild": {"id": "42", "locale": "en-US", "features": []}}
     inv = await town.ann.slash("bot list", override=override)
-    _refused(inv, "another server")
+    await _refused(inv, "another server")
 
 
 async def test_a_command_in_a_direct_message_is_refused(town: Place) -> None:
     """Commands work only in the admin channel, even for an admin."""
     inv = await town.ann.slash("bot list", channel_id=town.ann.dm_channel_id)
-    _refused(inv, "direct message")
+    await _refused(inv, "direct message")
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,7 @@ async def test_without_the_role_a_command_is_refused_with_the_role_that_it_needs
         person = _member(town, "bob", *roles)
         inv = await person.slash(command, **options)
         has = "you are" if roles else "you have no role"
-        _refused(inv, f"needs the role {needed}", has, "/access grant")
+        await _refused(inv, f"needs the role {needed}", has, "/access grant")
     assert town.controller.started_at(town.controller.bot_id("shop")) == run
     assert town.controller.rows("SELECT 1 FROM bot WHERE name = 'mine'") == []
 
@@ -112,9 +113,11 @@ async def test_roles_of_the_settings_give_exactly_their_rights(town: Place) -> N
     viewer, operator = _member(town, "vic", "crew"), _member(town, "oscar", "ops")
     await said(await viewer.slash("bot logs", name="shop"), "demo bot starting")
     card = town.card("shop")
-    _refused(await viewer.click(card, label="Restart"), "needs the role operator", "you are viewer")
+    await _refused(
+        await viewer.click(card, label="Restart"), "needs the role operator", "you are viewer"
+    )
     await said(await operator.click(card, label="Restart"), "running")
-    _refused(await operator.slash("bot delete", name="shop"), "needs the role admin")
+    await _refused(await operator.slash("bot delete", name="shop"), "needs the role admin")
 
 
 async def test_an_admin_by_role_creates_a_bot_through_a_direct_message(town: Place) -> None:
@@ -138,7 +141,7 @@ async def test_a_role_taken_away_while_the_form_is_open_stops_the_submit(town: P
     bot_id = town.controller.bot_id("formers")
     assert bot_id not in town.controller.folders()
     assert town.controller.inspect(bot_id) is None
-    _refused(await boss.click(dm, label="Enter secrets"), "needs the role admin")
+    await _refused(await boss.click(dm, label="Enter secrets"), "needs the role admin")
     assert town.controller.rows("SELECT used_at FROM form WHERE bot_id = ?", bot_id) == [(None,)]
 
 
@@ -150,7 +153,7 @@ async def test_somebody_elses_form_is_refused(town: Place) -> None:
     done = await town.submit(form, boss)
     await said(done, "somebody else's")
     pressed = await boss.click(town.card("shop"), custom_id=form.custom_id, forged=True)
-    _refused(pressed, "somebody else's")
+    await _refused(pressed, "somebody else's")
     assert town.controller.folders().count(town.controller.bot_id("anns")) == 0
 
 
@@ -161,12 +164,12 @@ async def test_a_granted_role_works_at_once_and_is_gone_when_revoked(town: Place
     granted = await town.ann.slash("access grant", who=gus, role="operator", bot="shop")
     await said(granted, "operator")
     await said(await gus.slash("bot restart", name="shop"), "running")
-    _refused(await gus.slash("bot show", name="other"), "needs the role viewer")
+    await _refused(await gus.slash("bot show", name="other"), "needs the role viewer")
     listed = await gus.slash("bot list")
     assert "shop" in listed.text
     assert "other" not in listed.text
     await said(await town.ann.slash("access revoke", who=gus, bot="shop"), "Removed")
-    _refused(await gus.slash("bot restart", name="shop"), "needs the role operator")
+    await _refused(await gus.slash("bot restart", name="shop"), "needs the role operator")
 
 
 async def test_without_admins_in_the_settings_the_applications_owner_is_admin(
@@ -177,7 +180,7 @@ async def test_without_admins_in_the_settings_the_applications_owner_is_admin(
         del place.controller.env["BOTMAKER_ADMIN_USER_IDS"]
         await place.controller.start()
         assert "no bots yet" in (await place.world.owner.slash("bot list")).text
-        _refused(await place.ann.slash("bot list"), "needs the role viewer")
+        await _refused(await place.ann.slash("bot list"), "needs the role viewer")
         place.world.team = [place.world.owner, place.ann]
         await place.controller.restart()
         assert "no bots yet" in (await place.ann.slash("bot list")).text

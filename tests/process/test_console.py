@@ -3,48 +3,33 @@ Next door: test_start.py has `run` itself."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import sys
 
 import pytest
 
-from tests.process.process import Controller, Place, a_secret, disguises, environment_of, said
+from tests.process.console import botmaker
+from tests.process.process import Place, a_secret, disguises, environment_of, said
 
 pytestmark = [pytest.mark.engine, pytest.mark.asyncio(loop_scope="module")]
-
-
-async def _botmaker(controller: Controller, *words: str, **env: str) -> tuple[int, str, str]:
-    made = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "controller", *words),
-        cwd=controller.folder,
-        env=controller.env | env,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await asyncio.wait_for(made.communicate(), 20)
-    assert made.returncode is not None
-    assert "Traceback" not in err.decode()
-    return made.returncode, out.decode(), err.decode()
 
 
 async def test_list_shows_the_bots_as_they_are(shared: Place) -> None:
     """As a table and as JSON, while the controller runs."""
     bot_id = await shared.bot("listed")
     await shared.create("waiting")
-    status, text, _ = await _botmaker(shared.controller, "list", "--json")
+    status, text, _ = await botmaker(shared.controller, "list", "--json")
     rows = {row["name"]: row for row in json.loads(text)}
     assert status == 0
     assert rows["listed"]["phase"] == "running"
     assert rows["listed"]["id"] == bot_id
     assert rows["waiting"]["phase"] == "created"
-    status, table, _ = await _botmaker(shared.controller, "list")
+    status, table, _ = await botmaker(shared.controller, "list")
     assert status == 0
     assert [line.split()[:2] for line in table.splitlines()] == [
         ["listed", "running"],
         ["waiting", "created"],
     ]
-    status, text, _ = await _botmaker(
+    status, text, _ = await botmaker(
         shared.controller, "list", "--json", DOCKER_HOST="unix:///absent.sock"
     )
     assert {row["phase"] for row in json.loads(text)} == {"unknown"}
@@ -54,24 +39,24 @@ async def test_list_shows_the_bots_as_they_are(shared: Place) -> None:
 async def test_logs_prints_the_newest_lines(shared: Place) -> None:
     """For an unknown bot it prints one sentence."""
     await shared.bot("talker")
-    status, text, _ = await _botmaker(shared.controller, "logs", "talker", "--lines", "20")
+    status, text, _ = await botmaker(shared.controller, "logs", "talker", "--lines", "20")
     assert status == 0
     assert "demo bot starting" in text
-    status, text, err = await _botmaker(shared.controller, "logs", "nobody")
+    status, text, err = await botmaker(shared.controller, "logs", "nobody")
     assert (status, text) == (1, "")
     assert "no bot of that name" in err
 
 
 async def test_templates_lists_those_that_can_be_used(shared: Place) -> None:
     """The built-in ones and the folder's; a broken one gives line, reason and status 1."""
-    status, text, _ = await _botmaker(shared.controller, "templates")
+    status, text, _ = await botmaker(shared.controller, "templates")
     assert status == 0
     named = {line.split()[0] for line in text.splitlines()}
     assert named == {"brisk", "demo", "discordpy", "maubot", "openclaw"}
     folder = shared.controller.folder / "others"
     folder.mkdir()
     (folder / "bad.toml").write_text('schema = 1\nid = "bad"\ntitle = 7\n')
-    status, text, err = await _botmaker(
+    status, text, err = await botmaker(
         shared.controller, "templates", BOTMAKER_TEMPLATES_DIR=str(folder)
     )
     assert status == 1
@@ -81,7 +66,7 @@ async def test_templates_lists_those_that_can_be_used(shared: Place) -> None:
 
 async def test_doctor_finds_everything_well_and_gives_the_invite_link(shared: Place) -> None:
     """Token, server, channel, permissions, engine, database, and a secret read in a container."""
-    status, text, err = await _botmaker(shared.controller, "doctor")
+    status, text, err = await botmaker(shared.controller, "doctor")
     assert status == 0, text + err
     for subject in ("settings", "token", "server", "channel", "permissions", "engine", "database"):
         assert f"✅ {subject}: " in text, text
@@ -114,7 +99,7 @@ async def test_doctor_names_what_is_wrong_with_its_remedy(
     shared: Place, env: dict[str, str], words: str
 ) -> None:
     """Status 1, what is wrong and what to do; the other checks still run."""
-    status, text, _ = await _botmaker(shared.controller, "doctor", **env)
+    status, text, _ = await botmaker(shared.controller, "doctor", **env)
     assert status == 1
     (line,) = [line for line in text.splitlines() if line.startswith(words)]
     assert "→" in line
@@ -198,7 +183,7 @@ async def test_doctor_names_the_permission_that_is_missing(shared: Place) -> Non
     had = everyone.permissions, own.permissions
     everyone.permissions = own.permissions = 1 << 10 | 1 << 16  # view, history
     try:
-        status, text, _ = await _botmaker(shared.controller, "doctor")
+        status, text, _ = await botmaker(shared.controller, "doctor")
     finally:
         everyone.permissions, own.permissions = had
     assert status == 1

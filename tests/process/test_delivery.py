@@ -43,12 +43,11 @@ async def test_a_submit_that_overtakes_the_answer_to_its_button_is_not_lost(shar
 
 
 async def test_a_create_delivered_twice_makes_one_bot(shared: Place) -> None:
-    """One row, one line of audit, one card, one direct message, one answer."""
+    """One row, one request in the journal, one card, one direct message, one answer."""
     inv = await shared.ann.slash("bot create", name="twin", template="brisk", wait=False)
     await _twice(shared, inv)
     assert "is created" in inv.text
-    rows = shared.controller.rows("SELECT outcome FROM audit WHERE bot_name = 'twin'")
-    assert rows == [("made, waiting for secrets",)]
+    assert shared.controller.ends("bot.create", "twin") == [{"result": "done"}]
     await shared.card_says("twin", "waiting for secrets")
     assert len([m for m in shared.cards if "**twin**" in m.content]) == 1
     assert len([m for m in shared.ann.dms if "**twin**" in m.content]) == 1
@@ -57,16 +56,14 @@ async def test_a_create_delivered_twice_makes_one_bot(shared: Place) -> None:
 
 
 async def test_a_submit_delivered_twice_is_taken_once(shared: Place) -> None:
-    """One audit line and one start; the person sees no error about a used form."""
+    """One request in the journal and one start; the person sees no error about a used form."""
     await shared.create("stamp")
     inv = await shared.submit(await shared.open_form("stamp"))
     await _twice(shared, inv)
     await said(inv, "**stamp** — running")
     bot_id = shared.controller.bot_id("stamp")
-    rows = shared.controller.rows(
-        "SELECT outcome FROM audit WHERE bot_id = ? AND action = 'enter secrets'", bot_id
-    )
-    assert rows == [("wrote api_key, channel_token",)]
+    wrote = {"result": "done", "names": ["api_key", "channel_token"]}
+    assert shared.controller.ends("bot.secrets", "stamp") == [wrote]
     assert inv.callbacks == [200]
     found = shared.controller.inspect(bot_id)
     assert found is not None
@@ -83,10 +80,7 @@ async def test_a_restart_delivered_twice_restarts_once(shared: Place) -> None:
     await said(inv, "running")
     after = shared.controller.started_at(bot_id)
     assert after > since
-    rows = shared.controller.rows(
-        "SELECT outcome FROM audit WHERE bot_id = ? AND action = 'restart'", bot_id
-    )
-    assert rows == [("running",)]
+    assert shared.controller.ends("bot.restart", "spin") == [{"result": "done", "phase": "running"}]
     log = await said(await shared.ann.slash("bot logs", name="spin"), "start 2")
     assert "start 3" not in log.text
 
@@ -112,8 +106,7 @@ async def test_an_interrupted_acknowledgement_is_given_once_more(shared: Place, 
         inv = await shared.create(name)
         await _both_tries(inv, when)
     assert "direct message" in inv.text
-    rows = shared.controller.rows("SELECT 1 FROM audit WHERE bot_name = ?", name)
-    assert len(rows) == 1
+    assert len(shared.controller.ends("bot.create", name)) == 1
 
 
 @TROUBLES

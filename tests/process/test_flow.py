@@ -98,7 +98,7 @@ async def test_a_bot_lives_its_whole_life_through_discord(place: Place) -> None:
     assert card.labels() == []
     assert place.cards == [card]
     await eventually(controller.nothing_left)
-    assert controller.audit("delete") == ["removed"]
+    assert controller.ends("bot.delete") == [{"result": "done", "phase": "gone"}]
 
 
 async def test_where_dms_are_closed_the_button_comes_in_the_private_answer(place: Place) -> None:

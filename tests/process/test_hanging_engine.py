@@ -100,7 +100,7 @@ async def test_while_the_engine_hangs_every_answer_comes_in_time_and_is_true(
     await eventually(lambda: not controller.containers() and not controller.volumes(), 5)
     await place.card_says("fresh", "waiting for secrets", 5)
     assert time.monotonic() - began < 5
-    await eventually(lambda: "engine" not in place.card("fresh").content, 5)
+    await eventually(lambda: "Docker" not in place.card("fresh").content, 5)
     assert (await controller.health())["status"] == "ok"
 
 

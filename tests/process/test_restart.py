@@ -25,7 +25,7 @@ async def test_a_form_opened_before_a_restart_is_accepted_after_it(
     done = await place.submit(form)
     await said(done, "**shop** — running")
     assert done.text.count("fingerprint `") == 2
-    assert place.controller.audit("create") == ["made, waiting for secrets"]
+    assert place.controller.ends("bot.create") == [{"result": "done"}]
     await place.card_says("shop", "running")
     assert len(place.cards) == 1
 
@@ -132,15 +132,16 @@ async def test_a_removal_that_a_kill_cut_short_is_ended_after_the_next_start(pla
 
 
 async def test_a_stop_in_the_middle_of_an_action_leaves_no_trace_of_an_error(place: Place) -> None:
-    """SIGTERM during a restart: status 0, and the audit claims no result that isn't known."""
+    """SIGTERM during a restart: status 0, and the journal claims no result that isn't known."""
     bot_id = await place.bot("shop")
     first = place.controller.started_at(bot_id)
     await place.ann.slash("bot restart", name="shop")
     assert await place.controller.stop() == 0
     assert "Traceback" not in place.controller.log
     known = place.controller.started_at_or_none(bot_id) not in (None, first)
-    (outcome,) = place.controller.audit("restart")
-    assert outcome == "the controller ended before it was known" or (known and outcome == "running")
+    (end,) = place.controller.ends("bot.restart")
+    ran = {"result": "done", "phase": "running"}
+    assert end == {"result": "cut-short"} or (known and end == ran)
     await place.controller.start()
     await eventually(lambda: (place.controller.started_at_or_none(bot_id) or "") > first)
 
@@ -160,14 +161,14 @@ async def test_a_bot_that_is_gone_from_the_engine_comes_back(place: Place) -> No
 async def test_a_delivery_repeated_after_a_restart_of_the_controller_acts_once(
     place: Place,
 ) -> None:
-    """What was already handled is in the audit, not only in memory."""
+    """What was already handled is in the journal, not only in memory."""
     inv = await place.create("once")
     await place.controller.kill()
     await place.controller.start()
     await place.world.deliver_again(inv)
     await place.ann.slash("bot list")
     await eventually(lambda: len(place.controller.rows("SELECT 1 FROM bot")) == 1)
-    assert place.controller.audit("create") == ["made, waiting for secrets"]
+    assert place.controller.ends("bot.create") == [{"result": "done"}]
     assert len([m for m in place.ann.dms if "**once**" in m.content]) == 1
 
 

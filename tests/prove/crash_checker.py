@@ -1,6 +1,7 @@
 """Finds what is wrong in the world by looking only: at sqlite3, files, docker-py and Discord.
 
-It uses none of the controller's code, which may be wrong. Next door: crash_points.py uses it.
+It uses none of the controller's code, which may be wrong; only the journal's chain of hashes can't
+be checked without it. Next door: crash_driver.py uses it.
 """
 
 from __future__ import annotations
@@ -12,18 +13,35 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from docker.errors import APIError
 from docker.errors import NotFound as Gone
 
+from controller.app import journal_key
+from controller.store import chain
+from controller.vault import install_key
 from tests.loopback import Invocation
 from tests.process.process import Controller, Place
 from tests.prove.crash_inside import CONFIG, faults_inside, heard, is_whole
+from tests.prove.crash_pages import EXTRA, is_paged
 
 SECRETS = {"api_key", "channel_token"}
 KEYS = ("id", "name", "wish", "ended_run", "reload_run", "problem", "fields")
 ROW = f"SELECT {', '.join(KEYS)} FROM bot"
+CRASHES = "SELECT bot_name, count(*) FROM journal WHERE kind = 'crash' GROUP BY bot_name"
+# The crashes since a person last wanted the bot to run: that act forgets the ones before.
+SINCE_ACTED = """
+SELECT count(*) FROM journal WHERE kind = 'crash' AND bot_id = ?1 AND seq > coalesce((
+  SELECT max(seq) FROM journal WHERE bot_id = ?1 AND (
+    kind = 'secrets' OR (kind = 'settings' AND principal_kind = 'user')
+    OR (kind = 'wish' AND principal_kind = 'user' AND json_extract(data, '$.after') = 'run')
+  )
+), 0)
+"""
+USABLE = "SELECT id FROM form WHERE used_at IS NULL"
+FORMS = ".forms"  # beside the bots' folders: what was typed into unfinished forms
 WITHIN = 10.0  # seconds from the controller's start until all must be well
 CALM = 0.3  # seconds that it must stay well: a second message, say, may come late
 
@@ -52,6 +70,7 @@ class Checker:
         self.names: set[str] = set()
         self.values: dict[str, set[str]] = {}  # by bot name; each file holds one of them
         self.asked: Counter[str] = Counter()  # how often an action was requested, by bot name
+        self.crashed: Counter[str] = Counter()  # how often a bot's process crashed, by bot name
 
     # Looking.
 
@@ -100,6 +119,7 @@ class Checker:
         """One line for everything that isn't as it must be."""
         bots, containers = self.bots(), self.controller.containers()
         yield from self._rows(bots)
+        yield from self._journal(bots)
         yield from self._engine(bots, containers)
         yield from self._files(bots)
         yield from self._messages(bots, containers)
@@ -126,15 +146,32 @@ class Checker:
             for (bot_id,) in self.controller.rows(f"SELECT bot_id FROM {table}"):
                 if bot_id not in ids:
                     yield f"a row of {table} belongs to no bot: {bot_id}"
-                if table == "crash":
-                    yield f"a crash was noted of {bot_id}, and none happened"
-        twice = "SELECT action, bot_name FROM audit WHERE request IS NOT NULL GROUP BY request "
-        for row in self.controller.rows(f"{twice} HAVING count(*) > 1"):
+
+    def _journal(self, bots: list[dict[str, Any]]) -> Iterator[str]:
+        """Every request acted once and has ended, every crash is counted once, nothing is lost."""
+        twice = "SELECT request, count(*) FROM journal WHERE kind = 'asked' AND request <> '' "
+        for row in self.controller.rows(f"{twice} GROUP BY request HAVING count(*) > 1"):
             yield f"one request acted twice: {row}"
-        for row in self.controller.rows("SELECT action FROM audit WHERE outcome IS NULL"):
-            yield f"the audit does not know how a request ended: {row}"
-        for row in self.controller.rows("SELECT bot_name FROM audit WHERE action = 'crash'"):
-            yield f"the audit has a crash that did not happen: {row}"
+        for act in self.controller.unended():
+            yield f"the journal does not know how a request ended: {act}"
+        told = Counter(dict(self.controller.rows(CRASHES)))
+        for name in told.keys() | self.crashed.keys():
+            if told[name] != self.crashed[name]:
+                yield f"{name} crashed {self.crashed[name]} times, noted are {told[name]}"
+        for bot in bots:
+            kept = self.controller.rows("SELECT 1 FROM crash WHERE bot_id = ?", bot["id"])
+            ((since,),) = self.controller.rows(SINCE_ACTED, bot["id"])
+            if len(kept) != since:
+                yield f"{bot['name']}: {len(kept)} crashes are counted, and {since} happened"
+        yield from self._chain()
+
+    def _chain(self) -> Iterator[str]:
+        """The one check for which the program's own code is needed: the chain of hashes."""
+        key = journal_key(install_key(self.controller.data))
+        rows = self.controller.rows(f"SELECT {chain.COLUMNS}, mac FROM journal ORDER BY seq")
+        checked = chain.check(key, rows)
+        if checked.fault or checked.entries != len(rows):
+            yield f"the journal is not sound: {checked}"
 
     def _engine(
         self, bots: list[dict[str, Any]], containers: list[dict[str, Any]]
@@ -173,21 +210,36 @@ class Checker:
         by_id = {bot["id"]: bot for bot in bots}
         root = self.controller.secrets_dir
         for entry in os.listdir(root) if root.exists() else []:
+            if entry == FORMS:
+                yield from self._typed(by_id, root / FORMS)
+                continue
             if entry not in by_id:
                 yield f"stray in the secrets folder: {entry}"
                 continue
             known = self.values.get(by_id[entry]["name"], set())
             rendered = {CONFIG} if is_whole(by_id[entry]["name"]) else set()
+            typed = SECRETS | set(EXTRA if is_paged(by_id[entry]["name"]) else ())
             for file in (root / entry).iterdir():
-                if file.name not in SECRETS | rendered:
+                if file.name not in typed | rendered:
                     yield f"stray secret file {file}"
                     continue
                 seen = file.stat()
-                if file.name in SECRETS and file.read_text() not in known:
+                if file.name in typed and file.read_text() not in known:
                     yield f"{file} is torn or somebody else's"
                 if seen.st_mode & 0o777 != 0o600 or seen.st_uid != 1000 or seen.st_nlink != 1:
                     yield f"{file} is not private: {seen}"
         yield from self._rendered(by_id)
+
+    def _typed(self, by_id: dict[str, dict[str, Any]], folder: Path) -> Iterator[str]:
+        """What was typed into forms that can still be filled in, and nothing else."""
+        usable = {form for (form,) in self.controller.rows(USABLE)}
+        for file in folder.iterdir():
+            bot_id, _, rest = file.name.partition(".")
+            if bot_id not in by_id or rest.removesuffix(".json") not in usable:
+                yield f"stray among the unfinished forms: {file.name}"
+            seen = file.stat()
+            if (seen.st_mode & 0o777, seen.st_uid, seen.st_nlink) != (0o600, os.geteuid(), 1):
+                yield f"{file} is not private: {seen}"
 
     def _rendered(self, by_id: dict[str, dict[str, Any]]) -> Iterator[str]:
         rendered = self.controller.data / "files"

@@ -9,6 +9,7 @@ methods of discord.py see what goes to Discord. Next door: crash_points.py names
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import mmap
 import os
 import re
@@ -16,7 +17,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -27,19 +28,15 @@ from discord.webhook.async_ import AsyncWebhookAdapter
 from controller.app import run
 from controller.runtime.engine import EngineRuntime
 from controller.settings import load_settings
-from controller.store import Store
+from controller.store import Store, Transaction
 
 SIZE = 256
 TRAP, TRACE = "trap", "trace"  # files in the working folder
+FORMS = ".forms"  # what was typed into unfinished forms, beside the bots' secrets
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 ENGINE_METHODS = (
     *("pin_image", "create", "start", "stop", "restart", "remove", "remove_volume"),
     *("image_has", "rehearse", "execute"),
-)
-STORE_METHODS = (
-    *("add_bot", "save_bot", "drop_bot", "add_crashes", "clear_crashes"),
-    *("add_form", "use_form", "reopen_form", "save_card", "drop_card"),
-    *("begin_entry", "end_entry", "end_open_entries"),
 )
 _REQUEST = re.compile(
     rb"(POST|PUT|DELETE) /v[\d.]+/([a-z]+)(?:/(create)|/[^/? ]+)?(?:/([a-z]+))?[? ]"
@@ -122,6 +119,44 @@ def extended(trap: Trap, base: type, prefix: str, methods: tuple[str, ...]) -> t
     return type(f"Crashing{base.__name__}", (base,), found)
 
 
+class Watched:
+    """A transaction with points before each write: `store.<method>`; for a journal entry its kind.
+
+    `passed` gets the names: what was written counts only once the transaction has committed.
+    """
+
+    def __init__(self, trap: Trap, write: Transaction, passed: list[str]) -> None:
+        self._trap, self._write, self._passed = trap, write, passed
+
+    def __getattr__(self, method: str) -> Method:
+        original = getattr(self._write, method)
+
+        async def watched_write(*args: Any, **options: Any) -> Any:
+            name = f"store.{args[0].kind.value if method == 'append' else method}"
+            self._trap(f"{name}:before")
+            self._trap(f"{name}:during")
+            result = await original(*args, **options)
+            self._passed.append(name)
+            return result
+
+        return watched_write
+
+
+def crashing_store(trap: Trap) -> type[Store]:
+    """The store with points in its transactions, and one for each write after the commit."""
+
+    class CrashingStore(Store):
+        @contextlib.asynccontextmanager
+        async def transaction(self) -> AsyncIterator[Any]:
+            passed: list[str] = []
+            async with super().transaction() as write:
+                yield Watched(trap, write, passed)
+            for name in passed:
+                trap(f"{name}:after")
+
+    return CrashingStore
+
+
 class Files:
     """Audit hook for every change in a folder below data and secrets, and every engine request."""
 
@@ -167,10 +202,13 @@ class Files:
             return ""
         verb = "write" if event == "open" else event.removeprefix("os.")
         if verb == "write" and path.startswith(".") and path.endswith(".tmp"):
-            return "vault.write"  # the hook doesn't know the folder, but only the vault does this
+            # The hook doesn't know the folder, but only the vault and its staging do this.
+            return "forms.write" if ".json." in path else "vault.write"
         if folder >= 0:
             path = os.path.join(os.readlink(f"/proc/self/fd/{folder}"), path)
         found = [kind for root, kind in self._places.items() if path.startswith(f"{root}/")]
+        if found == ["vault"] and f"/{FORMS}" in path:
+            found = ["forms"]
         return f"{found[0]}.{verb}" if found else ""
 
     def _once_done(self, name: str) -> None:
@@ -211,7 +249,7 @@ def main() -> None:
     sys.addaudithook(Files(trap, settings.data_dir.absolute(), settings.secrets_dir.absolute()))
     work = run(
         settings,
-        store_type=extended(trap, Store, "store", STORE_METHODS),
+        store_type=crashing_store(trap),
         engine_type=extended(trap, EngineRuntime, "runtime", ENGINE_METHODS),
     )
     asyncio.run(work)

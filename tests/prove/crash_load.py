@@ -1,6 +1,6 @@
 """Several people who use their bots until the controller is killed, and then go on.
 
-Next door: crash_points.py creates the place, crash_checker.py looks at what is left.
+Next door: crash_driver.py creates the place, crash_checker.py looks at what is left.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import random
 from tests.loopback import Invocation, Person
 from tests.process.process import a_secret
 from tests.prove.crash_checker import Expected
+from tests.prove.crash_driver import Driver
 from tests.prove.crash_inside import is_whole
-from tests.prove.crash_points import Driver
 
 PEOPLE = ("ben", "cleo", "dan")
 BOTS_EACH = 2

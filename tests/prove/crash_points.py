@@ -1,32 +1,12 @@
-"""The points at which the controller is killed, and the driver that brings it there and back.
+"""The points at which the controller is killed: a table by operation.
 
-Next door: crash_controller.py has the points, crash_checker.py looks at what is left.
+Next door: crash_controller.py has the points in the process, crash_driver.py brings a bot there.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import random
-import sys
-import time
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 
-import docker
-
-from tests.loopback import Invocation, Modal, Person
-from tests.process.process import BRISK, Controller, Place, a_secret, eventually, open_place, said
-from tests.prove.crash_checker import Checker, Expected
-from tests.prove.crash_controller import SIZE, TRACE, TRAP
-from tests.prove.crash_inside import WHOLE, is_whole
-
-PROOF = (
-    BRISK.replace('id = "brisk"', 'id = "proof"', 1)
-    + '\n[[files]]\npath = "/etc/proof/proof.json"\nformat = "json"\n'
-    + '[files.content]\nmodel = "{{provider/model}}"\n'
-)
 BEFORE = {  # the state that each operation's bot must be in
     "create": "none",
     "secrets": "created",
@@ -40,6 +20,7 @@ BEFORE = {  # the state that each operation's bot must be in
     "reload": "running",
     "do": "running",
     "edit": "running",
+    "crash": "running",
 }
 AFTER = {
     "create": "created",
@@ -53,6 +34,7 @@ AFTER = {
     "reload": "running",
     "do": "running",
     "edit": "running",
+    "crash": "running",
 }
 OF_A_WHOLE = {"prepare", "reload", "do", "edit"}
 SUBMITS = {"secrets": "created", "prepare": "created", "rotate": "running", "reload": "running"}
@@ -82,32 +64,32 @@ def _points(operation: str, both: str, single: str) -> list[Point]:
 POINTS = [
     *_points(
         "create",
-        "store.begin_entry store.add_bot store.add_form discord.dm discord.post store.save_card",
+        "store.asked store.add_bot store.add_form discord.dm discord.post store.save_card",
         "discord.answer:after discord.complete:after",
     ),
     *_points(
         "secrets",
         "store.use_form vault.mkdir vault.write vault.rename vault.rename#2 store.save_bot "
         "files.write files.rename runtime.create runtime.start",
-        "store.begin_entry:after vault.write:after#2 store.clear_crashes:after "
-        "runtime.pin_image:after store.end_entry:after "
+        "store.asked:after vault.write:after#2 store.settle_forms:after "
+        "runtime.pin_image:after store.outcome:after "
         "engine.POST-volumes-create:before engine.POST-containers-create:before "
         "runtime.create:during runtime.start:during discord.edit:after",
     ),
     *_points(
         "start",
         "store.save_bot runtime.start",
-        "store.begin_entry:after runtime.start:during store.end_entry:before",
+        "store.asked:after runtime.start:during store.outcome:before",
     ),
     *_points(
         "stop",
         "store.save_bot store.save_bot#2 runtime.stop store.save_bot#3",
-        "store.begin_entry:after runtime.stop:during store.end_entry:before discord.edit:after",
+        "store.asked:after runtime.stop:during store.outcome:before discord.edit:after",
     ),
     *_points(
         "restart",
         "store.save_bot runtime.restart store.save_bot#2",
-        "store.begin_entry:after runtime.restart:during store.end_entry:before",
+        "store.asked:after runtime.restart:during store.outcome:before",
     ),
     *_points(
         "rotate",
@@ -118,8 +100,8 @@ POINTS = [
         "delete",
         "store.save_bot runtime.remove runtime.remove_volume vault.remove#2 vault.rmdir "
         "files.rmdir store.drop_bot discord.edit store.drop_card",
-        "store.begin_entry:after runtime.remove:during engine.DELETE-containers-one:before "
-        "engine.DELETE-volumes-one:before files.remove:after store.end_entry:before",
+        "store.asked:after runtime.remove:during engine.DELETE-containers-one:before "
+        "engine.DELETE-volumes-one:before files.remove:after store.outcome:before",
     ),
     # Containers are made to look into the image, to check the config, to seed the volume; then
     # the bot's own. The third secret file is the config with secrets in it.
@@ -136,249 +118,24 @@ POINTS = [
         "reload",
         "store.save_bot vault.write#3 vault.rename#3 runtime.execute store.save_bot#2",
         "store.use_form:after vault.rename:after vault.rename:after#2 runtime.execute:during "
-        "engine.POST-containers-exec:before engine.POST-exec-start:before store.end_entry:before",
+        "engine.POST-containers-exec:before engine.POST-exec-start:before store.outcome:before",
     ),
     *_points(
         "do",
         "runtime.execute",
-        "store.begin_entry:after runtime.execute:during engine.POST-exec-start:before "
-        "store.end_entry:before",
+        "store.asked:after runtime.execute:during engine.POST-exec-start:before "
+        "store.outcome:before",
     ),
     *_points(
         "edit",
         "store.save_bot runtime.remove runtime.rehearse runtime.create runtime.start",
-        "store.begin_entry:after runtime.remove:during runtime.rehearse:during "
-        "engine.PUT-containers-archive:before store.end_entry:before",
+        "store.asked:after runtime.remove:during runtime.rehearse:during "
+        "engine.PUT-containers-archive:before store.outcome:before",
+    ),
+    # Its process ends by itself: the crash, the row and the journal are one transaction.
+    *_points(
+        "crash",
+        "store.save_bot store.add_crashes store.crash",
+        "store.add_crashes:during discord.edit:before discord.edit:after",
     ),
 ]
-
-
-class Armed(Controller):
-    """The controller with points; none is armed until `arm` is called."""
-
-    _at_start: Point | None = None
-
-    def disarm(self) -> None:
-        (self.folder / TRAP).open("ab").close()
-        with (self.folder / TRAP).open("r+b") as file:
-            file.write(b"\0" * SIZE)
-
-    def arm(self, point: Point, later: int = 0) -> None:
-        """Kill it at that point, or so many milliseconds later."""
-        name, _, nth = point.name.partition("#")
-        moment = later or (4 if name.endswith(":during") else 0)
-        self._write(f"kill|{name}|{nth or 1}|{moment}")
-
-    async def killed_at_its_start(self, point: Point) -> None:
-        """Start it, and kill it at that point before it serves anyone."""
-        self._at_start = point
-        await self.launch()
-        assert self.process is not None
-        await asyncio.wait_for(self.process.wait(), 8)
-
-    def trace(self) -> None:
-        """Write down every point that is passed."""
-        self._write(TRACE)
-
-    def traced(self) -> list[str]:
-        return (self.folder / TRACE).read_text().split()
-
-    def _write(self, text: str) -> None:
-        with (self.folder / TRAP).open("r+b") as file:
-            file.write(text.encode().ljust(SIZE, b"\0"))
-
-    async def launch(self, *_: str) -> None:
-        assert self.process is None or self.process.returncode is not None
-        self.disarm()
-        if self._at_start is not None:
-            self.arm(self._at_start)
-            self._at_start = None
-        with self.log_path.open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "tests.prove.crash_controller"),
-                cwd=self.folder,
-                env=self.env,
-                stdout=log,
-                stderr=log,
-            )
-
-
-class Driver:
-    """Ann and her bots: brings one to the state a point needs, and checks what became of it."""
-
-    def __init__(self, place: Place, controller: Armed) -> None:
-        self.place, self.controller = place, controller
-        self.checker = Checker(place, controller)
-        self.bots: dict[str, str] = {}  # name: created, running or stopped
-        self._made = 0
-
-    async def case(self, point: Point, rng: random.Random, *, plain: bool = False) -> list[str]:
-        """One kill at that point and one start; returns what is wrong afterwards."""
-        name = await self.have(BEFORE[point.operation], whole=point.operation in OF_A_WHOLE)
-        await self.have("running", other_than=name)
-        prepared = await self.prepare(point.operation, name)
-        running = [n for n, state in self.bots.items() if state == "running" and n != name]
-        busy = "" if plain or rng.random() < 0.5 else rng.choice(running)
-        expected = Expected(time.time(), {name: 1} | ({busy: 1} if busy else {}))
-        if point.operation in UNTOUCHED:
-            expected.acted[name] = 0
-            running.append(name)
-        for other in running:
-            run = self.checker.run_of(self.controller.bot_id(other))
-            if other != busy and run is not None:
-                expected.untouched[self.controller.bot_id(other)] = run
-        self.controller.arm(point, 0 if plain else rng.choice([0, 0, 0, 3, 15]))
-        if busy and rng.random() < 0.5:
-            await self.place.ann.slash("bot restart", name=busy, wait=False)
-        inv = await self.act(point.operation, name, prepared)
-        expected.told.append(inv)
-        if busy:
-            await self.place.ann.slash("bot restart", name=busy, wait=False)
-            expected.acted[busy] = 2
-        await self.killed(point)
-        await self.controller.start()
-        if not plain and rng.random() < 0.3:
-            await self._deliver_again(inv)
-        found = await self.checker.settled(expected)
-        if not found:
-            await self.finish(point.operation, name)
-        return found
-
-    async def killed(self, point: Point) -> None:
-        assert self.controller.process is not None
-        try:
-            await asyncio.wait_for(self.controller.process.wait(), 8)
-        except TimeoutError:
-            self.controller.disarm()
-            raise AssertionError(f"{point} was never reached") from None
-
-    async def _deliver_again(self, inv: Invocation) -> None:
-        """Deliver the same request again: it takes effect now if it didn't before."""
-        asked = "SELECT 1 FROM audit WHERE request = ?"
-        before = self.controller.rows(asked, str(inv.id))
-        await self.place.world.deliver_again(inv)
-        await self.place.ann.slash("bot list")
-        if not before:
-            with contextlib.suppress(AssertionError):  # refused: the bot is gone
-                await eventually(lambda: self.controller.rows(asked, str(inv.id)), 0.5)
-
-    # Bots in a given state.
-
-    async def have(self, state: str, other_than: str = "", *, whole: bool = False) -> str:
-        if state != "none":
-            found = [
-                name
-                for name, present in self.bots.items()
-                if present == state and name != other_than and is_whole(name) is whole
-            ]
-            if found:
-                return found[0]
-        self._made += 1
-        name = f"{'whole' if whole else 'bot'}{self._made}"
-        self.checker.names.add(name)
-        if state == "none":
-            return name
-        await self.finish("create", name)
-        if state in ("running", "stopped"):
-            await self.finish("secrets", name)
-        if state == "stopped":
-            await self.finish("stop", name)
-        return name
-
-    async def prepare(self, operation: str, name: str) -> Modal | Invocation | None:
-        if operation in SUBMITS:
-            first = SUBMITS[operation] == "created"
-            return await (self._form if first else self._new_form)(name)
-        if operation == "edit":
-            return await (await self.place.ann.slash("bot edit", name=name)).modal_sent
-        if operation == "delete":
-            return await self.place.ann.slash("bot delete", name=name)
-        return None
-
-    async def _form(self, name: str) -> Modal:
-        """A usable form: the one in the direct message, or a new one."""
-        with contextlib.suppress(AssertionError, IndexError):
-            return await self._open(name)
-        return await self._new_form(name)
-
-    async def _new_form(self, name: str) -> Modal:
-        sent = len(self.place.ann.dms)
-        await said(await self.place.ann.slash("bot secrets", name=name), "direct message")
-        await eventually(lambda: len(self.place.ann.dms) > sent)
-        return await self._open(name)
-
-    async def _open(self, name: str) -> Modal:
-        found = [m for m in self.place.ann.dms if f"**{name}** (" in m.content and m.labels()]
-        clicked = await self.place.ann.click(found[-1], label="Enter secrets")
-        return await clicked.modal_sent
-
-    async def act(
-        self, operation: str, name: str, prepared: Modal | Invocation | None
-    ) -> Invocation:
-        ann = self.place.ann
-        if operation == "create":
-            template = "whole" if is_whole(name) else "proof"
-            return await ann.slash("bot create", name=name, template=template, wait=False)
-        if operation == "delete":
-            assert isinstance(prepared, Invocation)
-            return await ann.click(prepared, label=f"Delete {name}", wait=False)
-        if operation == "do":
-            self.checker.asked[name] += 1
-            return await ann.slash("bot do", name=name, action="note", wait=False)
-        if operation == "edit":
-            assert isinstance(prepared, Modal)
-            return await self.change(prepared)
-        if operation not in SUBMITS:
-            return await ann.slash(f"bot {operation}", name=name, wait=False)
-        assert isinstance(prepared, Modal)
-        values = {"api_key": a_secret(), "channel_token": a_secret()}
-        self.checker.values.setdefault(name, set()).update(values.values())
-        return await self.place.submit(prepared, **values)
-
-    async def change(self, page: Modal, person: Person | None = None) -> Invocation:
-        """Submit a page of settings with a different interval than it shows."""
-        values = {field["custom_id"]: field["value"] or "" for field in page.fields}
-        values["interval"] = "3" if values["interval"] == "2" else "2"
-        return await (person or self.place.ann).submit(page, values, wait=False)
-
-    async def finish(self, operation: str, name: str) -> None:
-        """Get it done after all: ask again for whatever the kill lost."""
-        if not self._done(operation, name):
-            await self.act(operation, name, await self.prepare(operation, name))
-        await eventually(lambda: self._done(operation, name))
-        self.bots[name] = AFTER[operation]
-        if operation == "delete":
-            del self.bots[name]
-        found = await self.checker.settled(Expected())
-        assert not found, f"after {operation} of {name}: {found}"
-
-    def _done(self, operation: str, name: str) -> bool:
-        rows = {bot["name"]: bot for bot in self.checker.bots()}
-        if operation == "delete" or name not in rows:
-            return operation == "delete" and name not in rows
-        running = self.checker.run_of(rows[name]["id"]) is not None
-        return {"create": True, "stop": not running}.get(operation, running)
-
-
-@contextlib.asynccontextmanager
-async def open_driver(
-    folder: Path, engine: docker.APIClient, *people: str
-) -> AsyncIterator[Driver]:
-    """A place whose controller can be killed; the end checks for leaks and tracebacks."""
-    folder.mkdir(parents=True, exist_ok=True)
-    async with open_place(folder, engine, start=False) as place:
-        (folder / "templates" / "proof.toml").write_text(PROOF)
-        (folder / "templates" / "whole.toml").write_text(WHOLE)
-        armed = Armed(place.world, engine, folder)
-        admins = [place.ann, *(place.world.person(name) for name in people)]
-        armed.env = dict(place.controller.env)
-        armed.env["BOTMAKER_ADMIN_USER_IDS"] = ",".join(str(person.id) for person in admins)
-        place.controller = armed
-        await armed.start()
-        try:
-            yield Driver(place, armed)
-            assert not armed.leaks(), "a secret is where it must not be"
-            assert not armed.trouble(), armed.trouble()
-        finally:
-            if armed.running:
-                await armed.kill()

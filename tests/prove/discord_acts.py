@@ -27,7 +27,7 @@ class Trouble:
     method: str
     path: str
     how: dict[str, Any]
-    late: bool  # whether only the outbox can tell the people
+    late: bool  # whether only a late answer can tell the people
 
 
 @dataclass
@@ -77,11 +77,10 @@ class Scene:
             asked = await self._ask(made, gone, red, form, values)
             assert await place.world.reached(lambda: fault.hits > 0, 5)
             await eventually(lambda: len(self._answered(asked, before)) == len(asked), 25)
-        await eventually(lambda: not controller.rows("SELECT 1 FROM outbox"), 10)
+        await eventually(lambda: not controller.owed(), 10)
         await self._check_world(made, gone_id, values, spun)
         self._check_words(asked, before, trouble)
-        ends = controller.rows("SELECT 1 FROM audit WHERE outcome IS NULL")
-        assert not ends
+        assert not controller.unended()
         assert not controller.trouble()
         await self._tidy(made)
 

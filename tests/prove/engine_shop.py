@@ -95,18 +95,18 @@ class Shop:
         )  # fmt: skip
 
     def nothing_false(self, *names: str) -> None:
-        """Nobody was told of a crash or a removal, and the audit has no crash."""
+        """Nobody was told of a crash or a removal, and the journal has no crash."""
         for name in names:
             said = self.tells(name)
             assert said
             assert not [word for word in FALSE if word in said], said[-1500:]
         controller = self.place.controller
         assert controller.rows("SELECT * FROM crash") == []
-        assert controller.audit("crash") == []
-        assert controller.audit("problem") == []
+        assert controller.noted("crash") == []
+        assert controller.noted("problem") == []
 
-    def audit(self, action: str) -> list[Any]:
-        return self.place.controller.audit(action)
+    def ends(self, act: str) -> list[Any]:
+        return self.place.controller.ends(act)
 
 
 @contextlib.asynccontextmanager

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
@@ -131,9 +132,9 @@ async def test_what_is_done_inside_a_bot_says_no_value(
         await place.card_says("picky", "[redacted]")
         await said(await place.ann.slash("bot show", name="picky"), "[redacted]")
         await replaced(place, "reader", "without a restart")
-        await eventually(lambda: any("read its" in (text or "") for text in audited(place)))
+        await eventually(lambda: {"ok": True, "reason": ""} in reloads(place))
         await replaced(place, "deaf", "without a restart")
-        await eventually(lambda: any("restarted" in (text or "") for text in audited(place)))
+        await eventually(lambda: any(not told["ok"] for told in reloads(place)))
         await asked_about(place, gossip)
         await place.controller.restart()
         await said(await place.ann.slash("bot do", name="actor", action="tell"), "redacted")
@@ -143,6 +144,6 @@ async def test_what_is_done_inside_a_bot_says_no_value(
         assert leftovers(place) == []
 
 
-def audited(place: Place) -> list[str | None]:
-    """What the audit says about reloads."""
-    return place.controller.audit("reload")
+def reloads(place: Place) -> list[dict[str, Any]]:
+    """What the journal says about reloads."""
+    return place.controller.noted("reload")

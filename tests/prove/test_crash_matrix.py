@@ -11,7 +11,8 @@ import pytest
 
 from tests.process.process import eventually
 from tests.prove.crash_checker import Expected
-from tests.prove.crash_points import POINTS, Driver, Point, open_driver
+from tests.prove.crash_driver import Driver, open_driver
+from tests.prove.crash_points import POINTS, Point
 from tests.prove.tally import Tally
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(2280)]
@@ -23,6 +24,7 @@ SHORT = [
     *("create/store.add_bot:after", "create/discord.post:after", "secrets/vault.rename:before"),
     *("secrets/runtime.create:after", "restart/runtime.restart:after"),
     *("stop/store.save_bot:after#3", "delete/runtime.remove:after"),
+    *("crash/store.add_crashes:before", "crash/store.crash:after"),
     # A rehearsal's container once outlived the controller that made it.
     *("prepare/engine.DELETE-containers-one:before#2", "reload/runtime.execute:after"),
 ]
@@ -130,8 +132,8 @@ async def test_a_message_that_was_posted_just_before_the_kill_is_brought_up_to_d
 async def test_a_second_kill_at_the_next_start_forgets_nothing(
     tmp_path: Path, docker_client: docker.APIClient, demo_image: str, tally: Tally, operation: str
 ) -> None:
-    """Killed between writing new secrets and noting who must read them, and again at once after the
-    audit was closed: the bot still gets them."""
+    """Killed between writing new secrets and noting who must read them, and again when the next
+    start ends the open request: the bot still gets them."""
     if not tally.full and operation == "reload":
         pytest.skip("the same for another way to tell a bot: with --prove")
     async with open_driver(tmp_path / "place", docker_client) as driver:
@@ -142,7 +144,7 @@ async def test_a_second_kill_at_the_next_start_forgets_nothing(
             driver.controller.arm(point)
             await driver.act(operation, name, prepared)
             await driver.killed(point)
-            second = Point(operation, f"store.end_open_entries:{side}")
+            second = Point(operation, f"store.outcome:{side}")
             await driver.controller.killed_at_its_start(second)
             await driver.controller.start()
             found = await driver.checker.settled(Expected())

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import AsyncIterator
+from typing import Any
 
 import docker
 import pytest
@@ -41,15 +42,15 @@ def late(place: Place) -> list[Message]:
     return [m for m in [*place.ann.dms, *place.cards] if LATE in m.content]
 
 
-def last_end(place: Place) -> str | None:
-    """How the newest restart ended, by the audit; None if it hasn't."""
-    return place.controller.audit("restart")[-1]
+def last_end(place: Place) -> dict[str, Any] | None:
+    """How the newest restart ended, by the journal; None if it hasn't."""
+    return place.controller.ends("bot.restart")[-1]
 
 
 async def settled(place: Place) -> None:
     """Wait until no answer is owed and every request has ended."""
-    await eventually(lambda: not place.controller.rows("SELECT 1 FROM outbox"))
-    assert not place.controller.rows("SELECT 1 FROM audit WHERE outcome IS NULL")
+    await eventually(lambda: not place.controller.owed())
+    assert not place.controller.unended()
 
 
 async def told_once(place: Place, tally: Tally, inv: Invocation, before: int) -> str:
@@ -74,7 +75,7 @@ async def test_a_controller_that_ends_while_it_tries_to_answer_is_answered_for(
         with place.world.fault("PATCH", FINAL, status=503) as fault:
             inv = await place.ann.slash("bot restart", name="shop")
             await eventually(lambda fault=fault: fault.hits)
-            assert last_end(place) == "running"
+            assert last_end(place) == {"result": "done", "phase": "running"}
             await place.controller.end(how)
         await place.controller.start()
         assert "restarted before it could answer" in await told_once(place, tally, inv, before)
@@ -84,17 +85,17 @@ async def test_a_controller_that_ends_while_it_tries_to_answer_is_answered_for(
 async def test_a_controller_killed_in_the_middle_of_the_work_is_answered_for(
     place: Place, tally: Tally
 ) -> None:
-    """A request that had begun is finished, ended in the audit, and its asker is told."""
+    """A request that had begun is finished, ended in the journal, and its asker is told."""
     bot_id, before = place.controller.bot_id("shop"), len(late(place))
-    since, count = place.controller.started_at(bot_id), len(place.controller.audit("restart"))
+    since, count = place.controller.started_at(bot_id), len(place.controller.ends("bot.restart"))
     inv = await place.ann.slash("bot restart", name="shop")
-    await eventually(lambda: len(place.controller.audit("restart")) > count)
+    await eventually(lambda: len(place.controller.ends("bot.restart")) > count)
     await place.controller.kill()
     assert last_end(place) is None
     await place.controller.start()
     await eventually(lambda: (place.controller.started_at_or_none(bot_id) or "") > since)
     await told_once(place, tally, inv, before)
-    assert last_end(place) == "the controller was restarted; see its public message"
+    assert last_end(place) == {"result": "cut-short"}
     tally.tried[COUNTED] += 1
 
 
@@ -140,8 +141,8 @@ async def test_a_discord_that_takes_nothing_for_a_while_hears_all_of_it_afterwar
     how = {"status": 503} if tally.full else {"drop": True}  # discord.py retries it for long
     with place.world.fault("*", r"^/(interactions|webhooks|channels|users)", **how):
         inv = await place.ann.slash("bot restart", name="shop", wait=False)
-        await eventually(lambda: controller.rows("SELECT words FROM outbox"), 15)
-        await eventually(lambda: controller.rows("SELECT words FROM outbox") != [(None,)], 15)
+        await eventually(controller.owed, 15)
+        await eventually(lambda: controller.owed() not in ([], [None]), 15)
         assert controller.started_at(controller.bot_id("shop")) > since
         assert len(late(place)) == before
     await eventually(lambda: len(late(place)) > before, 25)

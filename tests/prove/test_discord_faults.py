@@ -128,7 +128,7 @@ async def test_a_late_answer_whose_own_sending_was_lost_stands_once(
     ):
         await place.ann.slash("bot restart", name="three")
         await eventually(lambda: refused.hits)
-        await eventually(lambda: not place.controller.rows("SELECT 1 FROM outbox"))
+        await eventually(lambda: not place.controller.owed())
     assert (lost.hits, refused.hits) == (2, 1)
     assert len(scene.late()) == before + 1
     tally.tried[COUNTED] += 3

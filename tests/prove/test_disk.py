@@ -19,7 +19,7 @@ from controller.domain.bot import Bot
 from controller.domain.errors import BadSetting, ControllerError, StorageTrouble
 from controller.store import Store, check_database, lock
 from controller.vault import install_key
-from tests.manager.rig import Rig
+from tests.manager.rig import KEY, Rig
 from tests.process.process import Controller, Place, eventually, open_place, said
 from tests.prove.tally import Tally
 
@@ -157,9 +157,9 @@ def test_a_data_folder_of_somebody_else_is_said(tmp_path: Path) -> None:
 
 async def test_a_lost_wal_is_survived_and_a_torn_one_too(tmp_path: Path) -> None:
     """Without its WAL the file has an older state, with a torn WAL a prefix; both open."""
-    store = await Store.open(tmp_path)
+    store = await Store.open(tmp_path, KEY)
     await store.instance()
-    await store.remember("kept", "1")
+    await remember(store, "kept", "1")
     for name in ("gone", "torn"):
         copy = tmp_path / name
         copy.mkdir()
@@ -170,9 +170,9 @@ async def test_a_lost_wal_is_survived_and_a_torn_one_too(tmp_path: Path) -> None
     wal = tmp_path / "torn" / "botmaker.db-wal"
     wal.write_bytes(wal.read_bytes()[: wal.stat().st_size * 2 // 3] + b"\xff" * 50)
     for name in ("gone", "torn"):
-        again = await Store.open(tmp_path / name)
+        again = await Store.open(tmp_path / name, KEY)
         assert await again.instance()
-        await again.remember("new", "2")
+        await remember(again, "new", "2")
         await again.close()
         assert await check_database(tmp_path / name / "botmaker.db") == ""
 
@@ -182,13 +182,13 @@ async def test_a_cut_off_database_is_refused_or_said_to_be_damaged(
     tmp_path: Path, share: float
 ) -> None:
     """It never counts as sound; the sentence names the file; not a byte of it changes."""
-    await (await Store.open(tmp_path)).close()
+    await (await Store.open(tmp_path, KEY)).close()
     path = tmp_path / "botmaker.db"
     data = path.read_bytes()[: int(path.stat().st_size * share)]
     path.write_bytes(data)
     assert await check_database(path) != ""
     with contextlib.suppress(BadSetting, StorageTrouble):
-        store = await Store.open(tmp_path)
+        store = await Store.open(tmp_path, KEY)
         try:
             with pytest.raises(ControllerError):
                 await everything(store)
@@ -196,10 +196,16 @@ async def test_a_cut_off_database_is_refused_or_said_to_be_damaged(
             await store.close()
 
 
+async def remember(store: Store, key: str, value: str) -> None:
+    """Write one fact, in a transaction of its own."""
+    async with store.transaction() as write:
+        await write.remember(key, value)
+
+
 async def everything(store: Store) -> None:
     """Read everything a start reads."""
     await store.bots()
-    await store.entries("", 1)
+    await store.entries(limit=1)
     await store.crashes()
 
 
@@ -241,7 +247,7 @@ async def write_much(rig: Rig, bot: Bot) -> None:
     """Rotate secrets, and add rows until the WAL's space is used up."""
     await rig.submit(bot, rotate=True, api_key="n" * 150)
     for _ in range(200):
-        await rig.manager.store.remember("x", "y" * 4000)
+        await remember(rig.store, "x", "y" * 4000)
 
 
 def prepared(rig: Rig, folder: Path) -> None:

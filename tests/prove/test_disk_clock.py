@@ -6,6 +6,8 @@ Next door: test_disk.py has a machine's other faults."""
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import time
 from pathlib import Path
 
@@ -42,7 +44,7 @@ def looping() -> tuple[Fleet, Clock, str]:
     )  # fmt: skip
     fleet.add(bot, World())
     crashes = tuple(Crash(NOW - 60 + number, 1) for number in range(LOOPING_AT))
-    fleet.crashed(bot.id, crashes, ())
+    fleet.show_crashes(bot.id, crashes)
     assert fleet.get(bot.id).phase is Phase.CRASH_LOOPING  # type: ignore[union-attr]
     return fleet, clock, bot.id
 
@@ -91,16 +93,15 @@ async def test_a_form_ends_after_its_day_however_the_clock_came_there(
     try:
         bot = await rig.create()
         form = await rig.manager.credentials.open_form(ANN_ASKS, bot, rotate=False)
-        await rig.manager.store._db.execute(
-            "UPDATE form SET expires_at = expires_at - ? WHERE id = ?", [age, form.id]
-        )
+        with contextlib.closing(sqlite3.connect(rig.data / "botmaker.db")) as base, base:
+            base.execute("UPDATE form SET expires_at = expires_at - ? WHERE id = ?", [age, form.id])
         if age < DAY:
-            await rig.manager.credentials.submit(ANN_ASKS, form.id, 0, SECRETS)
+            await rig.fill_in(form.id, SECRETS)
             return
-        with pytest.raises(NotReady) as caught:
-            await rig.manager.credentials.submit(ANN_ASKS, form.id, 0, SECRETS)
-        assert caught.value.code == "form-expired"
-        assert f"/bot secrets {bot.name}" in caught.value.hint
+        for filled in (rig.fill_in(form.id, SECRETS), rig.fill_in(form.id, SECRETS, names=SECRETS)):
+            with pytest.raises(NotReady) as caught:
+                await filled
+            assert caught.value.code == "form-expired"
         assert not (rig.secrets / bot.id / "api_key").exists()
     finally:
         await rig.kill()

@@ -93,7 +93,7 @@ async def test_while_the_engine_is_stopped_answers_are_in_time_and_true(
         former = {two: shop.run_of(two)}
         await asyncio.to_thread(engine.stop)
         await shop.knows(reachable=False, within=5)
-        await shop.asks("one", words="engine")
+        await shop.asks("one", words="Docker doesn't answer")
         await shop.place.card_says("one", AWAY)
         stopped = await ann.slash("bot stop", name="one")
         await stopped.wait(IN_TIME)

@@ -12,6 +12,7 @@ import pytest
 
 from controller.catalog import load
 from controller.chat.forms import modals
+from controller.chat.forms.pages import secret_pages
 from controller.chat.logs import log_answers
 from controller.chat.requests import addresses
 from controller.chat.words.limits import MESSAGE_MAX
@@ -20,7 +21,6 @@ from controller.domain.bot import Bot
 from controller.domain.errors import BadInput
 from controller.domain.events import LogQuery
 from controller.domain.names import new_bot_id
-from controller.manager.credentials import pages
 from tests.prove.tally import Tally
 from tests.prove.test_fuzz import only_ours, rubbish, some
 from tests.prove.test_fuzz_inputs import Rubbish
@@ -91,11 +91,11 @@ def test_any_value_of_a_form_is_taken_as_it_is_or_refused_without_a_word_of_it(
     for template in load().templates.values():
         for provider in template.providers:
             for channel in template.channels:
-                bot = Bot(
-                    id=new_bot_id(), name="x", template=template.id, provider=provider,
-                    model="m", channel=channel,
-                )  # fmt: skip
-                inputs += [item for page in pages(template, bot) for item in page]
+                asked = (
+                    *template.secrets_for(provider, channel),
+                    *template.fields_for(provider, channel),
+                )
+                inputs += [item for page in secret_pages(asked) for item in page]
     for _ in some(tally, 400, 14_000):
         item = rubbish.choice(inputs)
         secret = f"Zq{rubbish.number(10**12):012}"

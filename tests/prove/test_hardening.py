@@ -23,6 +23,8 @@ from controller.catalog.loading import BUILTIN
 from controller.domain.bot import Bot
 from controller.domain.errors import BadInput
 from controller.domain.names import new_bot_id
+from controller.fleet.blueprint import Blueprints
+from controller.fleet.hostpaths import HostPaths
 from controller.runtime.engine import EngineRuntime
 from controller.runtime.options import engine_options
 from controller.vault import Vault

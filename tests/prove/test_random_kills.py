@@ -8,8 +8,8 @@ from pathlib import Path
 import docker
 import pytest
 
+from tests.prove.crash_driver import open_driver
 from tests.prove.crash_load import PEOPLE, Load
-from tests.prove.crash_points import open_driver
 from tests.prove.tally import Tally
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1500)]

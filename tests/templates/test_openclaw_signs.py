@@ -4,10 +4,10 @@ Next door: ../openclaw makes it write them again, in the runs that have it."""
 from __future__ import annotations
 
 import pytest
-from controller.manager.symptoms import after
 
 from controller.catalog import load
 from controller.domain.events import LogLine
+from controller.loop.signs import standing_after
 
 DEGRADED = (
     "[secrets] [SECRETS_PROVIDER_DEGRADED] file:{file}: secret provider failed. Affected owners: "
@@ -50,7 +50,7 @@ def told(*lines: str) -> list[str]:
     health = load().get("openclaw").health
     assert health is not None
     seen = [LogLine(at=float(n), stream="stderr", text=text) for n, text in enumerate(lines)]
-    return list(after({}, health.log, seen).values())
+    return list(standing_after({}, health.log, seen).values())
 
 
 @pytest.mark.parametrize(
