@@ -15,8 +15,6 @@ from urllib.request import urlopen
 import docker
 import pytest
 import pytest_asyncio
-from controller.manager.blueprint import Blueprints
-from controller.manager.hostpaths import HostPaths
 
 from controller.catalog import FieldSpec, Template, load
 from controller.catalog.loading import BUILTIN
