@@ -114,9 +114,6 @@ async def open_application(
         )
         stack.push_async_callback(installation.close)
         await installation.load()
-        cut_short = await installation.tools.journal.end_open()
-        if cut_short:
-            log.warning("%d requests were cut short when the last controller ended", cut_short)
         place = Place(settings.guild_id, settings.admin_channel_id)
         manager = installation.manager
         client = ControllerClient(manager, place)

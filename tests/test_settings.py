@@ -231,9 +231,13 @@ def test_other_images_reach_the_templates(monkeypatch: pytest.MonkeyPatch) -> No
     after = catalog_of(loaded(monkeypatch, IMAGES="openclaw=example/mine:7"))
     assert after.get("openclaw").image.ref == "example/mine:7"
     assert after.get("demo").image == before.get("demo").image
-    with pytest.raises(BadSetting, match=r"BOTMAKER_IMAGES names .*`openclau`.* Available: demo, .*openclaw"):
+    with pytest.raises(
+        BadSetting, match=r"BOTMAKER_IMAGES names .*`openclau`.* Available: demo, .*openclaw"
+    ):
         catalog_of(loaded(monkeypatch, IMAGES="openclau=example/mine:7"))
-    with pytest.raises(BadSetting, match="BOTMAKER_IMAGES gives `openclaw` an image with an invalid name"):
+    with pytest.raises(
+        BadSetting, match="BOTMAKER_IMAGES gives `openclaw` an image with an invalid name"
+    ):
         catalog_of(loaded(monkeypatch, IMAGES="openclaw=example//mine"))
 
 

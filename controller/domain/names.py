@@ -40,7 +40,7 @@ def check_model(model: str) -> str:
     """Return the model's name if it looks like one that providers use, else raise BadInput."""
     if not _MODEL.fullmatch(model):
         raise BadInput(
-            "A model's name can only have letters, digits and . _ - / : @ +, 100 characters at most.",
+            "A model's name can only have letters, digits and . _ - / : @ +, at most 100 of them.",
             hint="Pick one of the suggestions, or use the name on the provider's page.",
             code="bad-model",
         )

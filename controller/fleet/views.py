@@ -36,6 +36,17 @@ class View:
     tail: tuple[str, ...] = ()  # the last log lines before the last crash, already redacted
 
     @property
+    def may_have_container(self) -> bool:
+        """Whether a container was seen, or may exist because nobody has looked yet."""
+        return not self.seen or self.world.container is not None
+
+    @property
+    def may_run(self) -> bool:
+        """Whether a run was seen, or may be under way because nobody has looked yet."""
+        container = self.world.container
+        return not self.seen or (container is not None and container.state.active)
+
+    @property
     def last_crash(self) -> Crash | None:
         """The newest remembered crash."""
         return self.crashes[-1] if self.crashes else None

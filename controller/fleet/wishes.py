@@ -7,7 +7,7 @@ is lost between two: each edit sees the row that the former one left.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -44,7 +44,7 @@ class Wishes:
             self._poke(bot.id)  # a bot that needs no secrets starts now
             return view
 
-        return await self._alone(work())
+        return await self._alone(work)
 
     async def change(
         self,
@@ -82,7 +82,7 @@ class Wishes:
             self._poke(bot_id)  # in here: what is written is acted on, whoever gave up waiting
             return view
 
-        return await self._alone(work())
+        return await self._alone(work)
 
     async def account(self, bot_id: str, judge: Callable[[View], Verdict]) -> tuple[View, Verdict]:
         """Judge the end of a run by the row as it is now, and save what came of it, all at once."""
@@ -109,7 +109,7 @@ class Wishes:
                 view = self._fleet.show_crashes(bot_id, known) or view
             return view, verdict
 
-        return await self._alone(work())
+        return await self._alone(work)
 
     async def forget(self, bot_id: str) -> None:
         """Remove the row: the last act of a removal."""
@@ -123,12 +123,12 @@ class Wishes:
                 await append_all(write, [Fact(Kind.REMOVED)], view.bot)
             self._fleet.forget(bot_id)
 
-        await self._alone(work())
+        await self._alone(work)
 
-    async def _alone(self, work: Coroutine[Any, Any, T]) -> T:
+    async def _alone(self, work: Callable[[], Awaitable[T]]) -> T:
         async def locked() -> T:
             async with self._lock:
-                return await work
+                return await work()
 
         # Shielded, so that a cancelled caller leaves store and memory agreeing.
         task = asyncio.create_task(locked())

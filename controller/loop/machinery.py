@@ -116,6 +116,7 @@ class Loop:
             accounts=self.accounts,
             unfinished=self.converger.unfinished,
             poke=self._queue.poke,
+            nudge=self._queue.nudge,
         )
 
     def _doubt(self, bot_id: str) -> None:

@@ -44,6 +44,15 @@ class Queue:
             self._queued.add(key)
             self._queue.put_nowait(key)
 
+    def nudge(self, key: str) -> None:
+        """The same, unless the key's last look failed: it waits for its own time then.
+
+        For whoever checks often and has no news: else a key that keeps failing would never back
+        off.
+        """
+        if key not in self._failures:
+            self.poke(key)
+
     async def run(self, look: Look) -> None:
         """Have every due key looked at, until cancelled."""
         try:

@@ -198,9 +198,14 @@ class Steps:
             tried = now.wish is Wish.RUN and now.fields == bot.fields
             return replace(now, problem=problem) if tried else now
 
+        self._fleet.show_held_up(bot.id, "")  # first: the problem is never shown beside it
+        try:
+            await self._wishes.change(bot.id, still)
+        except ControllerError as trouble:  # it stays held back, and the next try notes it
+            log.warning("bot %s (%s): not noted: %s", bot.name, bot.id, trouble)
+            self._fleet.show_held_up(bot.id, problem.message)
+            return
         self._failures.pop(bot.id, None)
-        self._fleet.show_held_up(bot.id, "")
-        await self._wishes.change(bot.id, still)
 
     async def _take(self, step: Step, bot: Bot) -> None:
         grace = self._blueprints.stop_timeout(bot)
@@ -274,5 +279,10 @@ def _to_run(view: View | None) -> bool:
 
 
 def _wish_of(bot: Bot) -> tuple[object, ...]:
-    """What a person can change about a bot: with another of these, a step is worth a new try."""
-    return bot.wish, tuple(sorted(bot.fields.items())), bot.problem, bot.run.to_end, bot.image
+    """What a person can change about a bot: with another of these, a step is worth a new try.
+
+    What a step changes itself isn't in here, or its second try would not be held back: the pinned
+    image, and the run that a stop is about to end.
+    """
+    to_end = bot.run.to_end if bot.wish is Wish.RUN and bot.problem is None else ""
+    return bot.wish, tuple(sorted(bot.fields.items())), bot.problem, to_end

@@ -34,12 +34,14 @@ class Watcher:
         accounts: Accounts,
         unfinished: Collection[str],
         poke: Callable[[str], None],
+        nudge: Callable[[str], None],
     ) -> None:
         self._runtime = runtime
         self._fleet = fleet
         self._accounts = accounts
         self._unfinished = unfinished
         self._poke = poke
+        self._nudge = nudge
         self._look_now = asyncio.Event()
 
     async def run(self) -> None:
@@ -92,7 +94,8 @@ class Watcher:
     async def resync(self) -> None:
         """Compare one full list with what was seen last; poke what differs.
 
-        After the engine was away every bot is poked, because looks may have failed meanwhile.
+        After the engine was away every bot is poked, because looks may have failed meanwhile. While
+        it answers, a bot whose own look keeps failing goes on backing off.
         """
         was_away = not self._fleet.engine.reachable
         try:
@@ -107,9 +110,11 @@ class Watcher:
         by_bot = {row.bot_id: row for row in rows}
         for view in self._fleet:
             bot_id = view.bot.id
-            unfinished = was_away or not view.seen or bot_id in self._unfinished
-            if unfinished or _differs(view, by_bot.get(bot_id)):
+            unfinished = not view.seen or bot_id in self._unfinished
+            if was_away:
                 self._poke(bot_id)
+            elif unfinished or _differs(view, by_bot.get(bot_id)):
+                self._nudge(bot_id)
             else:
                 self._accounts.note_unchanged(bot_id)
 

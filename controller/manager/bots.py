@@ -77,7 +77,7 @@ class Bots:
 
     def visible(self, principal: Principal, act: Act = BOT_SHOW) -> list[View]:
         """The bots to which the principal may do this: for lists and suggestions."""
-        return [view for view in self._fleet if self._access.may(principal, act, view.bot)]
+        return self._access.allowed(principal, act)
 
     # For the edges' own upkeep: cards, pages, late answers
 

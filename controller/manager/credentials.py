@@ -165,7 +165,7 @@ class Credentials:
         if not last:
             await self._keep(page, staged)
             return Submitted(page.bot, prints, complete=False, notes=notes_of(said))
-        self._require_complete(page, staged)
+        await self._require_complete(page, staged)
         plan = self._plan(page, staged)
         await self._commit(page, staged, plan, deed.author)
         every = {name: self._fingerprints(name, value) for name, value in staged.secrets.items()}
@@ -176,9 +176,10 @@ class Credentials:
         bot_id, form_id = page.bot.id, page.form.id
         await self._threads(lambda: self._blueprints.staging.keep(bot_id, form_id, staged))
 
-    def _require_complete(self, page: OpenForm, staged: Staged) -> None:
+    async def _require_complete(self, page: OpenForm, staged: Staged) -> None:
         missing = [spec.label or spec.name for spec in unanswered(page, staged)]
         if missing:
+            await self._keep(page, staged)
             raise BadInput(
                 f"Still missing: {', '.join(missing)}.",
                 hint="Open the form again from its first page.",
@@ -292,7 +293,7 @@ class Credentials:
             raise NotFound("The bot of this form is gone.", code="no-such-bot")
         if str(form.user_id) != caller.principal.id:
             refusal = Denied("This form is somebody else's.", hint="Ask for a form of your own.")
-            await self._access.refuse(caller, BOT_SECRETS, view.bot, refusal)
+            await self._access.refuse(caller, BOT_SECRETS.id, view.bot, refusal)
         if form.used_at is not None:
             raise _used()
         if form.expires_at < time.time():

@@ -80,7 +80,7 @@ class Edits:
             if not changed:
                 return Edited((), Sequel.NOTHING)
             # A bot that runs goes on while its secrets are unusable: a new run could not begin.
-            owed = view is not None and view.world.container is not None and not view.world.missing
+            owed = view is not None and view.may_have_container and not view.world.missing
             await self._wishes.change(
                 bot.id, lambda now: _edited(now, bot, given, owed), deed.author, forgive=True
             )
@@ -137,8 +137,7 @@ def _edited(now: Bot, bot: Bot, given: Mapping[str, str], owed: bool) -> Bot:
 
 
 def _runs(view: View | None) -> bool:
-    container = view.world.container if view else None
-    return container is not None and container.state.active
+    return view is not None and view.may_run
 
 
 def _of(bot: Bot, name: str) -> str:

@@ -64,9 +64,11 @@ async def verify(store: Store, folder: Path, key: bytes, threads: Threads) -> ch
     """Check the chain from the first entry to the newest, through the monthly files."""
     # The table first: what a controller beside us moves to a file meanwhile is then read twice.
     kept: list[tuple[Any, ...]] = []
-    while more := await store.chained(after=kept[-1][0] if kept else 0, limit=BATCH):
+    more = await store.chained(limit=BATCH)
+    while more:
         kept += more
+        more = await store.chained(after=more[-1][0], limit=BATCH)
     archived = await threads(lambda: list(archive.read(folder)))
-    last = archived[-1][0] if archived else 0
-    rows = [*archived, *(row for row in kept if row[0] > last)]
+    filed = {row[0]: row for row in archived}
+    rows = [*archived, *(row for row in kept if filed.get(row[0]) != row)]
     return await threads(lambda: chain.check(key, rows))

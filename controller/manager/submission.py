@@ -124,25 +124,24 @@ def decide(page: OpenForm, staged: Staged, view: View | None, *, reloadable: boo
 
     `reloadable` says that the running program can read replaced secrets by itself.
     """
-    container = view.world.container if view else None
+    may_exist = view is not None and view.may_have_container
     changed = changed_fields(page, staged.fields)
     given = bool(staged.secrets)
     owes = ""
-    if container is not None and (given or changed):
+    if may_exist and (given or changed):
         # Most programs read their keys once: new values mean a new run then.
         owes = "reload" if page.form.rotate and not changed and reloadable else "end"
     return Plan(
         owes=owes,
         # A first form too may replace what a bot that ran already knew, and printed.
-        hide_log=given and (page.form.rotate or container is not None),
+        hide_log=given and (page.form.rotate or may_exist),
         sequel=_sequel(page.bot, view, owes),
     )
 
 
 def _sequel(bot: Bot, view: View | None, owes: str) -> Sequel:
-    container = view.world.container if view else None
     if bot.wish is Wish.STOP:
         return Sequel.STOPPED
-    if not owes or container is None or not container.state.active:
+    if not owes or view is None or not view.may_run:
         return Sequel.STARTS
     return Sequel.RELOADS if owes == "reload" else Sequel.RESTARTS

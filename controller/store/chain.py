@@ -56,6 +56,10 @@ def check(key: bytes, rows: Iterable[Sequence[Any]]) -> Checked:
     count, before = 0, START
     for row in rows:
         *columns, found = row
+        if columns[0] <= count:
+            return Checked(
+                count, before.hex() if count else "", f"entry {columns[0]} was slipped in"
+            )
         if columns[0] != count + 1:
             missing = f"entry {count + 1} is missing; the next one that exists is {columns[0]}"
             return Checked(count, before.hex() if count else "", missing)

@@ -110,8 +110,7 @@ def storable(text: str) -> str:
 
 def owed_row(owed: Owed) -> list[object]:
     """An answer owed in the order of OWED_COLUMNS."""
-    values = [getattr(owed, name) for name in OWED_COLUMNS.split(", ")]
-    return [storable(value) if isinstance(value, str) else value for value in values]
+    return [getattr(owed, name) for name in OWED_COLUMNS.split(", ")]
 
 
 def owed_of(row: Row) -> Owed:

@@ -18,6 +18,8 @@ from controller.store.records import Card, Form, Owed
 from controller.store.rows import BOT_COLUMNS, OWED_COLUMNS, bot_of, entry_of, owed_of
 from controller.store.transaction import Transaction
 
+LOWEST = -(2**63)  # no number of SQLite's is less
+
 
 class Store:
     """Everything the controller remembers. A write is a method of `transaction()`'s value."""
@@ -168,9 +170,12 @@ class Store:
         )
         return [entry_of(row) for row in rows]
 
-    async def chained(self, after: int = 0, limit: int = 1000) -> list[tuple[Any, ...]]:
-        """Entries as they are chained, oldest first: the columns, then the hash."""
+    async def chained(self, after: int = LOWEST, limit: int = 1000) -> list[tuple[Any, ...]]:
+        """Entries as they are chained, oldest first: the columns, then the hash.
+
+        Without `after` from whatever comes first: 0 or less if somebody slipped that in.
+        """
         return await self._db.read(
-            f"SELECT {chain.COLUMNS}, mac FROM journal WHERE seq > ? ORDER BY seq LIMIT ?",  # noqa: S608
-            [after, limit],
+            f"SELECT {chain.COLUMNS}, mac FROM journal WHERE seq >= ? ORDER BY seq LIMIT ?",  # noqa: S608
+            [after if after == LOWEST else after + 1, limit],
         )

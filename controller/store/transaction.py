@@ -18,7 +18,15 @@ from controller.domain.errors import Conflict, NotFound
 from controller.domain.journal import Entry
 from controller.store import chain
 from controller.store.records import Card, Form, Owed
-from controller.store.rows import BOT_COLUMNS, OWED_COLUMNS, bot_row, entry_row, owed_of, owed_row
+from controller.store.rows import (
+    BOT_COLUMNS,
+    OWED_COLUMNS,
+    bot_row,
+    entry_row,
+    owed_of,
+    owed_row,
+    storable,
+)
 
 OWED_MOST = 1000  # answers; more than anybody reads, so the oldest go
 FORGET_FORMS_AFTER = 172_800.0  # seconds after a form was given out
@@ -187,4 +195,5 @@ class Transaction:
         await self._do("DELETE FROM owed WHERE request = ?", [request])
 
     async def _do(self, sql: str, values: Iterable[object] = ()) -> int:
-        return (await self._connection.execute(sql, list(values))).rowcount
+        kept = [storable(value) if isinstance(value, str) else value for value in values]
+        return (await self._connection.execute(sql, kept)).rowcount

@@ -147,10 +147,10 @@ async def test_the_cards_button_opens_the_same_form(world: World) -> None:
 
 BAD_INPUT = [
     ({"name": "x" * 33}, "33 characters; 32 is the limit. Choose a shorter"),
-    ({"name": "Shop Bot"}, "lower-case letters a–z, digits and dashes inside. For example"),
-    ({"name": "-shop"}, "lower-case letters a–z, digits and dashes inside. For example"),
-    ({"name": "shöp"}, "lower-case letters a–z, digits and dashes inside. For example"),
-    ({"name": "@everyone"}, "lower-case letters a–z, digits and dashes inside. For example"),
+    ({"name": "Shop Bot"}, "lower-case letters a–z, digits, and dashes inside. For example"),
+    ({"name": "-shop"}, "lower-case letters a–z, digits, and dashes inside. For example"),
+    ({"name": "shöp"}, "lower-case letters a–z, digits, and dashes inside. For example"),
+    ({"name": "@everyone"}, "lower-case letters a–z, digits, and dashes inside. For example"),
     ({"name": " "}, "A bot needs a name. Give one like"),
     (
         {"template": "nonsense"},

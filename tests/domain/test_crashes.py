@@ -61,8 +61,23 @@ def test_a_later_end_is_a_crash_with_its_figures() -> None:
     """Seen in time it has its exit code; after a restart nobody knows it."""
     assert detect(NOW - 1, None, EXITED) == (Crash(NOW, 3),)
     assert detect(NOW - 1, None, RUNNING) == (Crash(NOW, None),)
-    killed = replace(EXITED, oom_killed=True)
-    assert detect(NOW - 1, None, killed) == (Crash(NOW, 3, True),)
+
+
+@pytest.mark.parametrize(
+    ("seen", "crash"),
+    [
+        (replace(EXITED, exit_code=137), Crash(NOW, 137, True)),
+        (replace(EXITED, exit_code=None), Crash(NOW, None, True)),
+        (replace(EXITED, exit_code=3), Crash(NOW, 3)),
+        (replace(EXITED, exit_code=0), Crash(NOW, 0)),
+        (replace(EXITED, exit_code=143), Crash(NOW, 143)),
+        (RUNNING, Crash(NOW, None, True)),  # nobody knows its code yet
+    ],
+)
+def test_out_of_memory_is_an_end_by_the_kernel(seen: Observation, crash: Crash) -> None:
+    """The engine's flag stays when only a child was killed and the program ended otherwise."""
+    assert detect(NOW - 1, None, replace(seen, oom_killed=True)) == (crash,)
+    assert detect(NOW - 1, None, seen) == (replace(crash, oom_killed=False),)
 
 
 def test_a_clock_set_back_hides_no_crash() -> None:
@@ -157,7 +172,7 @@ def test_an_end_that_the_policy_accepts_is_said(restart: str) -> None:
 
 @pytest.mark.parametrize(
     ("crash", "remedy"),
-    [(Crash(NOW, 137, True), "memory"), (Crash(NOW, 127), "image"), (Crash(NOW, 9), "logs")],
+    [(Crash(NOW, 137, True), "memory"), (Crash(NOW, 127), "image"), (Crash(NOW, 9), "log")],
 )
 def test_the_hint_fits_the_exit(crash: Crash, remedy: str) -> None:
     """More memory, another command, or the logs."""
@@ -168,5 +183,13 @@ def test_the_hint_fits_the_exit(crash: Crash, remedy: str) -> None:
 
 def test_an_event_tells_what_the_look_came_too_late_for() -> None:
     """What was seen stays; what was not is filled in."""
-    assert with_exit(Crash(1.0, None), 9, oom_killed=True) == Crash(1.0, 9, True)
-    assert with_exit(Crash(1.0, 3, True), 9, oom_killed=False) == Crash(1.0, 3, True)
+    assert with_exit(Crash(1.0, None), 137, oom_killed=True) == Crash(1.0, 137, True)
+    assert with_exit(Crash(1.0, 3), 9, oom_killed=False) == Crash(1.0, 3)
+    assert with_exit(Crash(1.0, 137, True), 9, oom_killed=False) == Crash(1.0, 137, True)
+
+
+def test_an_event_tells_that_it_was_not_for_lack_of_memory() -> None:
+    """A flag that was set for a child counts until the run's own exit code is known."""
+    assert with_exit(Crash(1.0, None, True), 9, oom_killed=False) == Crash(1.0, 9)
+    assert with_exit(Crash(1.0, 3), None, oom_killed=True) == Crash(1.0, 3)
+    assert with_exit(Crash(1.0, None, True), None, oom_killed=False) == Crash(1.0, None, True)

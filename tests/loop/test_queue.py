@@ -186,6 +186,34 @@ def test_look_again_is_a_timer_that_a_poke_overtakes() -> None:
     simulated(work)
 
 
+def test_a_nudge_does_not_cut_a_pause_short() -> None:
+    """A key whose look failed waits for its own time; any other is looked at, once."""
+
+    async def work() -> None:
+        looks: list[str] = []
+
+        async def look(key: str) -> None:
+            looks.append(key)
+            if key == "bad":
+                raise StorageTrouble("no")
+
+        async with running(look) as queue:
+            queue.poke("bad")
+            await asyncio.sleep(0.01)
+            for _ in range(20):
+                queue.nudge("bad")
+                queue.nudge("good")
+            await asyncio.sleep(0.01)
+            assert looks == ["bad", "good"]
+            queue.poke("bad")
+            await asyncio.sleep(0.01)
+            assert looks == ["bad", "good", "bad"]
+            await asyncio.sleep(2)
+        assert looks.count("bad") == 3
+
+    simulated(work)
+
+
 # The fleet
 
 

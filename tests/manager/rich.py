@@ -98,6 +98,30 @@ role = "viewer"
 command = ["app", "plugged"]
 channels = ["plugged"]
 """
+# Seven secrets, one of them optional, one more that is made here, and a field: two pages.
+WIDE = """
+schema = 1
+id = "wide"
+title = "Wide bot"
+image = { ref = "example/plain:1", pull = "never" }
+run = { user = "1000:1000" }
+[[secrets]]
+name = "made_here"
+generate = "hex32"
+[[fields]]
+name = "greeting"
+label = "Greeting"
+default = "hello"
+""" + "".join(
+    f"""
+[[secrets]]
+name = "key_{number}"
+label = "Key {number}"
+pattern = '^[\\w-]{{8,}}$'
+required = {str(number < 7).lower()}
+"""
+    for number in range(1, 8)
+)
 
 
 async def with_rich(rig: Rig) -> Rig:

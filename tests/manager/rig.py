@@ -180,16 +180,20 @@ class Rig:
         """Let the controller converge and watch."""
         self._work = asyncio.create_task(self.loop.run())
 
-    async def kill(self) -> None:
-        """End the controller wherever it stands, as a crash would: nothing is completed first."""
-        OPEN.discard(self)
-        for change in tuple(self.house.tools.wishes._changes):
-            change.cancel()
+    async def end_loop(self) -> None:
+        """Let the controller converge and watch no longer, as at an orderly end."""
         if self._work is not None:
             self._work.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._work
             self._work = None
+
+    async def kill(self) -> None:
+        """End the controller wherever it stands, as a crash would: nothing is completed first."""
+        OPEN.discard(self)
+        for change in tuple(self.house.tools.wishes._changes):
+            change.cancel()
+        await self.end_loop()
         self.house.tools.threads.close()
         await self.store.close()
 

@@ -202,7 +202,6 @@ async def test_the_end_of_the_controller_is_told_to_who_waits(rig: Rig) -> None:
     """Nobody hangs in the shutdown."""
     bot = await rich_bot(rig)
     task = await under_way(rig, bot)
-    await rig.kill()
+    await rig.end_loop()
     error = await refusal(task)
     assert isinstance(error, OutcomeUnknown)
-    await rig.open()

@@ -18,27 +18,10 @@ from controller.domain.phase import Phase
 from controller.domain.roles import Role
 from controller.manager.submission import Sequel
 from controller.store import Form
+from tests.manager.rich import WIDE
 from tests.manager.rig import ANN, ANN_ASKS, API_KEY, BEN, BEN_ASKS, SECRETS, Rig, eventually
 
 NEW_KEY = "fake-provider-key-2"
-WIDE = """
-schema = 1
-id = "wide"
-title = "Wide bot"
-image = { ref = "example/plain:1", pull = "never" }
-run = { user = "1000:1000" }
-[[secrets]]
-name = "made_here"
-generate = "hex32"
-""" + "".join(
-    f"""
-[[secrets]]
-name = "key_{number}"
-label = "Key {number}"
-required = {str(number < 7).lower()}
-"""
-    for number in range(1, 8)
-)
 
 
 def keys(numbers: Iterable[int]) -> dict[str, str]:
@@ -209,7 +192,7 @@ async def test_a_form_asks_for_what_people_know_and_nothing_else(rig: Rig) -> No
     bot = await wide(rig)
     form = await rig.form(bot)
     asked = await rig.manager.credentials.form(ANN_ASKS, form)
-    assert [spec.name for spec in asked.inputs] == [f"key_{n}" for n in range(1, 8)]
+    assert [spec.name for spec in asked.inputs] == [*keys(range(1, 8)), "greeting"]
     done = await rig.fill_in(form, keys(range(1, 7)))
     await rig.becomes(bot, Phase.RUNNING)
     names = {path.name for path in (rig.secrets / bot.id).iterdir()}

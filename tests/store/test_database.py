@@ -1,9 +1,8 @@
-"""The database file: schemas, transactions, refusals, kills and full disks, on a real disk."""
+"""The database file: schemas, refusals, kills and full disks, on a real disk."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import shutil
 import signal
@@ -14,15 +13,15 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from controller.domain.errors import BadSetting, StorageTrouble
-from controller.store import Store, check_database, lock
+from controller.store import Store, chain, check_database, lock
 from controller.store.database import Database, migrations
 
 HEAD = max(migrations())
+KEY = bytes(range(32))
 
 
 @pytest.fixture
@@ -32,9 +31,19 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def database(path: Path) -> AsyncIterator[Database]:
-    database = await Database.open(path)
+    database = await opened(path)
     yield database
     await database.close()
+
+
+async def opened(path: Path) -> Database:
+    return await Database.open(path, chain.chaining(KEY))
+
+
+async def execute(database: Database, sql: str, *values: object) -> int:
+    """One statement in a transaction of its own; how many rows it changed."""
+    async with database.transaction() as connection:
+        return (await connection.execute(sql, values)).rowcount
 
 
 def schema_of(path: Path) -> list[tuple[str, str]]:
@@ -48,6 +57,7 @@ def schema_of(path: Path) -> list[tuple[str, str]]:
 def make_old(path: Path, version: int) -> None:
     """A file as the program of that schema left it."""
     connection = sqlite3.connect(path, isolation_level=None)
+    connection.create_function("journal_mac", -1, chain.chaining(KEY))
     for number in range(1, version + 1):
         connection.executescript(migrations()[number])
     connection.close()
@@ -73,10 +83,10 @@ def version_of(path: Path) -> int:
 
 async def test_an_empty_folder_gets_the_newest_schema(path: Path) -> None:
     """From nothing to head in one open; a second open changes nothing."""
-    await (await Database.open(path)).close()
+    await (await opened(path)).close()
     assert version_of(path) == HEAD
     before = schema_of(path)
-    await (await Database.open(path)).close()
+    await (await opened(path)).close()
     assert schema_of(path) == before
 
 
@@ -95,8 +105,8 @@ async def test_every_shipped_schema_comes_to_the_newest(path: Path, version: int
     """An older file ends with the same tables as a new one, and keeps a copy from before."""
     make_old(path, version)
     fresh = path.with_name("fresh.db")
-    await (await Database.open(fresh)).close()
-    await (await Database.open(path)).close()
+    await (await opened(fresh)).close()
+    await (await opened(path)).close()
     assert version_of(path) == HEAD
     assert schema_of(path) == schema_of(fresh)
     copies = sorted(path.parent.glob("botmaker.db.before-*"))
@@ -113,10 +123,9 @@ def test_the_tables_are_strict_with_foreign_keys(path: Path) -> None:
 
 async def test_a_wrong_type_is_refused(database: Database) -> None:
     """STRICT holds at run time."""
-    with pytest.raises(sqlite3.IntegrityError):
-        await database.execute(
-            "INSERT INTO card VALUES (?, ?, ?, ?, ?)", ["a", "b", "no number", 1, "c"]
-        )
+    with pytest.raises(StorageTrouble, match="cannot store TEXT"):
+        async with database.transaction() as connection:
+            await connection.execute("INSERT INTO card VALUES ('a', 'b', 'no number', 1, 'c')")
 
 
 async def test_the_file_is_safe_against_a_power_cut(database: Database) -> None:
@@ -138,7 +147,7 @@ async def test_a_newer_file_is_refused_and_left_as_it_is(path: Path) -> None:
     connection.close()
     before = path.read_bytes()
     with pytest.raises(BadSetting) as caught:
-        await Database.open(path)
+        await opened(path)
     assert caught.value.code == "database-newer"
     assert f"schema {HEAD + 1}" in caught.value.message
     assert "newer program" in caught.value.hint
@@ -153,7 +162,7 @@ async def test_a_file_that_is_no_database_is_said_with_its_remedy(
     """StorageTrouble names the file and what to do; the file stays for a look."""
     path.write_bytes(content)
     with pytest.raises(StorageTrouble) as caught:
-        await Database.open(path)
+        await opened(path)
     assert str(path) in caught.value.message
     assert "Restore" in caught.value.hint
     assert path.read_bytes() == content
@@ -163,7 +172,7 @@ async def test_a_place_where_no_file_can_be_is_said(tmp_path: Path) -> None:
     """A folder in the file's place is StorageTrouble too, not a traceback."""
     (tmp_path / "botmaker.db").mkdir()
     with pytest.raises(StorageTrouble) as caught:
-        await Store.open(tmp_path)
+        await Store.open(tmp_path, KEY)
     assert caught.value.hint
     assert no_thread_is_left()
 
@@ -232,12 +241,14 @@ async def test_what_is_wrong_with_a_file_is_said_in_words(path: Path, kind: str)
 
 async def test_a_reader_beside_a_writer_sees_what_is_committed(path: Path) -> None:
     """open_read_only reads while a controller writes, and cannot write itself."""
-    writer = await Store.open(path.parent)
+    writer = await Store.open(path.parent, KEY)
     reader = await Store.open_read_only(path.parent)
-    await writer.remember("colour", "blue")
+    async with writer.transaction() as write:
+        await write.remember("colour", "blue")
     assert await reader.recall("colour") == "blue"
     with pytest.raises(StorageTrouble):
-        await reader.remember("colour", "red")
+        async with reader.transaction() as write:
+            await write.remember("colour", "red")
     await reader.close()
     await writer.close()
 
@@ -257,81 +268,13 @@ async def test_a_reader_needs_a_file_of_this_schema(path: Path) -> None:
 
 async def test_no_thread_is_left_after_a_close(path: Path) -> None:
     """aiosqlite's thread is no daemon: one left over would hang the end of the program."""
-    database = await Database.open(path)
+    database = await opened(path)
     assert threading.active_count() == 2
     await database.close()
     assert no_thread_is_left()
 
 
-# Transactions
-
-
-async def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
-    """What was written before the failure is rolled back, and the next write works."""
-
-    async def work(connection: Any) -> None:
-        await connection.execute("INSERT INTO installation VALUES ('a', 'b')")
-        raise RuntimeError("no")
-
-    with pytest.raises(RuntimeError):
-        await database.write(work)
-    assert await database.read("SELECT * FROM installation") == []
-    assert await database.execute("INSERT INTO installation VALUES ('a', 'b')") == 1
-
-
-@pytest.mark.parametrize("turns", range(0, 24, 2))
-async def test_a_cancelled_write_is_whole_or_absent(database: Database, turns: int) -> None:
-    """Whenever its caller gives up, both rows are there or none, and the connection works."""
-
-    async def work(connection: Any) -> None:
-        await connection.execute("INSERT INTO installation VALUES ('a', '1')")
-        await connection.execute("INSERT INTO installation VALUES ('b', '2')")
-
-    caller = asyncio.create_task(database.write(work))
-    for _ in range(turns):
-        await asyncio.sleep(0)
-    caller.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await caller
-    assert await database.execute("INSERT INTO installation VALUES ('c', '3')") == 1
-    rows = await database.read("SELECT key FROM installation WHERE key IN ('a', 'b')")
-    assert len(rows) in {0, 2}
-
-
-async def test_a_close_waits_for_the_transaction_under_way(path: Path) -> None:
-    """A program that ends does not cut a write in half whose caller was cancelled."""
-    database = await Database.open(path)
-    begun = asyncio.Event()
-
-    async def work(connection: Any) -> None:
-        begun.set()
-        for number in range(20):
-            await connection.execute("INSERT INTO installation VALUES (?, '')", [str(number)])
-
-    caller = asyncio.create_task(database.write(work))
-    await begun.wait()
-    caller.cancel()
-    await database.close()
-    again = await Database.open(path)
-    rows = await again.read("SELECT count(*) FROM installation")
-    await again.close()
-    assert rows == [(20,)]
-
-
-async def test_writes_at_once_follow_each_other(database: Database) -> None:
-    """A hundred read-and-add transactions side by side lose none."""
-    await database.execute("INSERT INTO installation VALUES ('n', '0')")
-
-    async def add(connection: Any) -> None:
-        sql = "SELECT value FROM installation WHERE key = 'n'"
-        value = int(next(iter(await connection.execute_fetchall(sql)))[0])
-        await asyncio.sleep(0)
-        await connection.execute(
-            "UPDATE installation SET value = ? WHERE key = 'n'", [str(value + 1)]
-        )
-
-    await asyncio.gather(*(database.write(add) for _ in range(100)))
-    assert await database.read("SELECT value FROM installation WHERE key = 'n'") == [("100",)]
+# Kills and full disks
 
 
 _LOOP = """
@@ -340,11 +283,12 @@ from pathlib import Path
 from controller.store import Store
 
 async def main():
-    store = await Store.open(Path(sys.argv[1]))
+    store = await Store.open(Path(sys.argv[1]), bytes(32))
     number = int(await store.recall("n") or 0)
     while True:
         number += 1
-        await store.remember("n", str(number))
+        async with store.transaction() as write:
+            await write.remember("n", str(number))
         print(number, flush=True)
 
 asyncio.run(main())
@@ -363,7 +307,7 @@ async def test_a_kill_loses_nothing_that_was_acknowledged(tmp_path: Path) -> Non
         said += [int(line) for line in child.stdout if line.endswith("\n")]
         child.wait()
         child.stdout.close()
-        store = await Store.open(tmp_path)
+        store = await Store.open(tmp_path, bytes(32))
         assert int(await store.recall("n")) in {said[-1], said[-1] + 1}
         await store.close()
         assert await check_database(tmp_path / "botmaker.db") == ""
@@ -376,16 +320,21 @@ async def test_a_full_disk_is_said_and_passes(tmp_path: Path) -> None:
     small.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", small], check=True)
     try:
-        store = await Store.open(small)
+        store = await Store.open(small, KEY)
+
+        async def remember(key: str, value: str) -> None:
+            async with store.transaction() as write:
+                await write.remember(key, value)
+
         try:
             (small / "ballast").write_bytes(b"x" * 100_000)
-            writes = (store.remember(f"k{n}", "x" * 20_000) for n in range(40))
+            writes = (remember(f"k{n}", "x" * 20_000) for n in range(40))
             ends = await asyncio.gather(*writes, return_exceptions=True)
             refused = [end for end in ends if isinstance(end, StorageTrouble)]
             assert refused
             assert "free space" in refused[0].hint
             (small / "ballast").unlink()
-            await store.remember("after", "all")
+            await remember("after", "all")
             assert await store.recall("after") == "all"
         finally:
             await store.close()

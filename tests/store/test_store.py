@@ -1,12 +1,12 @@
-"""What the tables give back: bots whole, names once, forms once, an audit that stays."""
+"""What the tables give back: bots whole, names once, forms once, answers until they are given."""
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 
 from controller.domain.access import Grant
 from controller.domain.bot import Bot, Crash, Problem, Wish
+from controller.domain.ends import CRASHES_KEPT
 from controller.domain.errors import Conflict, NotFound
 from controller.domain.names import new_bot_id
 from controller.domain.roles import Role
-from controller.store import Card, Entry, Form, Store
-from controller.store.store import CRASHES_KEPT
+from controller.domain.run import Run
+from controller.store import Card, Form, Owed, Store, Transaction
 
 BOT = Bot(
     id="6f1c1b9e-7a60-4b8e-9a55-0d6f3f3c2f11",
@@ -28,7 +29,7 @@ BOT = Bot(
     model="small",
     channel="demo",
 )
-ASKED = Entry(at=1.0, request="r1", user_id=1, user_name="ann", action="stop", bot_id=BOT.id)
+KEY = bytes(range(32))
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 times = st.floats(0, 1e11)
@@ -43,11 +44,9 @@ bots = st.builds(
     channel=texts,
     fields=st.dictionaries(texts, texts, max_size=4),
     wish=st.sampled_from(Wish),
-    ended_run=texts,
-    reload_run=texts,
+    run=st.builds(Run, to_end=texts, to_reload=texts, accounted_end=times, log_floor=times),
     image=texts,
     problem=st.none() | problems,
-    accounted_end=times,
     created_at=times,
     created_by=st.integers(0, 2**63 - 1),
 )
@@ -55,26 +54,35 @@ bots = st.builds(
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = await Store.open(tmp_path)
+    store = await Store.open(tmp_path, KEY)
     yield store
     await store.close()
+
+
+async def do(store: Store, *writes: Callable[[Transaction], Awaitable[Any]]) -> Any:
+    """These writes in one transaction; what the last one gave."""
+    given: Any = None
+    async with store.transaction() as write:
+        for one in writes:
+            given = await one(write)
+    return given
 
 
 def test_a_bot_comes_back_as_it_was_written(tmp_path: Path) -> None:
     """Every field survives add, save and a new connection."""
     with asyncio.Runner() as runner:
-        store = runner.run(Store.open(tmp_path))
+        store = runner.run(Store.open(tmp_path, KEY))
 
         @settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
         @given(first=bots, later=bots)
         def claim(first: Bot, later: Bot) -> None:
             async def check() -> None:
-                await store.add_bot(first)
+                await do(store, lambda w: w.add_bot(first))
                 assert await store.bots() == [first]
                 changed = replace(later, id=first.id)
-                assert await store.save_bot(changed)
+                assert await do(store, lambda w: w.save_bot(changed))
                 assert await store.bots() == [changed]
-                await store.drop_bot(first.id)
+                await do(store, lambda w: w.drop_bot(first.id))
                 assert await store.bots() == []
 
             runner.run(check())
@@ -89,164 +97,182 @@ async def test_every_field_of_a_bot_has_a_column(store: Store) -> None:
         BOT,
         fields={"behaviour": "steady"},
         wish=Wish.STOP,
-        ended_run="run",
-        reload_run="another run",
+        run=Run(to_end="run", to_reload="another run", accounted_end=6.5, log_floor=7.0),
         image="sha256:1",
         problem=Problem("code", "message", "hint", 5.0),
-        accounted_end=6.5,
-        log_floor=7.0,
         created_at=7.5,
         created_by=8,
     )
     empty = Bot(id="", name="", template="", provider="", model="", channel="")
     names = Bot.__dataclass_fields__
     assert all(getattr(bot, name) != getattr(empty, name) for name in names), "one is at default"
-    await store.add_bot(bot)
+    run_names = Run.__dataclass_fields__
+    assert all(getattr(bot.run, name) != getattr(Run(), name) for name in run_names)
+    await do(store, lambda w: w.add_bot(bot))
     assert await store.bots() == [bot]
 
 
 async def test_a_name_is_taken_once(store: Store) -> None:
     """The second bot of a name is a Conflict that names it, also when both come at once."""
-    await store.add_bot(BOT)
+    await do(store, lambda w: w.add_bot(BOT))
     with pytest.raises(Conflict, match="shop") as caught:
-        await store.add_bot(replace(BOT, id=new_bot_id()))
+        await do(store, lambda w: w.add_bot(replace(BOT, id=new_bot_id())))
     assert caught.value.code == "name-taken"
     twins = [replace(BOT, id=new_bot_id(), name="twin") for _ in range(5)]
-    done = await asyncio.gather(*map(store.add_bot, twins), return_exceptions=True)
+    done = await asyncio.gather(
+        *(do(store, lambda w, twin=twin: w.add_bot(twin)) for twin in twins), return_exceptions=True
+    )
     assert sum(isinstance(one, Conflict) for one in done) == 4
 
 
 async def test_saving_a_bot_that_is_gone_says_so(store: Store) -> None:
     """No row appears by a save."""
-    assert not await store.save_bot(BOT)
+    assert not await do(store, lambda w: w.save_bot(BOT))
     assert await store.bots() == []
 
 
 async def test_the_installation_keeps_its_id(tmp_path: Path) -> None:
     """Made once, the same at every start, another one elsewhere."""
-    first = await Store.open(tmp_path)
+    first = await Store.open(tmp_path, KEY)
     instance = await first.instance()
     assert await first.instance() == instance
     await first.close()
-    again = await Store.open(tmp_path)
+    again = await Store.open(tmp_path, KEY)
     assert await again.instance() == instance
     await again.close()
     (tmp_path / "other").mkdir()
-    other = await Store.open(tmp_path / "other")
+    other = await Store.open(tmp_path / "other", KEY)
     assert await other.instance() != instance
     await other.close()
 
 
 async def test_the_newest_crashes_are_kept(store: Store) -> None:
     """Fifty a bot; the same crash twice is one; they go with the bot."""
-    await store.add_bot(BOT)
+    await do(store, lambda w: w.add_bot(BOT))
     every = tuple(Crash(float(at), at % 7 or None, at % 2 == 0) for at in range(80))
-    await store.add_crashes(BOT.id, every[:60])
-    await store.add_crashes(BOT.id, every[40:])
+    await do(store, lambda w: w.add_crashes(BOT.id, every[:60]))
+    await do(store, lambda w: w.add_crashes(BOT.id, every[40:]))
     assert (await store.crashes())[BOT.id] == list(every[-CRASHES_KEPT:])
-    await store.clear_crashes(BOT.id)
+    await do(store, lambda w: w.clear_crashes(BOT.id))
     assert await store.crashes() == {}
-    await store.add_crashes(BOT.id, every[:2])
-    await store.drop_bot(BOT.id)
+    await do(store, lambda w: w.add_crashes(BOT.id, every[:2]))
+    await do(store, lambda w: w.drop_bot(BOT.id))
     assert await store.crashes() == {}
 
 
 async def test_a_form_is_used_by_one(store: Store) -> None:
     """Of many at once one gets it; reopened it can be used again; it goes with its bot."""
-    await store.add_bot(BOT)
+    await do(store, lambda w: w.add_bot(BOT))
     form = Form("f1", BOT.id, 1, True, 100.0)
-    await store.add_form(form)
+    await do(store, lambda w: w.add_form(form))
     assert await store.form("f1") == form
-    done = await asyncio.gather(*(store.use_form("f1", float(at)) for at in range(5)))
+    done = await asyncio.gather(
+        *(do(store, lambda w, at=at: w.use_form("f1", at)) for at in range(5))
+    )
     assert sum(done) == 1
-    await store.reopen_form("f1")
-    assert await store.use_form("f1", 9.0)
-    await store.drop_bot(BOT.id)
+    await do(store, lambda w: w.reopen_form("f1"))
+    assert await do(store, lambda w: w.use_form("f1", 9.0))
+    await do(store, lambda w: w.drop_bot(BOT.id))
     assert await store.form("f1") is None
     with pytest.raises(NotFound):
-        await store.add_form(form)
+        await do(store, lambda w: w.add_form(form))
 
 
 async def test_forms_that_ended_long_ago_go(store: Store) -> None:
     """A new form sweeps those that nobody can use any more."""
-    await store.add_bot(BOT)
-    await store.add_form(Form("old", BOT.id, 1, False, 1_000.0))
-    await store.add_form(Form("new", BOT.id, 1, False, 1_000.0 + 200_000))
+    await do(store, lambda w: w.add_bot(BOT))
+    await do(store, lambda w: w.add_form(Form("old", BOT.id, 1, False, 1_000.0)))
+    await do(store, lambda w: w.add_form(Form("new", BOT.id, 1, False, 1_000.0 + 200_000)))
     assert await store.form("old") is None
     assert await store.form("new") is not None
 
 
 async def test_cards_outlive_their_bot(store: Store) -> None:
     """The last edit of a message is due after the row went."""
-    await store.add_bot(BOT)
+    await do(store, lambda w: w.add_bot(BOT))
     card = Card(BOT.id, "shop", 2**62, 2**61, "digest")
-    await store.save_card(replace(card, digest="old"))
-    await store.save_card(card)
-    await store.drop_bot(BOT.id)
+    await do(store, lambda w: w.save_card(replace(card, digest="old")))
+    await do(store, lambda w: w.save_card(card))
+    await do(store, lambda w: w.drop_bot(BOT.id))
     assert await store.cards() == [card]
-    await store.drop_card(BOT.id)
+    await do(store, lambda w: w.drop_card(BOT.id))
     assert await store.cards() == []
 
 
 async def test_a_grant_replaces_the_former_one(store: Store) -> None:
     """One role for a subject and a bot; those for a bot go with it."""
-    await store.add_bot(BOT)
+    await do(store, lambda w: w.add_bot(BOT))
     general = Grant("user", 5, Role.VIEWER)
-    await store.save_grant(Grant("user", 5, Role.OPERATOR))
-    await store.save_grant(general)
-    await store.save_grant(Grant("role", 5, Role.OPERATOR, BOT.id))
-    await store.drop_bot(BOT.id)
+    await do(store, lambda w: w.save_grant(Grant("user", 5, Role.OPERATOR)))
+    await do(store, lambda w: w.save_grant(general))
+    await do(store, lambda w: w.save_grant(Grant("role", 5, Role.OPERATOR, BOT.id)))
+    await do(store, lambda w: w.drop_bot(BOT.id))
     assert await store.grants() == [general]
-    assert await store.drop_grant("user", 5, "")
-    assert not await store.drop_grant("user", 5, "")
+    assert await do(store, lambda w: w.drop_grant("user", 5, ""))
+    assert not await do(store, lambda w: w.drop_grant("user", 5, ""))
 
 
-async def test_a_request_is_begun_once(store: Store) -> None:
-    """The same request id gets no second line, also at once; no id means no such rule."""
-    begun = await asyncio.gather(*(store.begin_entry(ASKED) for _ in range(5)))
-    assert sum(entry_id is not None for entry_id in begun) == 1
-    assert len([await store.begin_entry(replace(ASKED, request=None)) for _ in range(2)]) == 2
-    assert len(await store.entries()) == 3
+async def test_a_form_is_settled_with_what_it_led_to(store: Store) -> None:
+    """Used and not settled is told, also a second time; reopened or settled it isn't."""
+    await do(store, lambda w: w.add_bot(BOT), lambda w: w.add_form(Form("f1", BOT.id, 1, True, 9)))
+    assert await store.unsettled() == set()
+    await do(store, lambda w: w.use_form("f1", 1.0))
+    assert await store.unsettled() == {BOT.id}
+    await do(store, lambda w: w.reopen_form("f1"))
+    assert await store.unsettled() == set()
+    await do(store, lambda w: w.use_form("f1", 2.0), lambda w: w.settle_forms(BOT.id))
+    assert await store.unsettled() == set()
+    await do(store, lambda w: w.reopen_form("f1"), lambda w: w.use_form("f1", 3.0))
+    assert await store.unsettled() == {BOT.id}, "what it is used for again is not settled"
 
 
-async def test_the_first_outcome_stays(store: Store) -> None:
-    """An entry ends once; a later word does not overwrite it."""
-    entry_id = await store.begin_entry(ASKED)
-    assert entry_id is not None
-    await store.end_entry(entry_id, "done", 2.0)
-    await store.end_entry(entry_id, "changed", 3.0)
-    (entry,) = await store.entries()
-    assert (entry.outcome, entry.ended_at) == ("done", 2.0)
+async def test_an_unsettled_form_is_not_forgotten(store: Store) -> None:
+    """However old it is: what it wrote may still have to be used."""
+    await do(store, lambda w: w.add_bot(BOT), lambda w: w.add_form(Form("f1", BOT.id, 1, True, 9)))
+    await do(store, lambda w: w.use_form("f1", 1.0))
+    await do(store, lambda w: w.add_form(Form("f2", BOT.id, 1, True, 1e9)))
+    assert await store.unsettled() == {BOT.id}
+    await do(store, lambda w: w.settle_forms(BOT.id))
+    await do(store, lambda w: w.add_form(Form("f3", BOT.id, 1, True, 1e9)))
+    assert await store.form("f1") is None
+    assert await store.usable_forms(1e9) == {"f2", "f3"}
+    assert await store.usable_forms(1e9 + 1) == set()
 
 
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "DELETE FROM audit",
-        "UPDATE audit SET outcome = 'nothing happened'",
-        "UPDATE audit SET user_id = 2",
-        "UPDATE audit SET outcome = NULL",
-    ],
-)
-async def test_the_audit_cannot_be_rewritten(store: Store, tmp_path: Path, sql: str) -> None:
-    """Not even by somebody with a SQLite shell: the file itself refuses."""
-    entry_id = await store.begin_entry(ASKED)
-    assert entry_id is not None
-    await store.end_entry(entry_id, "done", 2.0)
-    before = await store.entries()
-    connection = sqlite3.connect(tmp_path / "botmaker.db")
-    with pytest.raises(sqlite3.IntegrityError, match="audit rows are never"):
-        connection.execute(sql)
-    connection.close()
-    assert await store.entries() == before
+def owed(request: str, at: float = 1.0, words: str | None = None) -> Owed:
+    return Owed(
+        request=request,
+        reply_via="discord",
+        recipient="1",
+        act="bot.stop",
+        bot_id=BOT.id,
+        bot_name="shop",
+        asked_at=at,
+        words=words,
+    )
 
 
-async def test_the_audit_stays_when_its_bot_goes(store: Store) -> None:
-    """History is asked by bot, newest first, and has an end."""
-    await store.add_bot(BOT)
-    for number in range(5):
-        await store.begin_entry(replace(ASKED, request=None, detail=str(number)))
-    await store.begin_entry(replace(ASKED, request=None, bot_id="other"))
-    await store.drop_bot(BOT.id)
-    assert [entry.detail for entry in await store.entries(BOT.id, 3)] == ["4", "3", "2"]
-    assert len(await store.entries()) == 6
+async def test_an_answer_is_owed_until_it_is_given(store: Store) -> None:
+    """Its words are kept with what was noted when it was asked; given, it is gone."""
+    await do(store, lambda w: w.owe(owed("b", 2.0)), lambda w: w.owe(owed("a", 1.0)))
+    await do(store, lambda w: w.owe(replace(owed("a"), act="other")))
+    assert await store.owed() == [owed("a"), owed("b", 2.0)]
+    late = replace(owed("a", 50.0, "words"), act="", bot_name="")
+    assert await do(store, lambda w: w.keep_owed(late)) == owed("a", words="words")
+    assert await store.owed() == [owed("a", words="words"), owed("b", 2.0)]
+    await do(store, lambda w: w.drop_owed("a"))
+    assert await store.owed() == [owed("b", 2.0)]
+
+
+async def test_the_newest_thousand_answers_are_kept(store: Store) -> None:
+    """More than that nobody reads; the oldest go."""
+    async with store.transaction() as write:
+        for number in range(1003):
+            await write.keep_owed(owed(str(number), float(number), "words"))
+    assert [one.request for one in await store.owed()] == [str(n) for n in range(3, 1003)]
+
+
+async def test_words_with_half_characters_are_kept(store: Store) -> None:
+    """A lone surrogate becomes a replacement character; emoji and NUL stay."""
+    await do(store, lambda w: w.keep_owed(owed("a", words="a\ud800b \0 😀")))
+    assert [one.words for one in await store.owed()] == ["a\ufffdb \0 😀"]

@@ -51,7 +51,7 @@ class Admission:
                 raise
             user = request.interaction.user
             caller = Caller(discord_user(user.id, user.name), request.id)
-            await self._access.refuse_at_the_door(caller, request.name, error)
+            await self._access.refuse(caller, request.name, None, error)
         principal = await self._principal(request)
         if request.typing:
             assert way is not None

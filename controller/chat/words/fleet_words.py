@@ -31,26 +31,27 @@ _WORST_FIRST = [
     Phase.STOPPED,
     Phase.RUNNING,
 ]
+_RANK = {phase: rank for rank, phase in enumerate(_WORST_FIRST)}
 
 
 def listing(views: Sequence[View], engine: EngineState) -> tuple[str, str | None]:
     """The list of bots as a message; and the whole list as a file's text if it doesn't fit."""
     if not views:
         return "There are no bots yet. Create the first one with `/bot create`.", None
-    ordered = sorted(views, key=lambda v: (_WORST_FIRST.index(v.phase), v.bot.name))
-    lines = [f"{headline(v)} · {made_of(v.bot)} · {since(v)}" for v in ordered]
+    ordered = sorted(views, key=lambda v: (_RANK[v.phase], v.bot.name))
     head = counts(views) + engine_note(engine)
     kept: list[str] = []
     room = MESSAGE_MAX - len(head) - 60
-    for line in lines:
+    for view in ordered:  # only what fits is worded: there may be a thousand
+        line = f"{headline(view)} · {made_of(view.bot)} · {since(view)}"
         if len(line) + 1 > room:
             break
         kept.append(line)
         room -= len(line) + 1
     text = "\n".join([head, *kept])
-    if len(kept) == len(lines):
+    if len(kept) == len(ordered):
         return text, None
-    text += f"\n… and {len(lines) - len(kept)} more: see the file."
+    text += f"\n… and {len(ordered) - len(kept)} more: see the file."
     table = [f"{v.bot.name}\t{v.phase.value}\t{v.bot.template}\t{v.bot.model}" for v in ordered]
     return text, "\n".join(["name\tphase\ttemplate\tmodel", *table]) + "\n"
 

@@ -37,6 +37,17 @@ BEGIN
   SELECT RAISE(ABORT, 'journal entries are never deleted before they are archived');
 END;
 
+-- INSERT OR REPLACE removes what is in its way without a word to the trigger above.
+CREATE TRIGGER journal_only_grows BEFORE INSERT ON journal
+WHEN NEW.seq <= (SELECT max(seq) FROM journal) OR (
+  NEW.kind = 'asked' AND NEW.request <> '' AND EXISTS (
+    SELECT 1 FROM journal WHERE kind = 'asked' AND request <> '' AND request = NEW.request
+  )
+)
+BEGIN
+  SELECT RAISE(ABORT, 'journal entries are never replaced');
+END;
+
 -- What the audit held: a request and its end were one row each, in words.
 CREATE TEMP TABLE earlier (
   n INTEGER PRIMARY KEY,

@@ -1,0 +1,243 @@
+"""Rights live in the use-cases: each refuses whoever lacks the right, whatever edge asks."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controller.domain.access import Grant, discord_user
+from controller.domain.acts import ACTS, BOT_LOGS, BOT_SECRETS, BOT_SHOW, Act, Scope
+from controller.domain.bot import Bot
+from controller.domain.errors import Denied, NotFound
+from controller.domain.events import LogQuery
+from controller.domain.journal import Kind
+from controller.domain.roles import Role
+from controller.fleet.journal import Caller
+from controller.manager import Manager
+from controller.manager.lifecycle import Order
+from tests.manager.rich import with_rich
+from tests.manager.rig import ANN_ASKS, BEN, BEN_ASKS, SECRETS, WRITES, Rig
+
+VIEWER_OF = Grant("user", 2, Role.VIEWER)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the calls below are about."""
+
+    manager: Manager
+    bot: Bot
+    form: str  # of an admin, for the bot
+
+
+Call = Callable[[Setting, Caller], Awaitable[Any]]
+
+# Each act with every use-case that does it, by the name that it has in the manager.
+CALLS: dict[str, dict[str, Call]] = {
+    "bot.create": {
+        "lifecycle.create": lambda s, who: s.manager.lifecycle.create(
+            who, Order(name="n", template="plain")
+        ),
+    },
+    "bot.list": {"bots.listed": lambda s, who: s.manager.bots.listed(who)},
+    "bot.show": {
+        "bots.named": lambda s, who: s.manager.bots.named(who, BOT_SHOW, s.bot.name),
+        "bots.known": lambda s, who: s.manager.bots.known(who, BOT_SHOW, s.bot.id),
+        "credentials.fingerprints_of": lambda s, who: s.manager.credentials.fingerprints_of(
+            who, s.bot
+        ),
+        "access.require": lambda s, who: s.manager.access.require(who, BOT_SHOW, s.bot),
+        "access.refuse": lambda s, who: s.manager.access.refuse(
+            who, BOT_SHOW.id, s.bot, Denied("No.")
+        ),
+    },
+    "bot.logs": {"logbook.read": lambda s, who: s.manager.logbook.read(who, s.bot, LogQuery())},
+    "bot.history": {"history.of_bot": lambda s, who: s.manager.history.of_bot(who, s.bot)},
+    "bot.start": {"lifecycle.start": lambda s, who: s.manager.lifecycle.start(who, s.bot)},
+    "bot.stop": {"lifecycle.stop": lambda s, who: s.manager.lifecycle.stop(who, s.bot)},
+    "bot.restart": {"lifecycle.restart": lambda s, who: s.manager.lifecycle.restart(who, s.bot)},
+    "bot.do": {
+        "actions.admit": lambda s, who: s.manager.actions.admit(who, s.bot, "status"),
+        "actions.run": lambda s, who: s.manager.actions.run(who, s.bot, "status", {}),
+    },
+    "bot.edit": {
+        "edits.open": lambda s, who: s.manager.edits.open(who, s.bot),
+        "edits.submit": lambda s, who: s.manager.edits.submit(
+            who, s.bot, ["tone"], {"tone": "loud"}
+        ),
+    },
+    "bot.secrets": {
+        "credentials.open_form": lambda s, who: s.manager.credentials.open_form(
+            who, s.bot, rotate=True
+        ),
+        "credentials.form": lambda s, who: s.manager.credentials.form(who, s.form),
+        "credentials.submit": lambda s, who: s.manager.credentials.submit(
+            who, s.form, SECRETS, SECRETS, last=True
+        ),
+    },
+    "bot.delete": {"lifecycle.delete": lambda s, who: s.manager.lifecycle.delete(who, s.bot)},
+    "fleet.status": {"bots.status": lambda s, who: s.manager.bots.status(who)},
+    "fleet.orphans": {"orphans.find": lambda s, who: s.manager.orphans.find(who)},
+    "fleet.doctor": {"doctor.examine": lambda s, who: s.manager.doctor.examine(who)},
+    "access.grant": {"access.grant": lambda s, who: s.manager.access.grant(who, VIEWER_OF)},
+    "access.revoke": {"access.revoke": lambda s, who: s.manager.access.revoke(who, "user", 2)},
+    "access.list": {"access.listed": lambda s, who: s.manager.access.listed(who)},
+    "access.test": {"access.test": lambda s, who: s.manager.access.test(who, BEN, None, [])},
+}
+EACH = [(act, name) for act, calls in CALLS.items() for name in calls]
+
+
+@pytest.fixture
+async def place(rig: Rig) -> Setting:
+    """A bot that runs, and an open form for it."""
+    await with_rich(rig)
+    bot = await rig.running("rich")
+    return Setting(rig.manager, bot, await rig.form(bot, rotate=True))
+
+
+async def everything(rig: Rig) -> dict[str, object]:
+    """All that a use-case could change, except the journal."""
+    files = [
+        path for path in rig.folder.rglob("*") if path.is_file() and "botmaker.db" not in path.name
+    ]
+    return {
+        "bots": await rig.store.bots(),
+        "views": list(rig.fleet),
+        "grants": await rig.store.grants(),
+        "forms": await rig.store.usable_forms(0.0),
+        "owed": await rig.store.owed(),
+        "containers": {bot_id: held.seen for bot_id, held in rig.runtime.containers.items()},
+        "writes": {name: rig.runtime.calls[name] for name in WRITES},
+        "files": {str(path): path.read_bytes() for path in files},
+    }
+
+
+async def without_the_right(rig: Rig, act: Act) -> list[Caller]:
+    """Callers who may almost do it: no role, too low a role, the role for another bot."""
+    other = await rig.create()
+    callers = [BEN_ASKS]
+    if act.role > Role.VIEWER:
+        lower = Grant("user", 3, Role(act.role - 1))
+        await rig.manager.access.grant(ANN_ASKS, lower)
+        callers.append(Caller(discord_user(3, "cid"), "request-3", "discord"))
+    if act.scope is not Scope.ANY:
+        elsewhere = Grant("user", 4, min(act.role, Role.OPERATOR), other.id)
+        await rig.manager.access.grant(ANN_ASKS, elsewhere, other)
+        callers.append(Caller(discord_user(4, "dan"), "request-4", "discord"))
+    return callers
+
+
+@pytest.mark.parametrize(("act", "name"), EACH, ids=[name for _, name in EACH])
+async def test_whoever_lacks_the_right_is_refused_and_changes_nothing(
+    rig: Rig, place: Setting, act: str, name: str
+) -> None:
+    """Denied, one entry that says so, and the world as it was; an admin is let in."""
+    callers = await without_the_right(rig, ACTS[act])
+    await rig.becomes(place.bot, rig.view(place.bot).phase)
+    before, written = await everything(rig), len(await rig.entries())
+    for count, caller in enumerate(callers, written + 1):
+        with pytest.raises(Denied):
+            await CALLS[act][name](place, caller)
+        newest, *rest = await rig.entries()
+        assert (newest.kind, len(rest) + 1) == (Kind.REFUSED, count)
+        assert (newest.data["act"], newest.data["code"]) == (act, "denied")
+        assert newest.author.principal == caller.principal
+        assert newest.bot_id == (place.bot.id if ACTS[act].scope is Scope.BOT else "")
+    assert await everything(rig) == before
+    if name == "access.refuse":
+        return
+    (admitted,) = await asyncio.gather(CALLS[act][name](place, ANN_ASKS), return_exceptions=True)
+    assert not isinstance(admitted, Denied), admitted
+
+
+def test_every_act_has_a_use_case_that_asks_for_it() -> None:
+    """An act that nobody checks, or a call of an act that doesn't exist, fails here."""
+    assert set(CALLS) == set(ACTS)
+    assert all(CALLS.values())
+
+
+def use_cases() -> set[str]:
+    """Every public coroutine of the manager's parts that somebody calls."""
+    hints = inspect.get_annotations(Manager, eval_str=True)
+    return {
+        f"{part.name}.{name}"
+        for part in fields(Manager)
+        for name, method in inspect.getmembers(hints[part.name], inspect.iscoroutinefunction)
+        if not name.startswith("_") and "Caller" in map(_kind, _parameters(method))
+    }
+
+
+def _parameters(method: Callable[..., Any]) -> list[inspect.Parameter]:
+    return list(inspect.signature(method).parameters.values())
+
+
+def _kind(parameter: inspect.Parameter) -> str:
+    return str(parameter.annotation).rsplit(".", 1)[-1]
+
+
+def test_every_use_case_that_somebody_calls_is_in_the_table() -> None:
+    """So a new one can't be forgotten."""
+    listed = {name for calls in CALLS.values() for name in calls}
+    assert use_cases() == listed
+    assert len(listed) > 20
+
+
+def test_a_caller_comes_first() -> None:
+    """In every use-case: who asks is never an afterthought."""
+    for name in use_cases():
+        part, method = name.split(".")
+        found = inspect.get_annotations(Manager, eval_str=True)[part]
+        assert _kind(_parameters(getattr(found, method))[1]) == "Caller", name
+
+
+async def test_a_denial_tells_nobody_which_bots_exist(rig: Rig) -> None:
+    """Whoever may nothing reads the same for a bot that exists and for one that doesn't."""
+    bot = await rig.create()
+    said = []
+    for name in (bot.name, "nothing"):
+        with pytest.raises(Denied) as caught:
+            await rig.manager.bots.named(BEN_ASKS, BOT_LOGS, name)
+        said.append(caught.value.message)
+    assert said[0] == said[1]
+    with pytest.raises(NotFound):
+        await rig.manager.bots.named(ANN_ASKS, BOT_LOGS, "nothing")
+
+
+async def test_lists_show_what_one_may_see(rig: Rig) -> None:
+    """A viewer of one bot lists that one."""
+    bot, _ = await rig.create(), await rig.create()
+    await rig.manager.access.grant(ANN_ASKS, Grant("user", 2, Role.VIEWER, bot.id), bot)
+    for ask in (rig.manager.bots.listed, rig.manager.bots.status):
+        assert [view.bot.id for view in await ask(BEN_ASKS)] == [bot.id]
+        assert len(await ask(ANN_ASKS)) == 2
+    assert rig.manager.bots.visible(BEN, BOT_SECRETS) == []
+
+
+async def test_a_right_is_checked_again_when_the_form_comes_back(rig: Rig, tmp_path: Path) -> None:
+    """An admin who opened a form and lost the role meanwhile writes nothing."""
+    bot = await rig.create()
+    await rig.manager.access.grant(ANN_ASKS, Grant("user", 2, Role.ADMIN))
+    form = await rig.manager.credentials.open_form(BEN_ASKS, bot, rotate=False)
+    await rig.manager.access.revoke(ANN_ASKS, "user", 2)
+    with pytest.raises(Denied):
+        await rig.manager.credentials.submit(BEN_ASKS, form.id, SECRETS, SECRETS, last=True)
+    assert rig.secrets_on_disk() == set()
+
+
+async def test_an_action_needs_the_role_of_its_template_too(rig: Rig, place: Setting) -> None:
+    """A viewer may run what is for viewers; the rest is refused and noted by its title."""
+    await rig.manager.access.grant(ANN_ASKS, VIEWER_OF)
+    actions = rig.manager.actions
+    assert set(actions.allowed(BEN_ASKS, place.bot)) == {"status"}
+    with pytest.raises(Denied) as caught:
+        await actions.run(BEN_ASKS, place.bot, "pair", {"code": "ABCD12"})
+    said = "“Approve a code” needs the role operator; you are viewer."
+    assert caught.value.message == said
+    (newest, *_) = await rig.entries()
+    assert (newest.kind, newest.data["message"]) == (Kind.REFUSED, said)
