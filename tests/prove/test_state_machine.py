@@ -1,5 +1,5 @@
-"""The state machine of tests/manager at length: thousands of steps, each of them counted.
-Next door: tests/manager/test_state_machine.py has the rules and the invariants."""
+"""The state machine of tests/loop at length: thousands of steps, each of them counted.
+Next door: tests/loop/test_state_machine.py has the rules and the invariants."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import invariant, run_state_machine_as_test
 
-from tests.manager.test_state_machine import Installation
+from tests.loop.test_state_machine import Installation
 from tests.prove.tally import Tally
 
 RULES = settings(Installation.TestCase.settings, stateful_step_count=30)
