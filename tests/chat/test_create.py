@@ -161,7 +161,7 @@ BAD_INPUT = [
         "Echo bot has no such provider. Available: anthropic, openai",
     ),
     ({"channel": "icq"}, "Echo bot has no such channel. Available: telegram, slack"),
-    ({"model": "a model; rm -rf"}, "A model's name may have letters, digits and the signs"),
+    ({"model": "a model; rm -rf"}, "A model's name can only have letters, digits and"),
     ({"model": "m" * 101}, "at most 100 of them. Pick one of the suggestions"),
     ({"model": "sk-ant-" + "a" * 40}, "That looks like a key, not a model. Revoke it"),
 ]

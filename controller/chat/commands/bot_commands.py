@@ -142,7 +142,7 @@ class BotCommands(app_commands.Group):
     @app_commands.describe(name="Which bot")
     @with_request
     async def history(self, request: Request, name: str) -> None:
-        """The newest lines of the audit for one bot."""
+        """The newest entries of one bot's history."""
         view = await self._named(request, BOT_HISTORY, name)
         events = await self._manager.history.of_bot(request.caller, view.bot)
         await request.reply(history_words(events, view.bot.name))
