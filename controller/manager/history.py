@@ -14,16 +14,19 @@ from controller.fleet.threads import Threads
 from controller.manager.access import Access
 from controller.store import Store, archive, chain
 
-# What stands for itself. Wishes, settings and secrets belong to the request that made them.
-SHOWN = (
-    Kind.ASKED,
-    Kind.REFUSED,
-    Kind.CRASH,
-    Kind.PROBLEM,
-    Kind.RELOAD,
-    Kind.UNCHECKED,
-    Kind.NOTED,
-)
+# What a request changed is told by the request's own entry. Every other kind is shown.
+TOLD_BY_REQUEST = {
+    Kind.OUTCOME,
+    Kind.CREATED,
+    Kind.REMOVED,
+    Kind.WISH,
+    Kind.SETTINGS,
+    Kind.SECRETS,
+    Kind.IMAGE,
+    Kind.GRANT,
+    Kind.REVOKE,
+}
+SHOWN = tuple(kind for kind in Kind if kind not in TOLD_BY_REQUEST)
 BATCH = 2000
 
 
