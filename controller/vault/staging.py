@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -38,12 +39,14 @@ class Staging:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._writing = threading.Lock()  # the folder goes with its last file
 
     def keep(self, bot_id: str, form_id: str, staged: Staged) -> None:
         """Keep all of this for the form, in place of what was kept before."""
         name = _name(bot_id, form_id)
         text = json.dumps({"secrets": dict(staged.secrets), "fields": dict(staged.fields)})
-        with disk.storage("What was entered could not be kept"), self._made() as home:
+        failed = "What was entered could not be kept"
+        with self._writing, disk.storage(failed), self._made() as home:
             temp = disk.temp_name(name)
             disk.write_new(temp, text.encode(), home)
             try:
@@ -93,8 +96,12 @@ class Staging:
 
     def _remove(self, goes: Callable[[str], bool]) -> int:
         """Remove the files whose names go, also when one of them can't be removed."""
+        with self._writing, disk.storage("Unfinished forms could not be removed"):
+            return self._remove_files(goes)
+
+    def _remove_files(self, goes: Callable[[str], bool]) -> int:
         trouble: OSError | None = None
-        with disk.storage("Unfinished forms could not be removed"), self._home() as home:
+        with self._home() as home:
             if home is None:
                 return 0
             gone = [name for name in disk.names_in(home) if goes(name)]
@@ -109,6 +116,8 @@ class Staging:
                 os.fsync(home)
             if trouble is not None:
                 raise trouble
+        with disk.folder(self._root) as root, suppress(OSError):
+            os.rmdir(FOLDER, dir_fd=root)
         return len(gone)
 
     def _all(self) -> list[tuple[str, str]]:

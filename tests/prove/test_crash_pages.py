@@ -118,5 +118,4 @@ async def test_a_kill_between_two_pages_or_in_the_commit_leaves_all_old_or_all_n
         assert not wrong, "\n".join(wrong)
         await driver.finish("delete", NAME)
         await eventually(driver.controller.nothing_left)
-        forms = driver.controller.secrets_dir / ".forms"
-        assert list(forms.iterdir()) == []
+        assert list(driver.controller.secrets_dir.iterdir()) == []

@@ -212,18 +212,22 @@ async def test_a_grant_replaces_the_former_one(store: Store) -> None:
     assert not await do(store, lambda w: w.drop_grant("user", 5, ""))
 
 
+async def unsettled(store: Store) -> set[str]:
+    return {form.bot_id for form in await store.unsettled()}
+
+
 async def test_a_form_is_settled_with_what_it_led_to(store: Store) -> None:
     """Used and not settled is told, also a second time; reopened or settled it isn't."""
     await do(store, lambda w: w.add_bot(BOT), lambda w: w.add_form(Form("f1", BOT.id, 1, True, 9)))
-    assert await store.unsettled() == set()
+    assert await unsettled(store) == set()
     await do(store, lambda w: w.use_form("f1", 1.0))
-    assert await store.unsettled() == {BOT.id}
+    assert await unsettled(store) == {BOT.id}
     await do(store, lambda w: w.reopen_form("f1"))
-    assert await store.unsettled() == set()
+    assert await unsettled(store) == set()
     await do(store, lambda w: w.use_form("f1", 2.0), lambda w: w.settle_forms(BOT.id))
-    assert await store.unsettled() == set()
+    assert await unsettled(store) == set()
     await do(store, lambda w: w.reopen_form("f1"), lambda w: w.use_form("f1", 3.0))
-    assert await store.unsettled() == {BOT.id}, "what it is used for again is not settled"
+    assert await unsettled(store) == {BOT.id}, "what it is used for again is not settled"
 
 
 async def test_an_unsettled_form_is_not_forgotten(store: Store) -> None:
@@ -231,7 +235,7 @@ async def test_an_unsettled_form_is_not_forgotten(store: Store) -> None:
     await do(store, lambda w: w.add_bot(BOT), lambda w: w.add_form(Form("f1", BOT.id, 1, True, 9)))
     await do(store, lambda w: w.use_form("f1", 1.0))
     await do(store, lambda w: w.add_form(Form("f2", BOT.id, 1, True, 1e9)))
-    assert await store.unsettled() == {BOT.id}
+    assert await unsettled(store) == {BOT.id}
     await do(store, lambda w: w.settle_forms(BOT.id))
     await do(store, lambda w: w.add_form(Form("f3", BOT.id, 1, True, 1e9)))
     assert await store.form("f1") is None
