@@ -11,7 +11,7 @@ import io
 import ipaddress
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -257,6 +257,8 @@ def read_text(file: Path, limit: int) -> str:
     return text
 
 
+# The field by the variable's name. Docker's variables have names of their own.
+KNOWN = {f"{PREFIX}{name}".upper(): name for name in Settings.model_fields if name != "docker"}
 _REASONS = {"int_parsing": "must be a number", "bool_parsing": "must be 1 or 0"}
 
 
@@ -293,9 +295,9 @@ def read_settings(env_file: str | None = ENV_FILE) -> Reading:
         for name, value in given.items()
         if name.upper().startswith(PREFIX)
     }
-    known = {f"{PREFIX}{name}".upper(): name for name in Settings.model_fields if name != "docker"}
-    unknown = {name: _nearest(name, known) for name in sorted(ours.keys() - known - ONLY_COMPOSE)}
-    values: dict[str, Any] = {known[name]: value for name, value in ours.items() if name in known}
+    strangers = sorted(ours.keys() - KNOWN.keys() - ONLY_COMPOSE)
+    unknown = {name: _nearest(name) for name in strangers}
+    values: dict[str, Any] = {KNOWN[name]: value for name, value in ours.items() if name in KNOWN}
     settings, wrong = _valid(values | {"docker": docker})
     return Reading(settings, faults | wrong, unknown)
 
@@ -319,8 +321,8 @@ def _from_file(env_file: str | None) -> dict[str, str]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _nearest(name: str, known: Collection[str]) -> str:
-    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.75)), "")
+def _nearest(name: str) -> str:
+    return next(iter(difflib.get_close_matches(name, KNOWN, n=1, cutoff=0.75)), "")
 
 
 def _valid(values: Mapping[str, Any]) -> tuple[Settings, dict[str, str]]:

@@ -40,7 +40,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     rig = Rig(tmp_path)
     await rig.open()
     rig.run()
-    await eventually(lambda: rig.manager.fleet.engine.reachable)
+    await eventually(lambda: rig.fleet.engine.reachable)
     yield rig
     await rig.kill()
 
@@ -102,13 +102,13 @@ async def test_health_is_degraded_without_discord_or_engine(
     assert (await health(url))["status"] == "degraded"
     discord.connected = True
     rig.runtime.go_away()
-    await rig.manager.watcher.resync()
+    await rig.loop.watcher.resync()
     found = await health(url)
     assert found["status"] == "degraded"
     assert found["engine"]["reachable"] is False
     assert "Can't reach Docker" in found["engine"]["reason"]
     rig.runtime.come_back()
-    await eventually(lambda: rig.manager.fleet.engine.reachable)
+    await eventually(lambda: rig.fleet.engine.reachable)
     assert (await health(url))["status"] == "ok"
 
 
