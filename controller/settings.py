@@ -29,7 +29,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from controller.domain.disk_words import starting
+from controller.domain.disk_words import read_begin, starting
 from controller.domain.errors import BadSetting
 
 PREFIX = "BOTMAKER_"
@@ -242,13 +242,9 @@ def _is_plain_loopback(url: str) -> bool:
 def read_text(file: Path, limit: int) -> str:
     """A text file in UTF-8, with or without a byte order mark; OSError or ValueError otherwise.
 
-    It never waits for a pipe, and never reads more than `limit` bytes.
+    Refuses one of more than `limit` bytes.
     """
-    handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        data = os.read(handle, limit + 1)
-    finally:
-        os.close(handle)
+    data = read_begin(file, limit + 1)
     if len(data) > limit:
         raise OSError(errno.EFBIG, f"it is larger than {limit // 1024} KiB")
     text = data.decode("utf-8-sig")

@@ -7,8 +7,10 @@ UnicodeError. All three are a person's to fix, so each becomes one sentence.
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from controller.domain.errors import BadSetting, ControllerError, StorageTrouble
 
@@ -82,6 +84,15 @@ def starting(what: str, hint: str, *, code: str | None = None) -> Iterator[None]
         raise
     except FAULTS as error:
         raise BadSetting(f"{what}: {reason(error)}.", hint=hint, code=code) from None
+
+
+def read_begin(file: Path, limit: int) -> bytes:
+    """At most `limit` bytes from a file's beginning. Never waits for a pipe."""
+    handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return os.read(handle, limit)
+    finally:
+        os.close(handle)
 
 
 def reason(error: OSError | ValueError) -> str:

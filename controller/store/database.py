@@ -238,7 +238,7 @@ async def _opened(path: Path, name: str) -> AsyncIterator[aiosqlite.Connection]:
     end. SQLite's errors become StorageTrouble."""
     async with contextlib.AsyncExitStack() as stack:
         try:
-            connection = await aiosqlite.connect(name, uri=name != str(path), isolation_level=None)
+            connection = await _connected(name, uri=name != str(path))
             stack.push_async_callback(connection.close)
             yield connection
         except sqlite3.Error as error:
@@ -253,6 +253,16 @@ async def _opened(path: Path, name: str) -> AsyncIterator[aiosqlite.Connection]:
                 f"The database {path} cannot be used: {reason(error)}.", hint=_RIGHTS
             ) from error
         stack.pop_all()
+
+
+async def _connected(name: str, *, uri: bool) -> aiosqlite.Connection:
+    connecting = aiosqlite.connect(name, uri=uri, isolation_level=None)
+    try:
+        return await connecting
+    except sqlite3.Error:
+        # Its thread still has to tell the event loop that it ends; the loop must not end before.
+        await asyncio.to_thread(connecting._thread.join)
+        raise
 
 
 async def _version(connection: aiosqlite.Connection) -> int:
