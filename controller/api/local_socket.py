@@ -1,6 +1,6 @@
 """The way from the console script to the controller that runs: a socket in the data folder.
 
-Only who may enter that folder reaches it. It answers `GET /story/NAME` and
+Only who may enter that folder reaches it. It answers `GET /story?name=NAME` and
 `GET /health`, which the image's health check asks.
 """
 
@@ -14,7 +14,6 @@ from pathlib import Path
 
 import aiohttp
 from aiohttp import web
-from yarl import URL
 
 from controller.api.server import Connected, health
 from controller.domain.disk_words import reason, starting
@@ -32,7 +31,7 @@ async def serve_console(manager: Manager, connected: Connected, data_dir: Path) 
         return web.json_response(health(manager, connected))
 
     async def story(request: web.Request) -> web.Response:
-        name = request.match_info["name"]
+        name = request.query.get("name", "")
         view = next((view for view in manager.bots if view.bot.name == name), None)
         if view is None:
             return web.Response(status=404)
@@ -40,7 +39,7 @@ async def serve_console(manager: Manager, connected: Connected, data_dir: Path) 
         return web.Response(text="\n".join(lines) + "\n")
 
     app = web.Application()
-    app.add_routes([web.get("/story/{name}", story), web.get("/health", state)])
+    app.add_routes([web.get("/story", story), web.get("/health", state)])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
@@ -72,9 +71,7 @@ async def read_story(data_dir: Path, name: str) -> str:
             limit = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
             async with (
                 aiohttp.ClientSession(connector=connector, timeout=limit) as session,
-                session.get(
-                    URL.build(scheme="http", host="console", path=f"/story/{name}")
-                ) as answer,
+                session.get("http://console/story", params={"name": name}) as answer,
             ):
                 if answer.status == 200:
                     return await answer.text()
