@@ -51,6 +51,7 @@ class Patient:
     host: HostPaths
     data_dir: Path
     threads: Threads
+    running: bool = False  # whether this is the controller's own process
 
 
 class Doctor:
@@ -114,13 +115,18 @@ def worded(findings: Sequence[Finding]) -> list[str]:
 async def _database(patient: Patient) -> list[Finding]:
     file = patient.data_dir / "botmaker.db"
     if await patient.threads(lambda: _absent(file)):
-        if await patient.threads(lambda: _absent(patient.data_dir / "install.key")):
+        if not await patient.threads(lambda: _has_run(patient)):
             return [Finding("database", None, "created at the first start")]
         text = f"{file} is gone, although BotMaker has run here"
         remedy = "Restore the newest copy. Without one, the next start begins afresh."
         return [Finding("database", False, text, remedy)]
     await examine_database(file)
     return [Finding("database", True, "sound")]
+
+
+def _has_run(patient: Patient) -> bool:
+    """Whether a controller was ever started here: what it creates is then missed."""
+    return patient.running or not _absent(patient.data_dir / "install.key")
 
 
 def _absent(place: Path) -> bool:
@@ -138,7 +144,11 @@ async def _space(patient: Patient) -> list[Finding]:
         for place in (patient.data_dir, patient.vault.root):
             there = next(one for one in (place, *place.parents) if not _absent(one))
             found.append(_free(place, there))
-            if there != place:
+            if there != place and _has_run(patient):
+                remedy = "Restore it, or mount it again."
+                text = f"{place} is gone: No such file or directory"
+                found.append(Finding("folder", False, text, remedy))
+            elif there != place:
                 found.append(_to_create(place, there))
         return found
 

@@ -140,6 +140,7 @@ def _manager(parts: Parts, tools: Tools, loop: Loop) -> Manager:
         host=parts.host,
         data_dir=parts.data_dir,
         threads=threads,
+        running=True,
     )
     return Manager(
         started_at=time.time(),

@@ -132,6 +132,16 @@ async def test_a_database_that_went_away_is_missed(tmp_path: Path) -> None:
     assert "estore the newest copy" in line(said, "❌ database")
 
 
+async def test_a_secrets_folder_that_went_away_is_missed(tmp_path: Path) -> None:
+    """It isn't "created at the first start" any more: a disk isn't mounted, or secrets are lost."""
+    await start_once(tmp_path, "bee")
+    shutil.rmtree(tmp_path / "secrets")
+    status, said = await examined(settings_for(tmp_path))
+    assert status == 1
+    assert f"{tmp_path}/secrets is gone" in line(said, "❌ folder")
+    assert not any("created at the first start" in one for one in said)
+
+
 @pytest.mark.parametrize(
     ("version", "mark", "word"),
     [(1, "✅", "sound"), (0, "✅", "sound"), (999, "❌", "of a newer BotMaker")],
