@@ -98,7 +98,7 @@ class Database:
             _refuse_newer(path, version)
             if version != max(migrations()) and not older:
                 raise BadSetting(
-                    f"The database {path} is of an older BotMaker.",
+                    f"The database {path} has another schema: it is of an older BotMaker.",
                     hint="Start this version once: that brings it up to date.",
                     code="database-older",
                 )
