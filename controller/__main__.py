@@ -1,11 +1,12 @@
 """`python -m controller`: the same as the console script `botmaker`."""
 
-from controller.cli import cli
+from controller.cli import checked_output, cli
 
 
 def main() -> None:
     """Run the console script."""
-    cli(prog_name="botmaker")
+    with checked_output():
+        cli(prog_name="botmaker")
 
 
 if __name__ == "__main__":

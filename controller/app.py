@@ -12,22 +12,25 @@ import logging
 import os
 import resource
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 from controller.api import serve, serve_console
 from controller.catalog import Catalog, load
 from controller.chat import ControllerClient, Place, Publisher, redirect_discord, run_client
+from controller.domain.disk_words import starting
 from controller.domain.errors import BadSetting, ControllerError, EngineUnavailable, NotFound
 from controller.fleet.hostpaths import HostPaths, binds_only, own_container
+from controller.fleet.threads import Threads
+from controller.fleet.uid_shift import uid_shift
 from controller.log import set_up
 from controller.manager import Installation, Manager, Parts, build
 from controller.manager.access import StaticGrants
-from controller.runtime import Runtime
+from controller.runtime import EngineInfo, Runtime
 from controller.runtime.engine import EngineRuntime
 from controller.runtime.options import engine_options
 from controller.services import LiveChecks
-from controller.settings import Settings, docker_environment
+from controller.settings import Settings
 from controller.store import Store, lock
 from controller.vault import Fingerprints, Redactor, Vault, derived_key, install_key
 
@@ -52,7 +55,10 @@ class Application:
         """Run everything except the Discord connection, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.installation.loop.run(), name="loop")
-            group.create_task(serve_console(self.manager, self.settings.data_dir), name="console")
+            group.create_task(
+                serve_console(self.manager, self.client.is_ready, self.settings.data_dir),
+                name="console",
+            )
             group.create_task(self.publisher.run(), name="publisher")
             group.create_task(self.client.late_answers.run(), name="late answers")
             if self.settings.http_listen:
@@ -80,18 +86,24 @@ async def open_application(
     """
     async with contextlib.AsyncExitStack() as stack:
         data = settings.data_dir
-        _make_folder(settings)
+        with starting(
+            f"The data folder {data} can't be created",
+            "Set BOTMAKER_DATA_DIR to a folder that this user can write to.",
+        ):
+            data.mkdir(parents=True, exist_ok=True, mode=0o700)
         stack.callback(os.close, lock(data))
         key = install_key(data)
         store = await store_type.open(data, journal_key(key))
         stack.push_async_callback(store.close)
         instance = await store.instance()
         if runtime is None:
-            runtime = engine_type(instance, engine_options(docker_environment()))
+            runtime = engine_type(instance, engine_options(settings.docker))
         stack.push_async_callback(runtime.close)
-        host = await _reach_engine(runtime, wait=wait)
-        vault = Vault(settings.secrets_dir.absolute())
-        vault.open()
+        info = await _reach_engine(runtime, wait=wait)
+        host, shift = await host_paths(runtime), uid_shift(info)
+        if shift is not None:
+            log.error("%s. %s", shift.message, shift.remedy)
+        vault = await _open_vault(settings)
         catalog = catalog_of(settings)
         for refusal in catalog.refused:
             log.error("template %s, line %s: %s", refusal.file, refusal.line, refusal.reason)
@@ -110,6 +122,7 @@ async def open_application(
                 data_dir=data.absolute(),
                 static_grants=static_grants(settings),
                 live=live,
+                shift=shift,
             )
         )
         stack.push_async_callback(installation.close)
@@ -147,17 +160,21 @@ def static_grants(settings: Settings) -> StaticGrants:
     )
 
 
-def _make_folder(settings: Settings) -> None:
+async def _open_vault(settings: Settings) -> Vault:
+    vault, threads = Vault(settings.secrets_dir.absolute()), Threads()
+
+    def work() -> bool:
+        vault.open()
+        return vault.can_chown  # tried out here, once for all
+
     try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise BadSetting(
-            f"The data folder {settings.data_dir} can't be created: {error.strerror}.",
-            hint="Set BOTMAKER_DATA_DIR to a folder that this user can write to.",
-        ) from error
+        await threads.secrets(work)
+    finally:
+        threads.close()
+    return vault
 
 
-async def _reach_engine(runtime: Runtime, *, wait: bool) -> HostPaths:
+async def _reach_engine(runtime: Runtime, *, wait: bool) -> EngineInfo:
     while True:
         try:
             info = await runtime.info()
@@ -171,7 +188,7 @@ async def _reach_engine(runtime: Runtime, *, wait: bool) -> HostPaths:
         else:
             log.info("engine %s, API %s", info.version, info.api_version)
             await _sweep(runtime)
-            return await host_paths(runtime)
+            return info
 
 
 async def _sweep(runtime: Runtime) -> None:
@@ -197,14 +214,20 @@ async def run(
     settings: Settings,
     *,
     wait: bool = False,
+    notes: Sequence[str] = (),
     store_type: type[Store] = Store,
     engine_type: type[EngineRuntime] = EngineRuntime,
 ) -> None:
-    """Run the controller until SIGINT or SIGTERM. Running bots notice neither start nor stop."""
+    """Run the controller until SIGINT or SIGTERM. Running bots notice neither start nor stop.
+
+    `notes` about the settings go to the log.
+    """
     os.umask(0o077)  # by default nobody else can read what we write
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold every secret we know
     redactor = Redactor()
     set_up(settings.log_level, settings.log_format, redactor)
+    for note in notes:
+        log.warning("%s", note)
     settings.require_discord()
     redirect_discord(settings.discord_api_url, settings.discord_gateway_url)
     opening = open_application(

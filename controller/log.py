@@ -18,11 +18,15 @@ class _Formatter(logging.Formatter):
         self._redact = redact
         self._as_json = as_json
 
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        """Date and time in UTC, in both styles the same."""
+        return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+
     def format(self, record: logging.LogRecord) -> str:
         if not self._as_json:
             return self._redact(super().format(record))
         line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "time": self.formatTime(record),
             "level": record.levelname,
             "logger": record.name,
             "message": self._redact(record.getMessage()),

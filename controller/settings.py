@@ -5,59 +5,116 @@ All other modules take plain arguments, which `app` passes down.
 
 from __future__ import annotations
 
+import difflib
+import errno
+import io
 import ipaddress
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from dotenv import dotenv_values
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from controller.domain.disk_words import read_begin, starting
 from controller.domain.errors import BadSetting
 
 PREFIX = "BOTMAKER_"
+ENV_FILE = ".env"
+ENV_MAX = 1_048_576  # bytes of `.env`
+TOKEN_MAX = 4_096  # bytes of the token's file
+ONLY_COMPOSE = frozenset({"BOTMAKER_HOME", "BOTMAKER_USER", "BOTMAKER_IMAGE"})
 Ids = Annotated[tuple[int, ...], NoDecode]
 Images = Annotated[Mapping[str, str], NoDecode]  # image reference by template id
 _TEMPLATE_ID = re.compile(r"[a-z0-9][a-z0-9-]*")
 _IMAGE = re.compile(r"[A-Za-z0-9][\w./:@-]*", re.ASCII)
+_HOST_NAME = re.compile(
+    r"(?![\d.]+$)([A-Za-z0-9][A-Za-z0-9-]{0,62}\.)*[A-Za-z0-9][A-Za-z0-9-]{0,62}"
+)
+_NOT_IN_URLS = re.compile(r"[\s\\@\x00-\x1f]")
+
+
+def _at_home(path: Path) -> Path:
+    """Expand a leading `~`, which no shell has expanded for us."""
+    if "\0" in str(path):
+        raise ValueError("must not have a NUL character")
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ValueError("begins with ~ and a user that doesn't exist here") from None
+
+
+Place = Annotated[Path, AfterValidator(_at_home)]
+
+
+def docker_environment() -> Mapping[str, str]:
+    """Docker's own variables as they are now: all that begin with DOCKER_, such as DOCKER_HOST."""
+    return {name: value for name, value in os.environ.items() if name.startswith("DOCKER_")}
 
 
 class Settings(BaseSettings):
     """Every setting. Names and defaults are a contract (README, "Configuration")."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True
-    )
+    model_config = SettingsConfigDict(extra="ignore", frozen=True)
 
     discord_token: SecretStr = SecretStr("")
-    discord_token_file: Path | None = None
+    discord_token_file: Place | None = None
     guild_id: int = Field(default=0, ge=0)
     admin_channel_id: int = Field(default=0, ge=0)
     admin_user_ids: Ids = ()
     admin_role_ids: Ids = ()
     operator_role_ids: Ids = ()
     viewer_role_ids: Ids = ()
-    data_dir: Path = Path("./data")
-    secrets_dir: Path = Path("./secrets")
-    templates_dir: Path | None = None
+    data_dir: Place = Path("./data")
+    secrets_dir: Place = Path("./secrets")
+    templates_dir: Place | None = None
     images: Images = {}
     runtime: Literal["engine", "swarm"] = "engine"
     live_checks: str = "on"
     http_listen: str = "127.0.0.1:7100"
+    allow_remote_api: bool = False  # before the two URLs, which ask for it
     discord_api_url: str = ""
     discord_gateway_url: str = ""
-    allow_remote_api: bool = False
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    docker: Annotated[Mapping[str, str], NoDecode] = Field(default_factory=docker_environment)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *others: PydanticBaseSettingsSource,
+        **more: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is passed: `read_settings` reads the environment and the file itself."""
+        return (init_settings,)
 
     @model_validator(mode="before")
     @classmethod
     def _drop_empty(cls, values: dict[str, Any]) -> dict[str, Any]:
         # An empty variable means "not set", except http_listen, where empty means "off".
         return {k: v for k, v in values.items() if v != "" or k == "http_listen"}
+
+    @field_validator("log_level", "log_format", "runtime", "live_checks", mode="before")
+    @classmethod
+    def _in_any_case(cls, value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, str) or "/" in value:
+            return value
+        return value.upper() if info.field_name == "log_level" else value.lower()
 
     @field_validator(
         "admin_user_ids", "admin_role_ids", "operator_role_ids", "viewer_role_ids", mode="before"
@@ -101,20 +158,20 @@ class Settings(BaseSettings):
     @classmethod
     def _check_listen(cls, value: str) -> str:
         host, colon, port = value.rpartition(":")
-        if value and not (colon and host and port.isdigit() and int(port) < 65536):
+        number = int(port) if port.isascii() and port.isdigit() and len(port) < 6 else 0
+        if value and not (colon and _is_host(host) and 0 < number < 65536):
             raise ValueError("must look like 127.0.0.1:7100, or be empty to turn it off")
         return value
 
-    @model_validator(mode="after")
-    def _only_loopback(self) -> Settings:
-        for url in (self.discord_api_url, self.discord_gateway_url):
-            if url and not self.allow_remote_api and not _is_loopback(url):
-                raise ValueError(
-                    "BOTMAKER_DISCORD_API_URL and BOTMAKER_DISCORD_GATEWAY_URL must be loopback "
-                    "URLs, or the bot's token goes to another machine. To allow that, set "
-                    "BOTMAKER_ALLOW_REMOTE_API=1"
-                )
-        return self
+    @field_validator("discord_api_url", "discord_gateway_url")
+    @classmethod
+    def _only_loopback(cls, value: str, info: ValidationInfo) -> str:
+        if value and not info.data.get("allow_remote_api") and not _is_loopback(value):
+            raise ValueError(
+                "must be a loopback URL, or the bot's token goes to another machine. To allow "
+                "that, set BOTMAKER_ALLOW_REMOTE_API=1"
+            )
+        return value
 
     @property
     def live_checks_base(self) -> str:
@@ -123,20 +180,14 @@ class Settings(BaseSettings):
 
     def token(self) -> str:
         """The controller's own Discord token, read from its file if one is set."""
-        if self.discord_token_file is not None:
-            try:
-                return self.discord_token_file.read_text().strip()
-            except OSError as error:
-                raise BadSetting(
-                    f"BOTMAKER_DISCORD_TOKEN_FILE can't be read: {error.strerror}.",
-                    hint="Set it to a file that this user can read.",
-                ) from error
-            except UnicodeDecodeError:
-                raise BadSetting(
-                    "BOTMAKER_DISCORD_TOKEN_FILE isn't a text file.",
-                    hint="Set it to the file that holds the token and nothing else.",
-                ) from None
-        return self.discord_token.get_secret_value().strip()
+        if self.discord_token_file is None:
+            return self.discord_token.get_secret_value().strip()
+        with starting(
+            "BOTMAKER_DISCORD_TOKEN_FILE can't be read",
+            "Set it to a text file that holds the token and nothing else, and that this user "
+            "can read.",
+        ):
+            return read_text(self.discord_token_file, TOKEN_MAX).strip()
 
     def require_discord(self) -> None:
         """Raise BadSetting that names every setting `botmaker run` still needs."""
@@ -157,12 +208,23 @@ class Settings(BaseSettings):
             )
 
 
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
+def _is_host(text: str) -> bool:
+    """Whether it is an address, an IPv6 one in brackets, or a plain host name."""
+    inner = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     try:
-        return ipaddress.ip_address(host).is_loopback
+        version = ipaddress.ip_address(inner).version
+    except ValueError:
+        return inner == text and len(text) < 254 and bool(_HOST_NAME.fullmatch(text))
+    return (version == 6) == (inner != text)
+
+
+def _is_loopback(url: str) -> bool:
+    """Whether a URL's host is exactly this machine, however another program may parse it."""
+    if _NOT_IN_URLS.search(url):
+        return False
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
 
@@ -177,26 +239,98 @@ def _is_plain_loopback(url: str) -> bool:
     return parts.scheme in ("http", "https") and plain and _is_loopback(url)
 
 
+def read_text(file: Path, limit: int) -> str:
+    """A text file in UTF-8, with or without a byte order mark; OSError or ValueError otherwise.
+
+    Refuses one of more than `limit` bytes.
+    """
+    data = read_begin(file, limit + 1)
+    if len(data) > limit:
+        raise OSError(errno.EFBIG, f"it is larger than {limit // 1024} KiB")
+    text = data.decode("utf-8-sig")
+    if "\0" in text:
+        raise UnicodeError("NUL")  # UTF-16 without its mark reads like this
+    return text
+
+
+# The field by the variable's name. Docker's variables have names of their own.
+KNOWN = {f"{PREFIX}{name}".upper(): name for name in Settings.model_fields if name != "docker"}
 _REASONS = {"int_parsing": "must be a number", "bool_parsing": "must be 1 or 0"}
 
 
-def load_settings(env_file: str | None = ".env") -> Settings:
-    """Read the settings; BadSetting names the variable and the reason, never a value."""
-    try:
-        return Settings(_env_file=env_file)  # type: ignore[call-arg]  # pydantic-settings' own
-    except ValidationError as error:
-        found = []
-        for item in error.errors(include_input=False, include_url=False):
-            where = "_".join(str(part) for part in item["loc"]).upper()
-            reason = _REASONS.get(item["type"], item["msg"])
-            reason = reason.removeprefix("Value error, ").replace("Input should be", "must be")
-            found.append(f"{PREFIX}{where}: {reason}" if where else reason)
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The settings, with the default where one is wrong, and what is wrong with them."""
+
+    settings: Settings
+    faults: Mapping[str, str]  # the reason by the variable's name, or by the file's
+    unknown: Mapping[str, str]  # the nearest known name, or nothing, by the unknown one
+
+    def require(self) -> Settings:
+        """The settings; BadSetting when one is wrong: it names each and never shows a value."""
+        if not self.faults:
+            return self.settings
+        found = "; ".join(f"{name}: {why}" for name, why in self.faults.items())
         raise BadSetting(
-            "A setting is wrong. " + "; ".join(found) + ".",
+            f"A setting is wrong. {found}.",
             hint="The README's Configuration table shows what each setting takes.",
-        ) from None
+        )
 
 
-def docker_environment() -> Mapping[str, str]:
-    """Docker's own variables as they are now: all that begin with DOCKER_, such as DOCKER_HOST."""
-    return {name: value for name, value in os.environ.items() if name.startswith("DOCKER_")}
+def read_settings(env_file: str | None = ENV_FILE) -> Reading:
+    """Read the settings, and find all that is wrong with them. Raises nothing."""
+    faults: dict[str, str] = {}
+    try:
+        given = _from_file(env_file) | dict(os.environ)
+    except BadSetting as error:
+        faults[str(env_file)] = error.message.rstrip(".")
+        given = dict(os.environ)
+    docker = {name: value for name, value in given.items() if name.startswith("DOCKER_")}
+    ours = {
+        name.upper(): value.strip()
+        for name, value in given.items()
+        if name.upper().startswith(PREFIX)
+    }
+    strangers = sorted(ours.keys() - KNOWN.keys() - ONLY_COMPOSE)
+    unknown = {name: _nearest(name) for name in strangers}
+    values: dict[str, Any] = {KNOWN[name]: value for name, value in ours.items() if name in KNOWN}
+    settings, wrong = _valid(values | {"docker": docker})
+    return Reading(settings, faults | wrong, unknown)
+
+
+def load_settings(env_file: str | None = ENV_FILE) -> Settings:
+    """Read the settings; BadSetting names the variable and the reason, never a value."""
+    return read_settings(env_file).require()
+
+
+def _from_file(env_file: str | None) -> dict[str, str]:
+    """What the file sets; nothing where there is no such file."""
+    if env_file is None:
+        return {}
+    hint = "Save it as UTF-8 text that this user can read."
+    with starting(f"The settings file {env_file} can't be read", hint):
+        try:
+            text = read_text(Path(env_file), ENV_MAX)
+        except FileNotFoundError:
+            return {}
+    found = dotenv_values(stream=io.StringIO(text))
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _nearest(name: str) -> str:
+    return next(iter(difflib.get_close_matches(name, KNOWN, n=1, cutoff=0.75)), "")
+
+
+def _valid(values: Mapping[str, Any]) -> tuple[Settings, dict[str, str]]:
+    """The settings without the values that are wrong, and why those are."""
+    try:
+        return Settings(**values), {}
+    except ValidationError as error:
+        faults = {str(item["loc"][0]): _worded(item) for item in error.errors(include_input=False)}
+    settings, others = _valid({name: value for name, value in values.items() if name not in faults})
+    return settings, {f"{PREFIX}{name.upper()}": why for name, why in faults.items()} | others
+
+
+def _worded(item: Mapping[str, Any]) -> str:
+    reason = str(_REASONS.get(item["type"], item["msg"]))
+    return reason.removeprefix("Value error, ").replace("Input should be", "must be")

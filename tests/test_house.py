@@ -12,7 +12,7 @@ import pytest
 from controller.chat.requests.ways import command_of
 from controller.cli.console import cli
 from controller.domain.acts import ACTS
-from controller.settings import PREFIX, Settings
+from controller.settings import KNOWN, PREFIX
 from tests.conftest import ROOT
 
 README = ROOT / "README.md"
@@ -125,8 +125,7 @@ def documented() -> list[str]:
     """Every command and setting."""
     chat = [f"/{command_of(act)}" for act in ACTS.values()]
     console = [f"botmaker {name}" for name in cli.commands]
-    settings = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
-    return [*chat, *console, *settings]
+    return [*chat, *console, *KNOWN]
 
 
 def in_readme(name: str) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
 
@@ -70,6 +72,26 @@ def test_a_json_line_is_one_object(redactor: Redactor, capsys: pytest.CaptureFix
         "two\nlines ä",
     )
     assert found["time"].endswith("+00:00")
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York"])
+def test_a_line_of_text_begins_with_date_and_time_in_utc(
+    redactor: Redactor,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    zone: str,
+) -> None:
+    """Wherever the machine stands, so that it can be compared with other logs."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    set_up("INFO", "text", redactor)
+    log.warning("one")
+    stamp, level, *_ = capsys.readouterr().err.split()
+    assert level == "WARNING"
+    assert stamp.endswith("+00:00")
+    assert abs(datetime.fromisoformat(stamp).timestamp() - time.time()) < 5
+    monkeypatch.undo()
+    time.tzset()
 
 
 def test_the_level_holds_and_libraries_are_quieter(

@@ -10,7 +10,7 @@ import pytest
 
 from controller.app import catalog_of, live_checks
 from controller.domain.errors import BadSetting
-from controller.settings import Settings, docker_environment, load_settings
+from controller.settings import Settings, docker_environment, load_settings, read_settings
 from tests.services.standin import Standin
 
 NEEDED = {"DISCORD_TOKEN": "fake-token", "GUILD_ID": "1", "ADMIN_CHANNEL_ID": "2"}
@@ -29,6 +29,13 @@ def loaded(monkeypatch: pytest.MonkeyPatch, **values: str) -> Settings:
     for name, value in values.items():
         monkeypatch.setenv(f"BOTMAKER_{name}", value)
     return load_settings(None)
+
+
+def from_file(folder: Path, content: str | bytes) -> Settings:
+    """The settings of a `.env` file with this content."""
+    file = folder / ".env"
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
+    return load_settings(str(file))
 
 
 def test_the_defaults_are_those_of_the_contract(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,6 +163,12 @@ def test_a_simulated_discord_on_this_machine_is_fine(
         "http://localhost@evil.example/",
         "http://0.0.0.0/",
         "http://10.0.0.1/",
+        "http://localhost.evil.example/",
+        "http://localhost:80@evil.example/",
+        "http://evil.example\\@localhost/",
+        "http://evil.example/localhost",
+        "http://xlocalhost/",
+        "http://[::1",
         "evil",
     ],
 )
@@ -203,7 +216,8 @@ def test_live_checks_are_on_or_off_or_of_a_stand_in(
         "http://[::1",
         "ftp://127.0.0.1/",
         "127.0.0.1:8091",
-        "ON",
+        "http://localhost.evil.example/",
+        "ONLY",
     ],
 )
 def test_another_machine_does_not_get_the_bots_secrets(
@@ -215,7 +229,7 @@ def test_another_machine_does_not_get_the_bots_secrets(
     assert "BOTMAKER_LIVE_CHECKS: must be on, off, or the http URL of a stand-in" in str(
         caught.value
     )
-    assert url == "ON" or url not in str(caught.value)
+    assert url == "ONLY" or url not in str(caught.value)
 
 
 def test_images_come_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,3 +272,139 @@ def test_dockers_own_variables_are_handed_on(monkeypatch: pytest.MonkeyPatch) ->
     """Those and no others."""
     monkeypatch.setenv("DOCKER_HOST", "tcp://1.2.3.4:2375")
     assert docker_environment() == {"DOCKER_HOST": "tcp://1.2.3.4:2375"}
+
+
+def test_all_of_dockers_variables_may_stand_in_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The environment wins, also with an empty one; what is not Docker's stays out."""
+    names = ("HOST", "TLS_VERIFY", "CERT_PATH", "CONTEXT", "CONFIG", "API_VERSION")
+    given = {f"DOCKER_{name}": f"of-the-file-{name}" for name in names}
+    text = "".join(f"{name}={value}\n" for name, value in given.items()) + "OTHER=1\n"
+    assert from_file(tmp_path, text).docker == given
+    monkeypatch.setenv("DOCKER_HOST", "tcp://1.2.3.4:2375")
+    monkeypatch.setenv("DOCKER_CONTEXT", "")
+    changed = {"DOCKER_HOST": "tcp://1.2.3.4:2375", "DOCKER_CONTEXT": ""}
+    assert from_file(tmp_path, text).docker == given | changed
+
+
+@pytest.mark.parametrize("name", ["DATA_DIR", "SECRETS_DIR", "TEMPLATES_DIR", "DISCORD_TOKEN_FILE"])
+def test_a_path_at_home_is_expanded_or_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    """No shell expands `~` in a file; a user that doesn't exist has no home."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    made = from_file(tmp_path, f"BOTMAKER_{name}=~/deep/er")
+    assert getattr(made, name.lower()) == tmp_path / "deep/er"
+    with pytest.raises(BadSetting, match=f"BOTMAKER_{name}: begins with ~"):
+        from_file(tmp_path, f"BOTMAKER_{name}=~nobody-by-this-name/x")
+    with pytest.raises(BadSetting, match=f"BOTMAKER_{name}: begins with ~"):
+        loaded(monkeypatch, **{name: "~nobody-by-this-name"})
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("BOTMAKER_GUILD", "BOTMAKER_GUILD_ID"),
+        ("BOTMAKER_ADMIN_USERS", "BOTMAKER_ADMIN_USER_IDS"),
+        ("botmaker_data_dri", "BOTMAKER_DATA_DIR"),
+        ("BOTMAKER_TOKEN_FILE", "BOTMAKER_DISCORD_TOKEN_FILE"),
+        ("BOTMAKER_DOCKER", ""),
+        ("BOTMAKER_XYZZY", ""),
+    ],
+)
+def test_an_unknown_name_comes_with_the_nearest(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, nearest: str
+) -> None:
+    """From the file and from the environment; those of compose.yaml are known."""
+    (tmp_path / ".env").write_text(f"{name}=1\nBOTMAKER_HOME=/x\nBOTMAKER_GUILD_ID=1\n")
+    assert read_settings(str(tmp_path / ".env")).unknown == {name.upper(): nearest}
+    monkeypatch.setenv(name, "1")
+    assert read_settings(None).unknown == {name.upper(): nearest}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "read"),
+    [
+        ("LOG_LEVEL", "debug", "DEBUG"),
+        ("LOG_LEVEL", "Warning", "WARNING"),
+        ("LOG_FORMAT", "JSON", "json"),
+        ("LIVE_CHECKS", "Off", "off"),
+        ("RUNTIME", "Engine", "engine"),
+    ],
+)
+def test_words_are_read_in_any_case(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, read: str
+) -> None:
+    """Spaces around them do no harm either."""
+    assert getattr(loaded(monkeypatch, **{name: f" {value} "}), name.lower()) == read
+
+
+@pytest.mark.parametrize("value", ["127.0.0.1:1", "[::1]:7100", "localhost:65535", "a-b.example:9"])
+def test_an_address_to_listen_on(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """An address, an IPv6 one in brackets, or a host name, with a port."""
+    assert loaded(monkeypatch, HTTP_LISTEN=value).http_listen == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("7100", ":7100", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "a:b"),
+        *("127.0.0.1:٧١٠٠", "127.0.0.1:-1", "127.0.0.1:1e3", "127.0.0.1:0007100", "::1:7100"),
+        *("[::1:7100", "[127.0.0.1]:7100", "256.0.0.1:7100", "1.2:7100", "a..b:7100", "a b:7100"),
+        *(".:7100", "http://127.0.0.1:7100", "-:1", "[]:1", "ä.example:1", f"{'a' * 300}:1"),
+    ],
+)
+def test_what_is_no_address_to_listen_on_is_refused(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    """Before anything starts, with an example that is right."""
+    with pytest.raises(BadSetting, match=r"BOTMAKER_HTTP_LISTEN: must look like 127\.0\.0\.1:7100"):
+        loaded(monkeypatch, HTTP_LISTEN=value)
+
+
+TEXT = "BOTMAKER_GUILD_ID=5\n# Grüße\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_file_from_any_editor_is_read(tmp_path: Path, encoding: str, end: str) -> None:
+    """With a byte order mark, and with the line ends of Windows."""
+    assert from_file(tmp_path, TEXT.replace("\n", end).encode(encoding)).guild_id == 5
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(TEXT.encode(name) for name in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252")),
+        *(TEXT.encode(name) for name in ("latin-1", "cp437")),
+        "ЗАМЕТКА=да".encode("koi8-r"),
+        "メモ=一".encode("shift-jis"),
+        b"BOTMAKER_GUILD_ID=5\0\n",
+        b"\x80" * 100,
+        b"#" * 1_100_000,
+    ],
+    ids=range(12),
+)
+def test_a_file_that_is_no_text_is_refused_in_a_sentence(tmp_path: Path, content: bytes) -> None:
+    """Whatever encoding it has; the environment alone is still read, for the doctor."""
+    with pytest.raises(BadSetting, match=r"\.env can't be read: it is") as caught:
+        from_file(tmp_path, content)
+    assert caught.value.hint
+    assert read_settings(str(tmp_path / ".env")).settings.guild_id == 0
+
+
+def test_one_wrong_setting_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that is wrong is named at once, and what is right is kept."""
+    monkeypatch.setenv("BOTMAKER_GUILD_ID", "words")
+    monkeypatch.setenv("BOTMAKER_LOG_LEVEL", "loud")
+    monkeypatch.setenv("BOTMAKER_DISCORD_API_URL", "http://evil.example")
+    monkeypatch.setenv("BOTMAKER_ADMIN_CHANNEL_ID", "7")
+    reading = read_settings(None)
+    assert set(reading.faults) == {
+        "BOTMAKER_GUILD_ID",
+        "BOTMAKER_LOG_LEVEL",
+        "BOTMAKER_DISCORD_API_URL",
+    }
+    assert (reading.settings.guild_id, reading.settings.admin_channel_id) == (0, 7)
+    assert reading.settings.discord_api_url == ""

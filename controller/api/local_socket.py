@@ -1,6 +1,7 @@
 """The way from the console script to the controller that runs: a socket in the data folder.
 
-Only who may enter that folder reaches it. It answers `GET /story/NAME` today.
+Only who may enter that folder reaches it. It answers `GET /story?name=NAME` and
+`GET /health`, which the image's health check asks.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
+from controller.api.server import Connected, health
+from controller.domain.disk_words import reason, starting
 from controller.domain.errors import ControllerError, NotFound, NotReady
 from controller.manager import Manager
 
@@ -21,29 +24,38 @@ SOCKET = "console.sock"
 ANSWER_SECONDS = 5.0
 
 
-async def serve_console(manager: Manager, data_dir: Path) -> None:
-    """Serve until cancelled."""
+async def serve_console(manager: Manager, connected: Connected, data_dir: Path) -> None:
+    """Serve until cancelled. Raises BadSetting when the socket can't be created."""
+
+    async def state(_: web.Request) -> web.Response:
+        return web.json_response(health(manager, connected))
 
     async def story(request: web.Request) -> web.Response:
-        name = request.match_info["name"]
+        name = request.query.get("name", "")
         view = next((view for view in manager.bots if view.bot.name == name), None)
         if view is None:
-            return web.Response(status=404, text=f"There is no bot called {name}.")
+            return web.Response(status=404)
         lines = [str(line) for line in manager.stories.of(view.bot.id)]
         return web.Response(text="\n".join(lines) + "\n")
 
     app = web.Application()
-    app.add_routes([web.get("/story/{name}", story)])
+    app.add_routes([web.get("/story", story), web.get("/health", state)])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
-        with _short(data_dir) as folder:
+        with (
+            starting(
+                f"The console's socket {data_dir / SOCKET} can't be created",
+                "Remove what is in its place, or set BOTMAKER_DATA_DIR to another folder.",
+            ),
+            _short(data_dir) as folder,
+        ):
             path = f"{folder}/{SOCKET}"
             with suppress(FileNotFoundError):
                 os.unlink(path)  # noqa: PTH108 - left by a controller that died; the lock is ours
             await web.UnixSite(runner, path).start()
             os.chmod(path, 0o600)  # noqa: PTH101 - the path only exists in this process
-            await asyncio.Event().wait()
+        await asyncio.Event().wait()
     finally:
         await runner.cleanup()
 
@@ -59,14 +71,21 @@ async def read_story(data_dir: Path, name: str) -> str:
             limit = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
             async with (
                 aiohttp.ClientSession(connector=connector, timeout=limit) as session,
-                session.get(f"http://console/story/{name}") as answer,
+                session.get("http://console/story", params={"name": name}) as answer,
             ):
-                text = await answer.text()
-                if answer.status != 200:
-                    raise NotFound(text, hint="`botmaker list` shows all bots.")
-                return text
-    except (OSError, aiohttp.ClientError, TimeoutError) as error:
+                if answer.status == 200:
+                    return await answer.text()
+                raise NotFound(
+                    f"There is no bot called {name}.", hint="`botmaker list` shows all bots."
+                )
+    except (FileNotFoundError, ConnectionError, aiohttp.ClientConnectorError) as error:
         raise _nobody_there() from error
+    except (OSError, aiohttp.ClientError) as error:
+        what = (reason(error) if isinstance(error, OSError) else "") or "it doesn't answer"
+        raise NotReady(
+            f"The controller on {data_dir} can't be asked: {what}.",
+            hint="Run this as the user that the controller runs as; if that's so, restart it.",
+        ) from error
 
 
 def _nobody_there() -> ControllerError:

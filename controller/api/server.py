@@ -13,6 +13,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
 
 import controller
+from controller.domain.disk_words import FAULTS
 from controller.domain.errors import BadSetting
 from controller.domain.phase import Phase
 from controller.manager import Manager
@@ -21,16 +22,18 @@ Connected = Callable[[], bool]
 
 
 def health(manager: Manager, connected: Connected) -> dict[str, object]:
-    """The controller's state: `ok`, or `degraded` if Discord or the engine doesn't answer."""
+    """The controller's state: `ok`, or `degraded` if Discord, the engine or the secrets disk
+    doesn't answer."""
     engine = manager.bots.engine
     phases = Counter(view.phase for view in manager.bots)
-    discord = connected()
+    discord, secrets = connected(), manager.secrets_answer()
     return {
-        "status": "ok" if discord and engine.reachable else "degraded",
+        "status": "ok" if discord and engine.reachable and secrets else "degraded",
         "version": controller.__version__,
         "uptime_seconds": round(time.time() - manager.started_at, 1),
         "discord": {"connected": discord},
         "engine": {"reachable": engine.reachable, "reason": engine.reason, "since": engine.since},
+        "secrets": {"answering": secrets},
         "bots": {phase.value: phases[phase] for phase in Phase},
     }
 
@@ -55,6 +58,7 @@ class _FleetCollector:
         for name, text, value in (
             ("botmaker_engine_up", "Whether the engine answers.", manager.bots.engine.reachable),
             ("botmaker_discord_up", "Whether Discord is connected.", self._connected()),
+            ("botmaker_secrets_up", "Whether the secrets disk answers.", manager.secrets_answer()),
             ("botmaker_start_time_seconds", "When the controller started.", manager.started_at),
         ):
             yield GaugeMetricFamily(name, text, value=float(value))
@@ -86,9 +90,10 @@ async def serve(manager: Manager, connected: Connected, listen: str) -> None:
     try:
         try:
             await web.TCPSite(runner, host.strip("[]"), int(port)).start()
-        except OSError as error:
+        except FAULTS as error:  # a host name that no resolver takes is a UnicodeError
+            why = error.strerror if isinstance(error, OSError) else "it isn't a host name"
             raise BadSetting(
-                f"BOTMAKER_HTTP_LISTEN={listen} can't be used: {error.strerror}.",
+                f"BOTMAKER_HTTP_LISTEN={listen} can't be used: {why}.",
                 hint="Choose another port, or leave it empty to turn the pages off.",
             ) from error
         await asyncio.Event().wait()

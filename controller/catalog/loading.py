@@ -15,6 +15,7 @@ from controller.catalog.positions import line_of
 from controller.catalog.reasons import path_of, reason_of
 from controller.catalog.tables import Image
 from controller.catalog.template import Template
+from controller.domain.disk_words import read_begin
 from controller.domain.errors import BadSetting, NotFound
 
 BUILTIN = Path(__file__).parent / "builtin"
@@ -148,8 +149,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _read(file: Path) -> Template:
     try:
-        with file.open("rb") as stream:
-            data = stream.read(FILE_MAX + 1)
+        data = read_begin(file, FILE_MAX + 1)
     except OSError as error:
         raise _Refused((0, f"The file can't be read: {error.strerror}.")) from None
     if len(data) > FILE_MAX:

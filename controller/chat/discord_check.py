@@ -33,13 +33,12 @@ async def check_discord(token: str, place: Place) -> list[Result]:
     client = discord.Client(intents=discord.Intents(guilds=True))
     try:
         await client.login(token)
+        return await _look(client, place)
     except discord.LoginFailure:
         remedy = "Copy it again from the developer portal (Bot, Reset Token)."
         return [("token", False, "Discord does not accept it", remedy)]
     except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
         return [("discord", False, f"not reachable: {error}", "Check the network.")]
-    else:
-        return await _look(client, place)
     finally:
         await client.close()
 

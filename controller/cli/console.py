@@ -5,12 +5,11 @@ The template commands are next door in `templates`.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn
 
 import click
@@ -19,28 +18,16 @@ import controller
 from controller.api import read_story
 from controller.app import run
 from controller.cli import offline
+from controller.cli.offline import strangers
+from controller.cli.outcome import CANNOT_START, FAILED, status_of_async
 from controller.cli.past import report_check, worded
 from controller.cli.templates import templates
-from controller.domain.errors import BadSetting, ControllerError
-from controller.settings import load_settings
-
-CANNOT_START = 78
-FAILED = 1
+from controller.settings import load_settings, read_settings
 
 
-def execute(work: Coroutine[Any, Any, int | None]) -> NoReturn:
-    """Run a command's work and exit; every expected error becomes one sentence and a status."""
-    sys.exit(_status(work, FAILED))
-
-
-def _status(work: Coroutine[Any, Any, int | None], on_trouble: int) -> int:
-    try:
-        return asyncio.run(work) or 0
-    except ControllerError as error:
-        sys.stderr.write(f"botmaker: {error}\n")
-        return CANNOT_START if isinstance(error, BadSetting) else on_trouble
-    except KeyboardInterrupt:
-        return 130
+def execute(work: Callable[[], Coroutine[Any, Any, int | None]]) -> NoReturn:
+    """Run a command's work and exit."""
+    sys.exit(status_of_async(work, FAILED))
 
 
 @click.group()
@@ -55,10 +42,11 @@ def run_command(*, wait: bool) -> None:
     """Run the controller, with settings from the environment or .env."""
 
     async def work() -> None:
-        await run(load_settings(), wait=wait)
+        reading = read_settings()
+        await run(reading.require(), wait=wait, notes=[" → ".join(n) for n in strangers(reading)])
 
     # A controller that stops with a message can't start as it is; restarting won't help.
-    status = _status(work(), CANNOT_START)
+    status = status_of_async(work, CANNOT_START)
     logging.shutdown()
     # Everything is closed. Threads may still wait for a hanging engine, and the interpreter's own
     # exit would wait for them.
@@ -70,9 +58,9 @@ def doctor() -> None:
     """Check settings, Discord, engine, secrets and disk, and say how to fix each problem."""
 
     async def work() -> int:
-        return await offline.doctor(load_settings(), click.echo)
+        return await offline.doctor(read_settings(), click.echo)
 
-    execute(work())
+    execute(work)
 
 
 @cli.command("list")
@@ -88,7 +76,7 @@ def list_bots(*, as_json: bool) -> None:
         for row in rows:
             click.echo(f"{row['name']:<32} {row['phase']:<14} {row['template']}")
 
-    execute(work())
+    execute(work)
 
 
 @cli.command()
@@ -101,7 +89,7 @@ def logs(name: str, lines: int) -> None:
         for line in await offline.read_log(load_settings(), name, lines):
             click.echo(line)
 
-    execute(work())
+    execute(work)
 
 
 @cli.command()
@@ -118,7 +106,7 @@ def history(name: str, lines: int, *, verify: bool) -> None:
             click.echo(worded(event))
         return 0
 
-    execute(work())
+    execute(work)
 
 
 @cli.command()
@@ -129,7 +117,7 @@ def story(name: str) -> None:
     async def work() -> None:
         click.echo(await read_story(load_settings().data_dir, name), nl=False)
 
-    execute(work())
+    execute(work)
 
 
 cli.add_command(templates)

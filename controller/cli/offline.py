@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from controller.app import catalog_of, host_paths, journal_key
+from controller.catalog import load
 from controller.chat import Place, redirect_discord
 from controller.chat.discord_check import check_discord
 from controller.domain.access import Principal
-from controller.domain.errors import BadSetting, ControllerError
+from controller.domain.bot import Bot
+from controller.domain.errors import BadSetting, ControllerError, StorageTrouble
 from controller.domain.events import LogQuery
-from controller.domain.observation import World
+from controller.domain.observation import ListedContainer, Observation, World
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.hostpaths import HostPaths
 from controller.fleet.journal import Caller, Journal
@@ -24,11 +26,13 @@ from controller.manager.history import Event, events, verify
 from controller.manager.logbook import Logbook
 from controller.runtime.engine import EngineRuntime
 from controller.runtime.options import engine_options
-from controller.settings import Settings, docker_environment
+from controller.settings import Reading, Settings
 from controller.store import Store
 from controller.store.chain import Checked
-from controller.vault import Redactor, Vault, install_key
+from controller.vault import Redactor, Vault, known_key
 
+HELP = "The README's Configuration table shows what it takes."
+DISCORD_URLS = {"BOTMAKER_DISCORD_API_URL", "BOTMAKER_DISCORD_GATEWAY_URL"}
 # Whoever has a shell on the machine and may read the data folder.
 CONSOLE = Caller(Principal("console", "", "console"))
 
@@ -38,7 +42,7 @@ async def _reading(settings: Settings) -> AsyncIterator[tuple[Store, EngineRunti
     store = await Store.open_read_only(settings.data_dir)
     try:
         instance = await store.recall("instance")
-        runtime = EngineRuntime(instance, engine_options(docker_environment()))
+        runtime = EngineRuntime(instance, engine_options(settings.docker))
         try:
             yield store, runtime
         finally:
@@ -48,23 +52,24 @@ async def _reading(settings: Settings) -> AsyncIterator[tuple[Store, EngineRunti
 
 
 async def list_bots(settings: Settings) -> list[dict[str, str]]:
-    """Every bot with its phase from a fresh look; `unknown` if the engine doesn't answer."""
+    """Every bot with its phase from a fresh look; `unknown` where the engine doesn't tell.
+
+    The engine is asked once, for all of them.
+    """
     async with _reading(settings) as (store, runtime):
-        vault = Vault(settings.secrets_dir.absolute())
-        blueprints = Blueprints(
-            catalog_of(settings), vault, settings.data_dir / "files", HostPaths()
-        )
-        fleet, crashes, known = Fleet(), await store.crashes(), True
-        for bot in await store.bots():
+        fleet, known = Fleet(), True
+        crashes, bots = await store.crashes(), await store.bots()
+        try:
+            listed = {row.bot_id: row for row in await runtime.list_containers()}
+        except ControllerError:
+            listed, known = {}, False
+        missing = await _missing_secrets(settings, bots)
+        for bot in bots:
             fleet.show_bot(bot)
             fleet.show_crashes(bot.id, tuple(crashes.get(bot.id, ())))
-            try:
-                container = await runtime.observe(bot.id)
-            except ControllerError:
-                known = False
-                continue
-            missing, _ = blueprints.secret_trouble(bot)
-            fleet.show_world(bot.id, World(container=container, missing=missing))
+            row = listed.get(bot.id)
+            world = World(container=_seen(row) if row else None, missing=missing[bot.id])
+            fleet.show_world(bot.id, world)
         return [
             {
                 "name": view.bot.name,
@@ -80,6 +85,30 @@ async def list_bots(settings: Settings) -> list[dict[str, str]]:
         ]
 
 
+def _seen(row: ListedContainer) -> Observation:
+    return Observation(container_id=row.container_id, state=row.state, health=row.health)
+
+
+async def _missing_secrets(settings: Settings, bots: Sequence[Bot]) -> dict[str, tuple[str, ...]]:
+    """The required secrets that don't exist, by bot; none where this user can't look."""
+    vault, threads = Vault(settings.secrets_dir.absolute()), Threads()
+    blueprints = Blueprints(catalog_of(settings), vault, settings.data_dir / "files", HostPaths())
+
+    def missing(bot: Bot) -> tuple[str, ...]:
+        try:
+            there = vault.names(bot.id)
+        except ControllerError:
+            return ()
+        return tuple(name for name in blueprints.required_secrets(bot) if name not in there)
+
+    try:
+        return await threads.secrets(lambda: {bot.id: missing(bot) for bot in bots})
+    except StorageTrouble:
+        return {bot.id: () for bot in bots}
+    finally:
+        threads.close()
+
+
 async def read_log(settings: Settings, name: str, lines: int) -> list[str]:
     """The newest lines of a bot's log, redacted like all the program's output."""
     async with _reading(settings) as (store, runtime):
@@ -88,8 +117,9 @@ async def read_log(settings: Settings, name: str, lines: int) -> list[str]:
             fleet.show_bot(bot)
         bot = fleet.named(name).bot
         redactor = Redactor()
-        redactor.learn(bot.id, Vault(settings.secrets_dir.absolute()).read(bot.id).values())
         threads = Threads()
+        vault = Vault(settings.secrets_dir.absolute())
+        redactor.learn(bot.id, (await threads.secrets(lambda: vault.read(bot.id))).values())
         journal = Journal(store, settings.data_dir / "journal", threads)
         access = Access(store, fleet, journal, StaticGrants())
         logbook = Logbook(runtime, redactor, threads, access)
@@ -122,20 +152,27 @@ async def verify_history(settings: Settings) -> Checked:
     threads = Threads()
     store = await Store.open_read_only(settings.data_dir)
     try:
-        key = journal_key(install_key(settings.data_dir))
+        key = journal_key(known_key(settings.data_dir))
         return await verify(store, settings.data_dir / "journal", key, threads)
     finally:
         await store.close()
         threads.close()
 
 
-async def doctor(settings: Settings, say: Callable[[str], object]) -> int:
-    """Check everything and say each finding; 1 if something is wrong, else 0."""
-    findings: list[Finding] = []
+async def doctor(reading: Reading, say: Callable[[str], object]) -> int:
+    """Check everything and say each finding; 1 if something is wrong, else 0. Changes nothing."""
+    settings = reading.settings
+    findings = [
+        Finding("settings", False, f"{name}: {why}", HELP) for name, why in reading.faults.items()
+    ]
+    findings += [Finding("settings", None, *one) for one in strangers(reading)]
     try:
         settings.require_discord()
+        if reading.faults.keys() & DISCORD_URLS:
+            raise BadSetting("Discord isn't checked.", hint="Fix the addresses above first.")
         redirect_discord(settings.discord_api_url, settings.discord_gateway_url)
-        findings.append(Finding("settings", True, "complete"))
+        if not reading.faults:
+            findings.append(Finding("settings", True, "complete"))
         place = Place(settings.guild_id, settings.admin_channel_id)
         findings += [Finding(*result) for result in await check_discord(settings.token(), place)]
     except BadSetting as error:
@@ -146,32 +183,39 @@ async def doctor(settings: Settings, say: Callable[[str], object]) -> int:
     return 1 if any(finding.ok is False for finding in findings) else 0
 
 
+def strangers(reading: Reading) -> list[tuple[str, str]]:
+    """What is wrong and what to do, for each setting whose name nobody knows."""
+    return [
+        (f"there is no setting {name}", f"Did you mean {nearest}?" if nearest else "Remove it.")
+        for name, nearest in reading.unknown.items()
+    ]
+
+
 async def _examine_here(settings: Settings) -> list[Finding]:
-    vault, threads = Vault(settings.secrets_dir.absolute()), Threads()
-    runtime = EngineRuntime("doctor", engine_options(docker_environment()))
+    findings: list[Finding] = []
     try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        vault.open()
-        try:
-            host = await host_paths(runtime)
-        except ControllerError:
-            host = HostPaths()  # the engine check says what is wrong
-        return await examine(
-            Patient(
-                runtime=runtime,
-                vault=vault,
-                catalog=catalog_of(settings),
-                host=host,
-                data_dir=settings.data_dir.absolute(),
-                threads=threads,
-            )
-        )
+        catalog = catalog_of(settings)
     except ControllerError as error:
-        return [Finding("folders", False, error.message, error.hint)]
-    except OSError as error:
-        what = f"{settings.data_dir} can't be used: {error.strerror}"
-        remedy = "Check its permissions and free space, or set BOTMAKER_DATA_DIR to another folder."
-        return [Finding("folders", False, what, remedy)]
-    finally:
-        await runtime.close()
-        threads.close()
+        findings.append(Finding("templates", False, error.message, error.hint))
+        catalog = load(None)
+    async with contextlib.AsyncExitStack() as stack:
+        threads = Threads()
+        stack.callback(threads.close)
+        runtime, host = None, HostPaths()
+        try:
+            runtime = EngineRuntime("doctor", engine_options(settings.docker))
+            stack.push_async_callback(runtime.close)
+            host = await host_paths(runtime)
+        except BadSetting as error:
+            findings.append(Finding("engine", False, error.message, error.hint))
+        except ControllerError:
+            pass  # the engine check says what is wrong
+        patient = Patient(
+            runtime=runtime,
+            vault=Vault(settings.secrets_dir.absolute()),
+            catalog=catalog,
+            host=host,
+            data_dir=settings.data_dir.absolute(),
+            threads=threads,
+        )
+        return findings + await examine(patient)

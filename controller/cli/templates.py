@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from controller.app import catalog_of
 from controller.catalog import Catalog, Refusal, explain, mistakes
-from controller.domain.errors import BadSetting, ControllerError
+from controller.cli.outcome import FAILED, status_of
 from controller.settings import load_settings
-
-CANNOT_START = 78
-FAILED = 1
 
 
 @click.group(invoke_without_command=True)
@@ -21,14 +17,14 @@ FAILED = 1
 def templates(context: click.Context) -> None:
     """List the templates, check files for mistakes, or explain a template."""
     if context.invoked_subcommand is None:
-        context.exit(_status(_list))
+        context.exit(status_of(_list))
 
 
 @templates.command("list")
 @click.pass_context
 def list_templates(context: click.Context) -> None:
     """List the templates; for a broken one, the line and the reason."""
-    context.exit(_status(_list))
+    context.exit(status_of(_list))
 
 
 @templates.command("check")
@@ -36,7 +32,7 @@ def list_templates(context: click.Context) -> None:
 @click.pass_context
 def check_command(context: click.Context, files: tuple[Path, ...]) -> None:
     """Check these files, or all templates. Prints the line and reason of each mistake."""
-    context.exit(_status(lambda: _check(files)))
+    context.exit(status_of(lambda: _check(files)))
 
 
 @templates.command("explain")
@@ -49,16 +45,7 @@ def explain_command(context: click.Context, template_id: str) -> None:
         click.echo(explain(_catalog().get(template_id)), nl=False)
         return 0
 
-    context.exit(_status(work))
-
-
-def _status(work: Callable[[], int]) -> int:
-    """Run a command's work and return its exit status; an expected error becomes one sentence."""
-    try:
-        return work()
-    except ControllerError as error:
-        click.echo(f"botmaker: {error}", err=True)
-        return CANNOT_START if isinstance(error, BadSetting) else FAILED
+    context.exit(status_of(work))
 
 
 def _catalog() -> Catalog:

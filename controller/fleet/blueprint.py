@@ -13,6 +13,7 @@ from controller.domain.errors import BadInput, NotFound, StorageTrouble
 from controller.domain.observation import Observation
 from controller.domain.spec import ContainerSpec
 from controller.fleet.hostpaths import HostPaths
+from controller.fleet.uid_shift import UidShift
 from controller.vault import Staging, Vault, simply_missing
 
 DEFAULT_STOP_TIMEOUT = 10  # seconds, for a bot whose template is gone
@@ -21,7 +22,15 @@ DEFAULT_STOP_TIMEOUT = 10  # seconds, for a bot whose template is gone
 class Blueprints:
     """Knows how every bot is built. What blocks says so, and belongs into a thread."""
 
-    def __init__(self, catalog: Catalog, vault: Vault, files_root: Path, host: HostPaths) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        vault: Vault,
+        files_root: Path,
+        host: HostPaths,
+        shift: UidShift | None = None,
+    ) -> None:
+        self._shift = shift
         self.catalog = catalog
         self._vault = vault
         self.staging = Staging(vault.root)
@@ -77,7 +86,10 @@ class Blueprints:
         template = self.known(bot)
         if template is None:
             return (), ()
-        found = self._vault.explain(bot.id, self.required_secrets(bot), self.owner(template))
+        required = self.required_secrets(bot)
+        found = self._vault.explain(bot.id, required, self.owner(template))
+        if self._shift is not None and required:
+            return required, (f"{self._shift.message}. {self._shift.remedy}",)
         words = [
             f"`{name}`: {reason}" for name, reason in found.items() if not simply_missing(reason)
         ]

@@ -63,7 +63,7 @@ class Looker:
             volume=removing and await self._runtime.has_volume(bot.id),
             folder=removing
             and container is None
-            and await self._threads(lambda: self._blueprints.has_files(bot.id)),
+            and await self._threads.secrets(lambda: self._blueprints.has_files(bot.id)),
             missing=secrets.missing,
             faults=secrets.faults,
             degraded=await self.signs(bot, container),
@@ -101,7 +101,9 @@ class Looker:
 
     async def _secrets(self, bot: Bot) -> _Secrets:
         try:
-            return _Secrets(*await self._threads(lambda: self._blueprints.secret_trouble(bot)))
+            return _Secrets(
+                *await self._threads.secrets(lambda: self._blueprints.secret_trouble(bot))
+            )
         except StorageTrouble as error:
             return _Secrets(trouble=error)
 

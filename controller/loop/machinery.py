@@ -132,13 +132,13 @@ class Loop:
             tools.fleet.show_crashes(bot.id, tuple(crashes.get(bot.id, ())))
         unsettled = await tools.store.unsettled()
         self.reloads.unsettled.update(form.bot_id for form in unsettled)
-        swept = await tools.threads(tools.vault.sweep)
+        swept = await tools.threads.secrets(tools.vault.sweep)
         if swept:
             log.warning("removed %d half-written secret files of an earlier crash", swept)
         forms = await tools.store.usable_forms(time.time())
         forms |= {form.id for form in unsettled}  # `credentials` finishes what they began
         staging = tools.blueprints.staging
-        await tools.threads(lambda: staging.sweep(lambda _, form_id: form_id in forms))
+        await tools.threads.secrets(lambda: staging.sweep(lambda _, form_id: form_id in forms))
         for view in tools.fleet:
             await self._learn(view.bot)
 
@@ -157,7 +157,9 @@ class Loop:
 
     async def _secret_trouble(self, bot: Bot) -> tuple[tuple[str, ...], tuple[str, ...]]:
         try:
-            return await self._tools.threads(lambda: self._tools.blueprints.secret_trouble(bot))
+            return await self._tools.threads.secrets(
+                lambda: self._tools.blueprints.secret_trouble(bot)
+            )
         except ControllerError:
             return (), ()  # its own look tells of one bot's trouble, which stops no start
 
@@ -170,7 +172,7 @@ class Loop:
             typed = [value for form in staged for value in form.secrets.values()]
             return [*blueprints.secret_values(bot).values(), *typed]
 
-        self._tools.redactor.learn(bot.id, await self._tools.threads(read))
+        self._tools.redactor.learn(bot.id, await self._tools.threads.secrets(read))
 
     async def _archive(self) -> None:
         while True:

@@ -107,7 +107,7 @@ class Preparation:
         template = self._blueprints.fitting(bot)
         if template is None or not self._blueprints.rendered_names(template):
             return True
-        return await self._threads(lambda: self._write_secrets(bot, template))
+        return await self._threads.secrets(lambda: self._write_secrets(bot, template))
 
     def _write_secrets(self, bot: Bot, template: Template) -> bool:
         if self._blueprints.secret_trouble(bot)[0]:

@@ -223,12 +223,12 @@ class Steps:
             case Step.REMOVE_VOLUME:
                 await self._runtime.remove_volume(bot.id)
             case Step.DROP_FOLDER:
-                await self._threads(lambda: self._blueprints.drop_files(bot.id))
+                await self._threads.secrets(lambda: self._blueprints.drop_files(bot.id))
                 self._redactor.forget(bot.id)
             case Step.FORGET:
                 await self._wishes.forget(bot.id)
                 # Secrets may have come since the look; `credentials` drops what comes from now on.
-                await self._threads(lambda: self._blueprints.drop_files(bot.id))
+                await self._threads.secrets(lambda: self._blueprints.drop_files(bot.id))
             case Step.SETTLED | Step.LOOK_AGAIN | Step.WAIT:
                 return
 

@@ -105,9 +105,9 @@ class Credentials:
         asked = (s for s in template.secrets_for(bot.provider, bot.channel) if not s.generate)
         fields = (f for f in template.fields_for(bot.provider, bot.channel) if not f.later)
         inputs: tuple[Input, ...] = (*asked, *fields)
-        staged = await self._threads(lambda: self._blueprints.staging.read(bot.id, form_id))
+        staged = await self._threads.secrets(lambda: self._blueprints.staging.read(bot.id, form_id))
         names = [spec.name for spec in inputs if isinstance(spec, SecretSpec)]
-        stored = await self._threads(lambda: self._stored(bot, template, names))
+        stored = await self._threads.secrets(lambda: self._stored(bot, template, names))
         return OpenForm(form, bot, inputs, stored | frozenset(staged.secrets), staged)
 
     def _stored(self, bot: Bot, template: Template, names: Iterable[str]) -> frozenset[str]:
@@ -138,7 +138,7 @@ class Credentials:
             finally:
                 if self._fleet.get(page.bot.id) is None:
                     # Removed meanwhile: what came too late must not outlive the bot.
-                    await self._threads(lambda: self._blueprints.drop_files(page.bot.id))
+                    await self._threads.secrets(lambda: self._blueprints.drop_files(page.bot.id))
                     self._redactor.forget(page.bot.id)
 
     async def _submit(
@@ -174,7 +174,7 @@ class Credentials:
     async def _keep(self, page: OpenForm, staged: Staged) -> None:
         self._redactor.learn(page.bot.id, staged.secrets.values())
         bot_id, form_id = page.bot.id, page.form.id
-        await self._threads(lambda: self._blueprints.staging.keep(bot_id, form_id, staged))
+        await self._threads.secrets(lambda: self._blueprints.staging.keep(bot_id, form_id, staged))
 
     async def _require_complete(self, page: OpenForm, staged: Staged) -> None:
         missing = [spec.label or spec.name for spec in unanswered(page, staged)]
@@ -231,7 +231,7 @@ class Credentials:
             forgive=True,
             also=lambda write: write.settle_forms(bot_id),
         )
-        await self._threads(lambda: self._blueprints.staging.drop(bot_id, form_id))
+        await self._threads.secrets(lambda: self._blueprints.staging.drop(bot_id, form_id))
 
     async def resume(self) -> None:
         """Write what forms gave whose commit a controller that died cut short. At the start only.
@@ -282,7 +282,7 @@ class Credentials:
     async def fingerprints_of(self, caller: Caller, bot: Bot) -> Mapping[str, str]:
         """A fingerprint of every secret that is stored."""
         await self._access.require(caller, BOT_SHOW, bot)
-        values = await self._threads(lambda: self._blueprints.secret_values(bot))
+        values = await self._threads.secrets(lambda: self._blueprints.secret_values(bot))
         return {name: self._fingerprints(name, value) for name, value in values.items()}
 
     async def _usable(self, caller: Caller, form_id: str) -> tuple[Form, Bot]:
@@ -303,12 +303,12 @@ class Credentials:
     async def _write(self, bot: Bot, given: Mapping[str, str]) -> None:
         template = self._blueprints.template(bot)
         owner = self._blueprints.owner(template)
-        values = {**given, **await self._threads(lambda: self._generate(template, bot))}
+        values = {**given, **await self._threads.secrets(lambda: self._generate(template, bot))}
         # Known to the redactor before anything can log or repeat it.
-        stored = await self._threads(lambda: self._blueprints.secret_values(bot))
+        stored = await self._threads.secrets(lambda: self._blueprints.secret_values(bot))
         self._redactor.learn(bot.id, {**stored, **values}.values())
         if values:
-            await self._threads(lambda: self._vault.write(bot.id, values, owner))
+            await self._threads.secrets(lambda: self._vault.write(bot.id, values, owner))
 
     def _generate(self, template: Template, bot: Bot) -> dict[str, str]:
         """What is made here and doesn't exist, or not in a state in which the bot can use it."""

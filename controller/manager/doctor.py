@@ -5,7 +5,7 @@ The checks of Discord itself are in `chat`.
 
 from __future__ import annotations
 
-import secrets
+import os
 import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -13,17 +13,18 @@ from pathlib import Path
 
 from controller.catalog import Catalog
 from controller.domain.acts import FLEET_DOCTOR
+from controller.domain.disk_words import FAULTS, reason
 from controller.domain.errors import ControllerError, ImageMissing
-from controller.domain.names import new_bot_id
 from controller.fleet.hostpaths import HostPaths
 from controller.fleet.journal import Caller
 from controller.fleet.threads import Threads
+from controller.fleet.uid_shift import uid_shift
 from controller.fleet.views import Fleet
 from controller.loop.story import Stories
 from controller.manager.access import Access
 from controller.runtime import Probe, Runtime
-from controller.store import check_database
-from controller.vault import Vault
+from controller.store import examine_database
+from controller.vault import Canary, Vault, remove_canary, store_canary
 
 LOW_SPACE = 1_000_000_000  # bytes
 PROBE_USER = "1000:1000"
@@ -42,14 +43,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patient:
-    """What is examined."""
+    """What is examined; no `runtime` where its settings can't be used."""
 
-    runtime: Runtime
+    runtime: Runtime | None
     vault: Vault
     catalog: Catalog
     host: HostPaths
     data_dir: Path
     threads: Threads
+    running: bool = False  # whether this is the controller's own process
 
 
 class Doctor:
@@ -78,22 +80,26 @@ class Doctor:
 
 async def examine(patient: Patient) -> list[Finding]:
     """Run every check; a check that fails is a finding, never an exception."""
-    checks: list[tuple[str, Callable[[Patient], Awaitable[list[Finding]]]]] = [
-        ("database", _database),
-        ("disk", _space),
-        ("templates", _templates),
-        ("engine", _engine),
-        ("secrets", _secrets),
+    runtime = patient.runtime
+    checks: list[tuple[str, Callable[[], Awaitable[list[Finding]]]]] = [
+        ("database", lambda: _database(patient)),
+        ("disk", lambda: _space(patient)),
+        ("templates", lambda: _templates(patient)),
     ]
+    if runtime is not None:
+        checks += [
+            ("engine", lambda: _engine(patient, runtime)),
+            ("secrets", lambda: _secrets(patient, runtime)),
+        ]
     found: list[Finding] = []
     for subject, check in checks:
         try:
-            found += await check(patient)
+            found += await check()
         except ControllerError as error:
             found.append(Finding(subject, False, error.message, error.hint))
-        except OSError as error:
+        except FAULTS as error:
             remedy = "Check that the folders exist and that this user may read them."
-            found.append(Finding(subject, False, f"can't be looked at: {error}", remedy))
+            found.append(Finding(subject, False, f"can't be looked at: {reason(error)}", remedy))
     return found
 
 
@@ -107,25 +113,60 @@ def worded(findings: Sequence[Finding]) -> list[str]:
 
 
 async def _database(patient: Patient) -> list[Finding]:
-    trouble = await check_database(patient.data_dir / "botmaker.db")
-    if trouble:
-        remedy = "Stop the controller and restore the newest copy beside the file."
-        return [Finding("database", False, trouble, remedy)]
+    file = patient.data_dir / "botmaker.db"
+    if await patient.threads(lambda: _absent(file)):
+        if not await patient.threads(lambda: _has_run(patient)):
+            return [Finding("database", None, "created at the first start")]
+        text = f"{file} is gone, although BotMaker has run here"
+        remedy = "Restore the newest copy. Without one, the next start begins afresh."
+        return [Finding("database", False, text, remedy)]
+    await examine_database(file)
     return [Finding("database", True, "sound")]
+
+
+def _has_run(patient: Patient) -> bool:
+    """Whether a controller was ever started here: what it creates is then missed."""
+    return patient.running or not _absent(patient.data_dir / "install.key")
+
+
+def _absent(place: Path) -> bool:
+    """Whether nothing is there; OSError where that can't be told."""
+    try:
+        place.lstat()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 async def _space(patient: Patient) -> list[Finding]:
     def look() -> list[Finding]:
         found = []
         for place in (patient.data_dir, patient.vault.root):
-            free = shutil.disk_usage(place).free
-            text = f"{free / 1e9:.1f} GB free under {place}"
-            low = free < LOW_SPACE
-            remedy = "Make room: a full disk stops writes." if low else ""
-            found.append(Finding("disk", not low, text, remedy))
+            there = next(one for one in (place, *place.parents) if not _absent(one))
+            found.append(_free(place, there))
+            if there != place and _has_run(patient):
+                remedy = "Restore it, or mount it again."
+                text = f"{place} is gone: No such file or directory"
+                found.append(Finding("folder", False, text, remedy))
+            elif there != place:
+                found.append(_to_create(place, there))
         return found
 
-    return await patient.threads(look)
+    return await patient.threads.secrets(look)
+
+
+def _free(place: Path, there: Path) -> Finding:
+    free = shutil.disk_usage(there).free
+    text = f"{free / 1e9:.1f} GB free under {place}"
+    low = free < LOW_SPACE
+    return Finding("disk", not low, text, "Make room: a full disk stops writes." if low else "")
+
+
+def _to_create(place: Path, parent: Path) -> Finding:
+    if parent.is_dir() and os.access(parent, os.W_OK | os.X_OK):
+        return Finding("folder", None, f"{place} is created at the first start")
+    remedy = "Create it, or let the user that BotMaker runs as write there."
+    return Finding("folder", False, f"{place} can't be created: {parent} isn't writable", remedy)
 
 
 async def _templates(patient: Patient) -> list[Finding]:
@@ -137,9 +178,12 @@ async def _templates(patient: Patient) -> list[Finding]:
     return found
 
 
-async def _engine(patient: Patient) -> list[Finding]:
-    info = await patient.runtime.info()
+async def _engine(patient: Patient, runtime: Runtime) -> list[Finding]:
+    info = await runtime.info()
     found = [Finding("engine", True, f"version {info.version}, API {info.api_version}")]
+    shift = uid_shift(info)
+    if shift is not None:
+        found.append(Finding("engine", False, shift.message, shift.remedy))
     if not info.live_restore:
         found.append(
             Finding(
@@ -152,49 +196,52 @@ async def _engine(patient: Patient) -> list[Finding]:
     return found
 
 
-async def _secrets(patient: Patient) -> list[Finding]:
-    """Write a canary as the vault would, and read it inside a container as the bot's uid."""
-    uid, gid = await patient.threads(lambda: patient.vault.owner_for(PROBE_USER))
+async def _secrets(patient: Patient, runtime: Runtime) -> list[Finding]:
+    """Store a canary as the vault would, and read it inside a container as the bot's uid."""
+    vault, threads = patient.vault, patient.threads
+    if not await threads.secrets(vault.exists):
+        return [Finding("secrets", None, "not tried before the first start")]
+    image = await _some_image(runtime, patient.catalog)
+    canary = await threads.secrets(lambda: store_canary(vault, PROBE_USER))
+    try:
+        return [await _try(patient, runtime, image, canary)]
+    finally:
+        await threads.secrets(lambda: remove_canary(canary))
+
+
+async def _try(patient: Patient, runtime: Runtime, image: str | None, canary: Canary) -> Finding:
+    uid, gid = canary.owner
     who = (
         "files go to each template's own uid"
         if patient.vault.can_chown
-        else (f"this user may not give files to others, so bots run as uid {uid}")
+        else f"this user may not give files to others, so bots run as uid {uid}"
     )
-    image = await _some_image(patient)
     if image is None:
         text = f"not tried, because no template's image is on this machine ({who})"
-        return [Finding("secrets", None, text, "Run images/build.py demo and ask again.")]
-    bot_id, canary = new_bot_id(), secrets.token_hex(16)
-    try:
-        await patient.threads(lambda: patient.vault.write(bot_id, {"canary": canary}, (uid, gid)))
-        result = await patient.runtime.probe(
-            Probe(
-                image=image,
-                user=f"{uid}:{gid}",
-                command=("cat", "/run/secrets/canary"),
-                secrets_source=patient.host.translate(patient.vault.root / bot_id),
-            )
+        return Finding("secrets", None, text, "Run images/build.py demo and ask again.")
+    result = await runtime.probe(
+        Probe(
+            image=image,
+            user=f"{uid}:{gid}",
+            command=("cat", "/run/secrets/canary"),
+            secrets_source=patient.host.translate(canary.folder),
         )
-    finally:
-        await patient.threads(lambda: patient.vault.drop(bot_id))
-    if result.exit_code == 0 and result.output.strip() == canary:
-        return [Finding("secrets", True, f"readable inside a container as uid {uid}; {who}")]
-    return [
-        Finding(
-            "secrets",
-            False,
-            f"a secret was not readable inside a container as uid {uid}: "
-            f"{result.output.strip()[:200] or 'no output'}",
-            "If the engine runs elsewhere or shifts uids (rootless, userns-remap), run the "
-            "controller where the engine runs, as the uid that it maps to.",
-        )
-    ]
+    )
+    if result.exit_code == 0 and result.output.strip() == canary.value:
+        return Finding("secrets", True, f"readable inside a container as uid {uid}; {who}")
+    said = result.output.strip()[:200] or "no output"
+    return Finding(
+        "secrets",
+        False,
+        f"a secret was not readable inside a container as uid {uid}: {said}",
+        "Run the controller on the machine where the engine runs.",
+    )
 
 
-async def _some_image(patient: Patient) -> str | None:
-    for template in patient.catalog.templates.values():
+async def _some_image(runtime: Runtime, catalog: Catalog) -> str | None:
+    for template in catalog.templates.values():
         try:
-            return await patient.runtime.pin_image(template.image.ref, "never")
+            return await runtime.pin_image(template.image.ref, "never")
         except ImageMissing:
             continue
     return None

@@ -16,6 +16,7 @@ from controller.fleet.blueprint import Blueprints
 from controller.fleet.hostpaths import HostPaths
 from controller.fleet.journal import Journal
 from controller.fleet.threads import Threads
+from controller.fleet.uid_shift import UidShift
 from controller.fleet.views import Fleet
 from controller.fleet.wishes import Wishes
 from controller.loop import Loop, Tools
@@ -47,6 +48,7 @@ class Manager:
 
     started_at: float  # seconds since the epoch
     redact: Callable[[str], str]  # for words that an edge got from outside
+    secrets_answer: Callable[[], bool]  # whether the secrets disk answers
     access: Access
     bots: Bots
     lifecycle: Lifecycle
@@ -76,6 +78,7 @@ class Parts:
     data_dir: Path
     static_grants: StaticGrants
     live: LiveChecks
+    shift: UidShift | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +110,7 @@ def build(parts: Parts) -> Installation:
     threads, fleet, queue = Threads(), Fleet(), Queue("converge")
     store, vault, runtime, redactor = parts.store, parts.vault, parts.runtime, parts.redactor
     journal = Journal(store, parts.data_dir / "journal", threads)
-    blueprints = Blueprints(parts.catalog, vault, parts.data_dir / "files", parts.host)
+    blueprints = Blueprints(parts.catalog, vault, parts.data_dir / "files", parts.host, parts.shift)
     wishes = Wishes(store, fleet, queue.poke)
     tools = Tools(
         runtime=runtime,
@@ -138,10 +141,12 @@ def _manager(parts: Parts, tools: Tools, loop: Loop) -> Manager:
         host=parts.host,
         data_dir=parts.data_dir,
         threads=threads,
+        running=True,
     )
     return Manager(
         started_at=time.time(),
         redact=tools.redactor,
+        secrets_answer=lambda: threads.secrets_answer,
         access=access,
         bots=Bots(
             fleet=fleet,

@@ -42,7 +42,7 @@ class Orphans:
         await self._access.require(caller, FLEET_ORPHANS)
         containers = await self._runtime.list_containers()
         volumes = await self._runtime.list_volumes()
-        folders = await self._threads(self._vault.bots)
+        folders = await self._threads.secrets(self._vault.bots)
         known = {view.bot.id for view in self._fleet}
         return [
             *(

@@ -14,6 +14,7 @@ from docker import APIClient
 from controller.domain.errors import EngineUnavailable, OutcomeUnknown
 from controller.runtime.faults import CAUGHT, lost_answer, translate
 from controller.runtime.options import EngineOptions
+from controller.runtime.ssh_transport import PLACEHOLDER, over_ssh
 from controller.runtime.transport import install_transport
 
 T = TypeVar("T")
@@ -169,14 +170,16 @@ class Calls:
                 self._version = None
 
     def _build(self, version: str, timeout: float) -> APIClient:
+        url = self._options.base_url
         client = APIClient(
-            base_url=self._options.base_url,
+            base_url=PLACEHOLDER if over_ssh(url) else url,
             version=version,
             timeout=timeout,  # type: ignore[arg-type]  # the stubs say int; requests takes floats
             tls=self._options.tls or False,
-            use_ssh_client=True,
         )
-        install_transport(client)
+        install_transport(client, url)
+        if self._options.config is not None:
+            client.reload_config(self._options.config)
         client.trust_env = False  # no proxies or .netrc: only `settings` reads the environment
         with self._lock:
             if not self.closing.is_set():

@@ -14,6 +14,8 @@ from docker import APIClient
 from docker.transport import UnixHTTPAdapter
 from docker.transport.unixconn import UnixHTTPConnection, UnixHTTPConnectionPool
 
+from controller.runtime.ssh_transport import SSHAdapter, over_ssh, ssh_command
+
 
 class _Connection(UnixHTTPConnection):
     def connect(self) -> None:
@@ -44,9 +46,13 @@ class _Adapter(UnixHTTPAdapter):
         return pool
 
 
-def install_transport(client: APIClient) -> None:
-    """Give this transport to a client that uses a Unix socket; leave any other client alone."""
+def install_transport(client: APIClient, url: str | None) -> None:
+    """Give this transport to a client that uses a Unix socket, or ssh; leave any other alone."""
     found = client.get_adapter(client.base_url)
+    if over_ssh(url):
+        client.mount("http+docker://", SSHAdapter(ssh_command(str(url)), client.timeout))
+        found.close()
+        return
     if isinstance(found, UnixHTTPAdapter):
         adapter = _Adapter(f"http+unix://{found.socket_path}", found.timeout)
         client.mount("http+docker://", adapter)

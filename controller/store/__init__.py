@@ -5,7 +5,7 @@
 """
 
 from controller.store import archive, chain
-from controller.store.database import check_database, finish, lock
+from controller.store.database import check_database, examine_database, finish, lock
 from controller.store.records import Card, Form, Owed
 from controller.store.store import Store
 from controller.store.transaction import Transaction
@@ -19,6 +19,7 @@ __all__ = [
     "archive",
     "chain",
     "check_database",
+    "examine_database",
     "finish",
     "lock",
 ]

@@ -14,6 +14,7 @@ from typing import Any
 
 import aiosqlite
 
+from controller.domain.disk_words import FAULTS, reason, starting
 from controller.domain.errors import BadSetting, StorageTrouble
 
 Row = tuple[Any, ...]
@@ -34,24 +35,25 @@ def lock(folder: Path) -> int:
 
     Raises BadSetting at once when another controller has it, or when it cannot be written.
     """
-    try:
+    what = f"The data folder {folder} cannot be used"
+    hint = (
+        "The user that the controller runs as must be able to write there, and it needs some free "
+        "space; or set BOTMAKER_DATA_DIR to another folder."
+    )
+    with starting(what, hint, code="data-dir-unusable"):
         handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise BadSetting(
-            f"The data folder {folder} cannot be used: {error.strerror}.",
-            hint="The user that the controller runs as must be able to write there, and it needs "
-            "some free space; or set BOTMAKER_DATA_DIR to another folder.",
-            code="data-dir-unusable",
-        ) from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        raise BadSetting(
-            f"Another controller is using the data folder {folder}.",
-            hint="Stop that one first, or set BOTMAKER_DATA_DIR to a folder of its own.",
-            code="data-dir-locked",
-        ) from None
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            raise BadSetting(
+                f"Another controller is using the data folder {folder}.",
+                hint="Stop that one first, or set BOTMAKER_DATA_DIR to a folder of its own.",
+                code="data-dir-locked",
+            ) from None
+        except OSError:
+            os.close(handle)
+            raise
     return handle
 
 
@@ -79,19 +81,26 @@ class Database:
             return cls(connection)
 
     @classmethod
-    async def open_read_only(cls, path: Path) -> Database:
-        """Open beside a running controller, to read; BadSetting when there is no such schema."""
-        if not path.exists():  # noqa: ASYNC240 - one stat, for the console script
+    async def open_read_only(cls, path: Path, *, older: bool = False) -> Database:
+        """Open beside a running controller, to read; BadSetting when there is no such schema.
+
+        `older` takes one that the next start will bring up to date. Changes nothing in the folder,
+        not even a time.
+        """
+        if not _exists(path):
             raise BadSetting(
                 f"There is no database {path} yet.",
                 hint="Start the controller once, or set BOTMAKER_DATA_DIR.",
+                code="no-database",
             )
-        uri = f"{path.absolute().as_uri()}?mode=ro"  # noqa: ASYNC240 - no I/O
-        async with _opened(path, uri) as connection:
-            if await _version(connection) != max(migrations()):
+        async with _opened(path, _untouched(path)) as connection:
+            version = await _version(connection)
+            _refuse_newer(path, version)
+            if version != max(migrations()) and not older:
                 raise BadSetting(
-                    f"The database {path} has another schema than this program.",
-                    hint="Use the same version as the controller that runs.",
+                    f"The database {path} has another schema: it is of an older BotMaker.",
+                    hint="Start this version once: that brings it up to date.",
+                    code="database-older",
                 )
             return cls(connection)
 
@@ -138,6 +147,26 @@ class Database:
             await self._connection.close()
 
 
+def _exists(path: Path) -> bool:
+    with starting(f"The database {path} can't be looked at", _RIGHTS):
+        try:
+            return bool(path.stat())
+        except FileNotFoundError:
+            return False
+
+
+def _untouched(path: Path) -> str:
+    """The file's name for SQLite that keeps it from creating or changing files beside it.
+
+    Where no controller has the file open there is no log to read (`-wal`), and only `immutable`
+    keeps SQLite from creating one. It would be ours, and the controller couldn't open it.
+    """
+    log, index = (path.with_name(f"{path.name}-{part}") for part in ("wal", "shm"))
+    unread = log.exists() and (index.exists() or log.stat().st_size > 0)
+    mode = "readonly_shm=1" if unread else "immutable=1"
+    return f"{path.absolute().as_uri()}?mode=ro&{mode}"
+
+
 async def finish(work: Awaitable[object]) -> None:
     """Wait for it to the end, also when the caller is cancelled; then be cancelled."""
     task = asyncio.ensure_future(work)
@@ -157,16 +186,27 @@ async def finish(work: Awaitable[object]) -> None:
 async def check_database(path: Path) -> str:
     """What is wrong with the file, in words; an empty text when it is sound. Changes nothing."""
     try:
-        database = await Database.open_read_only(path)
+        await examine_database(path)
     except (BadSetting, StorageTrouble) as error:
         return error.message
+    return ""
+
+
+async def examine_database(path: Path) -> None:
+    """Read all of the file; BadSetting or StorageTrouble says what is wrong and what to do.
+
+    One of an older BotMaker may be sound too. Changes nothing.
+    """
+    database = await Database.open_read_only(path, older=True)
     try:
         rows = await database.read("PRAGMA quick_check")
-    except StorageTrouble as error:
-        return error.message
     finally:
         await database.close()
-    return "" if rows == [("ok",)] else f"The database is damaged: {rows[0][0]}."
+    if rows != [("ok",)]:
+        raise StorageTrouble(
+            f"The database is damaged: {rows[0][0]}.",
+            hint="Stop the controller and restore the newest copy beside the file.",
+        )
 
 
 _HELD = "Another program holds it: end that other program (a database shell, a backup), try again."
@@ -198,7 +238,7 @@ async def _opened(path: Path, name: str) -> AsyncIterator[aiosqlite.Connection]:
     end. SQLite's errors become StorageTrouble."""
     async with contextlib.AsyncExitStack() as stack:
         try:
-            connection = await aiosqlite.connect(name, uri=name != str(path), isolation_level=None)
+            connection = await _connected(name, uri=name != str(path))
             stack.push_async_callback(connection.close)
             yield connection
         except sqlite3.Error as error:
@@ -208,7 +248,21 @@ async def _opened(path: Path, name: str) -> AsyncIterator[aiosqlite.Connection]:
                     error, "Restore the newest copy beside it, or move it away to start afresh."
                 ),
             ) from error
+        except FAULTS as error:  # a copy before a migration, a path with a NUL
+            raise StorageTrouble(
+                f"The database {path} cannot be used: {reason(error)}.", hint=_RIGHTS
+            ) from error
         stack.pop_all()
+
+
+async def _connected(name: str, *, uri: bool) -> aiosqlite.Connection:
+    connecting = aiosqlite.connect(name, uri=uri, isolation_level=None)
+    try:
+        return await connecting
+    except sqlite3.Error:
+        # Its thread still has to tell the event loop that it ends; the loop must not end before.
+        await asyncio.to_thread(connecting._thread.join)
+        raise
 
 
 async def _version(connection: aiosqlite.Connection) -> int:

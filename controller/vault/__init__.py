@@ -2,12 +2,14 @@
 
 from controller.vault.checks import simply_missing
 from controller.vault.files import Vault
-from controller.vault.fingerprint import Fingerprints, derived_key, install_key
+from controller.vault.fingerprint import Fingerprints, derived_key, install_key, known_key
 from controller.vault.redaction import MARK, Redactor, clean
+from controller.vault.rehearsal import Canary, remove_canary, store_canary
 from controller.vault.staging import Staged, Staging
 
 __all__ = [
     "MARK",
+    "Canary",
     "Fingerprints",
     "Redactor",
     "Staged",
@@ -16,5 +18,8 @@ __all__ = [
     "clean",
     "derived_key",
     "install_key",
+    "known_key",
+    "remove_canary",
     "simply_missing",
+    "store_canary",
 ]

@@ -13,67 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from controller.domain.errors import StorageTrouble
+from controller.domain.disk_words import storage as storage  # noqa: PLC0414 - used with this
+from controller.domain.disk_words import trouble as trouble  # noqa: PLC0414 - module's others
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 # NONBLOCK, or opening a pipe would hang.
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-
-_FULL = ("the disk is full", "Free some space on it, then try again.", "disk-full")
-_MAY_NOT = (
-    "permission denied",
-    "Give that folder to the user that BotMaker runs as, with mode 0700.",
-    "not-permitted",
-)
-_NOT_A_FOLDER = (
-    "a symlink or a file is where a folder should be",
-    "Find out who put it there, remove it and try again.",
-    "not-a-folder",
-)
-_CAUSES = {
-    errno.ENOSPC: _FULL,
-    errno.EDQUOT: _FULL,
-    errno.EFBIG: _FULL,
-    errno.EACCES: _MAY_NOT,
-    errno.EPERM: _MAY_NOT,
-    errno.ENOTDIR: _NOT_A_FOLDER,
-    errno.ELOOP: _NOT_A_FOLDER,
-    errno.EEXIST: _NOT_A_FOLDER,
-    errno.EROFS: (
-        "the file system is read-only",
-        "Mount it writable, then try again.",
-        "read-only",
-    ),
-    errno.ENOENT: ("the folder is gone", "Restart BotMaker: it creates the folder again.", "gone"),
-    errno.EISDIR: (
-        "a folder is where a file should be",
-        "Find out who put it there, remove it and try again.",
-        "not-a-file",
-    ),
-}
-
-
-def trouble(what: str, error: OSError) -> StorageTrouble:
-    """Put a disk error into words: what failed, why, and what to do."""
-    why, hint, code = _CAUSES.get(
-        error.errno or 0,
-        (
-            error.strerror or "the disk refused it",
-            "Check the machine's disk and its system log.",
-            "storage",
-        ),
-    )
-    return StorageTrouble(f"{what}: {why}.", hint=hint, code=code)
-
-
-@contextmanager
-def storage(what: str) -> Iterator[None]:
-    """Turn every OSError in the block into a StorageTrouble whose message begins with `what`."""
-    try:
-        yield
-    except OSError as error:
-        raise trouble(what, error) from error
 
 
 @contextmanager

@@ -48,8 +48,29 @@ class Vault:
             if trouble.code == "disk-full":
                 raise trouble from error
             raise BadSetting(trouble.message, hint=trouble.hint, code=trouble.code) from error
+        except ValueError as error:  # a NUL in its name
+            raise BadSetting(
+                "The secrets folder can't be used: its name has a NUL character.",
+                hint="Set BOTMAKER_SECRETS_DIR to another folder.",
+            ) from error
+
+    def exists(self) -> bool:
+        """Whether the root exists and is ours. Changes nothing; raises what `open` would raise."""
+        try:
+            with disk.folder(self.root) as root:
+                self._refuse_foreign(root)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise disk.trouble(f"The secrets folder {self.root} can't be used", error) from error
+        return True
 
     def _make_private(self, root: int) -> None:
+        self._refuse_foreign(root)
+        if os.fstat(root).st_mode & 0o077:
+            os.fchmod(root, 0o700)
+
+    def _refuse_foreign(self, root: int) -> None:
         seen = os.fstat(root)
         if seen.st_uid != os.geteuid():
             raise BadSetting(
@@ -59,8 +80,6 @@ class Vault:
                 "another folder.",
                 code="foreign-folder",
             )
-        if seen.st_mode & 0o077:
-            os.fchmod(root, 0o700)
 
     def _prove_writable(self, root: int) -> None:
         name = disk.temp_name("probe")

@@ -9,7 +9,7 @@ import os
 import secrets
 from pathlib import Path
 
-from controller.domain.errors import StorageTrouble
+from controller.domain.errors import NotReady, StorageTrouble
 from controller.vault import disk
 
 _KEY_FILE = "install.key"
@@ -48,6 +48,32 @@ def install_key(data_dir: Path) -> bytes:
                 _make(home)
                 key = _read(home)
             _sweep(home)
+    return _checked(data_dir, key)
+
+
+def known_key(data_dir: Path) -> bytes:
+    """The key as `install_key` returns it, where one exists; NotReady where none does.
+
+    Changes nothing.
+    """
+    what = f"This installation's key, {data_dir / _KEY_FILE}, can't be read"
+    try:
+        with disk.storage(what), disk.folder(data_dir.resolve()) as home:
+            key = disk.read_small(_KEY_FILE, home, _KEY_BYTES)
+            absent = key is None and _KEY_FILE not in disk.names_in(home)
+    except StorageTrouble as error:
+        if error.code != "gone":
+            raise
+        absent, key = True, None
+    if absent:
+        raise NotReady(
+            f"There is no key {data_dir / _KEY_FILE} yet, or no longer.",
+            hint="The first start creates it. If it was lost, restore it from a backup.",
+        )
+    return _checked(data_dir, key)
+
+
+def _checked(data_dir: Path, key: bytes | None) -> bytes:
     if key is None or len(key) != _KEY_BYTES:
         raise StorageTrouble(
             f"{data_dir / _KEY_FILE} isn't a BotMaker key.",

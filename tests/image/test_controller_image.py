@@ -151,7 +151,7 @@ async def test_doctor_inside_the_container_finds_its_secrets_readable(
 async def test_the_image_says_whether_it_is_healthy(
     docker_client: docker.APIClient, controller_image: str
 ) -> None:
-    """It isn't root by default, and its healthcheck asks /health."""
+    """It isn't root by default, and its healthcheck asks the controller's socket."""
     config = docker_client.inspect_image(controller_image)["Config"]
     assert config["User"] == "10001:10001"
-    assert "/health" in " ".join(config["Healthcheck"]["Test"])
+    assert "controller.healthcheck" in " ".join(config["Healthcheck"]["Test"])

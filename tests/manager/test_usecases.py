@@ -230,9 +230,10 @@ async def test_a_folder_that_is_gone_is_a_finding(rig: Rig) -> None:
     rig.data.rename(rig.folder / "elsewhere")
     found = await rig.manager.doctor.examine(ANN_ASKS)
     (rig.folder / "elsewhere").rename(rig.data)
-    (space,) = [finding for finding in found if finding.subject == "disk"]
-    assert (space.ok, "No such file" in space.message) == (False, True)
-    assert space.remedy
+    (folder,) = [finding for finding in found if finding.subject == "folder"]
+    assert (folder.ok, "No such file" in folder.message) == (False, True)
+    assert folder.remedy
+    assert "database" in bad(found)
     assert "engine" in {finding.subject for finding in found}
 
 

@@ -96,6 +96,26 @@ def _file_for_folder(setting: str) -> Break:
     return do
 
 
+def _env_file(content: str, encoding: str = "utf-8") -> Break:
+    def do(_: Place, folder: Path) -> None:
+        (folder / ".env").write_text(content, encoding)
+
+    return do
+
+
+def _env_folder(_: Place, folder: Path) -> None:
+    (folder / ".env").mkdir()
+
+
+def _engine_in_the_file(place: Place, folder: Path) -> None:
+    place.controller.env.pop("DOCKER_HOST", None)
+    (folder / ".env").write_text("DOCKER_HOST=unix:///absent/of-the-file.sock\n")
+
+
+def _folder_for_socket(place: Place, _: Path) -> None:
+    (place.controller.data / "console.sock").mkdir(parents=True)
+
+
 def _not_an_engine(place: Place, folder: Path) -> None:
     place.controller.env["DOCKER_HOST"] = f"tcp://127.0.0.1:{place.world.port}"
 
@@ -151,6 +171,17 @@ BREAKS: dict[str, tuple[Break, list[str]]] = {
         _set(BOTMAKER_IMAGES="absent=openclaw:latest"),
         ["BOTMAKER_IMAGES", "absent", "openclaw"],
     ),
+    "settings file in UTF-16": (_env_file("A=1", "utf-16"), [".env can't be read", "UTF-8"]),
+    "settings file in cp1252": (_env_file("# ü\n", "cp1252"), [".env can't be read", "UTF-8"]),
+    "settings file is a folder": (_env_folder, [".env can't be read", "Is a directory"]),
+    "settings file names a dead engine": (_engine_in_the_file, ["Can't reach Docker"]),
+    "context absent": (
+        _set(DOCKER_HOST="", DOCKER_CONTEXT="far"),
+        ["context `far`", "DOCKER_HOST"],
+    ),
+    "ssh address nonsense": (_set(DOCKER_HOST="ssh://"), ["DOCKER_HOST", "ssh://user@host"]),
+    "home of nobody": (_set(BOTMAKER_DATA_DIR="~nobody-at-all/x"), ["BOTMAKER_DATA_DIR", "~"]),
+    "console socket in use": (_folder_for_socket, ["console.sock", "BOTMAKER_DATA_DIR"]),
     "templates folder absent": (_set(BOTMAKER_TEMPLATES_DIR="/absent"), ["/absent"]),
 }
 
@@ -198,6 +229,15 @@ async def test_with_wait_an_engine_that_is_not_there_is_waited_for(
     door.symlink_to("/var/run/docker.sock")
     await controller.wait_ready()
     assert "no bots yet" in (await idle.ann.slash("bot list")).text
+
+
+async def test_an_unknown_setting_is_a_warning_with_the_nearest_name(idle: Place) -> None:
+    """It may be a typing error that turns something off; the start goes on."""
+    idle.controller.env["BOTMAKER_ADMIN_USERS"] = "1"
+    await idle.controller.start()
+    (line,) = [one for one in idle.controller.log.splitlines() if "BOTMAKER_ADMIN_USERS" in one]
+    assert "WARNING" in line
+    assert "Did you mean BOTMAKER_ADMIN_USER_IDS?" in line
 
 
 async def test_a_token_from_a_file_is_as_good(idle: Place, tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ from controller.domain.events import LogLine
 from controller.manager.logbook import LOOK_BACK, Snippet
 
 
-def log_line(line: LogLine) -> str:
+def log_line(line: LogLine, stamp: str = "%H:%M:%S ") -> str:
     """One line for a code block, its time in UTC; `!` marks stderr."""
     mark = "! " if line.stream == "stderr" else "  "
-    return time.strftime("%H:%M:%S ", time.gmtime(line.at)) + mark + line.text
+    return time.strftime(stamp, time.gmtime(line.at)) + mark + line.text
 
 
 def log_snippet(snippet: Snippet) -> tuple[str, bool]:
@@ -40,5 +40,6 @@ def _nothing(snippet: Snippet) -> str:
 
 
 def whole_log(snippet: Snippet) -> str:
-    """A snippet as the text of a file."""
-    return "\n".join(log_line(line) for line in snippet.lines) + "\n"
+    """A snippet as the text of a file, with the dates: it is read days later, and elsewhere."""
+    lines = (log_line(line, "%Y-%m-%dT%H:%M:%SZ ") for line in snippet.lines)
+    return "\n".join(lines) + "\n"

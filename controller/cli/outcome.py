@@ -1,0 +1,73 @@
+"""How a command ends: every expected error becomes one sentence on stderr, and a status."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from controller.domain.disk_words import reason
+from controller.domain.errors import BadSetting, ControllerError
+
+CANNOT_START = 78
+FAILED = 1
+INTERRUPTED = 130
+
+
+def status_of(work: Callable[[], int | None], on_trouble: int = FAILED) -> int:
+    """Do the work and return the exit status; 78 for a setting that can't work."""
+    try:
+        return work() or 0
+    except ControllerError as error:
+        _say(str(error))
+        return CANNOT_START if isinstance(error, BadSetting) else on_trouble
+    except OSError as error:
+        if error.filename is None and on_trouble == FAILED:
+            raise  # the output, which `checked_output` knows
+        place = os.fsdecode(error.filename or "a file")
+        _say(f"Can't use {place}: {reason(error)}. Check that this user may use it.")
+        return on_trouble
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def status_of_async(work: Callable[[], Coroutine[Any, Any, int | None]], on_trouble: int) -> int:
+    """The same for work that awaits."""
+    return status_of(lambda: asyncio.run(work()), on_trouble)
+
+
+@contextmanager
+def checked_output() -> Iterator[None]:
+    """End the program with a sentence if its output can't be written, instead of a traceback.
+
+    A reader that has seen enough (`| head`) is no error.
+    """
+    status: object = 0
+    try:
+        try:
+            yield
+        except SystemExit as end:
+            status = end.code
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _drop_output()
+        sys.exit(FAILED)
+    except OSError as error:
+        _drop_output()
+        _say(f"The output can't be written: {reason(error)}.")
+        sys.exit(FAILED)
+    sys.exit(status)  # type: ignore[arg-type]  # what click gave
+
+
+def _drop_output() -> None:
+    """Keep the interpreter from writing the rest at its end, which would fail as well."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+def _say(sentence: str) -> None:
+    sys.stderr.write(f"botmaker: {sentence}\n")

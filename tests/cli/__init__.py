@@ -1,0 +1,1 @@
+"""The console script's commands, each without a controller beside it."""

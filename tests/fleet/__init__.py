@@ -1,0 +1,1 @@
+"""What everything below the manager and the loop stands on."""
