@@ -2,7 +2,7 @@
 
 from controller.catalog.action_commands import action_command
 from controller.catalog.explanation import explain
-from controller.catalog.inputs import FieldSpec, SecretSpec
+from controller.catalog.inputs import FieldSpec, SecretSpec, tidy
 from controller.catalog.loading import Catalog, Refusal, load, mistakes
 from controller.catalog.rendering import (
     RenderedFile,
@@ -34,4 +34,5 @@ __all__ = [
     "rendered_files",
     "secret_files",
     "seed_files",
+    "tidy",
 ]

@@ -71,9 +71,11 @@ def _tmpfs(text: str) -> str:
 def _models(models: tuple[str, ...]) -> tuple[str, ...]:
     for index, model in enumerate(models):
         try:
-            check_model(model)
+            sound = check_model(model) == model
         except BadInput:
-            refuse("must be a model's name: at most 100 letters, digits and . _ - / : @ +", index)
+            sound = False
+        if not sound:
+            refuse("must be a model's name: at most 200 characters, all of them visible", index)
     return models
 
 

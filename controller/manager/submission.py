@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from controller.catalog import FieldSpec, SecretSpec
+from controller.catalog import FieldSpec, SecretSpec, tidy
 from controller.domain.bot import Bot, Wish
 from controller.domain.errors import BadInput
 from controller.fleet.views import View
@@ -68,12 +68,6 @@ class Plan:
     owes: str  # "end", "reload" or nothing: what the present run has to do
     hide_log: bool  # its older log may hold the values that were replaced
     sequel: Sequel
-
-
-def tidy(spec: Input, value: str) -> str:
-    """A value as it was meant: line ends of one kind, no stray spaces around a single line."""
-    value = value.replace("\r\n", "\n").replace("\r", "\n")
-    return value if spec.multiline else value.strip()
 
 
 def check(page: OpenForm, names: Iterable[str], values: Mapping[str, str]) -> Given:

@@ -21,6 +21,7 @@ from controller.chat.words.sequel_words import after_settings
 from controller.chat.words.text import fitted, plain
 from controller.domain.bot import Bot
 from controller.domain.errors import BadInput, NotFound, NotReady
+from controller.domain.names import meant
 from controller.domain.phase import Phase
 from controller.manager import Manager
 
@@ -83,6 +84,8 @@ def _page_of(bot: Bot, every: Sequence[SettingsPage], key: str) -> SettingsPage:
             hint=f"To replace its secrets, use /bot secrets {bot.name}.",
             code="nothing-to-ask",
         )
+    titles = {page.key: page.title for page in every}
+    key = meant(key, titles) or key.strip()
     if key and key not in pages:
         raise NotFound(
             f"{bot.name} has no such page of settings.",
