@@ -15,7 +15,7 @@ from controller.catalog.parts import Name, OneLine, Part, Pattern, is_variable, 
 from controller.domain.errors import BadInput
 from controller.domain.keys import looks_like_key, promises_secret
 from controller.domain.letters import ends_line, is_blank, named, unseen
-from controller.domain.live import CHECKS
+from controller.domain.live import BOT_TOKENS, CHECKS
 from controller.domain.names import same_word
 from controller.domain.spec import SECRETS_TARGET
 
@@ -49,6 +49,7 @@ class SecretSpec(Part):
     env_file: str = ""
     process_env: str = ""
     live_check: str = Field(default="", alias="check")
+    unique: bool | None = None  # whether one bot only may have it; left out: tokens of bots
 
     @model_validator(mode="after")
     def _complete(self) -> SecretSpec:
@@ -61,6 +62,8 @@ class SecretSpec(Part):
             refuse(f"isn't a known check; available: {', '.join(sorted(CHECKS))}", "check")
         if self.live_check and self.generated:
             refuse("can't be used with `generate`: no service knows a generated secret", "check")
+        if self.unique is not None and self.generated:
+            refuse("has no effect with `generate`: a generated secret is unique", "unique")
         return self
 
     def _check_delivery(self) -> None:
@@ -74,6 +77,11 @@ class SecretSpec(Part):
     def generated(self) -> bool:
         """Whether BotMaker generates it, so nobody is asked for it."""
         return self.generate is not None
+
+    @property
+    def only_once(self) -> bool:
+        """Whether no two bots may have the same one."""
+        return self.live_check in BOT_TOKENS if self.unique is None else self.unique
 
     @property
     def path(self) -> str:

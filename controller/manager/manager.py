@@ -33,6 +33,7 @@ from controller.manager.lifecycle import Lifecycle
 from controller.manager.logbook import Logbook
 from controller.manager.notebook import Notebook
 from controller.manager.orphans import Orphans
+from controller.manager.single_use import SingleUse
 from controller.runtime import Runtime
 from controller.services import LiveChecks
 from controller.store import Store
@@ -76,6 +77,7 @@ class Parts:
     data_dir: Path
     static_grants: StaticGrants
     live: LiveChecks
+    own_tokens: frozenset[str] = frozenset()  # `Fingerprints.of_value` of BotMaker's own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +171,14 @@ def _manager(parts: Parts, tools: Tools, loop: Loop) -> Manager:
             access=access,
             threads=threads,
             live=parts.live,
+            single_use=SingleUse(
+                store=tools.store,
+                fleet=fleet,
+                blueprints=blueprints,
+                fingerprints=parts.fingerprints,
+                threads=threads,
+                own=parts.own_tokens,
+            ),
         ),
         edits=Edits(
             fleet=fleet, wishes=wishes, blueprints=blueprints, journal=journal, access=access
