@@ -6,6 +6,7 @@ from controller.catalog.inputs import FieldSpec, SecretSpec, tidy
 from controller.catalog.loading import Catalog, Refusal, load, mistakes
 from controller.catalog.rendering import (
     RenderedFile,
+    addresses,
     container_spec,
     rendered_files,
     secret_files,
@@ -27,6 +28,7 @@ __all__ = [
     "Template",
     "Validation",
     "action_command",
+    "addresses",
     "container_spec",
     "explain",
     "load",

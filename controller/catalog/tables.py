@@ -143,6 +143,7 @@ class Run(Part):
     reload: Arguments = ()  # run inside the bot to load replaced secrets; empty: it's restarted
     reload_timeout: Annotated[float, Field(ge=1, le=300)] = 30
     secret_exposure: Literal["process-env"] | None = None
+    host_gateway: bool = False  # the host can be reached by name, if a bot's settings name it
 
     @model_validator(mode="after")
     def _sound(self) -> Run:

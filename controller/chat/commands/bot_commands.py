@@ -15,7 +15,7 @@ from controller.chat.forms.secrets_form import SecretsForm
 from controller.chat.logs.log_answers import LogAnswers
 from controller.chat.requests.request import Request
 from controller.chat.words import bot_words, fleet_words
-from controller.chat.words.bot_facts import exposure_of
+from controller.chat.words.bot_facts import warnings_of
 from controller.chat.words.history_words import history_words
 from controller.chat.words.text import text_file
 from controller.domain.acts import (
@@ -111,7 +111,7 @@ class BotCommands(app_commands.Group):
             self._manager.bots.engine,
             prints,
             memory=self._manager.bots.memory_limit(view.bot),
-            warning=exposure_of(self._manager, view.bot),
+            warning=await warnings_of(self._manager, view.bot),
         )
         await request.reply(text)
 

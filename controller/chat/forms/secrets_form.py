@@ -21,7 +21,7 @@ from controller.chat.requests.addresses import step_in
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.discord_trouble import BROKEN, Unreadable, send_despite_break
 from controller.chat.requests.request import NO_MENTIONS, Request
-from controller.chat.words.bot_facts import doubts_of, exposure_of, outcome_of
+from controller.chat.words.bot_facts import doubts_of, exposure_of, inside_of, outcome_of
 from controller.chat.words.failures import failure_words
 from controller.chat.words.sequel_words import after_secrets
 from controller.chat.words.text import fitted, plain
@@ -110,6 +110,8 @@ class SecretsForm:
         if not done.complete:
             await request.reply(text, view=form_button(form_id, step + 1))
             return
+        warning = inside_of(self._manager, done.bot)
+        text += f"\n{warning}" if warning else ""
         await request.reply(text, more=True)
         ended = await self._manager.lifecycle.follow(done.bot)
         outcome = outcome_of(self._manager, ended, done.bot.name, "starting")

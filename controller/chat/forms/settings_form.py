@@ -15,7 +15,7 @@ from controller.chat.forms.pages import SettingsPage, settings_pages
 from controller.chat.requests.addresses import key_in
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.request import Request
-from controller.chat.words.bot_facts import outcome_of
+from controller.chat.words.bot_facts import inside_of, outcome_of
 from controller.chat.words.failures import NOTHING_DONE, failure_words
 from controller.chat.words.limits import BUTTONS_A_ROW
 from controller.chat.words.sequel_words import after_settings
@@ -64,6 +64,8 @@ class SettingsForm:
             return
         self._drafts.drop(request.person, ("edit", bot.id, page.key))
         text = f"✅ **{bot.name}** — {plain(page.title)}: {after_settings(done)}"
+        warning = inside_of(self._manager, bot)
+        text += f"\n{warning}" if warning else ""
         await request.reply(text, more=True)
         view = self._manager.bots.get(bot.id)
         if view is not None and view.phase is not Phase.CREATED:
