@@ -144,6 +144,28 @@ async def test_a_secret_in_the_wrong_box_is_not_shown_again(world: World, typed:
     assert "value" not in found["API key"]
 
 
+async def test_a_failed_write_opens_the_same_form_and_nothing_is_typed_twice(world: World) -> None:
+    """The disk's trouble costs one press of the button."""
+    view = await make(world, "shop", "asking")
+    user = world.admin.user
+    blocked = world.application.settings.secrets_dir / view.bot.id / "api_key"
+    blocked.mkdir(parents=True)
+    shown = await user.click(direct(world.admin), label="Enter secrets")
+    typed = {"api_key": "abcdefghij", "address": "https://example.org", "note": "mine"}
+    refused = await user.submit_modal(shown, typed)
+    assert said(refused).startswith("❌")
+    assert refused.response is not None
+    blocked.rmdir()
+    shown = await user.click(refused.response, label="Enter secrets")
+    found = inputs(shown)
+    assert found["Note"]["value"] == "mine"
+    assert not found["API key"]["required"]
+    left = {"api_key": "", "address": found["Address"]["value"], "note": "mine"}
+    await user.submit_modal(shown, left)
+    assert (await until_phase(world, "shop", Phase.RUNNING)).bot.fields["note"] == "mine"
+    assert blocked.read_text() == "abcdefghij"
+
+
 async def test_inputs_have_the_lengths_of_their_answers(world: World) -> None:
     """Discord itself says what is too short or too long, before anything is sent."""
     await make(world, "shop", "asking")
