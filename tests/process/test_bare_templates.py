@@ -53,6 +53,17 @@ path = "/etc/passwd/bot.json"
 format = "json"
 """
 )
+REACHING = (
+    BARE.replace('"bare"', '"reaching"')
+    .replace("[run]", "[run]\nhost_gateway = true")
+    .replace("ls /run/secrets", "grep host.docker.internal /etc/hosts")
+    + """
+[[fields]]
+name = "address"
+label = "Address"
+required = true
+"""
+)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -63,7 +74,12 @@ async def place(
     assert demo_image
     folder = tmp_path_factory.mktemp("bare")
     async with open_place(folder, docker_client, start=False) as place:
-        for name, text in (("bare", BARE), ("fields", PLAIN), ("blocked", BLOCKED)):
+        for name, text in (
+            ("bare", BARE),
+            ("fields", PLAIN),
+            ("blocked", BLOCKED),
+            ("reaching", REACHING),
+        ):
             (folder / "templates" / f"{name}.toml").write_text(text)
         await place.controller.start()
         yield place
@@ -117,3 +133,15 @@ async def test_a_folder_that_cannot_be_mounted_is_named(place: Place) -> None:
     assert 'nothing can be mounted at "/etc/passwd"' in text
     assert "program was not found" not in text
     assert str(place.controller.data) not in text
+
+
+async def test_a_bot_whose_settings_name_the_host_can_find_it(
+    place: Place, docker_client: docker.APIClient
+) -> None:
+    """The engine knows the host's address; the bot only its name."""
+    await place.create("reacher", "reaching")
+    modal = await place.open_form("reacher")
+    await place.ann.submit(modal, {"address": "http://host.docker.internal:11434"})
+    await place.card_says("reacher", "— running")
+    name = f"botmaker-{place.controller.bot_id('reacher')}"
+    await eventually(lambda: b"host.docker.internal" in docker_client.logs(name))
