@@ -178,7 +178,8 @@ async def test_inputs_have_the_lengths_of_their_answers(world: World) -> None:
 def test_every_input_of_every_template_has_a_length_that_discord_takes(world: World) -> None:
     """Also where an old value is longer than its field allows now."""
     for template in world.application.manager.bots.templates.values():
-        for spec in (*template.secrets, *template.fields):
+        specs: list[SecretSpec | FieldSpec] = [*template.secrets, *template.fields]
+        for spec in specs:
             made = modals.modal("x", ("a",), [modals.Box(spec, "v" * 5000)]).to_dict()
             inner: dict[str, Any] = made["components"][0]["component"]
             if inner["type"] == 4:

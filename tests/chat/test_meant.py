@@ -32,8 +32,9 @@ async def test_suggestions_follow_a_title_as_they_follow_an_id(world: World) -> 
     for template in ("echo", "Echo bot (echo)", "ECHO", "handy bot"):
         found = await suggested(world, "bot create", "channel", "", template=template)
         assert "telegram" in found
-    given = {"template": "Echo bot (echo)", "provider": "OPENAI"}
-    assert await suggested(world, "bot create", "model", "", **given) == ["gpt-one"]
+    title = "Echo bot (echo)"
+    found = await suggested(world, "bot create", "model", "", template=title, provider="OPENAI")
+    assert found == ["gpt-one"]
 
 
 @pytest.mark.parametrize("phase", ["running", "Running", " RUNNING "])

@@ -12,7 +12,7 @@ from controller.domain.errors import BadInput
 from controller.domain.live import CHECKS
 from controller.manager.credentials import Submitted
 from controller.vault import Fingerprints
-from tests.manager.rig import ANN_ASKS, SECRETS, TOKEN, Rig
+from tests.manager.rig import ANN_ASKS, TOKEN, Rig
 
 UNIQUE = """
 schema = 1
@@ -43,9 +43,9 @@ async def house(rig: Rig) -> Rig:
     return rig
 
 
-async def give(rig: Rig, bot: Bot, token: str, **more: str) -> Submitted:
+async def give(rig: Rig, bot: Bot, token: str) -> Submitted:
     """Give a bot its key and this token."""
-    return await rig.submit(bot, api_key="fake-key", bot_token=token, **more)
+    return await rig.submit(bot, api_key="fake-key", bot_token=token)
 
 
 async def test_a_token_that_another_bot_has_is_refused_before_it_is_stored(house: Rig) -> None:
@@ -70,7 +70,7 @@ async def test_botmakers_own_token_is_refused_in_any_box(house: Rig) -> None:
     for name in ("bot_token", "api_key"):
         bot = await house.create("single")
         with pytest.raises(BadInput) as caught:
-            await house.submit(bot, **{"api_key": "fake-key", name: OWN})
+            await house.fill_in(await house.form(bot), {"api_key": "fake-key", name: OWN})
         assert caught.value.code == CODE
         assert "BotMaker itself" in caught.value.message
         assert OWN not in str(caught.value)
@@ -138,7 +138,7 @@ async def test_of_many_submits_at_once_one_gets_the_token(house: Rig) -> None:
 async def test_ordinary_keys_are_shared_as_they_always_were(house: Rig) -> None:
     """One provider key serves many bots; only what may exist once is compared."""
     for _ in range(2):
-        await house.submit(await house.create(), **SECRETS)
+        await house.submit(await house.create())
     bot = await house.create("single")
     with pytest.raises(BadInput, match="is already used by"):
         await give(house, bot, TOKEN)
