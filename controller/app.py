@@ -109,6 +109,7 @@ async def open_application(
             log.error("template %s, line %s: %s", refusal.file, refusal.line, refusal.reason)
         live = live_checks(settings)
         stack.push_async_callback(live.close)
+        fingerprints = Fingerprints(key)
         installation = build(
             Parts(
                 instance=instance,
@@ -116,13 +117,14 @@ async def open_application(
                 catalog=catalog,
                 vault=vault,
                 redactor=redactor,
-                fingerprints=Fingerprints(key),
+                fingerprints=fingerprints,
                 runtime=runtime,
                 host=host,
                 data_dir=data.absolute(),
                 static_grants=static_grants(settings),
                 live=live,
                 shift=shift,
+                own_tokens=_own_tokens(settings, fingerprints),
             )
         )
         stack.push_async_callback(installation.close)
@@ -133,6 +135,12 @@ async def open_application(
         await client.late_answers.load()
         publisher = Publisher(manager, client, place, published)
         yield Application(settings, installation, client, publisher)
+
+
+def _own_tokens(settings: Settings, fingerprints: Fingerprints) -> frozenset[str]:
+    """BotMaker's own token as a hash: no bot may run on it."""
+    token = settings.token()
+    return frozenset({fingerprints.of_value(token)} if token else ())
 
 
 def journal_key(key: bytes) -> bytes:

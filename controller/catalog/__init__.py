@@ -2,10 +2,11 @@
 
 from controller.catalog.action_commands import action_command
 from controller.catalog.explanation import explain
-from controller.catalog.inputs import FieldSpec, SecretSpec
+from controller.catalog.inputs import FieldSpec, SecretSpec, tidy
 from controller.catalog.loading import Catalog, Refusal, load, mistakes
 from controller.catalog.rendering import (
     RenderedFile,
+    addresses,
     container_spec,
     rendered_files,
     secret_files,
@@ -27,6 +28,7 @@ __all__ = [
     "Template",
     "Validation",
     "action_command",
+    "addresses",
     "container_spec",
     "explain",
     "load",
@@ -34,4 +36,5 @@ __all__ = [
     "rendered_files",
     "secret_files",
     "seed_files",
+    "tidy",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from controller.catalog.inputs import FieldSpec
+from controller.catalog.inputs import FieldSpec, tidy
 from controller.catalog.placeholders import placeholder
 from controller.catalog.rendering import values_for
 from controller.catalog.tables import Action
@@ -31,7 +31,7 @@ def action_command(
     specs = {spec.name: spec for spec in template.fields_for(bot.provider, bot.channel)}
     for arg in action.args:
         specs[arg.name] = arg
-        given = values.get(arg.name) or arg.default
+        given = tidy(arg, values.get(arg.name, "")) or arg.default
         arg.check(given)
         known[f"field.{arg.name}"] = given
     command: list[str] = []

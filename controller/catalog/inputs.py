@@ -7,7 +7,6 @@ one typed into the wrong box.
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -15,7 +14,9 @@ from pydantic import Field, model_validator
 from controller.catalog.parts import Name, OneLine, Part, Pattern, is_variable, refuse
 from controller.domain.errors import BadInput
 from controller.domain.keys import looks_like_key, promises_secret
-from controller.domain.live import CHECKS
+from controller.domain.letters import ends_line, is_blank, named, unseen
+from controller.domain.live import BOT_TOKENS, CHECKS
+from controller.domain.names import same_word
 from controller.domain.spec import SECRETS_TARGET
 
 # Limits of the template format, in characters.
@@ -48,6 +49,7 @@ class SecretSpec(Part):
     env_file: str = ""
     process_env: str = ""
     live_check: str = Field(default="", alias="check")
+    unique: bool | None = None  # whether one bot only may have it; left out: tokens of bots
 
     @model_validator(mode="after")
     def _complete(self) -> SecretSpec:
@@ -60,6 +62,8 @@ class SecretSpec(Part):
             refuse(f"isn't a known check; available: {', '.join(sorted(CHECKS))}", "check")
         if self.live_check and self.generated:
             refuse("can't be used with `generate`: no service knows a generated secret", "check")
+        if self.unique is not None and self.generated:
+            refuse("has no effect with `generate`: a generated secret is unique", "unique")
         return self
 
     def _check_delivery(self) -> None:
@@ -75,6 +79,11 @@ class SecretSpec(Part):
         return self.generate is not None
 
     @property
+    def only_once(self) -> bool:
+        """Whether no two bots may have the same one."""
+        return self.live_check in BOT_TOKENS if self.unique is None else self.unique
+
+    @property
     def path(self) -> str:
         """The path of its file in the container."""
         return f"{SECRETS_TARGET}/{self.name}"
@@ -88,8 +97,10 @@ class SecretSpec(Part):
         core = value.strip("\n") if self.multiline else value
         if core != core.strip() or not core:
             raise self._bad("can't begin or end with a space or a line break")
-        if any(_unwanted(character, self.multiline) for character in core):
-            raise self._bad(_without_unwanted(self.multiline))
+        odd = unseen(core, "\n\t" if self.multiline else "")
+        if odd:  # unnamed: it's part of the secret
+            line = ends_line(odd) and not self.multiline
+            raise self._bad(f"can't contain {'line breaks' if line else 'invisible characters'}")
         if len(value) > self.max_length:
             raise self._bad(f"is too long: use at most {self.max_length} characters")
         if len(value) < self.min_length:
@@ -171,6 +182,19 @@ class FieldSpec(Part):
             return (value,) if value else ()
         return tuple(dict.fromkeys(item for item in re.split(r"[,\s]+", value) if item))
 
+    def meant(self, item: str) -> str:
+        """An item as its field spells it: a choice, `https://` or a code, typed in another case."""
+        if self.choices:
+            return same_word(item, {choice: choice for choice in self.choices}) or item
+        if not self.pattern or self._fits(item):
+            return item
+        scheme, mark, rest = item.partition("://")
+        tries = (scheme.lower() + mark + rest,) if mark else (item.upper(), item.lower())
+        return next((one for one in tries if self._fits(one)), item)
+
+    def _fits(self, item: str) -> bool:
+        return re.fullmatch(self.pattern, item, re.ASCII) is not None
+
     def check(self, value: str) -> None:
         """Raise BadInput if the field can't have this value; the error says nothing of it."""
         items = self.items(value)
@@ -184,19 +208,41 @@ class FieldSpec(Part):
             self._check_item(item)
 
     def _check_item(self, item: str) -> None:
-        if any(_unwanted(character, self.multiline) for character in item):
-            raise self._bad(_without_unwanted(self.multiline))
+        odd = unseen(item, "\n\t" if self.multiline else "")
+        if odd:
+            line = ends_line(odd) and not self.multiline
+            what = "line breaks" if line else f"the invisible character {named(odd)}"
+            raise self._bad(f"can't contain {what}")
+        if is_blank(item):
+            raise self._bad("can't consist of invisible characters only")
         if looks_like_key(item):
             raise self._bad(
                 "looks like a secret. Fields are shown to everybody: enter keys as secrets"
             )
         if self.choices and item not in self.choices:
             raise self._bad(f"must be one of: {', '.join(self.choices)}")
-        if self.pattern and not re.fullmatch(self.pattern, item, re.ASCII):
+        if self.pattern and not self._fits(item):
             raise self._bad(f"doesn't look right: {self.hint or 'check the spelling'}")
 
     def _bad(self, what: str) -> BadInput:
         return BadInput(f"“{self.label}” {_ended(what)}", code="bad-field")
+
+
+def tidy(spec: SecretSpec | FieldSpec, value: str) -> str:
+    """A value as it was meant: line ends of one kind, no stray spaces around a single line.
+
+    The items of a field are spelt as the field spells them. Nothing else of a secret is changed.
+    """
+    value = value.replace("\r\n", "\n").replace("\r", "\n")
+    if spec.multiline:
+        return value
+    value = value.strip()
+    if isinstance(spec, SecretSpec):
+        return value
+    if not spec.is_list:
+        return spec.meant(value) if value else ""
+    items, meant = spec.items(value), tuple(map(spec.meant, spec.items(value)))
+    return value if items == meant else ", ".join(meant)
 
 
 def check_variable(name: str, *where: str | int) -> None:
@@ -209,17 +255,6 @@ def check_variable(name: str, *where: str | int) -> None:
             "and put its path into a variable whose name ends in _FILE",
             *where,
         )
-
-
-def _without_unwanted(multiline: bool) -> str:
-    kinds = "invisible characters" if multiline else "line breaks or invisible characters"
-    return f"can't contain {kinds}"
-
-
-def _unwanted(character: str, multiline: bool) -> bool:
-    if multiline and character in "\n\t":
-        return False
-    return unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 def _ended(sentence: str) -> str:

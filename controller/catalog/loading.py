@@ -17,6 +17,7 @@ from controller.catalog.tables import Image
 from controller.catalog.template import Template
 from controller.domain.disk_words import read_begin
 from controller.domain.errors import BadSetting, NotFound
+from controller.domain.names import meant
 
 BUILTIN = Path(__file__).parent / "builtin"
 FILE_MAX = 262_144  # bytes
@@ -57,6 +58,11 @@ class Catalog:
             hint=known if self.templates else "None is loaded; `botmaker templates` shows why.",
             code="unknown-template",
         )
+
+    def find(self, typed: str) -> Template:
+        """The template that somebody means by its id or title, in any case; else as `get`."""
+        titles = {template_id: template.title for template_id, template in self.templates.items()}
+        return self.get(meant(typed, titles) or typed.strip())
 
     def with_images(self, images: Mapping[str, str]) -> Catalog:
         """The same templates, some with another image.

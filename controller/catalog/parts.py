@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from controller.domain.letters import unseen
 from controller.domain.names import is_secret_name
 
 KeyPath = tuple[str | int, ...]  # leads to a key: names of tables, positions in arrays from 0
@@ -54,7 +55,7 @@ def is_variable(name: str) -> bool:
 
 
 def _one_line(text: str) -> str:
-    if not text.isprintable():
+    if unseen(text):
         refuse("can't contain line breaks, tabs or invisible characters")
     return text
 

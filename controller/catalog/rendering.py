@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from controller.catalog.formats import write
-from controller.catalog.inputs import SecretSpec
+from controller.catalog.inputs import FieldSpec, SecretSpec
 from controller.catalog.placeholders import Values, filled, merged, placeholder
 from controller.catalog.template import Template
+from controller.domain.addresses import HOST_NAME, names_host
 from controller.domain.bot import Bot
 from controller.domain.errors import NotReady
 from controller.domain.spec import ContainerSpec, HealthSpec, SeedFile
@@ -90,7 +91,24 @@ def container_spec(
         health=HealthSpec(**health.model_dump(exclude={"log"}))
         if health is not None and health.test
         else None,
+        host_names=_host_names(template, bot),
     )
+
+
+def addresses(template: Template, bot: Bot) -> tuple[tuple[FieldSpec, str], ...]:
+    """The fields of the bot that may hold an address, each with each of its items."""
+    return tuple(
+        (field, item)
+        for field in template.fields_for(bot.provider, bot.channel)
+        if not field.multiline
+        for item in field.items(bot.fields.get(field.name) or field.default)
+    )
+
+
+def _host_names(template: Template, bot: Bot) -> tuple[str, ...]:
+    """Docker's name for the host, for a bot whose template allows it and whose settings use it."""
+    used = any(names_host(item) for _, item in addresses(template, bot))
+    return (HOST_NAME,) if template.run.host_gateway and used else ()
 
 
 def _process(template: Template, bot: Bot) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -71,9 +71,11 @@ def _tmpfs(text: str) -> str:
 def _models(models: tuple[str, ...]) -> tuple[str, ...]:
     for index, model in enumerate(models):
         try:
-            check_model(model)
+            sound = check_model(model) == model
         except BadInput:
-            refuse("must be a model's name: at most 100 letters, digits and . _ - / : @ +", index)
+            sound = False
+        if not sound:
+            refuse("must be a model's name: at most 200 characters, all of them visible", index)
     return models
 
 
@@ -141,6 +143,7 @@ class Run(Part):
     reload: Arguments = ()  # run inside the bot to load replaced secrets; empty: it's restarted
     reload_timeout: Annotated[float, Field(ge=1, le=300)] = 30
     secret_exposure: Literal["process-env"] | None = None
+    host_gateway: bool = False  # the host can be reached by name, if a bot's settings name it
 
     @model_validator(mode="after")
     def _sound(self) -> Run:

@@ -17,7 +17,7 @@ from controller.catalog.tables import Action, Option, Tables
 from controller.domain.bot import Bot
 from controller.domain.errors import BadInput
 from controller.domain.keys import looks_like_key
-from controller.domain.names import check_model
+from controller.domain.names import check_model, meant, same_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,7 @@ class Template(Tables):
         return (*self.options_for(provider, channel), self)
 
     def _model(self, provider: str, model: str | None) -> str:
+        model = (model or "").strip()
         if not provider:
             if model:
                 raise BadInput(f"{self.title} has no models to choose from.", code="unknown-model")
@@ -121,11 +122,15 @@ class Template(Tables):
                 hint="Revoke it if others can see it here. You enter keys later, in a form.",
                 code="bad-model",
             )
-        return check_model(model)
+        return same_word(model, {one: one for one in suggestions}) or check_model(model)
 
 
-def _pick(kind: str, options: Mapping[str, Option], wanted: str | None, title: str) -> str:
-    return _known(kind, options, wanted, title) if wanted else next(iter(options), "")
+def _pick(kind: str, options: Mapping[str, Option], typed: str | None, title: str) -> str:
+    """The option that is meant by its id or its title; the first one when nothing was typed."""
+    if not typed or not typed.strip():
+        return next(iter(options), "")
+    wanted = meant(typed, {name: option.title for name, option in options.items()})
+    return _known(kind, options, wanted or typed, title)
 
 
 def _known(kind: str, options: Mapping[str, Option], wanted: str, title: str) -> str:

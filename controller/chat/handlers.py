@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from controller.chat.commands.power import Power
 from controller.chat.forms.action_form import ActionForm
+from controller.chat.forms.drafts import Drafts
 from controller.chat.forms.secrets_form import SecretsForm
 from controller.chat.forms.settings_form import SettingsForm
 from controller.chat.logs.log_answers import LogAnswers
@@ -29,12 +30,13 @@ class Rooms:
 
 def rooms_of(manager: Manager) -> Rooms:
     """All of them, for one manager."""
-    settings = SettingsForm(manager)
+    drafts = Drafts()
+    settings = SettingsForm(manager, drafts)
     return Rooms(
         power=Power(manager),
-        secrets=SecretsForm(manager, settings),
+        secrets=SecretsForm(manager, settings, drafts),
         settings=settings,
-        actions=ActionForm(manager),
+        actions=ActionForm(manager, drafts),
         logs=LogAnswers(manager),
     )
 
@@ -60,6 +62,7 @@ def handlers_of(rooms: Rooms, manager: Manager) -> dict[str, Handler]:
         "button secrets": bot(rooms.secrets.open_from_card),
         "button form": rooms.secrets.open_page,
         "button edit": bot(rooms.settings.open),
+        "button do": bot(rooms.actions.open_again),
         "modal do": bot(rooms.actions.submit),
         "modal edit": bot(rooms.settings.submit),
         "modal form": rooms.secrets.submit,

@@ -27,6 +27,7 @@ _MEANINGS = {
     0: "ended by itself without an error",
     126: "the program could not be executed",
     127: "the program was not found in the image",
+    128: "Docker couldn't start it",
     78: "a configuration error",
 }
 

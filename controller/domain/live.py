@@ -11,6 +11,8 @@ from typing import Literal
 CHECKS: frozenset[str] = frozenset(
     {"discord", "telegram", "slack-bot", "slack-app", "anthropic", "openai", "openrouter"}
 )
+# What these ask about is a bot's token: two programs on one take each other's messages.
+BOT_TOKENS: frozenset[str] = frozenset({"discord", "telegram", "slack-bot", "slack-app"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,12 @@ class Phase(StrEnum):
     ERROR = "error"
     REMOVING = "removing"
 
+    @classmethod
+    def parse(cls, typed: str) -> Phase | None:
+        """The phase of that name, in any case and also in two words; None for no phase."""
+        word = "-".join(typed.replace("-", " ").replace("_", " ").split()).casefold()
+        return next((phase for phase in cls if phase.value == word), None)
+
     @property
     def settled(self) -> bool:
         """Whether somebody who asked for a change has an answer now."""

@@ -61,6 +61,7 @@ class ContainerSpec:
     restart: str = "unless-stopped"
     stop_timeout: int = 10  # seconds
     health: HealthSpec | None = None
+    host_names: tuple[str, ...] = ()  # names of the host itself; the engine knows its address
 
     @property
     def name(self) -> str:
@@ -77,5 +78,7 @@ class ContainerSpec:
         fields = asdict(self)
         if not self.seeds:
             del fields["seeds"]  # seeds came later: a spec without any keeps its former hash
+        if not self.host_names:
+            del fields["host_names"]  # so did these
         text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]

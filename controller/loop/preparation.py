@@ -102,12 +102,18 @@ class Preparation:
     async def secrets(self, bot: Bot) -> bool:
         """Write the config that holds secrets, where it differs from what is on the disk.
 
-        False when a secret went away since the look; the next look sees that.
+        A bot that needs no secrets gets an empty folder, which is mounted all the same. False when
+        a secret went away since the look; the next look sees that.
         """
         template = self._blueprints.fitting(bot)
-        if template is None or not self._blueprints.rendered_names(template):
+        if template is None:
             return True
-        return await self._threads.secrets(lambda: self._write_secrets(bot, template))
+        if self._blueprints.rendered_names(template):
+            return await self._threads.secrets(lambda: self._write_secrets(bot, template))
+        if not self._blueprints.required_secrets(bot):
+            owner = self._blueprints.owner
+            await self._threads.secrets(lambda: self._vault.ensure(bot.id, owner(template)))
+        return True
 
     def _write_secrets(self, bot: Bot, template: Template) -> bool:
         if self._blueprints.secret_trouble(bot)[0]:

@@ -13,6 +13,7 @@ from controller.catalog import Action, action_command
 from controller.domain.acts import BOT_DO, Act
 from controller.domain.bot import Bot, Wish
 from controller.domain.errors import EngineUnavailable, NotFound
+from controller.domain.names import meant
 from controller.domain.observation import ContainerState
 from controller.domain.roles import Role
 from controller.fleet.blueprint import Blueprints
@@ -68,6 +69,11 @@ class Actions:
             if self._access.may(caller.principal, BOT_DO, bot)
             and self._access.may(caller.principal, _act_of(action), bot)
         }
+
+    def meant(self, bot: Bot, typed: str) -> str:
+        """The name of the action that somebody means by its name or title, or what was typed."""
+        titles = {name: action.title for name, action in self.available(bot).items()}
+        return meant(typed, titles) or typed.strip()
 
     async def admit(self, caller: Caller, bot: Bot, name: str) -> Action:
         """The action of that name, if the caller may run it: from memory, before any form.

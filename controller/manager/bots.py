@@ -9,10 +9,12 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
-from controller.catalog import Catalog, Need, SecretSpec, Template
+from controller.catalog import Catalog, Need, SecretSpec, Template, addresses
 from controller.domain.access import Principal
 from controller.domain.acts import BOT_LIST, BOT_SHOW, FLEET_STATUS, Act
+from controller.domain.addresses import at_host, is_inside
 from controller.domain.bot import Bot
 from controller.domain.errors import ControllerError, NotFound
 from controller.fleet.blueprint import Blueprints
@@ -22,6 +24,14 @@ from controller.manager.access import Access
 from controller.runtime import Runtime
 
 ASK_WITHIN = 3.0  # seconds that a person waits for a question about an image
+
+
+@dataclass(frozen=True, slots=True)
+class InsideAddress:
+    """A setting that leads to the bot's own container, and the address to use instead, if any."""
+
+    label: str
+    instead: str = ""
 
 
 class Bots:
@@ -119,13 +129,29 @@ class Bots:
             return tuple(secret for secret in secrets if secret.process_env)
         return ()
 
+    def inside_addresses(self, bot: Bot) -> tuple[InsideAddress, ...]:
+        """The settings whose address leads to the bot's own container, where nobody answers."""
+        template = self._blueprints.known(bot)
+        if template is None:
+            return ()
+        with contextlib.suppress(ControllerError):  # its provider or channel is no longer known
+            gateway = template.run.host_gateway
+            return tuple(
+                InsideAddress(field.label, at_host(item) if gateway else "")
+                for field, item in addresses(template, bot)
+                if is_inside(item)
+            )
+        return ()
+
     async def unproven_needs(self, bot: Bot) -> tuple[Need, ...]:
         """What the bot's image may lack, where nobody can look into the image yet."""
         template = self._blueprints.known(bot)
         if template is None:
             return ()
-        needs = template.needs_for(bot.provider, bot.channel)
-        return () if not needs or await self._has_image(template) else needs
+        with contextlib.suppress(ControllerError):  # its provider or channel is no longer known
+            needs = template.needs_for(bot.provider, bot.channel)
+            return () if not needs or await self._has_image(template) else needs
+        return ()
 
     async def _has_image(self, template: Template) -> bool:
         try:

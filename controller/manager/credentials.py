@@ -5,6 +5,7 @@ What a submit does is decided next door in `submission`, which is pure; here it 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
 import time
@@ -23,6 +24,7 @@ from controller.fleet.threads import Threads
 from controller.fleet.views import Fleet
 from controller.fleet.wishes import Wishes
 from controller.manager.access import Access
+from controller.manager.single_use import SingleUse
 from controller.manager.submission import (
     Given,
     Input,
@@ -71,6 +73,7 @@ class Credentials:
         access: Access,
         threads: Threads,
         live: LiveChecks,
+        single_use: SingleUse,
     ) -> None:
         self._store = store
         self._fleet = fleet
@@ -83,6 +86,7 @@ class Credentials:
         self._access = access
         self._threads = threads
         self._live = live
+        self._single_use = single_use
 
     async def open_form(self, caller: Caller, bot: Bot, *, rotate: bool) -> Form:
         """A fresh form for this person and bot."""
@@ -134,26 +138,19 @@ class Credentials:
         page = await self.form(caller, form_id)
         async with self._journal.request(caller, BOT_SECRETS, page.bot) as deed:
             try:
-                return await self._submit(page, tuple(names), values, deed, last=last)
+                given = check(page, names, values)
+                self._redactor.learn(page.bot.id, given.secrets.values())
+                async with self._single_use.taken(page, given.secrets) as taken:
+                    given = given.without(taken)
+                    return await self._take(page, given, deed, last=last)
             finally:
                 if self._fleet.get(page.bot.id) is None:
                     # Removed meanwhile: what came too late must not outlive the bot.
                     await self._threads.secrets(lambda: self._blueprints.drop_files(page.bot.id))
                     self._redactor.forget(page.bot.id)
 
-    async def _submit(
-        self,
-        page: OpenForm,
-        names: tuple[str, ...],
-        values: Mapping[str, str],
-        deed: Deed,
-        *,
-        last: bool,
-    ) -> Submitted:
-        given = check(page, names, values)
-        self._redactor.learn(page.bot.id, given.secrets.values())
-        inputs = [spec for spec in page.inputs if spec.name in names]
-        said = await verdicts(self._live, inputs, given.secrets)
+    async def _take(self, page: OpenForm, given: Given, deed: Deed, *, last: bool) -> Submitted:
+        said = await verdicts(self._live, page.inputs, given.secrets)
         refused = {spec.name for spec, verdict in said if verdict.state == "refused"}
         good = replace(given, secrets=_without(given.secrets, refused))
         staged = good.on(page.staged)
@@ -213,6 +210,8 @@ class Credentials:
                 await self._wishes.change(bot_id, lambda now: _with_fields(now, staged.fields), by)
             await self._write(page.bot, staged.secrets)
         except ControllerError:
+            with contextlib.suppress(ControllerError):  # so that nothing need be typed again
+                await self._keep(page, staged)
             async with self._store.transaction() as write:
                 await write.reopen_form(form_id)
             raise
@@ -276,7 +275,7 @@ class Credentials:
         return BadInput(
             "\n".join(words),
             hint=" ".join(hints),
-            code="refused-secret" if refused and not given.wrong else "bad-secret",
+            code=_code_of(given.wrong, refused=bool(refused)),
         )
 
     async def fingerprints_of(self, caller: Caller, bot: Bot) -> Mapping[str, str]:
@@ -324,6 +323,13 @@ def _used() -> NotReady:
 
 def _with_fields(bot: Bot, fields: Mapping[str, str]) -> Bot:
     return replace(bot, fields={**bot.fields, **fields})
+
+
+def _code_of(wrong: Iterable[BadInput], *, refused: bool) -> str:
+    """The one reason for all inputs, if there is one."""
+    codes = {"bad-secret" if error.code == "bad-field" else error.code for error in wrong}
+    codes |= {"refused-secret"} if refused else set()
+    return codes.pop() if len(codes) == 1 else "bad-secret"
 
 
 def _without(values: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from controller.catalog import FieldSpec, Template, seed_files
+from controller.catalog import FieldSpec, Template, seed_files, tidy
 from controller.domain.acts import BOT_EDIT
 from controller.domain.bot import Bot, Wish
 from controller.domain.errors import BadInput, NotFound, NotReady
@@ -18,7 +18,7 @@ from controller.fleet.journal import Caller, Journal
 from controller.fleet.views import Fleet, View
 from controller.fleet.wishes import Wishes
 from controller.manager.access import Access
-from controller.manager.submission import Sequel, tidy
+from controller.manager.submission import Sequel
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,8 +77,8 @@ class Lifecycle:
         return bot
 
     async def _described(self, caller: Caller, order: Order) -> tuple[Bot, Template]:
-        name = check_name(order.name.strip())
-        template = self._catalog.get(order.template.strip())
+        name = check_name(order.name)
+        template = self._catalog.find(order.template)
         choice = template.choose(order.provider, order.model, order.channel)
         principal = caller.principal
         bot = Bot(

@@ -18,8 +18,8 @@ from controller.vault import Redactor
 
 LINES_MAX = 1000
 LOOK_BACK = 5000  # lines that a search looks through: the most that a runtime gives
-_AGO = re.compile(r"(\d{1,5})([smhd])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_AGO = re.compile(r"(\d{1,5})\s*([a-z]{1,8})(?: ago)?", re.ASCII)
+_SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +39,25 @@ def parse_query(
     if not 1 <= count <= LINES_MAX:
         raise BadInput(f"`lines` must be from 1 to {LINES_MAX}.", hint="Leave it out for 50.")
     start = 0.0
-    if since:
-        ago = _AGO.fullmatch(since.strip().lower())
-        if ago is None:
-            raise BadInput(
-                "`since` must be a time back from now, such as 10m.",
-                hint="Use a number and s, m, h or d: 30s, 10m, 2h, 1d.",
-            )
-        start = time.time() - int(ago[1]) * _SECONDS[ago[2]]
-    chosen = STREAMS.get(stream or "both")
+    if since and since.strip():
+        start = time.time() - _seconds_in(since)
+    chosen = STREAMS.get((stream or "").strip().lower() or "both")
     if chosen is None:
         raise BadInput("`stream` must be stdout, stderr or both.")
     return LogQuery(lines=count, since=start, grep=(grep or "")[:100], stream=chosen)
+
+
+def _seconds_in(since: str) -> int:
+    """`10m`, `10 min` and `10 minutes ago` are the same."""
+    ago = _AGO.fullmatch(since.strip().lower())
+    unit = ago[2].rstrip("s") or "s" if ago else ""
+    for name, seconds in _SECONDS.items():
+        if ago and name.startswith(unit):
+            return int(ago[1]) * seconds
+    raise BadInput(
+        "`since` must be a time back from now, such as 10m.",
+        hint="Use a number and s, m, h or d: 30s, 10m, 2h, 1d.",
+    )
 
 
 class Logbook:

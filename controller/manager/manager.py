@@ -34,6 +34,7 @@ from controller.manager.lifecycle import Lifecycle
 from controller.manager.logbook import Logbook
 from controller.manager.notebook import Notebook
 from controller.manager.orphans import Orphans
+from controller.manager.single_use import SingleUse
 from controller.runtime import Runtime
 from controller.services import LiveChecks
 from controller.store import Store
@@ -79,6 +80,7 @@ class Parts:
     static_grants: StaticGrants
     live: LiveChecks
     shift: UidShift | None = None
+    own_tokens: frozenset[str] = frozenset()  # `Fingerprints.of_value` of BotMaker's own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +177,14 @@ def _manager(parts: Parts, tools: Tools, loop: Loop) -> Manager:
             access=access,
             threads=threads,
             live=parts.live,
+            single_use=SingleUse(
+                store=tools.store,
+                fleet=fleet,
+                blueprints=blueprints,
+                fingerprints=parts.fingerprints,
+                threads=threads,
+                own=parts.own_tokens,
+            ),
         ),
         edits=Edits(
             fleet=fleet, wishes=wishes, blueprints=blueprints, journal=journal, access=access

@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from controller.catalog import FieldSpec, SecretSpec
+from controller.catalog import FieldSpec, SecretSpec, tidy
 from controller.domain.bot import Bot, Wish
 from controller.domain.errors import BadInput
 from controller.fleet.views import View
@@ -17,6 +17,7 @@ from controller.store import Form
 from controller.vault import Staged
 
 Input = SecretSpec | FieldSpec
+REPEATED_MIN = 8  # characters of a secret that stands in a plain field by mistake
 
 
 class Sequel(StrEnum):
@@ -55,6 +56,11 @@ class Given:
     fields: Mapping[str, str]
     wrong: tuple[BadInput, ...] = ()
 
+    def without(self, taken: Mapping[str, BadInput]) -> Given:
+        """The same without the secrets that can't be taken, each for its reason."""
+        secrets = {name: value for name, value in self.secrets.items() if name not in taken}
+        return replace(self, secrets=secrets, wrong=(*self.wrong, *taken.values()))
+
     def on(self, staged: Staged) -> Staged:
         """Everything that the form has now: what earlier pages gave, and this one."""
         secrets = {**staged.secrets, **self.secrets}
@@ -70,15 +76,20 @@ class Plan:
     sequel: Sequel
 
 
-def tidy(spec: Input, value: str) -> str:
-    """A value as it was meant: line ends of one kind, no stray spaces around a single line."""
-    value = value.replace("\r\n", "\n").replace("\r", "\n")
-    return value if spec.multiline else value.strip()
+def secrets_in(inputs: Iterable[Input], values: Mapping[str, str]) -> tuple[str, ...]:
+    """What was typed into the boxes of secrets."""
+    return tuple(tidy(s, values.get(s.name, "")) for s in inputs if isinstance(s, SecretSpec))
+
+
+def repeats(text: str, secrets: Iterable[str]) -> bool:
+    """Whether a secret is in the text; a short one may be in it by chance."""
+    return any(len(secret) >= REPEATED_MIN and secret in text for secret in secrets)
 
 
 def check(page: OpenForm, names: Iterable[str], values: Mapping[str, str]) -> Given:
     """Check what was typed into the inputs of these names."""
     asked = set(names)
+    typed = secrets_in(page.inputs, values)
     secrets: dict[str, str] = {}
     fields: dict[str, str] = {}
     wrong: list[BadInput] = []
@@ -91,6 +102,11 @@ def check(page: OpenForm, names: Iterable[str], values: Mapping[str, str]) -> Gi
             continue
         try:
             spec.check(value)
+            if isinstance(spec, FieldSpec) and repeats(value, typed):
+                raise BadInput(
+                    f"“{spec.label}” has a secret in it. Fields are shown to everybody.",
+                    code="bad-field",
+                )
         except BadInput as error:
             wrong.append(error)
             continue

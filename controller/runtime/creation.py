@@ -59,7 +59,7 @@ def create(client: APIClient, spec: ContainerSpec, instance: str, network: str) 
         reference = ensure_network(client, network, instance)
         if spec.state_path:
             volumes.ensure_volume(client, spec, instance)
-        if spec.gives_volume:
+        if spec.gives_volume or volumes.would_be_roots(client, spec, instance):
             volumes.prepare_volume(client, spec, instance)
         body = hostconfig.container_body(spec, instance=instance, network=reference)
         try:

@@ -47,6 +47,7 @@ _NEVER_SENT = (
 # and the next try may work.
 _HOST_FAULT = "failed to start shim"
 _EXEC = re.compile(r'exec: ("[^"]*"):')
+_MOUNT = re.compile(r'error mounting "[^"]*" to rootfs at ("[^"]*"): (.*)')
 # A path doesn't follow a letter, digit, dot, colon or slash: URLs and image names keep theirs.
 _PATH = re.compile(r"(?<![\w.:/])/[^\s\"':,;()]+")
 
@@ -62,11 +63,15 @@ def raise_for_status(response: Response) -> None:
 def clean_reason(text: str | None) -> str:
     """Shorten the engine's words to one line without paths of its host.
 
-    The quoted program after `exec:` stays: that path is in the container, and it's the point.
+    The quoted program after `exec:` stays, and so does the place of a mount: those paths are in the
+    container, and they're the point.
     """
     line = " ".join((text or "").split()).removesuffix(": unknown")
-    program = _EXEC.search(line)
-    if program is not None:
+    program, mount = _EXEC.search(line), _MOUNT.search(line)
+    if mount is not None:
+        why = mount[2].partition(": unknown")[0]
+        line = f"nothing can be mounted at {mount[1]}: {_PATH.sub('(path)', why)}"
+    elif program is not None:
         line = f"{program[0]} {_PATH.sub('(path)', line[program.end() :]).strip()}"
     else:
         line = _PATH.sub("(path)", line)

@@ -60,6 +60,8 @@ def container_body(spec: ContainerSpec, *, instance: str, network: str) -> _Json
     name, tries = parse_restart_policy(spec.restart)
     host["NetworkMode"] = network
     host["Init"] = spec.init
+    if spec.host_names:
+        host["ExtraHosts"] = [f"{one}:host-gateway" for one in spec.host_names]
     host["RestartPolicy"] = {"Name": name, "MaximumRetryCount": tries}
     host["LogConfig"] = _logs(size="10m", files=3)
     body = _body(spec.image, spec.user, spec.command, host)
@@ -105,6 +107,7 @@ def rehearsal_body(spec: ContainerSpec, command: Iterable[str], *, instance: str
         entrypoint=("",),  # the API's word for none: only the command runs
         command=tuple(command),
         state_path="",
+        host_names=(),  # without a network there's no way to the host
         restart="no",
         health=HealthSpec(test=("NONE",)),
     )

@@ -142,10 +142,17 @@ def _state(word: str | None) -> ContainerState:
         return ContainerState.EXITED
 
 
+_NO_PROGRAM = 127
+_NOT_STARTED = 128  # what the engine gives for other starts that failed
+
+
 def _exit_code(state: ContainerState, seen: Mapping[str, Any]) -> int | None:
     code = seen.get("ExitCode")
     if state in {ContainerState.RUNNING, ContainerState.PAUSED} or code is None:
         return None
+    # A mount that fails has the code of a missing program, because a file was missing either way.
+    if code == _NO_PROGRAM and "error mounting" in (seen.get("Error") or ""):
+        return _NOT_STARTED
     # A container that never started has 0, unless a start failed: then the code says why.
     return None if state is ContainerState.CREATED and code == 0 else int(code)
 

@@ -17,10 +17,12 @@ from controller.runtime import container_files, hostconfig, seeding
 from controller.runtime.faults import foreign
 from controller.runtime.observations import is_ours, labels_of
 from controller.runtime.seeding import Kind
-from controller.runtime.throwaway import create_container, discard
+from controller.runtime.throwaway import create_container, discard, image_has
 from controller.runtime.validation import container_name
 
 _Json = dict[str, Any]
+_LACKS_MAX = 1000
+_LACKS: dict[tuple[str, str], bool] = {}  # by image id and path: whether the image has no such path
 
 
 def inspect_volume(client: APIClient, name: str) -> _Json | None:
@@ -59,6 +61,21 @@ def remove_volume(client: APIClient, bot_id: str, instance: str) -> None:
         raise Conflict(
             "A container still uses the bot's volume.", hint="Remove that container first."
         ) from error
+
+
+def would_be_roots(client: APIClient, spec: ContainerSpec, instance: str) -> bool:
+    """Whether the volume would stay root's: the engine copies an owner only from the image's own
+    folder, and this image has none there. What an image has never changes, so it's looked up once.
+    """
+    if not spec.state_path:
+        return False
+    key = (spec.image, spec.state_path)
+    if key not in _LACKS:
+        has = image_has(client, spec.image, (spec.state_path,), instance)
+        while len(_LACKS) >= _LACKS_MAX:
+            _LACKS.pop(next(iter(_LACKS)), None)
+        _LACKS[key] = not has
+    return _LACKS[key]
 
 
 def prepare_volume(client: APIClient, spec: ContainerSpec, instance: str) -> None:

@@ -135,7 +135,8 @@ def _discord_notes(heard: Heard) -> tuple[str, ...]:
 
 def _telegram(heard: tuple[Heard, ...]) -> Verdict:
     (answer,) = heard
-    if _is_no(answer, 404):  # 404: doesn't even look like a token
+    # 404: it doesn't even look like a token. A proxy says 404 too, but not in Telegram's words.
+    if _is_no(answer, *((404,) if _says_no(answer) else ())):
         return _refused("Telegram", "Get it from @BotFather: send /token.")
     me = _table(answer, "result")
     if me is None or me.get("is_bot") is not True:
@@ -155,6 +156,10 @@ def _telegram(heard: tuple[Heard, ...]) -> Verdict:
         return Verdict("accepted", f"Telegram accepts it: the bot @{handle}.", tuple(notes))
     name = one_line(me.get("first_name")) or "(unnamed)"
     return Verdict("accepted", f"Telegram accepts it: the bot {name}.", tuple(notes))
+
+
+def _says_no(heard: Heard) -> bool:
+    return isinstance(heard, Answer) and heard.body.get("ok") is False
 
 
 def _slack(answer: Heard, what: str) -> Verdict | None:

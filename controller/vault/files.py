@@ -150,6 +150,17 @@ class Vault:
                     disk.discard(temp, home)
             os.fsync(home)
 
+    def ensure(self, bot_id: str, owner: Owner) -> None:
+        """Create the bot's folder if it has none: the engine mounts no folder that isn't there."""
+        _checked_id(bot_id)
+        what = f"The secrets folder of bot {bot_id} couldn't be created"
+        with disk.storage(what), self._open() as root:
+            try:
+                os.stat(bot_id, dir_fd=root, follow_symlinks=False)
+            except FileNotFoundError:
+                with _made(root, bot_id, owner):
+                    pass
+
     def names(self, bot_id: str) -> tuple[str, ...]:
         """The names of the bot's secret files, sorted; none without a folder."""
         with self._home(bot_id, "listed") as home:

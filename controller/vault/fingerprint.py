@@ -28,6 +28,11 @@ class Fingerprints:
         digits = hmac.new(self._key, text, hashlib.sha256).hexdigest()
         return f"{digits[:5]}-{digits[5:10]}"
 
+    def of_value(self, value: str) -> str:
+        """A keyed hash of the value alone, whatever it's called: to find the same value again."""
+        key = derived_key(self._key, "value")
+        return hmac.new(key, value.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+
 
 def derived_key(key: bytes, purpose: str) -> bytes:
     """A key of its own for another purpose; it tells nothing about the first one."""

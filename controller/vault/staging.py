@@ -73,6 +73,10 @@ class Staging:
         """Everything that is kept for a bot, whichever form it was typed into."""
         return tuple(self.read(bot, form) for bot, form in self._all() if bot == bot_id)
 
+    def everything(self) -> tuple[tuple[str, str, Staged], ...]:
+        """All that is kept: the id of the bot, of the form, and what it has."""
+        return tuple((bot, form, self.read(bot, form)) for bot, form in self._all())
+
     def has(self, bot_id: str) -> bool:
         """Whether anything is kept for a bot."""
         return any(bot == bot_id for bot, _ in self._all())

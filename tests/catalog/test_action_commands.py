@@ -57,14 +57,29 @@ def test_a_list_gives_its_items_and_nothing_gives_nothing() -> None:
 
 @given(st.text(max_size=40))
 def test_no_value_becomes_two_arguments_or_an_option(value: str) -> None:
-    """Whatever is typed is one argument as it is, or refused."""
+    """Whatever is typed is one argument, without spaces around it, or refused."""
     made, action = one_with(["x", "{{field.a}}", "end"], {"name": "a", "label": "A"})
     try:
         command = action_command(made, WHO, action, {"a": value})
     except BadInput:
         return
-    assert command == (("x", value, "end") if value else ("x", "end"))
-    assert not value.startswith("-")
+    meant = value.strip()
+    assert command == (("x", meant, "end") if meant else ("x", "end"))
+    assert not meant.startswith("-")
+
+
+@pytest.mark.parametrize(
+    ("arg", "typed", "meant"),
+    [
+        ({"pattern": "[A-Z0-9]{8}"}, " abcd1234\r\n", "ABCD1234"),
+        ({"choices": ["One", "two"]}, "ONE ", "One"),
+        ({"pattern": "https?://.+"}, "HTTPS://Example.org/A", "https://Example.org/A"),
+    ],
+)
+def test_an_argument_is_what_was_meant(arg: dict[str, Any], typed: str, meant: str) -> None:
+    """Spaces around it, line ends and the case of a code are no mistakes."""
+    made, action = one_with(["x", "{{field.a}}"], {"name": "a", "label": "Letter", **arg})
+    assert action_command(made, WHO, action, {"a": typed}) == ("x", meant)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +89,7 @@ def test_no_value_becomes_two_arguments_or_an_option(value: str) -> None:
         ({"required": True}, "", "can't be empty."),
         ({"pattern": r"\d+"}, "-1", "doesn't look right: check the spelling."),
         ({"choices": ["a"]}, "-a", "must be one of: a."),
-        ({}, "a\nb", "can't contain line breaks or invisible characters."),
+        ({}, "a\nb", "can't contain line breaks."),
         ({}, "sk-" + "ant-" + "FAKE" * 8, "looks like a secret. Fields are shown to everybody"),
     ],
 )

@@ -105,7 +105,7 @@ BROKEN: dict[str, tuple[str, str, int, str]] = {
     "covering file": ('path = "/data"', 'path = "/etc/echo/x"', 63, "would cover /etc/echo/x"),
     "health words": ('["CMD", "/bin/check"]', '["/bin/check"]', 20, "`health.test` must be like"),
     "negative interval": ("interval = 30", "interval = -3", 21, "must be at least 1"),
-    "bad model": ('"acme-2"', '"acme 2"', 25, "`providers.acme.models 2` must be a model's name"),
+    "bad model": ('"acme-2"', '"-acme"', 25, "`providers.acme.models 2` must be a model's name"),
     "bad secret's name": ('name = "api_key"', 'name = "API-Key"', 29, "must begin with a lower"),
     "no label": ('label = "Acme key"\n', "", 28, "`providers.acme.secrets 1` needs a `label`"),
     "long label": ('"Acme key"', f'"{"A" * 46}"', 30, "may have at most 45 characters"),

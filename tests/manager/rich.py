@@ -40,6 +40,7 @@ title = "Demo channel"
 name = "channel_token"
 label = "Channel token"
 check = "telegram"
+unique = false
 [channels.plugged]
 title = "Plugged channel"
 needs = { path = "/app/plugged", hint = "Build the image with the plugin." }

@@ -128,6 +128,7 @@ class Rig:
         self.runtime = MemoryRuntime(images=(DEMO_IMAGE, "example/plain:1"))
         self.door: Runtime = self.runtime
         self.live = LiveChecks(enabled=False)
+        self.own_tokens: frozenset[str] = frozenset()
         self.static = StaticGrants(admin_users=(int(ANN.id),))
         self.house: Installation
         self.store: Store
@@ -171,6 +172,7 @@ class Rig:
                 data_dir=self.data,
                 static_grants=self.static,
                 live=self.live,
+                own_tokens=self.own_tokens,
             )
         )
         await self.house.load()

@@ -12,7 +12,14 @@ import pytest
 
 from controller.domain.access import Grant
 from controller.domain.bot import Bot, Wish
-from controller.domain.errors import BadInput, ControllerError, Denied, NotFound, NotReady
+from controller.domain.errors import (
+    BadInput,
+    ControllerError,
+    Denied,
+    NotFound,
+    NotReady,
+    StorageTrouble,
+)
 from controller.domain.journal import Kind
 from controller.domain.phase import Phase
 from controller.domain.roles import Role
@@ -211,6 +218,51 @@ async def test_a_full_disk_leaves_the_form_open(rig: Rig) -> None:
     (rig.secrets / bot.id).unlink()
     await rig.fill_in(form, SECRETS)
     await rig.becomes(bot, Phase.RUNNING)
+
+
+async def test_a_write_that_fails_reopens_the_same_form_with_what_was_typed(rig: Rig) -> None:
+    """The form opens and its values pass, only the last step fails. Nothing is typed twice."""
+    bot = await rig.create()
+    form = await rig.form(bot)
+    blocked = rig.secrets / bot.id / "channel_token"
+    blocked.mkdir(parents=True)
+    with pytest.raises(StorageTrouble):
+        await rig.fill_in(form, SECRETS)
+    assert list((rig.secrets / bot.id).iterdir()) == [blocked], "the other wasn't written either"
+    assert not rig.view(bot).bot.run.owes
+    page = await rig.manager.credentials.form(ANN_ASKS, form)
+    assert page.staged.secrets == SECRETS
+    with pytest.raises(StorageTrouble):
+        await rig.fill_in(form, {})
+    blocked.rmdir()
+    done = await rig.fill_in(form, {})
+    assert set(done.fingerprints) == set(SECRETS)
+    await rig.becomes(bot, Phase.RUNNING)
+    assert (rig.secrets / bot.id / "api_key").read_text() == API_KEY
+
+
+async def test_a_refused_value_of_a_first_form_changes_nothing_of_a_bot_with_a_container(
+    rig: Rig,
+) -> None:
+    """One of its secrets is gone, the form asks for it; a wrong one beside a good new one."""
+    bot = await rig.running()
+    run = rig.run_of(bot)
+    (rig.secrets / bot.id / "channel_token").unlink()
+    rig.poke(bot)
+    await eventually(lambda: rig.view(bot).world.missing)
+    form = await rig.form(bot)
+    before = rig.view(bot).bot
+    with pytest.raises(BadInput) as caught:
+        await rig.fill_in(form, {"api_key": NEW_KEY, "channel_token": "has a space"})
+    assert caught.value.message.endswith("The bot was not changed.")
+    rig.poke(bot)
+    await asyncio.sleep(0.05)
+    assert rig.view(bot).bot == before
+    assert rig.run_of(bot) == run
+    assert {path.name for path in (rig.secrets / bot.id).iterdir()} == {"api_key"}
+    assert (rig.secrets / bot.id / "api_key").read_text() == API_KEY
+    await rig.restart()
+    assert (rig.secrets / bot.id / "api_key").read_text() == API_KEY
 
 
 async def test_secrets_that_come_during_a_removal_do_not_outlive_the_bot(rig: Rig) -> None:

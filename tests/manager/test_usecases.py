@@ -27,6 +27,7 @@ from tests.manager.rig import ANN_ASKS, API_KEY, Rig
         ((None, None, None, None), LogQuery()),
         ((1, "", "", ""), LogQuery(lines=1)),
         ((1000, None, "Error", "stderr"), LogQuery(lines=1000, grep="Error", stream="stderr")),
+        ((None, " ", None, " STDERR "), LogQuery(stream="stderr")),
         ((None, None, "x" * 200, "stdout"), LogQuery(grep="x" * 100, stream="stdout")),
     ],
 )
@@ -38,7 +39,12 @@ def test_what_is_typed_is_the_query(
 
 
 @pytest.mark.parametrize(
-    ("since", "seconds"), [("30s", 30), ("10m", 600), (" 2H ", 7200), ("1d", 86400), ("0s", 0)]
+    ("since", "seconds"),
+    [
+        *(("30s", 30), ("10m", 600), (" 2H ", 7200), ("1d", 86400), ("0s", 0)),
+        *(("10 min", 600), ("2 hours ago", 7200), ("1 Day", 86400), ("5mins", 300)),
+        ("90 secs", 90),
+    ],
 )
 def test_since_is_a_time_back_from_now(since: str, seconds: int) -> None:
     """A number and a unit."""
@@ -56,6 +62,8 @@ def test_since_is_a_time_back_from_now(since: str, seconds: int) -> None:
         (None, "-5m", None, None),
         (None, "1.5h", None, None),
         (None, "999999d", None, None),
+        (None, "3 weeks", None, None),
+        (None, "5 minutes past", None, None),
         (None, None, None, "stdin"),
     ],
 )

@@ -121,7 +121,9 @@ def test_rules_for_names_take_only_what_is_safe(tally: Tally, rubbish: Rubbish) 
         with only_ours(tally, text):
             assert safe.fullmatch(check_name(text)), text
         with only_ours(tally, text):
-            assert re.fullmatch(r"[\w./:@+-]{1,100}", check_model(text), re.ASCII), text
+            assert re.fullmatch(
+                r"(?!-)[^\x00-\x1f\x7f-\x9f\u202a-\u202e]{1,200}", check_model(text)
+            ), text
         if is_secret_name(text):
             assert re.fullmatch(r"[a-z0-9_]{1,63}", text), text
 

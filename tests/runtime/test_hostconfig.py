@@ -37,6 +37,16 @@ def body(**changes: Any) -> dict[str, Any]:
     return container_body(spec(**changes), instance="here", network="botmaker-here")
 
 
+def test_the_host_has_a_name_only_where_the_spec_gives_it_one() -> None:
+    """The engine fills in its address; a rehearsal, which has no network, gets none."""
+    named = spec(host_names=("host.docker.internal",))
+    host = container_body(named, instance="here", network="n")["HostConfig"]
+    assert host["ExtraHosts"] == ["host.docker.internal:host-gateway"]
+    assert "ExtraHosts" not in body()["HostConfig"]
+    rehearsal = rehearsal_body(named, ("true",), instance="here")
+    assert "ExtraHosts" not in rehearsal["HostConfig"]
+
+
 def test_the_smallest_spec_is_fully_hardened() -> None:
     """Nothing has to be asked for: this is the whole body, and there is nothing else in it."""
     assert body() == {

@@ -76,6 +76,20 @@ def test_an_exit_code_is_told_only_after_an_end(status: str, code: int, expected
     assert observation(inspected(Status=status, ExitCode=code)).exit_code == expected
 
 
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        ('error mounting "/srv/x" to rootfs at "/etc/passwd": not a directory', 128),
+        ('exec: "/bin/nope": stat /bin/nope: no such file or directory', 127),
+        ("", 127),
+    ],
+)
+def test_a_mount_that_fails_is_no_missing_program(error: str, code: int) -> None:
+    """The engine gives both the same code; its words tell them apart."""
+    seen = observation(inspected(Status="exited", ExitCode=127, Error=error))
+    assert seen.exit_code == code
+
+
 @pytest.mark.parametrize("status", ["exited", "restarting", "paused", "created"])
 def test_a_verdict_counts_only_while_it_runs(status: str) -> None:
     """An ended container keeps its last verdict in the inspect; the list shows none."""

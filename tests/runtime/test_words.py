@@ -29,6 +29,15 @@ from tests.runtime.fakeengine import FakeEngine
             "stat /bin/nope: no such file or directory: unknown",
             'exec: "/bin/nope": stat (path): no such file or directory',
         ),
+        (
+            "failed to create shim task: OCI runtime create failed: runc create failed: unable to "
+            'start container process: error during container init: error mounting "/srv/host/x" to '
+            'rootfs at "/etc/passwd/x": open o_path procfd: open /var/lib/docker/overlay2/19/merged'
+            "/etc/passwd/x: not a directory: unknown: Are you trying to mount a directory onto a "
+            "file (or vice-versa)? Check if the specified host path exists",
+            'nothing can be mounted at "/etc/passwd/x": open o_path procfd: open (path): '
+            "not a directory",
+        ),
         ("Get https://reg.example/v2/: denied", "Get https://reg.example/v2/: denied"),
         ("pull access denied for org/bot", "pull access denied for org/bot"),
         ("two\n lines", "two lines"),

@@ -6,6 +6,7 @@ Next door: test_secrecy.py (nothing is revealed), test_verdict_rules.py (hostile
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import socket
 import time
 from collections.abc import AsyncIterator
@@ -294,6 +295,27 @@ async def test_telegram_refuses_what_is_no_token_at_all(standin: Standin) -> Non
     """Telegram answers 404 to it."""
     standin.answers["telegram"] = Reply(404, {"ok": False, "error_code": 404})
     assert (await asked("telegram", standin.url)).state == "refused"
+
+
+@pytest.mark.parametrize("status", [403, 404])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(body="<html>Not Found</html>", headers={"Content-Type": "text/html"}),
+        Reply(body="<html>Not Found</html>", headers={"Content-Type": "text/html; charset=utf-8"}),
+        Reply(body="<?xml version='1.0'?>", headers={"Content-Type": "application/xhtml+xml"}),
+        Reply(body="Not Found", headers={"Content-Type": "text/plain"}),
+        Reply(body='{"ok": false}', headers={"Content-Type": "text/html"}),
+        Reply(body={"message": "no Route matched with those values"}),
+        Reply(body=""),
+    ],
+)
+async def test_a_proxys_404_refuses_no_telegram_token(
+    standin: Standin, reply: Reply, status: int
+) -> None:
+    """Only Telegram's own words do; the page of a proxy or a captive portal says nothing of it."""
+    standin.answers["telegram"] = dataclasses.replace(reply, status=status)
+    assert (await asked("telegram", standin.url)).state == "unknown"
 
 
 async def test_telegram_says_what_the_bot_may_do_in_groups(standin: Standin) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from discord import app_commands
 
+from controller.catalog import Template
 from controller.catalog.tables import Option
 from controller.chat.commands.power import Power
 from controller.chat.commands.suggestions import Choices, suggest, suggest_titled
@@ -14,7 +15,7 @@ from controller.chat.forms.secrets_form import SecretsForm
 from controller.chat.logs.log_answers import LogAnswers
 from controller.chat.requests.request import Request
 from controller.chat.words import bot_words, fleet_words
-from controller.chat.words.bot_facts import exposure_of
+from controller.chat.words.bot_facts import warnings_of
 from controller.chat.words.history_words import history_words
 from controller.chat.words.text import text_file
 from controller.domain.acts import (
@@ -29,6 +30,7 @@ from controller.domain.acts import (
     Act,
 )
 from controller.domain.errors import BadInput
+from controller.domain.names import meant
 from controller.domain.phase import Phase
 from controller.fleet.views import View
 from controller.manager import Manager
@@ -54,7 +56,7 @@ class BotCommands(app_commands.Group):
 
     @app_commands.command(description="Create a bot; a form for its secrets comes by DM")
     @app_commands.describe(
-        name="What it is called here: a-z, 0-9 and dashes",
+        name="What it is called here: letters a-z, digits and dashes",
         template="What kind of bot",
         provider="Whose model it uses",
         model="Which model; any name of that provider's",
@@ -83,13 +85,14 @@ class BotCommands(app_commands.Group):
         """Every bot the person may see."""
         views = await self._manager.bots.listed(request.caller)
         if phase is not None:
-            if phase not in list(Phase):
+            wanted = Phase.parse(phase)
+            if wanted is None:
                 raise BadInput(
                     "There is no such phase.", hint="One of: " + ", ".join(p.value for p in Phase)
                 )
-            views = [view for view in views if view.phase == phase]
+            views = [view for view in views if view.phase is wanted]
             if not views:
-                await request.reply(f"No bot is in the phase {phase}.")
+                await request.reply(f"No bot is in the phase {wanted}.")
                 return
         text, whole = fleet_words.listing(views, self._manager.bots.engine)
         make = (lambda: text_file(whole, "bots.tsv")) if whole is not None else None
@@ -108,7 +111,7 @@ class BotCommands(app_commands.Group):
             self._manager.bots.engine,
             prints,
             memory=self._manager.bots.memory_limit(view.bot),
-            warning=exposure_of(self._manager, view.bot),
+            warning=await warnings_of(self._manager, view.bot),
         )
         await request.reply(text)
 
@@ -217,29 +220,37 @@ class BotCommands(app_commands.Group):
     @create.autocomplete("template")
     @with_request
     async def _templates(self, _: Request, typed: str) -> Choices:
-        templates = self._manager.bots.templates
-        return suggest_titled(typed, {name: one.title for name, one in templates.items()})
+        return suggest_titled(typed, self._template_titles())
 
     @create.autocomplete("provider")
     @with_request
     async def _providers(self, request: Request, typed: str) -> Choices:
-        template = self._manager.bots.templates.get(request.option("template"))
+        template = self._template(request)
         return suggest_titled(typed, _titles(template.providers)) if template else []
 
     @create.autocomplete("model")
     @with_request
     async def _models(self, request: Request, typed: str) -> Choices:
-        template = self._manager.bots.templates.get(request.option("template"))
+        template = self._template(request)
         if template is None or not template.providers:
             return []
-        provider = request.option("provider") or next(iter(template.providers))
-        found = template.providers.get(provider)
+        first = next(iter(template.providers))
+        typed_provider = request.option("provider") or first
+        found = template.providers.get(meant(typed_provider, _titles(template.providers)) or "")
         return suggest(typed, found.models) if found else []
+
+    def _template_titles(self) -> dict[str, str]:
+        return {name: one.title for name, one in self._manager.bots.templates.items()}
+
+    def _template(self, request: Request) -> Template | None:
+        """The template that was chosen so far, by its id or its title."""
+        chosen = meant(request.option("template"), self._template_titles())
+        return self._manager.bots.templates.get(chosen or "")
 
     @create.autocomplete("channel")
     @with_request
     async def _channels(self, request: Request, typed: str) -> Choices:
-        template = self._manager.bots.templates.get(request.option("template"))
+        template = self._template(request)
         return suggest_titled(typed, _titles(template.channels)) if template else []
 
 

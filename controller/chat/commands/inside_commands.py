@@ -47,7 +47,8 @@ class InsideCommands:
         """Run an action, after a form if it must be told something."""
         view = await self._manager.bots.named(request.caller, BOT_DO, name)
         request.is_about(view.bot)
-        await self._action_form.begin(request, view.bot, action.strip())
+        name_of_action = self._manager.actions.meant(view.bot, action)
+        await self._action_form.begin(request, view.bot, name_of_action)
 
     @app_commands.describe(name="Which bot", page="Which settings; left out, the first page")
     @with_request
@@ -55,7 +56,7 @@ class InsideCommands:
         """Open a page of settings."""
         view = await self._manager.bots.named(request.caller, BOT_EDIT, name)
         request.is_about(view.bot)
-        await self._settings_form.open_page(request, view.bot, (page or "").strip())
+        await self._settings_form.open_page(request, view.bot, page or "")
 
     @with_request
     async def names(self, request: Request, typed: str) -> Choices:

@@ -24,12 +24,13 @@ def suggest_titled(typed: str, titles: Mapping[str, str]) -> Choices:
     def rank(item: tuple[str, str]) -> tuple[bool, str]:
         return not any(word.lower().startswith(needle) for word in item), item[1].lower()
 
-    fitting = [item for item in titles.items() if any(needle in word.lower() for word in item)]
+    short = [item for item in titles.items() if len(item[0]) <= CHOICE_MAX]  # whole, or not at all
+    fitting = [item for item in short if any(needle in word.lower() for word in item)]
     count = Counter(titles.values())
     return [
         app_commands.Choice(
             name=(title if count[title] == 1 else f"{title} ({value})")[:CHOICE_MAX],
-            value=value[:CHOICE_MAX],
+            value=value,
         )
         for value, title in sorted(fitting, key=rank)[:CHOICES_MAX]
     ]

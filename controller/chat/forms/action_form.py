@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from controller.chat.forms import modals
+from controller.chat.forms.drafts import Drafts
 from controller.chat.requests.addresses import key_in
+from controller.chat.requests.buttons import button, row
 from controller.chat.requests.request import Request
+from controller.chat.words.failures import NOTHING_DONE, failure_words
 from controller.chat.words.limits import MESSAGE_MAX
 from controller.chat.words.text import code_block, newest_fitting, plain, text_file
 from controller.domain.bot import Bot
@@ -21,8 +24,9 @@ from controller.manager.actions import ActionResult
 class ActionForm:
     """Runs actions, for `/bot do` and for a submitted form."""
 
-    def __init__(self, manager: Manager) -> None:
+    def __init__(self, manager: Manager, drafts: Drafts) -> None:
         self._actions = manager.actions
+        self._drafts = drafts
 
     async def begin(self, request: Request, bot: Bot, name: str) -> None:
         """Run an action, or ask first for what it must be told."""
@@ -30,14 +34,29 @@ class ActionForm:
         if not action.args:
             await self._run(request, bot, name, {})
             return
-        boxes = (modals.box_of(arg, arg.default) for arg in action.args)
-        await request.open_modal(modals.modal(action.title, ("do", bot.id, name), boxes))
+        page = ("do", bot.id, name)
+        typed = self._drafts.read(request.person, page)
+        boxes = (modals.box_of(arg, typed.get(arg.name, arg.default)) for arg in action.args)
+        await request.open_modal(modals.modal(action.title, page, boxes))
+
+    async def open_again(self, request: Request, bot: Bot) -> None:
+        """Ask again, with what was typed before."""
+        await self.begin(request, bot, key_in(request.arguments))
 
     async def submit(self, request: Request, bot: Bot) -> None:
         """Run an action with what was typed."""
         name = key_in(request.arguments)
         values = modals.values_of(request.interaction)
-        await self._run(request, bot, name, values)
+        page = ("do", bot.id, name)
+        try:
+            await self._run(request, bot, name, values)
+        except NOTHING_DONE as error:
+            action = self._actions.available(bot).get(name)
+            self._drafts.keep(request.person, page, action.args if action else (), values)
+            again = row([button("Open the form again", *page)])
+            await request.reply(failure_words(error), view=again)
+        else:
+            self._drafts.drop(request.person, page)
 
     async def _run(self, request: Request, bot: Bot, name: str, values: Mapping[str, str]) -> None:
         await request.acknowledge()

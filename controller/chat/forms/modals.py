@@ -84,14 +84,22 @@ def _select(box: Box, spec: FieldSpec) -> discord.ui.Select[discord.ui.Modal]:
 
 def _text(box: Box) -> discord.ui.TextInput[discord.ui.Modal]:
     spec = box.spec
+    longest = min(longest_of(spec), INPUT_VALUE_MAX)
+    shortest = spec.min_length if isinstance(spec, SecretSpec) and box.required else None
     return discord.ui.TextInput(
         custom_id=spec.name,
         style=discord.TextStyle.long if spec.multiline else discord.TextStyle.short,
         required=box.required,
-        max_length=INPUT_VALUE_MAX,
+        min_length=shortest,
+        max_length=longest,
         placeholder=box.hint[:INPUT_HINT_MAX] or None,
-        default=box.value[:INPUT_VALUE_MAX] or None,
+        default=box.value[:longest] or None,
     )
+
+
+def longest_of(spec: SecretSpec | FieldSpec) -> int:
+    """The most characters that an answer may have."""
+    return spec.max_length if isinstance(spec, SecretSpec) else spec.longest
 
 
 def values_of(interaction: discord.Interaction) -> dict[str, str]:

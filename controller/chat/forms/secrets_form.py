@@ -6,25 +6,27 @@ directly, either: between two pages there is a button.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 import discord
 
 from controller.catalog import FieldSpec
 from controller.chat.forms import modals
+from controller.chat.forms.drafts import Drafts
 from controller.chat.forms.pages import secret_pages
 from controller.chat.forms.settings_form import SettingsForm, page_buttons
 from controller.chat.requests.addresses import step_in
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.discord_trouble import BROKEN, Unreadable, send_despite_break
 from controller.chat.requests.request import NO_MENTIONS, Request
-from controller.chat.words.bot_facts import doubts_of, exposure_of, outcome_of
+from controller.chat.words.bot_facts import doubts_of, exposure_of, inside_of, outcome_of
 from controller.chat.words.failures import failure_words
 from controller.chat.words.sequel_words import after_secrets
 from controller.chat.words.text import fitted, plain
 from controller.domain.bot import Bot
-from controller.domain.errors import BadInput, NotFound, NotReady
+from controller.domain.errors import BadInput, NotFound, NotReady, StorageTrouble
 from controller.manager import Manager
 from controller.manager.credentials import Submitted
 from controller.manager.submission import Input, OpenForm
@@ -41,9 +43,10 @@ _PRIVACY = (
 class SecretsForm:
     """Offers the form, opens its pages, takes them back."""
 
-    def __init__(self, manager: Manager, settings: SettingsForm) -> None:
+    def __init__(self, manager: Manager, settings: SettingsForm, drafts: Drafts) -> None:
         self._manager = manager
         self._settings = settings
+        self._drafts = drafts
 
     async def offer_first(self, request: Request, bot: Bot) -> None:
         """Offer a new bot's form, or start the bot at once if there is nothing to ask."""
@@ -82,7 +85,8 @@ class SecretsForm:
         """Open the page of a form that a button names."""
         step = step_in(request.arguments)
         page = await self._manager.credentials.form(request.caller, request.arguments[0])
-        await request.open_modal(_modal(page, step))
+        typed = self._drafts.read(request.person, _ids(page.form.id, step))
+        await request.open_modal(_modal(page, step, typed))
 
     async def submit(self, request: Request) -> None:
         """Take a page; store everything and follow the bot once the form is complete."""
@@ -90,24 +94,34 @@ class SecretsForm:
         form_id, step = request.arguments[0], step_in(request.arguments)
         credentials = self._manager.credentials
         pages = secret_pages((await credentials.form(request.caller, form_id)).inputs)
-        names = [spec.name for spec in _inputs(pages, step)]
+        inputs = _inputs(pages, step)
+        names = [spec.name for spec in inputs]
         values = modals.values_of(request.interaction)
         last = step == len(pages) - 1
         try:
             done = await credentials.submit(request.caller, form_id, names, values, last=last)
-        except BadInput as error:
+        except (BadInput, StorageTrouble) as error:
             # The form is still good: offer it again beside the reason.
+            self._drafts.keep(request.person, _ids(form_id, step), inputs, values)
             await request.reply(failure_words(error), view=form_button(form_id, step))
             return
+        self._drafts.drop(request.person, _ids(form_id, step))
         text = receipt(done)
         if not done.complete:
             await request.reply(text, view=form_button(form_id, step + 1))
             return
+        warning = inside_of(self._manager, done.bot)
+        text += f"\n{warning}" if warning else ""
         await request.reply(text, more=True)
         ended = await self._manager.lifecycle.follow(done.bot)
         outcome = outcome_of(self._manager, ended, done.bot.name, "starting")
         later = self._settings.later_pages(done.bot)
         await request.reply(fitted(f"{text}\n{outcome}"), view=page_buttons(done.bot, later))
+
+
+def _ids(form_id: str, step: int) -> tuple[str, ...]:
+    """The parts of a page's custom id."""
+    return "form", form_id, str(step)
 
 
 def _inputs(pages: Sequence[Sequence[Input]], step: int) -> Sequence[Input]:
@@ -173,19 +187,25 @@ def form_button(form_id: str, step: int = 0) -> discord.ui.View | None:
     return row([button(label, "form", form_id, str(step), style=discord.ButtonStyle.primary)])
 
 
-def _modal(form: OpenForm, step: int) -> discord.ui.Modal:
+def _modal(
+    form: OpenForm, step: int, typed: Mapping[str, str] = MappingProxyType({})
+) -> discord.ui.Modal:
+    """A page of the form; `typed` is what its plain fields had when it was refused."""
     pages = secret_pages(form.inputs)
     inputs = _inputs(pages, step)
     part = f" ({step + 1}/{len(pages)})" if len(pages) > 1 else ""
     return modals.modal(
         modals.title_with(f"Secrets for {form.bot.name}", part),
-        ("form", form.form.id, str(step)),
-        (_box(item, form) for item in inputs),
+        _ids(form.form.id, step),
+        (_box(item, form, typed) for item in inputs),
     )
 
 
-def _box(item: Input, form: OpenForm) -> modals.Box:
+def _box(item: Input, form: OpenForm, typed: Mapping[str, str]) -> modals.Box:
     if isinstance(item, FieldSpec):
+        if item.name in typed:
+            required = item.required and not form.form.rotate
+            return modals.Box(item, typed[item.name], item.hint, required)
         if form.form.rotate and item.name not in form.staged.fields:
             return modals.Box(item, hint=_KEEPS, required=False)
         return modals.box_of(item, form.value_of(item))

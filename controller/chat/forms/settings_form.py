@@ -10,17 +10,19 @@ from collections.abc import Sequence
 import discord
 
 from controller.chat.forms import modals
+from controller.chat.forms.drafts import Drafts
 from controller.chat.forms.pages import SettingsPage, settings_pages
 from controller.chat.requests.addresses import key_in
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.request import Request
-from controller.chat.words.bot_facts import outcome_of
-from controller.chat.words.failures import failure_words
+from controller.chat.words.bot_facts import inside_of, outcome_of
+from controller.chat.words.failures import NOTHING_DONE, failure_words
 from controller.chat.words.limits import BUTTONS_A_ROW
 from controller.chat.words.sequel_words import after_settings
 from controller.chat.words.text import fitted, plain
 from controller.domain.bot import Bot
-from controller.domain.errors import BadInput, NotFound, NotReady
+from controller.domain.errors import NotFound, NotReady
+from controller.domain.names import meant
 from controller.domain.phase import Phase
 from controller.manager import Manager
 
@@ -28,8 +30,9 @@ from controller.manager import Manager
 class SettingsForm:
     """Shows pages of settings and takes them back."""
 
-    def __init__(self, manager: Manager) -> None:
+    def __init__(self, manager: Manager, drafts: Drafts) -> None:
         self._manager = manager
+        self._drafts = drafts
 
     async def open(self, request: Request, bot: Bot) -> None:
         """Show the page that a button names."""
@@ -39,12 +42,12 @@ class SettingsForm:
         """Show a page of settings; "" is the first one."""
         fields = await self._manager.edits.open(request.caller, bot)
         page = _page_of(bot, settings_pages(fields), key)
-        modal = modals.modal(
-            modals.title_with(page.title, f" of {bot.name}"),
-            ("edit", bot.id, page.key),
-            (modals.box_of(item, bot.fields.get(item.name, item.default)) for item in page.inputs),
-        )
-        await request.open_modal(modal)
+        ids = ("edit", bot.id, page.key)
+        set_now = {item.name: bot.fields.get(item.name, item.default) for item in page.inputs}
+        shown = {**set_now, **self._drafts.read(request.person, ids)}
+        boxes = (modals.box_of(item, shown[item.name]) for item in page.inputs)
+        title = modals.title_with(page.title, f" of {bot.name}")
+        await request.open_modal(modals.modal(title, ids, boxes))
 
     async def submit(self, request: Request, bot: Bot) -> None:
         """Store a page of settings, and follow the bot until it runs with them."""
@@ -55,10 +58,14 @@ class SettingsForm:
         await request.acknowledge()
         try:
             done = await self._manager.edits.submit(request.caller, bot, names, values)
-        except BadInput as error:
+        except NOTHING_DONE as error:
+            self._drafts.keep(request.person, ("edit", bot.id, page.key), page.inputs, values)
             await request.reply(failure_words(error), view=page_buttons(bot, [page]))
             return
+        self._drafts.drop(request.person, ("edit", bot.id, page.key))
         text = f"✅ **{bot.name}** — {plain(page.title)}: {after_settings(done)}"
+        warning = inside_of(self._manager, bot)
+        text += f"\n{warning}" if warning else ""
         await request.reply(text, more=True)
         view = self._manager.bots.get(bot.id)
         if view is not None and view.phase is not Phase.CREATED:
@@ -83,6 +90,8 @@ def _page_of(bot: Bot, every: Sequence[SettingsPage], key: str) -> SettingsPage:
             hint=f"To replace its secrets, use /bot secrets {bot.name}.",
             code="nothing-to-ask",
         )
+    titles = {page.key: page.title for page in every}
+    key = meant(key, titles) or key.strip()
     if key and key not in pages:
         raise NotFound(
             f"{bot.name} has no such page of settings.",

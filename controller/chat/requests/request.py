@@ -81,6 +81,11 @@ class Request:
         assert self._caller is not None, "not admitted"
         return self._caller
 
+    @property
+    def person(self) -> int:
+        """The id of whoever asks."""
+        return self.interaction.user.id
+
     def admit(self, caller: Caller) -> None:
         """Note who asks. Only `Admission` does that."""
         self._caller = caller

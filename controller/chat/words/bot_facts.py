@@ -23,6 +23,20 @@ async def doubts_of(manager: Manager, bot: Bot) -> str:
     return bot_words.doubts([(need.title, need.hint) for need in needs])
 
 
+def inside_of(manager: Manager, bot: Bot) -> str:
+    """A warning about settings whose address leads to the bot's own container; mostly empty."""
+    view = manager.bots.get(bot.id)
+    found = manager.bots.inside_addresses(view.bot if view else bot)
+    return bot_words.inside([(one.label, one.instead) for one in found])
+
+
+async def warnings_of(manager: Manager, bot: Bot) -> str:
+    """Everything to know about a bot that runs: exposed secrets, a missing part, an address."""
+    missing = "" if bot.image else await doubts_of(manager, bot)
+    words = (exposure_of(manager, bot), missing, inside_of(manager, bot))
+    return "\n".join(filter(None, words))
+
+
 def outcome_of(manager: Manager, view: View | None, name: str, doing: str) -> str:
     """How it went for a bot: finished, or still `doing` it."""
     memory = manager.bots.memory_limit(view.bot) if view else 0

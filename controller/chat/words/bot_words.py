@@ -141,6 +141,24 @@ def doubts(needs: Sequence[tuple[str, str]]) -> str:
     )
 
 
+def inside(addresses: Sequence[tuple[str, str]]) -> str:
+    """The warning about (label, address to use instead) pairs of settings that lead nowhere."""
+    return "\n".join(
+        f"⚠️ {plain(label, 60)} leads to the bot's own container: inside it, localhost is the "
+        + (
+            f"container itself. For a server on Docker's host use {_code(instead)}, and let "
+            "it listen on more than localhost."
+            if instead
+            else "container itself. Use the address of that machine in your network."
+        )
+        for label, instead in addresses
+    )
+
+
+def _code(text: str) -> str:
+    return f"`{fitted(text, 300).replace('`', '')}`"
+
+
 def engine_note(engine: EngineState) -> str:
     """A warning on a line of its own if the engine doesn't answer, else nothing."""
     if engine.reachable:

@@ -7,9 +7,17 @@ import secrets
 
 from controller.chat.words.hints import hint_for
 from controller.chat.words.text import fitted
-from controller.domain.errors import ControllerError
+from controller.domain.errors import (
+    BadInput,
+    ControllerError,
+    EngineUnavailable,
+    NotReady,
+    StorageTrouble,
+)
 
 log = logging.getLogger(__name__)
+# What was asked can be asked again as it is: nothing of it was done.
+NOTHING_DONE = (BadInput, NotReady, EngineUnavailable, StorageTrouble)
 
 
 def failure_words(error: BaseException) -> str:
