@@ -1,12 +1,14 @@
 """Secrets: stored in files, shown as fingerprints, redacted from every text."""
 
 from controller.vault.checks import simply_missing
+from controller.vault.cleaning import clean
 from controller.vault.files import Vault
 from controller.vault.fingerprint import Fingerprints, derived_key, install_key
-from controller.vault.redaction import MARK, Redactor, clean
+from controller.vault.redaction import LONG_TEXT, MARK, Redactor
 from controller.vault.staging import Staged, Staging
 
 __all__ = [
+    "LONG_TEXT",
     "MARK",
     "Fingerprints",
     "Redactor",
