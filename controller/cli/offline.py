@@ -54,7 +54,8 @@ async def list_bots(settings: Settings) -> list[dict[str, str]]:
         blueprints = Blueprints(
             catalog_of(settings), vault, settings.data_dir / "files", HostPaths()
         )
-        fleet, crashes, known = Fleet(), await store.crashes(), True
+        crashes, known = await store.crashes(), True
+        fleet = Fleet(engine_time=runtime.engine_time)
         for bot in await store.bots():
             fleet.show_bot(bot)
             fleet.show_crashes(bot.id, tuple(crashes.get(bot.id, ())))

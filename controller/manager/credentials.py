@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from controller.catalog import SecretSpec, Template
@@ -69,6 +69,7 @@ class Credentials:
         access: Access,
         threads: Threads,
         live: LiveChecks,
+        engine_time: Callable[[], float],
     ) -> None:
         self._store = store
         self._fleet = fleet
@@ -81,6 +82,7 @@ class Credentials:
         self._access = access
         self._threads = threads
         self._live = live
+        self._engine_time = engine_time
 
     async def open_form(self, caller: Caller, bot: Bot, *, rotate: bool) -> Form:
         """A fresh form for this person and bot."""
@@ -213,7 +215,7 @@ class Credentials:
             raise
 
         def edit(now: Bot) -> Bot:
-            run = now.run.hide_log(time.time()) if plan.hide_log else now.run
+            run = now.run.hide_log(self._engine_time()) if plan.hide_log else now.run
             if plan.owes:
                 run = run.reload(PRESENT) if plan.owes == "reload" else run.end(PRESENT)
             return replace(_with_fields(now, staged.fields), problem=None, run=run)

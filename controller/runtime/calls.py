@@ -12,6 +12,7 @@ from typing import Literal, TypeVar
 from docker import APIClient
 
 from controller.domain.errors import EngineUnavailable, OutcomeUnknown
+from controller.runtime.engine_clock import EngineClock
 from controller.runtime.faults import CAUGHT, lost_answer, translate
 from controller.runtime.options import EngineOptions
 from controller.runtime.transport import install_transport
@@ -67,6 +68,7 @@ class Calls:
         self._clients: set[APIClient] = set()
         self._version: str | None = None
         self._generation = 0
+        self.clock = EngineClock()
         self.closing = threading.Event()
 
     async def __call__(
@@ -177,6 +179,7 @@ class Calls:
             use_ssh_client=True,
         )
         install_transport(client)
+        client.hooks["response"].append(self.clock)
         client.trust_env = False  # no proxies or .netrc: only `settings` reads the environment
         with self._lock:
             if not self.closing.is_set():

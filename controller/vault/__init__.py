@@ -4,10 +4,11 @@ from controller.vault.checks import simply_missing
 from controller.vault.cleaning import clean
 from controller.vault.files import Vault
 from controller.vault.fingerprint import Fingerprints, derived_key, install_key
-from controller.vault.redaction import LONG_TEXT, MARK, Redactor
+from controller.vault.redaction import CONTEXT_LINES, LONG_TEXT, MARK, Redactor
 from controller.vault.staging import Staged, Staging
 
 __all__ = [
+    "CONTEXT_LINES",
     "LONG_TEXT",
     "MARK",
     "Fingerprints",

@@ -10,8 +10,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from threading import Lock
 
+from controller.domain.events import LogLine
 from controller.domain.keys import hide_keys
 from controller.vault.cleaning import clean
 from controller.vault.forms import BREAK, BROKEN, PLAIN, RUN, WORD, fold, forms_of
@@ -19,6 +21,7 @@ from controller.vault.search import Search
 
 MARK = "[redacted]"
 LONG_TEXT = 4096  # characters from which redaction belongs in a thread, beside the event loop
+CONTEXT_LINES = 100  # of a log, before those that are shown: a key may begin in them
 _WRAPPED_SHORTEST = 12  # for a form that a program has broken into lines
 _FRAGMENT = 8  # characters of a secret at a cut edge from which they are hidden
 _STRAY = 24  # characters that the rest of a cut escape code may leave at an edge
@@ -86,6 +89,18 @@ class Redactor:
             found.append(text if left[text] >= 0 else MARK)
         return found
 
+    def log(self, part: Sequence[LogLine]) -> list[LogLine]:
+        """The same for a part of a log, where lines and the part itself may have been cut."""
+        texts = [
+            line.text
+            if line.begins and line.ends
+            else self(line.text, begins=line.begins, ends=line.ends)
+            for line in part
+        ]
+        # What was written before the part and after it may belong to it.
+        hidden = self.lines(texts, begins=False, ends=False)
+        return [replace(line, text=text) for line, text in zip(part, hidden, strict=True)]
+
     def _without_known(self, text: str, *, begins: bool, ends: bool) -> str:
         """Replace the forms of known values, also those that a program has broken into lines.
 
@@ -120,6 +135,8 @@ class Redactor:
             for at in _all(seen, form[-_FRAGMENT:], 0, len(form) + _STRAY):
                 end = at + _FRAGMENT
                 edges = range(max(0, end - len(form) + 1), min(_STRAY, at) + 1)
+                if seen.endswith(form, 0, end):
+                    continue  # a whole one
                 if any(form.endswith(seen[edge:end]) for edge in edges):
                     yield 0, end, _EDGE
 
@@ -132,6 +149,8 @@ class Redactor:
             for at in _all(seen, form[:_FRAGMENT], max(0, size - len(form) - _STRAY), size):
                 left = size - at  # characters from here to the edge
                 strays = range(max(0, left - len(form) + 1), min(_STRAY, left - _FRAGMENT) + 1)
+                if seen.startswith(form, at):
+                    continue
                 if any(form.startswith(seen[at : size - stray]) for stray in strays):
                     yield before + at, before + size, _EDGE
 
