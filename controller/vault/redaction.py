@@ -113,6 +113,8 @@ class Redactor:
             spans.update(self._rest_of_secret(place.joined))
         if not ends:
             spans.update(self._start_of_secret(place.joined))
+        if not begins and not ends and self._is_inside(place.joined):
+            return MARK
         if not spans:
             return text
         parts: list[str] = []
@@ -153,6 +155,16 @@ class Redactor:
                     continue
                 if any(form.startswith(seen[at : size - stray]) for stray in strays):
                     yield before + at, before + size, _EDGE
+
+    def _is_inside(self, text: str) -> bool:
+        """Whether all of the text may come from the middle of a secret."""
+        seen = (text, fold(text))
+        strays = range(min(_STRAY, len(text) - _FRAGMENT) + 1)
+        return len(text) >= _FRAGMENT and any(
+            any(seen[bool(kinds & RUN)][stray:] in form for stray in strays)
+            for form, kinds in list(self._search.kinds.items())
+            if len(form) + _STRAY > len(text) and seen[bool(kinds & RUN)][-_FRAGMENT:] in form
+        )
 
     def _seen_in(self, text: str, part: slice) -> Iterator[tuple[str, str]]:
         """Each form of which that part is in the text, and the text as the form must be sought."""
