@@ -23,6 +23,14 @@ def clean(text: str) -> str:
     """The text without escape sequences and invisible or control characters but newline and tab."""
     if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
         return text
+    # Line by line: no escape code goes over a line's end, and a regular expression that works on a
+    # megabyte would hold up every other thread meanwhile.
+    return "\n".join(map(_clean_line, text.split("\n")))
+
+
+def _clean_line(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text
     if "\x1b" in text or not text.isascii():
         text = _ESCAPES.sub("", text)
     return _UNSEEN.sub("", text)

@@ -15,14 +15,14 @@ from urllib.request import urlopen
 import docker
 import pytest
 import pytest_asyncio
-from controller.manager.blueprint import Blueprints
-from controller.manager.hostpaths import HostPaths
 
 from controller.catalog import FieldSpec, Template, load
 from controller.catalog.loading import BUILTIN
 from controller.domain.bot import Bot
 from controller.domain.errors import BadInput
 from controller.domain.names import new_bot_id
+from controller.manager.blueprint import Blueprints
+from controller.manager.hostpaths import HostPaths
 from controller.runtime.engine import EngineRuntime
 from controller.runtime.options import engine_options
 from controller.vault import Vault

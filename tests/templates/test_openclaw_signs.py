@@ -4,10 +4,10 @@ Next door: ../openclaw makes it write them again, in the runs that have it."""
 from __future__ import annotations
 
 import pytest
-from controller.manager.symptoms import after
 
 from controller.catalog import load
 from controller.domain.events import LogLine
+from controller.manager.symptoms import after
 
 DEGRADED = (
     "[secrets] [SECRETS_PROVIDER_DEGRADED] file:{file}: secret provider failed. Affected owners: "
