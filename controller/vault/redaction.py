@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from threading import Lock
 
@@ -40,6 +41,7 @@ class Redactor:
         self._search = Search()
         self._owners: dict[str, dict[str, int]] = {}
         self._lock = Lock()
+        self._long = Lock()
 
     def learn(self, bot_id: str, values: Iterable[str]) -> None:
         """Hide these values too. The bot's earlier ones stay hidden: old logs still hold them."""
@@ -71,8 +73,10 @@ class Redactor:
             body, ends = body[:-1], False
         else:
             body = text
-        hidden = self._without_known(body, begins=begins, ends=ends)
-        return hide_keys(hidden + text[len(body) :], MARK)
+        # One long text at a time: several threads that compute make the event loop wait its turn.
+        with self._long if len(text) > LONG_TEXT else nullcontext():
+            hidden = self._without_known(body, begins=begins, ends=ends)
+            return hide_keys(hidden + text[len(body) :], MARK)
 
     def lines(self, texts: Sequence[str], *, begins: bool = True, ends: bool = True) -> list[str]:
         """The same for the lines of one log, taken together: a key may span several lines.
