@@ -19,18 +19,29 @@ _UNSEEN = re.compile(
 )
 
 
+_PIECE = 32 << 10  # characters: a regular expression holds up every other thread while it works
+
+
 def clean(text: str) -> str:
     """The text without escape sequences and invisible or control characters but newline and tab."""
-    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
+    if _is_clean(text):
         return text
-    # Line by line: no escape code goes over a line's end, and a regular expression that works on a
-    # megabyte would hold up every other thread meanwhile.
-    return "\n".join(map(_clean_line, text.split("\n")))
+    if len(text) <= _PIECE:
+        return _cleaned(text)
+    pieces, start = [], 0
+    while start < len(text):
+        # No escape sequence goes beyond a line's end.
+        end = text.find("\n", start + _PIECE) + 1 or len(text)
+        pieces.append(_cleaned(text[start:end]))
+        start = end
+    return "".join(pieces)
 
 
-def _clean_line(text: str) -> str:
-    if text.isascii() and text.isprintable():
-        return text
+def _is_clean(text: str) -> bool:
+    return text.isascii() and text.replace("\n", "").replace("\t", "").isprintable()
+
+
+def _cleaned(text: str) -> str:
     if "\x1b" in text or not text.isascii():
         text = _ESCAPES.sub("", text)
-    return _UNSEEN.sub("", text)
+    return text if _is_clean(text) else _UNSEEN.sub("", text)
