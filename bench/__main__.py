@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from bench import answers, creating, listing, logs
+from bench import answers, creating, listing, logs, redaction
 from bench.engine import connect
 from bench.figure import Figure, table
 
@@ -25,6 +25,7 @@ PARTS: dict[str, Callable[[Path], Awaitable[list[Figure]]]] = {
     "answers": answers.measure,
     "listing": listing.measure,
     "logs": lambda _: logs.measure(),
+    "redaction": lambda _: redaction.measure(),
     "creating": creating.measure,
 }
 

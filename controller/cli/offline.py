@@ -57,7 +57,7 @@ async def list_bots(settings: Settings) -> list[dict[str, str]]:
     The engine is asked once, for all of them.
     """
     async with _reading(settings) as (store, runtime):
-        fleet, known = Fleet(), True
+        fleet, known = Fleet(engine_time=runtime.engine_time), True
         crashes, bots = await store.crashes(), await store.bots()
         try:
             listed = {row.bot_id: row for row in await runtime.list_containers()}

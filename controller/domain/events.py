@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,12 +33,41 @@ class LogQuery:
     until: float = 0.0
     grep: str = ""  # plain text, case ignored; never a pattern
     stream: Stream = "both"
+    skip: int = 0  # of the lines of exactly `until`, how many were shown already; for pages
 
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One whole line; `at` is the engine's timestamp in seconds since the epoch."""
+    """One line; `at` is the engine's timestamp in seconds since the epoch.
+
+    `begins` and `ends` say whether the text has the line's own beginning and end. Where it hasn't,
+    half a secret may be left, which only a redactor that knows of the cut can hide.
+    """
 
     at: float
     stream: Literal["stdout", "stderr"]
     text: str
+    begins: bool = True
+    ends: bool = True
+
+
+class LogPart(list[LogLine]):
+    """The lines of a log that a query found, oldest first, and how far it looked.
+
+    `more` says that there are older lines that nobody looked at, or that didn't fit. `looked_to` is
+    the time of the oldest line that was looked at; 0 when there was none. `full` says that no more
+    text fits into an answer.
+    """
+
+    def __init__(
+        self,
+        lines: Iterable[LogLine] = (),
+        *,
+        more: bool = False,
+        looked_to: float = 0.0,
+        full: bool = False,
+    ) -> None:
+        super().__init__(lines)
+        self.more = more
+        self.looked_to = looked_to
+        self.full = full

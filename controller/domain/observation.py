@@ -52,6 +52,7 @@ class Observation:
     spec: str = ""  # the botmaker.spec label
     image: str = ""
     probe_output: str = ""  # the last failed healthcheck's own words
+    probe_cut: bool = False  # whether it said more than that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +77,7 @@ class World:
     missing: tuple[str, ...] = ()  # names of secrets that don't exist or can't be used
     faults: tuple[str, ...] = ()  # why existing ones can't be used, in words
     degraded: tuple[str, ...] = ()  # what its log says that it can't do, in words
-    ready_by: float = 0.0  # when it should be healthy, seconds since the epoch; 0: no limit
+    late: bool = False  # whether it should be healthy by now
     spec: str = ""  # the hash that a container made now would carry; empty: none can be made
     step: str = ""  # the step that is under way, for example a long stop; empty: none
     command: bool = False  # a command that somebody asked for runs inside the bot

@@ -41,7 +41,10 @@ class Phase(StrEnum):
 
 
 def derive(bot: Bot, world: World, crashes: Sequence[Crash], now: float) -> Phase:
-    """The phase of a bot whose wish is `bot` and of which `world` is seen."""
+    """The phase of a bot whose wish is `bot` and of which `world` is seen.
+
+    `now` is the engine's time, as that of the crashes is.
+    """
     container = world.container
     active = container is not None and container.state.active
     if bot.wish is Wish.REMOVE:
@@ -54,10 +57,10 @@ def derive(bot: Bot, world: World, crashes: Sequence[Crash], now: float) -> Phas
         return Phase.CREATED
     if crash_rules.is_looping(crashes, now):
         return Phase.CRASH_LOOPING
-    return _of_container(bot, world, now)
+    return _of_container(bot, world)
 
 
-def _of_container(bot: Bot, world: World, now: float) -> Phase:
+def _of_container(bot: Bot, world: World) -> Phase:
     container = world.container
     if container is None:
         return Phase.STARTING
@@ -69,8 +72,7 @@ def _of_container(bot: Bot, world: World, now: float) -> Phase:
                 case Health.NONE | Health.HEALTHY:
                     return Phase.UNHEALTHY if world.degraded else Phase.RUNNING
                 case Health.STARTING:
-                    late = 0 < world.ready_by < now
-                    return Phase.UNHEALTHY if late else Phase.STARTING
+                    return Phase.UNHEALTHY if world.late else Phase.STARTING
                 case Health.UNHEALTHY:
                     return Phase.UNHEALTHY
         case ContainerState.PAUSED:

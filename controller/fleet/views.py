@@ -69,8 +69,13 @@ class EngineState:
 class Fleet:
     """All views, by id and by name, and who waits for their change."""
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.time,
+        engine_time: Callable[[], float] | None = None,
+    ) -> None:
         self._clock = clock
+        self._engine_time = engine_time or clock  # for what the engine dates: crashes
         self._views: dict[str, View] = {}
         self._ids: dict[str, str] = {}
         self._listeners: set[Callable[[str], None]] = set()
@@ -167,12 +172,13 @@ class Fleet:
         view = self._views.get(bot_id)
         if view is None or view.phase is not Phase.CRASH_LOOPING or view.bot.problem:
             return None
-        window = crash_rules.recent(view.crashes, self._clock())
-        return max(1.0, window[0].at + crash_rules.WINDOW_SECONDS - self._clock())
+        now = self._engine_time()
+        window = crash_rules.recent(view.crashes, now)
+        return max(1.0, window[0].at + crash_rules.WINDOW_SECONDS - now)
 
     def _show(self, view: View, *, first: bool = False) -> View:
         now = self._clock()
-        phase = derive(view.bot, view.world, view.crashes, now)
+        phase = derive(view.bot, view.world, view.crashes, self._engine_time())
         since = view.since if phase is view.phase and view.since else now
         # The phase began before this process did; or it is dated by the engine's own time, as it
         # will be after our next start.

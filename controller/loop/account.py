@@ -18,11 +18,12 @@ from controller.domain.events import LogQuery
 from controller.domain.observation import Observation
 from controller.domain.run import is_over
 from controller.fleet.blueprint import Blueprints
+from controller.fleet.threads import Threads
 from controller.fleet.views import Fleet, View
 from controller.fleet.wishes import Wishes
 from controller.loop.story import Stories
 from controller.runtime import Runtime
-from controller.vault import Redactor
+from controller.vault import CONTEXT_LINES, Redactor
 
 log = logging.getLogger(__name__)
 TAIL_LINES = 8
@@ -42,6 +43,7 @@ class Accounts:
         wishes: Wishes,
         blueprints: Blueprints,
         redactor: Redactor,
+        threads: Threads,
         stories: Stories,
     ) -> None:
         self._runtime = runtime
@@ -49,6 +51,7 @@ class Accounts:
         self._wishes = wishes
         self._blueprints = blueprints
         self._redactor = redactor
+        self._threads = threads
         self._stories = stories
         self._exits: dict[str, tuple[float, int]] = {}
         self._ooms: dict[str, float] = {}
@@ -127,12 +130,13 @@ class Accounts:
         self._fleet.show_tail(bot.id, await self._tail(bot))
 
     async def _tail(self, bot: Bot) -> tuple[str, ...]:
-        query = LogQuery(lines=TAIL_LINES, since=bot.run.log_floor)
+        query = LogQuery(lines=TAIL_LINES + CONTEXT_LINES, since=bot.run.log_floor)
         try:
             lines = await self._runtime.logs(bot.id, query)
         except ControllerError:
             return ()  # a missing log is no reason not to tell of the crash
-        return tuple(self._redactor.lines([line.text for line in lines]))
+        hidden = await self._threads(lambda: self._redactor.log(lines))
+        return tuple(line.text for line in hidden[-TAIL_LINES:])
 
     def _ended_in_gap(self, bot_id: str, container: Observation | None) -> bool:
         """Whether an end that is seen now would be the engine's doing.

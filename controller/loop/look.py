@@ -17,10 +17,9 @@ from controller.fleet.blueprint import Blueprints
 from controller.fleet.threads import Threads
 from controller.loop.signs import Signs
 from controller.runtime import Runtime
-from controller.vault import Redactor
+from controller.vault import LONG_TEXT, Redactor
 
 SAID_MAX = 1000  # characters of what a failed health check said
-LONG_PAST = 1.0  # seconds since the epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class Looker:
         self._redactor = redactor
         self.clock = clock
         self.signs = Signs(runtime, blueprints, threads)
-        # When each bot's run was seen first, by a clock that nobody sets back.
+        # When each bot's run began, by a clock that nobody sets.
         self._first_seen: dict[str, tuple[str, float]] = {}
 
     async def __call__(self, bot: Bot) -> tuple[World, StorageTrouble | None]:
@@ -67,7 +66,7 @@ class Looker:
             missing=secrets.missing,
             faults=secrets.faults,
             degraded=await self.signs(bot, container),
-            ready_by=self._ready_by(bot, container),
+            late=self._late(bot, container),
             spec=self._blueprints.digest(bot),
         )
         return world, secrets.trouble
@@ -93,11 +92,15 @@ class Looker:
             return None
         if seen is None:
             return None
-        return replace(
-            seen,
-            probe_output=self._redactor(seen.probe_output)[:SAID_MAX],
-            error=self._redactor(seen.error),
-        )
+        return await self._hidden(seen)
+
+    async def _hidden(self, seen: Observation) -> Observation:
+        def hide() -> Observation:
+            said = self._redactor(seen.probe_output, ends=not seen.probe_cut)
+            return replace(seen, probe_output=said[:SAID_MAX], error=self._redactor(seen.error))
+
+        short = len(seen.probe_output) < LONG_TEXT and not seen.probe_cut
+        return hide() if short else await self._threads(hide)
 
     async def _secrets(self, bot: Bot) -> _Secrets:
         try:
@@ -107,14 +110,15 @@ class Looker:
         except StorageTrouble as error:
             return _Secrets(trouble=error)
 
-    def _ready_by(self, bot: Bot, container: Observation | None) -> float:
+    def _late(self, bot: Bot, container: Observation | None) -> bool:
+        """Whether the run has had its time to become healthy: by a clock that nobody sets."""
         template = self._blueprints.known(bot)
         if template is None or container is None or not container.started:
-            return 0.0
+            return False
         run, first = self._first_seen.get(bot.id, ("", 0.0))
         if run != container.started_at:
-            first = self.clock()
+            # It may have run for a while already, which its engine's clock tells.
+            age = max(0.0, self._runtime.engine_time() - container.started)
+            first = self.clock() - age
             self._first_seen[bot.id] = (container.started_at, first)
-        if self.clock() - first > template.run.start_timeout:
-            return LONG_PAST  # whatever is said by a clock that was set back since
-        return container.started + template.run.start_timeout
+        return self.clock() - first > template.run.start_timeout

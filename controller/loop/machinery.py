@@ -68,6 +68,7 @@ class Loop:
             wishes=wishes,
             blueprints=blueprints,
             redactor=redactor,
+            threads=threads,
             stories=self.stories,
         )
         self.reloads = Reloads(

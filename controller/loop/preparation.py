@@ -19,7 +19,7 @@ from controller.fleet.journal import Journal
 from controller.fleet.patience import while_wished
 from controller.fleet.threads import Threads
 from controller.fleet.views import Fleet, View
-from controller.runtime import Runtime
+from controller.runtime import ProbeResult, Runtime
 from controller.vault import Redactor, Vault
 
 log = logging.getLogger(__name__)
@@ -155,14 +155,16 @@ class Preparation:
             await self._journal.note(fact, bot)
         elif result.exit_code != 0:
             raise NotReady(
-                f"{template.title} refuses the bot's settings: {self._said(result.output)}",
+                f"{template.title} refuses the bot's settings: {await self._said(result)}",
                 hint="Change them, then restart the bot.",
                 code="config-refused",
             )
         return True
 
-    def _said(self, output: str) -> str:
-        lines = [line.strip() for line in self._redactor.lines(output.split("\n"))]
+    async def _said(self, result: ProbeResult) -> str:
+        given = result.output.split("\n")
+        hidden = await self._threads(lambda: self._redactor.lines(given, begins=not result.cut))
+        lines = [line.strip() for line in hidden]
         text = "\n".join([line for line in lines if line][:SAID_LINES])
         if not text:
             return "it didn't say why."

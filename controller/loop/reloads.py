@@ -7,7 +7,6 @@ ends in a reload that was done or is done again.
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import replace
 
 from controller.domain.bot import Bot, Wish
@@ -54,7 +53,8 @@ class Reloads:
         def edit(now: Bot) -> Bot:
             if container is None or not container.state.active:
                 return now  # the next run reads them when it starts
-            run = now.run.hide_log(time.time())  # nobody could hide the former values any more
+            # Nobody could hide the former values any more.
+            run = now.run.hide_log(self._runtime.engine_time())
             if self._blueprints.reloads(now, container):
                 return replace(now, run=run.reload(container.started_at))
             return replace(now, run=run.end(container.started_at))
@@ -101,9 +101,10 @@ class Reloads:
             await self._restart_instead(bot, f"exit {result.exit_code}")
             return
         # What it printed of the former values nobody could hide after the next start.
+        done = self._runtime.engine_time()
         await self._wishes.change(
             bot.id,
-            lambda now: replace(now, run=now.run.reloaded(bot.run.to_reload, time.time())),
+            lambda now: replace(now, run=now.run.reloaded(bot.run.to_reload, done)),
             facts=[Fact(Kind.RELOAD, {"ok": True, "reason": ""})],
         )
         self._signs.read_soon(bot.id)

@@ -18,13 +18,14 @@ from controller.domain.observation import ContainerState
 from controller.domain.roles import Role
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.journal import Caller, Journal
+from controller.fleet.threads import Threads
 from controller.fleet.views import Fleet
 from controller.loop.errands import Errands, not_running
 from controller.manager.access import Access
+from controller.runtime import ProbeResult
 from controller.vault import MARK, Redactor
 
-TEXT_MAX = 16_384  # characters that are looked through and shown
-SECRET_MAX = 4_000  # characters of the longest secret that can be typed
+TEXT_MAX = 16_384  # characters that are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Actions:
         access: Access,
         journal: Journal,
         redactor: Redactor,
+        threads: Threads,
         errands: Errands,
     ) -> None:
         self._fleet = fleet
@@ -54,6 +56,7 @@ class Actions:
         self._access = access
         self._journal = journal
         self._redactor = redactor
+        self._threads = threads
         self._errands = errands
 
     def available(self, bot: Bot) -> Mapping[str, Action]:
@@ -102,7 +105,7 @@ class Actions:
             self._refuse_unless_running(bot)
             result = await self._errands.ask(bot.id, action.title, command, action.timeout)
             deed.ended(exit_code=result.exit_code)
-            text = self._hidden(action, result.output, cut=result.cut)
+            text = await self._threads(lambda: self._hidden(action, result))
             return ActionResult(action.title, result.exit_code, text)
 
     def _refuse_unless_running(self, bot: Bot) -> None:
@@ -119,17 +122,13 @@ class Actions:
         if not runs or view.bot.wish is not Wish.RUN or view.bot.problem is not None:
             raise not_running(f"{bot.name} isn't running: it is {view.phase}.")
 
-    def _hidden(self, action: Action, output: str, *, cut: bool) -> str:
+    def _hidden(self, action: Action, result: ProbeResult) -> str:
         """The output without secrets, and without what the template says to hide."""
-        lines = output[-TEXT_MAX:].split("\n")
-        if cut and len(lines) > 1:
-            lines = lines[1:]  # half a secret in it would not be known as one
-        elif cut:
-            lines = [output[SECRET_MAX:]]
-        text = "\n".join(self._redactor.lines(lines))
+        lines = self._redactor.lines(result.output.split("\n"), begins=not result.cut)
+        text = "\n".join(lines)
         for pattern in action.hide:
             text = re.sub(pattern, MARK, text, flags=re.ASCII)
-        return text.strip("\n")
+        return text.strip("\n")[-TEXT_MAX:]
 
 
 def _act_of(action: Action) -> Act:

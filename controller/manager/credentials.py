@@ -9,7 +9,7 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from controller.catalog import SecretSpec, Template
@@ -74,6 +74,7 @@ class Credentials:
         threads: Threads,
         live: LiveChecks,
         single_use: SingleUse,
+        engine_time: Callable[[], float],
     ) -> None:
         self._store = store
         self._fleet = fleet
@@ -87,6 +88,7 @@ class Credentials:
         self._threads = threads
         self._live = live
         self._single_use = single_use
+        self._engine_time = engine_time
 
     async def open_form(self, caller: Caller, bot: Bot, *, rotate: bool) -> Form:
         """A fresh form for this person and bot."""
@@ -217,7 +219,7 @@ class Credentials:
             raise
 
         def edit(now: Bot) -> Bot:
-            run = now.run.hide_log(time.time()) if plan.hide_log else now.run
+            run = now.run.hide_log(self._engine_time()) if plan.hide_log else now.run
             if plan.owes:
                 run = run.reload(PRESENT) if plan.owes == "reload" else run.end(PRESENT)
             return replace(_with_fields(now, staged.fields), problem=None, run=run)
@@ -248,7 +250,7 @@ class Credentials:
 
     async def _resume(self, form: Form, bot: Bot) -> None:
         staging = self._blueprints.staging
-        staged = await self._threads(lambda: staging.read(bot.id, form.id))
+        staged = await self._threads.secrets(lambda: staging.read(bot.id, form.id))
         if not staged.secrets and not staged.fields:
             return
         await self._write(bot, staged.secrets)
@@ -258,7 +260,7 @@ class Credentials:
             facts=[Fact(Kind.SECRETS, {"names": sorted(staged.secrets)})],
             forgive=True,
         )
-        await self._threads(lambda: staging.drop(bot.id, form.id))
+        await self._threads.secrets(lambda: staging.drop(bot.id, form.id))
 
     def _refusal(self, page: OpenForm, given: Given, good: Given, said: Said) -> BadInput:
         """Each input that can't be used with its reason, and what need not be typed again."""

@@ -26,6 +26,7 @@ from controller.runtime import Probe, Runtime
 from controller.store import examine_database
 from controller.vault import Canary, Vault, remove_canary, store_canary
 
+CLOCK_OFF = 30.0  # seconds between two clocks that are worth knowing
 LOW_SPACE = 1_000_000_000  # bytes
 PROBE_USER = "1000:1000"
 STORY_LINES = 4  # of a bot in trouble
@@ -184,6 +185,11 @@ async def _engine(patient: Patient, runtime: Runtime) -> list[Finding]:
     shift = uid_shift(info)
     if shift is not None:
         found.append(Finding("engine", False, shift.message, shift.remedy))
+    if abs(info.ahead) > CLOCK_OFF:
+        where = "ahead of" if info.ahead > 0 else "behind"
+        text = f"its clock is {abs(info.ahead):.0f} seconds {where} this machine's"
+        remedy = "Set both clocks by NTP, for instance with chrony or systemd-timesyncd."
+        found.append(Finding("engine", False, text, remedy))
     if not info.live_restore:
         found.append(
             Finding(

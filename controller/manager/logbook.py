@@ -14,7 +14,7 @@ from controller.fleet.journal import Caller
 from controller.fleet.threads import Threads
 from controller.manager.access import Access
 from controller.runtime import Runtime
-from controller.vault import Redactor
+from controller.vault import CONTEXT_LINES, Redactor
 
 LINES_MAX = 1000
 LOOK_BACK = 5000  # lines that a search looks through: the most that a runtime gives
@@ -24,23 +24,38 @@ _SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """Lines of one bot's log, oldest first, redacted; and the question they answer."""
+    """Lines of one bot's log, oldest first, redacted; and the question they answer.
+
+    `more` says that there are older lines that were not looked at, or not shown; `looked_to` is the
+    time of the oldest one that was, `looked_at` the number of those that were.
+    """
 
     bot: Bot
     query: LogQuery
     lines: tuple[LogLine, ...]
+    more: bool = False
+    looked_to: float = 0.0
+    looked_at: int = 0
 
 
 def parse_query(
-    lines: int | None, since: str | None, grep: str | None, stream: str | None
+    lines: int | None,
+    since: str | None,
+    grep: str | None,
+    stream: str | None,
+    *,
+    now: float | None = None,
 ) -> LogQuery:
-    """What a person typed as a query; BadInput shows the right form."""
+    """What a person typed as a query; BadInput shows the right form.
+
+    `now` is the engine's time, if it isn't ours.
+    """
     count = 50 if lines is None else lines
     if not 1 <= count <= LINES_MAX:
         raise BadInput(f"`lines` must be from 1 to {LINES_MAX}.", hint="Leave it out for 50.")
     start = 0.0
     if since and since.strip():
-        start = time.time() - _seconds_in(since)
+        start = (time.time() if now is None else now) - _seconds_in(since)
     chosen = STREAMS.get((stream or "").strip().lower() or "both")
     if chosen is None:
         raise BadInput("`stream` must be stdout, stderr or both.")
@@ -71,13 +86,20 @@ class Logbook:
         self._threads = threads
         self._access = access
 
+    def parse(
+        self, lines: int | None, since: str | None, grep: str | None, stream: str | None
+    ) -> LogQuery:
+        """What a person typed as a query; BadInput shows the right form."""
+        return parse_query(lines, since, grep, stream, now=self._runtime.engine_time())
+
     async def read(self, caller: Caller, bot: Bot, query: LogQuery) -> Snippet:
         """The newest lines that fit. Raises NotFound when the bot has no container yet."""
         await self._access.require(caller, BOT_LOGS, bot)
         # What is searched is what is shown. A search of the raw log would tell, a letter at a time,
         # what redaction hides, and would part a key's lines from what makes them known as a key.
-        asked = replace(query, grep="", lines=LOOK_BACK) if query.grep else query
-        asked = replace(asked, since=max(asked.since, bot.run.log_floor))
+        wanted = query.lines + query.skip + CONTEXT_LINES
+        wanted = LOOK_BACK if query.grep else min(LOOK_BACK, wanted)
+        asked = replace(query, grep="", lines=wanted, since=max(query.since, bot.run.log_floor))
         try:
             found = await self._runtime.logs(bot.id, asked)
         except NotFound as error:
@@ -85,12 +107,29 @@ class Logbook:
             raise NotFound(
                 f"{bot.name} has no log, because it has no container.{why}", code="no-log"
             ) from error
-        # In a thread: a megabyte takes some tenths of a second.
-        texts = await self._threads(lambda: self._redactor.lines([line.text for line in found]))
-        lines = [replace(line, text=text) for line, text in zip(found, texts, strict=True)]
-        if query.grep:
-            needle = query.grep.casefold()
-            lines = [line for line in lines if needle in line.text.casefold()][-query.lines :]
+        # In a thread: a megabyte takes a tenth of a second.
+        lines = await self._threads(lambda: self._redactor.log(found))
+        needle = query.grep.casefold()
+        if needle:
+            lines = [line for line in lines if needle in line.text.casefold()]
+        lines = _without_shown(lines, query)
+        shown = lines[-query.lines :]
         # Buttons carry the search text, which may be a value that was searched for.
         query = replace(query, grep=self._redactor(query.grep))
-        return Snippet(bot, query, tuple(lines))
+        left_out = len(shown) < len(lines)
+        return Snippet(
+            bot,
+            query,
+            tuple(shown),
+            more=found.more or left_out,
+            looked_to=shown[0].at if left_out else found.looked_to,
+            looked_at=len(found),
+        )
+
+
+def _without_shown(lines: list[LogLine], query: LogQuery) -> list[LogLine]:
+    """The lines without those that an earlier page has shown: the newest of just `until`."""
+    last = len(lines)
+    while last > max(0, len(lines) - query.skip) and lines[last - 1].at == query.until:
+        last -= 1
+    return lines[:last]

@@ -109,7 +109,8 @@ class Installation:
 
 def build(parts: Parts) -> Installation:
     """Wire the parts together."""
-    threads, fleet, queue = Threads(), Fleet(), Queue("converge")
+    threads, queue = Threads(), Queue("converge")
+    fleet = Fleet(engine_time=parts.runtime.engine_time)
     store, vault, runtime, redactor = parts.store, parts.vault, parts.runtime, parts.redactor
     journal = Journal(store, parts.data_dir / "journal", threads)
     blueprints = Blueprints(parts.catalog, vault, parts.data_dir / "files", parts.host, parts.shift)
@@ -185,6 +186,7 @@ def _manager(parts: Parts, tools: Tools, loop: Loop) -> Manager:
                 threads=threads,
                 own=parts.own_tokens,
             ),
+            engine_time=runtime.engine_time,
         ),
         edits=Edits(
             fleet=fleet, wishes=wishes, blueprints=blueprints, journal=journal, access=access
@@ -195,6 +197,7 @@ def _manager(parts: Parts, tools: Tools, loop: Loop) -> Manager:
             access=access,
             journal=journal,
             redactor=tools.redactor,
+            threads=threads,
             errands=tools.errands,
         ),
         logbook=Logbook(runtime, tools.redactor, threads, access),

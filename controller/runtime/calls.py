@@ -12,6 +12,7 @@ from typing import Literal, TypeVar
 from docker import APIClient
 
 from controller.domain.errors import EngineUnavailable, OutcomeUnknown
+from controller.runtime.engine_clock import EngineClock
 from controller.runtime.faults import CAUGHT, lost_answer, translate
 from controller.runtime.options import EngineOptions
 from controller.runtime.ssh_transport import PLACEHOLDER, over_ssh
@@ -68,6 +69,7 @@ class Calls:
         self._clients: set[APIClient] = set()
         self._version: str | None = None
         self._generation = 0
+        self.clock = EngineClock()
         self.closing = threading.Event()
 
     async def __call__(
@@ -180,6 +182,7 @@ class Calls:
         install_transport(client, url)
         if self._options.config is not None:
             client.reload_config(self._options.config)
+        client.hooks["response"].append(self.clock)
         client.trust_env = False  # no proxies or .netrc: only `settings` reads the environment
         with self._lock:
             if not self.closing.is_set():

@@ -6,6 +6,7 @@ import asyncio
 import math
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from docker import APIClient
@@ -13,7 +14,7 @@ from docker.errors import APIError
 from docker.errors import NotFound as DockerNotFound
 
 from controller.domain.errors import NotFound, OutcomeUnknown
-from controller.domain.events import LogLine, LogQuery
+from controller.domain.events import LogPart, LogQuery
 from controller.domain.names import is_bot_id
 from controller.domain.observation import ContainerState, ListedContainer, Observation
 from controller.domain.spec import BOT_LABEL, INSTANCE_LABEL, MANAGED_LABEL, ContainerSpec
@@ -56,9 +57,14 @@ class EngineRuntime:
         self._feeds: weakref.WeakSet[EventFeed] = weakref.WeakSet()
         self._ours = {"label": [f"{MANAGED_LABEL}=true", f"{INSTANCE_LABEL}={instance}"]}
 
+    def engine_time(self) -> float:
+        """The engine's time now, as its answers have told it."""
+        return self._calls.clock.now()
+
     async def info(self) -> EngineInfo:
         """Ask the engine about itself."""
-        return await self._calls(_info, write=False, limit=READ_SECONDS)
+        info = await self._calls(_info, write=False, limit=READ_SECONDS)
+        return replace(info, ahead=self._calls.clock.ahead)
 
     async def list_containers(self) -> list[ListedContainer]:
         """List all our containers in one request."""
@@ -210,11 +216,11 @@ class EngineRuntime:
 
         await self._calls(do, write=True, limit=WRITE_SECONDS)
 
-    async def logs(self, bot_id: str, query: LogQuery) -> list[LogLine]:
+    async def logs(self, bot_id: str, query: LogQuery) -> LogPart:
         """Return the last lines of the container's log that match the query."""
         check_bot_id(bot_id)
 
-        def ask(client: APIClient) -> list[LogLine]:
+        def ask(client: APIClient) -> LogPart:
             inspected = self._require_container(client, bot_id)
             return read_log(client, inspected["Id"], query, seconds=LOG_SECONDS)
 

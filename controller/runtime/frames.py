@@ -11,9 +11,10 @@ from __future__ import annotations
 import struct
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Literal
 
-from controller.domain.events import LogLine, LogQuery
+from controller.domain.events import LogLine, LogPart, LogQuery
 from controller.runtime.observations import parse_time
 
 Pipe = Literal["stdout", "stderr"]
@@ -92,11 +93,16 @@ def last_lines(data: bytes, limit: int, *, cut: bool = False) -> str:
 
 
 class LineJoiner:
-    """Joins log entries into whole lines, each pipe by itself, and decodes only whole lines."""
+    """Joins log entries into whole lines, each pipe by itself, and decodes only whole lines.
+
+    Where the log has earlier entries, the first line of each pipe may be the rest of one. Whether
+    it has is known only afterwards, hence `firsts`.
+    """
 
     def __init__(self) -> None:
         self._open: dict[Pipe, tuple[float, bytearray]] = {}
         self.entries = 0
+        self.firsts: dict[Pipe, LogLine] = {}
 
     def feed(self, pipe: Pipe, frame: bytes) -> LogLine | None:
         """Take an entry and return the line that it completes, if it completes one."""
@@ -105,15 +111,30 @@ class LineJoiner:
         at, line = self._open.pop(pipe, (0.0, bytearray()))
         if not line:
             at = parse_time(stamp.decode("ascii", "replace"))
-        line += text[: max(0, LINE_MAX + 2 - len(line))]
+        _extend(line, text)
         if text.endswith(b"\n"):
-            return _decode_line(at, pipe, line)
+            return self._finish(at, pipe, line, ends=True)
         self._open[pipe] = (at, line)
         return None
 
     def rest(self) -> list[LogLine]:
         """Return each pipe's last line, if the program ended or paused without a newline."""
-        return [_decode_line(at, pipe, line) for pipe, (at, line) in self._open.items()]
+        return [self._finish(at, pipe, line, ends=False) for pipe, (at, line) in self._open.items()]
+
+    def _finish(self, at: float, pipe: Pipe, line: bytearray, *, ends: bool) -> LogLine:
+        found = _decode_line(at, pipe, line, ends=ends)
+        self.firsts.setdefault(pipe, found)
+        return found
+
+
+def _extend(line: bytearray, text: bytes) -> None:
+    """Add to a line, in bounded memory. Of a progress bar only its last state is kept."""
+    line += text
+    if len(line) > LINE_MAX + 2:
+        state = line.rstrip(b"\r\n").rfind(b"\r")
+        if state > 0:
+            del line[:state]  # the \r stays: something was before
+        del line[LINE_MAX + 2 :]
 
 
 class LogTail:
@@ -124,9 +145,12 @@ class LogTail:
         self._needle = query.grep.casefold()
         self._kept: deque[tuple[int, LogLine]] = deque()
         self._size = 0
+        self._dropped = False
+        self._oldest = 0.0
 
     def add(self, line: LogLine) -> None:
         """Keep a line if it matches, and drop the oldest ones beyond the bounds."""
+        self._oldest = min(self._oldest or line.at, line.at)
         if not self._matches(line):
             return
         size = len(line.text.encode())
@@ -134,20 +158,28 @@ class LogTail:
         self._size += size
         while self._size > TEXT_MAX or len(self._kept) > LOOK_BACK:
             self._size -= self._kept.popleft()[0]
+            self._dropped = True
 
-    def drop(self, line: LogLine) -> None:
-        """Drop this very line, if it's still kept."""
-        for index, (size, kept) in enumerate(self._kept):
-            if kept is line:
-                self._size -= size
-                del self._kept[index]
-                return
+    def part(self, *, more: bool, firsts: Iterable[LogLine] = ()) -> LogPart:
+        """Return what was kept, by time: the two pipes don't arrive in the order of writing.
 
-    def lines(self) -> list[LogLine]:
-        """Return what was kept, by time: the two pipes don't arrive in the order of writing."""
-        count = max(0, self._query.lines)
-        ordered = sorted((line for _, line in self._kept), key=lambda line: line.at)
-        return ordered[-count:] if count else []
+        `more` says that the log has earlier entries; `firsts` are the lines that may then lack
+        their beginning.
+        """
+        query = self._query
+        headless = {id(line) for line in firsts} if more else set()
+        lines = sorted(
+            (
+                replace(line, begins=False) if id(line) in headless else line
+                for _, line in self._kept
+            ),
+            key=lambda line: line.at,
+        )
+        chosen = lines[-query.lines :] if query.lines > 0 else []
+        if self._dropped or len(chosen) < len(lines):
+            looked_to = chosen[0].at if chosen else query.until
+            return LogPart(chosen, more=True, looked_to=looked_to, full=self._dropped)
+        return LogPart(chosen, more=more, looked_to=self._oldest)
 
     def _matches(self, line: LogLine) -> bool:
         query = self._query
@@ -166,28 +198,27 @@ def count_entries_wanted(query: LogQuery) -> int:
     return (LOOK_BACK if filtered else max(0, min(query.lines, LOOK_BACK))) + SPARE
 
 
-def read_lines(pieces: Iterable[bytes], query: LogQuery) -> list[LogLine]:
-    """Return the lines a query wants, from an answer to `count_entries_wanted` entries."""
+def read_lines(pieces: Iterable[bytes], query: LogQuery, entries: int | None = None) -> LogPart:
+    """Return the lines a query wants, from an answer to a request for that many entries.
+
+    Without a number, for `count_entries_wanted` entries.
+    """
     splitter, joiner, tail = FrameSplitter(), LineJoiner(), LogTail(query)
-    first_pipe: Pipe | None = None
-    oldest: LogLine | None = None
     for piece in pieces:
         for pipe, frame in splitter.feed(piece):
-            first_pipe = first_pipe or pipe
             line = joiner.feed(pipe, frame)
-            if line is None:
-                continue
-            if oldest is None and pipe == first_pipe:
-                oldest = line
-            tail.add(line)
+            if line is not None:
+                tail.add(line)
     for line in joiner.rest():
         tail.add(line)
-    if oldest is not None and joiner.entries >= count_entries_wanted(query):
-        tail.drop(oldest)  # the log has earlier entries, so this may be the rest of a line
-    return tail.lines()
+    wanted = count_entries_wanted(query) if entries is None else entries
+    return tail.part(more=joiner.entries >= wanted, firsts=joiner.firsts.values())
 
 
-def _decode_line(at: float, pipe: Pipe, line: bytearray) -> LogLine:
-    whole = bytes(line).removesuffix(b"\n").removesuffix(b"\r")
-    text = whole[:LINE_MAX].decode("utf-8", "replace")
-    return LogLine(at, pipe, text if len(whole) <= LINE_MAX else text + "…")
+def _decode_line(at: float, pipe: Pipe, line: bytearray, *, ends: bool) -> LogLine:
+    # A program that shows its progress writes over the line: what it showed last is the line.
+    whole = bytes(line).removesuffix(b"\n").rstrip(b"\r")
+    before, _, state = whole.rpartition(b"\r")
+    cut = len(state) > LINE_MAX
+    text = state[:LINE_MAX].decode("utf-8", "replace")
+    return LogLine(at, pipe, text + "…" if cut else text, begins=not before, ends=ends and not cut)

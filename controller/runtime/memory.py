@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TypeVar
 
 from controller.domain.errors import BadSpec, Conflict, ImageMissing, NotFound
-from controller.domain.events import LogLine, LogQuery
+from controller.domain.events import LogPart, LogQuery
 from controller.domain.observation import ListedContainer, Observation
 from controller.domain.spec import ContainerSpec
 from controller.runtime.execution import took_too_long
 from controller.runtime.faults import foreign, lost_answer, unreachable
-from controller.runtime.frames import LogTail
+from controller.runtime.frames import LOOK_BACK, LogTail
 from controller.runtime.memory_world import MemoryEvents, MemoryWorld
 from controller.runtime.protocol import EngineInfo, Probe, ProbeResult, Runtime, VolumeInfo
 from controller.runtime.validation import (
@@ -75,9 +75,16 @@ class MemoryRuntime(MemoryWorld):
         self._late: list[Callable[[], None]] = []
         self._lost_answers = 0
 
+    def engine_time(self) -> float:
+        """Return the time of this runtime's clock."""
+        return self._clock()
+
     async def info(self) -> EngineInfo:
         """Return what this runtime says about itself."""
-        return await self._read("info", lambda: EngineInfo(version="memory", api_version="1.41"))
+        ahead = self.engine_time() - time.time()
+        ahead = ahead if abs(ahead) > 1 else 0.0
+        info = EngineInfo(version="memory", api_version="1.41", ahead=ahead)
+        return await self._read("info", lambda: info)
 
     async def list_containers(self) -> list[ListedContainer]:
         """List all containers."""
@@ -194,15 +201,17 @@ class MemoryRuntime(MemoryWorld):
 
         await self._write("remove_volume", do)
 
-    async def logs(self, bot_id: str, query: LogQuery) -> list[LogLine]:
+    async def logs(self, bot_id: str, query: LogQuery) -> LogPart:
         """Return the last lines of the container's log that match the query."""
         check_bot_id(bot_id)
 
-        def ask() -> list[LogLine]:
+        def ask() -> LogPart:
+            log = self.require_container(bot_id).log
+            looked = len(log) if query.until else LOOK_BACK
             tail = LogTail(query)
-            for line in self.require_container(bot_id).log:
+            for line in list(log)[-looked:]:
                 tail.add(line)
-            return tail.lines()
+            return tail.part(more=len(log) > looked)
 
         return await self._read("logs", ask)
 

@@ -21,11 +21,11 @@ from controller.domain.observation import ContainerState, Health, Observation
 from controller.domain.spec import ContainerSpec
 from controller.runtime.execution import not_running
 from controller.runtime.faults import foreign, image_not_here, refused_container
-from controller.runtime.frames import LOOK_BACK
 from controller.runtime.protocol import Probe, ProbeResult
 from controller.runtime.seeding import Kind, parents, plan
 from controller.runtime.validation import container_name, parse_restart_policy
 
+LOG_MAX = 50_000  # lines that a container keeps, as the engine's own log is bounded
 DONE = ProbeResult(exit_code=0, output="")
 _STOPPED = 143  # the exit code of a program that obeys SIGTERM
 
@@ -36,7 +36,7 @@ class Container:
 
     spec: ContainerSpec
     seen: Observation
-    log: deque[LogLine] = field(default_factory=lambda: deque(maxlen=LOOK_BACK))
+    log: deque[LogLine] = field(default_factory=lambda: deque(maxlen=LOG_MAX))
 
 
 class MemoryEvents(AsyncIterator[ContainerEvent]):

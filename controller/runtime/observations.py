@@ -17,6 +17,7 @@ from controller.runtime.faults import clean_reason
 # Characters: more than the engine keeps of a check. Whoever shows the output shortens it, but only
 # after redaction, which can't recognise half a secret.
 PROBE_OUTPUT_MAX = 8192
+HEALTH_KEPT = 4096  # bytes of a check's output that the engine keeps; it says "..." after them
 _HEALTH = re.compile(r"\((health: starting|healthy|unhealthy)\)$")
 _HEALTHS = {
     "health: starting": Health.STARTING,
@@ -87,6 +88,7 @@ def observation(inspected: Mapping[str, Any]) -> Observation:
     state = state_of(inspected)
     started = seen.get("StartedAt") or ""
     health = seen.get("Health") or {}
+    said = _last_failed_check(health)
     return Observation(
         container_id=inspected["Id"],
         state=state,
@@ -103,7 +105,8 @@ def observation(inspected: Mapping[str, Any]) -> Observation:
         restart_count=int(inspected.get("RestartCount") or 0),
         spec=labels_of(inspected).get(SPEC_LABEL, ""),
         image=(inspected.get("Config") or {}).get("Image") or "",
-        probe_output=_last_failed_check(health),
+        probe_output=said[:PROBE_OUTPUT_MAX].strip(),
+        probe_cut=len(said.encode("utf-8", "replace")) >= HEALTH_KEPT,
     )
 
 
@@ -160,5 +163,5 @@ def _exit_code(state: ContainerState, seen: Mapping[str, Any]) -> int | None:
 def _last_failed_check(health: Mapping[str, Any]) -> str:
     for entry in reversed(health.get("Log") or ()):
         if entry.get("ExitCode"):
-            return str(entry.get("Output") or "").strip()[:PROBE_OUTPUT_MAX]
+            return str(entry.get("Output") or "")
     return ""

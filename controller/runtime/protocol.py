@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from controller.domain.events import ContainerEvent, LogLine, LogQuery
+from controller.domain.events import ContainerEvent, LogPart, LogQuery
 from controller.domain.observation import ListedContainer, Observation
 from controller.domain.spec import ContainerSpec
 
@@ -25,6 +25,7 @@ class EngineInfo:
     rootless: bool = False
     security: tuple[str, ...] = ()
     live_restore: bool = False
+    ahead: float = 0.0  # seconds that its clock is ahead of ours; negative when it's behind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +51,8 @@ class Probe:
 class ProbeResult:
     """How a program ended, and the end of its output: 4 KiB for a probe, 16 KiB for the others.
 
-    `cut`, which only `execute` sets, means that more was printed than `output` holds: it may begin
-    in the middle of a secret.
+    `cut`, which `execute` and `rehearse` set, means that more was printed than `output` holds: it
+    may begin in the middle of a secret.
     """
 
     exit_code: int
@@ -94,6 +95,15 @@ class Runtime(Protocol):
     - **A free event loop.** Nothing blocks it. Cancelling a call frees the caller, but doesn't stop
       what the engine is already doing.
     """
+
+    def engine_time(self) -> float:
+        """Return the engine's time now, in seconds since the epoch, from memory.
+
+        All times in observations, events and log lines are the engine's, whose clock may differ
+        from ours: compare them with this. It is right to a second once the engine has answered at
+        all; where both clocks may agree, it's our own.
+        """
+        ...
 
     async def info(self) -> EngineInfo:
         """Ask the engine about itself. Raises EngineUnavailable."""
@@ -182,13 +192,18 @@ class Runtime(Protocol):
         """Remove the bot's named volume. Succeeds if it's already gone."""
         ...
 
-    async def logs(self, bot_id: str, query: LogQuery) -> list[LogLine]:
+    async def logs(self, bot_id: str, query: LogQuery) -> LogPart:
         """Return the last lines that match the query, oldest first, at most 1 MiB of text.
 
-        A query with `grep`, `since`, `until` or a single `stream` searches the last 5,000 lines,
-        and no query returns more than 5,000. Lines are whole: they're joined from the log's frames
-        and decoded (invalid bytes are replaced) before anything is matched. A line longer than
-        256 KiB is cut and ends in "…". Raises NotFound if the container doesn't exist.
+        A query with `grep`, `since` or a single `stream` searches the last 5,000 entries of the
+        log, or all since then if these are fewer; one with `until` goes back until it has enough
+        lines. No query returns more than 5,000. The answer says how far it looked and whether
+        there's more.
+
+        Lines are joined from the log's entries and decoded (invalid bytes are replaced) before
+        anything is matched. A line longer than 256 KiB is cut and ends in "…". Of a line that was
+        written over, as progress bars are, the last state is returned. Where a line's beginning or
+        end is missing, it says so. Raises NotFound if the container doesn't exist.
         """
         ...
 

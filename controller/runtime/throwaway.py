@@ -20,6 +20,7 @@ from controller.domain.events import LogQuery
 from controller.domain.spec import ContainerSpec
 from controller.runtime import hostconfig
 from controller.runtime.container_files import stat
+from controller.runtime.engine_clock import clock_of
 from controller.runtime.execution import OUTPUT_MAX
 from controller.runtime.faults import CAUGHT, clean_reason, image_not_here, refused_container
 from controller.runtime.frames import last_lines
@@ -47,7 +48,9 @@ def rehearse(
     require_image(client, spec.image)
     body = hostconfig.rehearsal_body(spec, command, instance=instance)
     exit_code, output = _run(client, body, instance, seconds, OUTPUT_MAX)
-    return ProbeResult(exit_code=exit_code, output=last_lines(output.encode(), OUTPUT_MAX))
+    data = output.encode()
+    cut = len(data) > OUTPUT_MAX
+    return ProbeResult(exit_code=exit_code, output=last_lines(data, OUTPUT_MAX), cut=cut)
 
 
 def image_has(
@@ -88,9 +91,10 @@ def discard(client: APIClient, container: str) -> None:
 
 def sweep(client: APIClient, instance: str, older_than: float = STRAY_SECONDS) -> None:
     """Remove throw-away containers older than that many seconds, left by processes that died."""
+    now = clock_of(client).now()
     labels = [f"{key}={value}" for key, value in hostconfig.probe_labels(instance).items()]
     for row in client.containers(all=True, filters={"label": labels}):
-        if time.time() - row["Created"] > older_than:
+        if now - row["Created"] > older_than:
             discard(client, row["Id"])
 
 

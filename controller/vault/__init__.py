@@ -1,13 +1,16 @@
 """Secrets: stored in files, shown as fingerprints, redacted from every text."""
 
 from controller.vault.checks import simply_missing
+from controller.vault.cleaning import clean
 from controller.vault.files import Vault
 from controller.vault.fingerprint import Fingerprints, derived_key, install_key, known_key
-from controller.vault.redaction import MARK, Redactor, clean
+from controller.vault.redaction import CONTEXT_LINES, LONG_TEXT, MARK, Redactor
 from controller.vault.rehearsal import Canary, remove_canary, store_canary
 from controller.vault.staging import Staged, Staging
 
 __all__ = [
+    "CONTEXT_LINES",
+    "LONG_TEXT",
     "MARK",
     "Canary",
     "Fingerprints",

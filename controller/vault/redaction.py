@@ -7,109 +7,83 @@ anything that looks like a well-known key (`domain.keys`).
 
 from __future__ import annotations
 
-import base64
-import json
-import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import replace
 from threading import Lock
-from urllib.parse import quote_from_bytes
 
+from controller.domain.events import LogLine
 from controller.domain.keys import hide_keys
+from controller.vault.cleaning import clean
+from controller.vault.forms import BREAK, BROKEN, PLAIN, RUN, WORD, fold, forms_of
+from controller.vault.search import Search
 
 MARK = "[redacted]"
-SHORTEST = 6  # characters; replacing a shorter value everywhere would garble most texts …
-_WORD_SHORTEST = 4  # … so it is replaced only as a whole word, and below this length not at all
+LONG_TEXT = 4096  # characters from which redaction belongs in a thread, beside the event loop
+CONTEXT_LINES = 100  # of a log, before those that are shown: a key may begin in them
 _WRAPPED_SHORTEST = 12  # for a form that a program has broken into lines
-_LINE_SHORTEST = 16  # for one line of a secret with several lines
+_FRAGMENT = 8  # characters of a secret at a cut edge from which they are hidden
+_STRAY = 24  # characters that the rest of a cut escape code may leave at an edge
+_EDGE = 16  # what to do with a span: it is the edge of a cut text
 
-_ESCAPES = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"  # CSI: colours, cursor
-    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"  # OSC, DCS …
-    r"|\x1b[ -/]*[0-~]?"  # the short ones
-)
-# Control characters except \n and \t, and everything invisible: format characters (bidi, zero
-# width, tags), line separators, fillers and variation selectors.
-_UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2"
-    "\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
-    "\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f"
-    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
-)
-_BREAK = re.compile(r"\n[ \t]*")
 _BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=")
-
-
-def clean(text: str) -> str:
-    """The text without escape sequences and invisible or control characters but newline and tab."""
-    if text.isascii() and text.isprintable():
-        return text
-    if "\x1b" in text or not text.isascii():
-        text = _ESCAPES.sub("", text)
-    return _UNSEEN.sub("", text)
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What to look for: texts to replace, and base64 texts whose whole run must be replaced."""
-
-    plain: tuple[str, ...] = ()
-    runs: tuple[str, ...] = ()
-    words: tuple[re.Pattern[str], ...] = ()  # short values, matched as whole words
 
 
 class Redactor:
     """Knows the live secrets. Hides them in any text, and also whatever looks like a secret.
 
-    Safe to use from any thread: what it knows is one immutable value, replaced as a whole.
+    Safe to use from any thread. Learning a value costs a fraction of a millisecond.
     """
 
     def __init__(self) -> None:
-        self._known = _Known()
-        self._owners: dict[str, _Known] = {}
+        self._search = Search()
+        self._owners: dict[str, dict[str, int]] = {}
         self._lock = Lock()
+        self._long = Lock()
 
     def learn(self, bot_id: str, values: Iterable[str]) -> None:
         """Hide these values too. The bot's earlier ones stay hidden: old logs still hold them."""
-        fresh = _forms_of(values)
         with self._lock:
-            before = self._owners.get(bot_id, _Known())
-            self._owners[bot_id] = _joined((before, fresh))
-            self._known = _joined(self._owners.values())
+            own = self._owners.setdefault(bot_id, {})
+            for value in values:
+                forms = forms_of(value)
+                fresh = {form: kinds for form, kinds in forms.items() if form not in own}
+                self._search.add(fresh)
+                own.update(fresh)
 
     def forget(self, bot_id: str) -> None:
         """Forget all values of the bot."""
         with self._lock:
-            if self._owners.pop(bot_id, None) is not None:
-                self._known = _joined(self._owners.values())
+            self._search.discard(self._owners.pop(bot_id, {}))
 
-    def __call__(self, text: str) -> str:
+    def __call__(self, text: str, *, begins: bool = True, ends: bool = True) -> str:
         """The text, cleaned, with every known and every likely secret replaced. Never raises.
 
-        Give it whole lines: a token split over two calls isn't found.
+        Give it whole lines: a token split over two calls isn't found. `begins` and `ends` say
+        whether the text has its own beginning and end. Where something was cut off, what may be
+        the rest of a known secret goes too. A "…" at the end stands for such a cut.
         """
         text = clean(text)
-        known, joined = self._known, _BREAK.sub("", text)
-        plain = [form for form in known.plain if form in joined or ("\n" in form and form in text)]
-        runs = [core for core in known.runs if core in joined]
-        if len(joined) < len(text):
-            text = _without_wrapped(text, joined, plain, runs)
-        for form in plain:
-            text = text.replace(form, MARK)
-        for core in runs:
-            text = _without_runs(text, core)
-        for word in known.words:
-            text = word.sub(MARK, text)
-        return hide_keys(text, MARK)
+        if not text:
+            return text
+        body = text.rstrip(".")
+        if body.endswith("…"):
+            body, ends = body[:-1], False
+        else:
+            body = text
+        # One long text at a time: several threads that compute make the event loop wait its turn.
+        with self._long if len(text) > LONG_TEXT else nullcontext():
+            hidden = self._without_known(body, begins=begins, ends=ends)
+            return hide_keys(hidden + text[len(body) :], MARK)
 
-    def lines(self, texts: Sequence[str]) -> list[str]:
+    def lines(self, texts: Sequence[str], *, begins: bool = True, ends: bool = True) -> list[str]:
         """The same for the lines of one log, taken together: a key may span several lines.
 
         Returns as many lines as it was given. A line that was part of such a key becomes `MARK`.
         """
-        together = self("\n".join(texts)).split("\n")
+        together = self("\n".join(texts), begins=begins, ends=ends).split("\n")
         if len(together) == len(texts):
             return together
         left = Counter(together)
@@ -119,128 +93,136 @@ class Redactor:
             found.append(text if left[text] >= 0 else MARK)
         return found
 
+    def log(self, part: Sequence[LogLine]) -> list[LogLine]:
+        """The same for a part of a log, where lines and the part itself may have been cut."""
+        texts = [
+            line.text
+            if line.begins and line.ends
+            else self(line.text, begins=line.begins, ends=line.ends)
+            for line in part
+        ]
+        # What was written before the part and after it may belong to it.
+        hidden = self.lines(texts, begins=False, ends=False)
+        return [replace(line, text=text) for line, text in zip(part, hidden, strict=True)]
 
-def _joined(parts: Iterable[_Known]) -> _Known:
-    """The forms of all parts, longest first, so that a value can't leave half of a longer one."""
-    parts = list(parts)
-    return _Known(
-        plain=_longest_first(form for part in parts for form in part.plain),
-        runs=_longest_first(core for part in parts for core in part.runs),
-        words=tuple({word for part in parts for word in part.words}),
-    )
+    def _without_known(self, text: str, *, begins: bool, ends: bool) -> str:
+        """Replace the forms of known values, also those that a program has broken into lines.
 
+        Searches the text without line breaks and indents. A break inside a value is replaced with
+        it.
+        """
+        place = _Places(text)
+        spans = set(self._search(place.joined))
+        if not begins:
+            spans.update(self._rest_of_secret(place.joined))
+        if not ends:
+            spans.update(self._start_of_secret(place.joined))
+        if not begins and not ends and self._is_inside(place.joined):
+            return MARK
+        if not spans:
+            return text
+        parts: list[str] = []
+        done = 0
+        for first, last, kinds in sorted(spans):
+            start, end = place(first, last)
+            if end <= done or not _counts(text, start, end, kinds, last - first):
+                continue
+            if kinds & RUN:
+                start, end = _whole_run(text, start, end, done)
+            if start >= done:
+                parts += (text[done:start], MARK)
+            done = end
+        return "".join((*parts, text[done:]))
 
-def _longest_first(texts: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(set(texts), key=lambda text: (-len(text), text)))
+    def _rest_of_secret(self, text: str) -> Iterator[tuple[int, int, int]]:
+        """What may be the end of a secret whose beginning was cut off."""
+        window = self._search.longest() + _STRAY
+        for form, seen in self._seen_in(text[:window], slice(-_FRAGMENT, None)):
+            for at in _all(seen, form[-_FRAGMENT:], 0, len(form) + _STRAY):
+                end = at + _FRAGMENT
+                edges = range(max(0, end - len(form) + 1), min(_STRAY, at) + 1)
+                if seen.endswith(form, 0, end):
+                    continue  # a whole one
+                if any(form.endswith(seen[edge:end]) for edge in edges):
+                    yield 0, end, _EDGE
 
+    def _start_of_secret(self, text: str) -> Iterator[tuple[int, int, int]]:
+        """What may be the beginning of a secret whose end was cut off."""
+        window = self._search.longest() + _STRAY
+        before = max(0, len(text) - window)
+        for form, seen in self._seen_in(text[before:], slice(_FRAGMENT)):
+            size = len(seen)
+            for at in _all(seen, form[:_FRAGMENT], max(0, size - len(form) - _STRAY), size):
+                left = size - at  # characters from here to the edge
+                strays = range(max(0, left - len(form) + 1), min(_STRAY, left - _FRAGMENT) + 1)
+                if seen.startswith(form, at):
+                    continue
+                if any(form.startswith(seen[at : size - stray]) for stray in strays):
+                    yield before + at, before + size, _EDGE
 
-def _forms_of(values: Iterable[str]) -> _Known:
-    plain: set[str] = set()
-    runs: set[str] = set()
-    words: set[re.Pattern[str]] = set()
-    for value in values:
-        short = clean(value).strip()
-        if _WORD_SHORTEST <= len(short) < SHORTEST:
-            words.add(re.compile(rf"(?<!\w){re.escape(short)}(?!\w)"))
-        for text in _texts_of(value):
-            data = text.encode("utf-8", "surrogatepass")
-            plain.update(_plain_forms(text, data))
-            runs.update(_base64_cores(data))
-    return _Known(tuple(plain), tuple(runs), tuple(words))
-
-
-def _texts_of(value: str) -> Iterator[str]:
-    """The value as cleaned text shows it, and its longer lines: logs often print just one."""
-    text = clean(value).strip()
-    if len(text) >= SHORTEST:
-        yield text
-    if "\n" in text:
-        yield from (
-            line.strip() for line in text.split("\n") if len(line.strip()) >= _LINE_SHORTEST
+    def _is_inside(self, text: str) -> bool:
+        """Whether all of the text may come from the middle of a secret."""
+        seen = (text, fold(text))
+        strays = range(min(_STRAY, len(text) - _FRAGMENT) + 1)
+        return len(text) >= _FRAGMENT and any(
+            any(seen[bool(kinds & RUN)][stray:] in form for stray in strays)
+            for form, kinds in list(self._search.kinds.items())
+            if len(form) + _STRAY > len(text) and seen[bool(kinds & RUN)][-_FRAGMENT:] in form
         )
 
-
-def _plain_forms(text: str, data: bytes) -> Iterator[str]:
-    yield text
-    yield json.dumps(text)[1:-1]
-    yield json.dumps(text, ensure_ascii=False)[1:-1]
-    yield repr(text)[1:-1]
-    for safe in ("", "/", "!'()*~", "/:@"):
-        quoted = quote_from_bytes(data, safe)
-        for form in (quoted, quoted.replace("%20", "+")):
-            yield form
-            yield re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), form)
-    encoded = base64.b64encode(data).decode()
-    if not encoded.isalnum():  # otherwise `_base64_cores` finds it
-        yield quote_from_bytes(encoded.encode(), "")
+    def _seen_in(self, text: str, part: slice) -> Iterator[tuple[str, str]]:
+        """Each form of which that part is in the text, and the text as the form must be sought."""
+        folded = fold(text)
+        pieces = [
+            {seen[at : at + _FRAGMENT] for at in range(len(seen) - _FRAGMENT + 1)}
+            for seen in (text, folded)
+        ]
+        for form, kinds in list(self._search.kinds.items()):
+            if len(form) >= _FRAGMENT and form[part] in pieces[bool(kinds & RUN)]:
+                yield form, folded if kinds & RUN else text
 
 
-def _base64_cores(data: bytes) -> Iterator[str]:
-    """What base64 turns the value into anywhere inside longer data, as in `user:password`.
+class _Places:
+    """A text without its line breaks and indents, and where its characters stand in the text."""
 
-    Base64 encodes groups of three bytes, so the value can start at three offsets in a group. Each
-    offset gives characters that don't depend on the neighbours; the few at the edges, which do,
-    are replaced with the rest of the run.
-    """
-    for shift in range(3):
-        padded = b"\0" * shift + data
-        first = -(-8 * shift // 6)
-        last = 8 * len(padded) // 6
-        for encode in (base64.b64encode, base64.urlsafe_b64encode):
-            yield encode(padded).decode()[first:last]
+    def __init__(self, text: str) -> None:
+        self.joined = text
+        self._starts, self._shifts = [0], [0]  # from this position on, it is this much further on
+        if "\n" not in text:
+            return
+        for found in BREAK.finditer(text):
+            self._starts.append(found.start() - self._shifts[-1])
+            self._shifts.append(self._shifts[-1] + found.end() - found.start())
+        self.joined = BREAK.sub("", text)
 
-
-def _without_wrapped(text: str, joined: str, plain: Iterable[str], runs: Iterable[str]) -> str:
-    """Replace values that a program has broken into lines, as `base64` and `fold` do.
-
-    Searches `joined`, the text without line breaks and indents. A break inside a value is replaced
-    with it.
-    """
-    breaks = [(found.start(), found.end()) for found in _BREAK.finditer(text)]
-    starts, shifts = [0], [0]  # from this position in `joined` on, the text is this much further on
-    for start, end in breaks:
-        starts.append(start - shifts[-1])
-        shifts.append(shifts[-1] + end - start)
-    parts: list[str] = []
-    done = 0
-    for first, last, run in sorted(
-        {*_spans(joined, plain, run=False), *_spans(joined, runs, run=True)}
-    ):
-        piece, last_piece = (bisect_right(starts, at) - 1 for at in (first, last - 1))
-        if piece == last_piece:
-            continue  # within one line: the other functions replace it
-        start, end = first + shifts[piece], last + shifts[last_piece]
-        while run and start > done and text[start - 1] in _BASE64:
-            start -= 1
-        while run and end < len(text) and text[end] in _BASE64:
-            end += 1
-        if start >= done:
-            parts += (text[done:start], MARK)
-        done = max(done, end)
-    return "".join((*parts, text[done:]))
+    def __call__(self, first: int, last: int) -> tuple[int, int]:
+        """Where what stands from `first` to `last` in `joined` begins and ends in the text."""
+        pieces = (bisect_right(self._starts, at) - 1 for at in (first, last - 1))
+        start, end = (self._shifts[piece] for piece in pieces)
+        return first + start, last + end
 
 
-def _spans(text: str, forms: Iterable[str], *, run: bool) -> Iterator[tuple[int, int, bool]]:
-    """Start and end of each form, overlaps included; `run`: its whole base64 run must go too."""
-    for form in forms:
-        found = text.find(form) if len(form) >= _WRAPPED_SHORTEST else -1
-        while found >= 0:
-            yield found, found + len(form), run
-            found = text.find(form, found + 1)
+def _counts(text: str, start: int, end: int, kinds: int, length: int) -> bool:
+    """Whether what was found there is to be replaced."""
+    if end - start > length:  # there is a line break in it
+        return length >= _WRAPPED_SHORTEST or bool(kinds & (BROKEN | _EDGE))
+    around = text[start - 1 : start] if start else "", text[end : end + 1]
+    alone = not any(c.isalnum() or c == "_" for c in around)
+    return bool(kinds & (PLAIN | RUN | _EDGE)) or (bool(kinds & WORD) and alone)
 
 
-def _without_runs(text: str, core: str) -> str:
-    """Replace every run of base64 characters that contains the core."""
-    parts: list[str] = []
-    done = 0
-    found = text.find(core)
+def _all(text: str, piece: str, start: int, end: int) -> Iterator[int]:
+    """Where the piece begins, each time that it stands between start and end."""
+    found = text.find(piece, start, end)
     while found >= 0:
-        start, end = found, found + len(core)
-        while start > done and text[start - 1] in _BASE64:
-            start -= 1
-        while end < len(text) and text[end] in _BASE64:
-            end += 1
-        parts += (text[done:start], MARK)
-        done = end
-        found = text.find(core, done)
-    return "".join((*parts, text[done:]))
+        yield found
+        found = text.find(piece, found + 1, end)
+
+
+def _whole_run(text: str, start: int, end: int, done: int) -> tuple[int, int]:
+    """The run of base64 characters around what was found, as far as it isn't replaced yet."""
+    while start > done and text[start - 1] in _BASE64:
+        start -= 1
+    while end < len(text) and text[end] in _BASE64:
+        end += 1
+    return start, end

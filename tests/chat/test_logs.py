@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 
 from simcord.results import InteractionResult
 
+from controller.domain.journal import Author
 from controller.fleet.views import View
 from demo.world import World
 from tests.chat.acting import (
@@ -228,7 +230,62 @@ async def test_an_empty_log_is_said_to_be_empty(world: World) -> None:
     assert labels(answer.response) == ["Refresh", "File"]
     pressed = await world.admin.click(answer.response, label="File")
     assert said(pressed) == "**shop** — Its log is empty."
-    assert "No matching lines in the last 5,000." in said(await logs(world, grep="apple"))
+    assert said(await logs(world, grep="apple")) == "**shop** — No matching lines."
+
+
+async def test_a_search_says_how_far_it_looked_and_goes_on(world: World) -> None:
+    """An early word behind more lines than one search looks through is found by Older."""
+    view = await ready_bot(world)
+    engine_of(world).write_log(view.bot.id, "the early word")
+    time.sleep(0.001)
+    for number in range(6500):
+        engine_of(world).write_log(view.bot.id, f"line {number}")
+    answer = await logs(world, grep="EARLY")
+    message = answer.response
+    assert message is not None
+    assert "No matching lines in what I looked through (5000 lines, back to " in message.content
+    assert "**Older** looks further back." in message.content
+    assert labels(message) == ["Older", "Refresh", "File"]
+    await world.admin.click(message, label="Older")
+    assert shown(message.content) == ["the early word"]
+    await world.admin.click(message, label="Older")
+    assert message.content == "**shop** — Nothing older that matches."
+
+
+async def test_older_reaches_every_line_also_those_of_one_moment(world: World) -> None:
+    """1,493 lines older than what was shown first, all printed at once: page by page, each once."""
+    view = await ready_bot(world)
+    engine_of(world).write_log(view.bot.id, "\n".join(f"{n}" for n in range(1593)))
+    held = engine_of(world).containers[view.bot.id]
+    moment = held.log[0].at
+    lines = [replace(line, at=moment + number // 700) for number, line in enumerate(held.log)]
+    held.log.clear()
+    held.log.extend(lines)
+    answer = await logs(world, lines=100)
+    message = answer.response
+    assert message is not None
+    found = shown(message.content)
+    for _ in range(20):
+        await world.admin.click(message, label="Older")
+        if "```" not in message.content:
+            break
+        found = [*shown(message.content), *found]
+    assert message.content == "**shop** — Nothing older."
+    assert found == [f"{n}" for n in range(1593)]
+
+
+async def test_a_log_that_is_hidden_is_not_said_to_be_empty(world: World) -> None:
+    """Lines from before the secrets changed exist, and aren't shown."""
+    view = await ready_bot(world)
+    engine_of(world).write_log(view.bot.id, "old")
+    wishes = world.application.installation.tools.wishes
+    later = time.time() + 1
+    await wishes.change(
+        view.bot.id, lambda bot: replace(bot, run=bot.run.hide_log(later)), by=Author()
+    )
+    assert said(await logs(world)) == (
+        "**shop** — No lines since its secrets changed; older ones are hidden."
+    )
 
 
 HOSTILE = {

@@ -216,8 +216,7 @@ async def test_a_clock_set_back_does_not_hold_a_bot_in_starting(rig: Rig) -> Non
     """Late by a clock that nobody sets, whatever the one on the wall says of its start."""
     bot = await rig.create("demo")
     await rig.submit(bot)
-    await eventually(lambda: rig.active(bot))
-    await eventually(lambda: rig.view(bot).world.ready_by > time.time(), "it is on its way up")
+    await eventually(lambda: rig.loop.looker.time_left(bot), "it is on its way up")
     assert rig.view(bot).phase is Phase.STARTING
     rig.loop.looker.clock = lambda: time.monotonic() + 3600
     rig.poke(bot)

@@ -8,12 +8,12 @@ import pytest
 
 from controller.catalog import LogSign
 from controller.domain.bot import Bot
-from controller.domain.events import LogLine
+from controller.domain.events import LogLine, LogPart, LogQuery
 from controller.domain.observation import Health
 from controller.domain.phase import Phase
 from controller.loop.signs import LINE_MAX, standing_after
 from tests.manager.rich import DOWN, rich_bot, with_rich
-from tests.manager.rig import ANN_ASKS, Rig, eventually
+from tests.manager.rig import ANN_ASKS, Gate, Rig, eventually
 
 NO_MODEL = "It has no model."
 SIGNS = (
@@ -166,3 +166,26 @@ async def test_where_the_health_check_fails_too_the_log_says_why(rig: Rig) -> No
     rig.runtime.set_health(bot.id, Health.HEALTHY)
     view = await rig.becomes(bot, Phase.RUNNING)
     assert view.world.degraded == ()
+
+
+async def test_only_new_lines_are_read_again(rig: Rig) -> None:
+    """After the first reading each one asks from the last line on, however long the log is."""
+    asked: list[LogQuery] = []
+    answers: list[int] = []
+
+    class Listening(Gate):
+        async def logs(self, bot_id: str, query: LogQuery) -> LogPart:
+            part = await rig.runtime.logs(bot_id, query)
+            asked.append(query)
+            answers.append(len(part))
+            return part
+
+    rig.door = Listening(rig.runtime)
+    await rig.restart()
+    bot = await sick(rig)
+    rig.runtime.write_log(bot.id, "\n".join(f"line {n}" for n in range(3000)))
+    await eventually(lambda: answers and answers[-1] >= 3000, "the flood was read once")
+    rig.runtime.write_log(bot.id, "the last one")
+    last = rig.runtime.containers[bot.id].log[-1].at
+    await eventually(lambda: asked[-1].since == last, "it goes on from the last line")
+    assert answers[-1] == 1

@@ -39,6 +39,7 @@ async def test_logs_answer_the_question(rig: Rig) -> None:
     ]  # fmt: skip
     assert [line.stream for line in lines] == ["stdout"] * 4 + ["stderr", "stdout"]
     assert all(abs(line.at - time.time()) < 60 for line in lines)
+    assert abs(lines[-1].at - rig.runtime.engine_time()) < 5
     assert [line.at for line in lines] == sorted(line.at for line in lines)
     assert await ask(lines=2) == ["oh no: äöü ✓", "last"]
     assert await ask(lines=0) == []
@@ -48,6 +49,24 @@ async def test_logs_answer_the_question(rig: Rig) -> None:
     assert await ask(since=lines[3].at) == ["Line 3", "oh no: äöü ✓", "last"]
     assert await ask(until=lines[1].at) == ["Line 0", "Line 1"]
     assert await ask(since=lines[1].at, until=lines[4].at, stream="stdout", grep="3") == ["Line 3"]
+
+
+async def test_a_log_says_how_far_it_was_looked_through(rig: Rig) -> None:
+    """Whether there's more, and since when; `since` sends nothing older."""
+    spec = await rig.running()
+    for number in range(30):
+        await rig.print(spec.bot_id, f"Line {number}", "stdout")
+    whole = await rig.runtime.logs(spec.bot_id, LogQuery())
+    assert (len(whole), whole.more, whole.looked_to) == (30, False, whole[0].at)
+    some = await rig.runtime.logs(spec.bot_id, LogQuery(lines=10))
+    assert (len(some), some.more) == (10, True)
+    none = await rig.runtime.logs(spec.bot_id, LogQuery(grep="no such word"))
+    assert (list(none), none.more, none.looked_to) == ([], False, whole[0].at)
+    for line in (whole[7], whole[29]):
+        late = await rig.runtime.logs(spec.bot_id, LogQuery(since=line.at))
+        assert late == [other for other in whole if other.at >= line.at]
+        assert not late.more
+    assert await rig.runtime.logs(spec.bot_id, LogQuery(since=whole[29].at + 2)) == []
 
 
 async def test_the_log_of_a_stopped_bot_can_be_read(rig: Rig) -> None:

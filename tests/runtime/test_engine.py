@@ -20,6 +20,7 @@ from controller.domain.events import LogLine, LogQuery
 from controller.domain.observation import ContainerState
 from controller.domain.spec import ContainerSpec, HealthSpec
 from controller.runtime.engine import EngineRuntime
+from controller.runtime.frames import LINE_MAX
 from controller.runtime.hostconfig import bot_labels, container_body, probe_labels
 from controller.runtime.throwaway import sweep
 from tests.runtime.rig import EngineRig, eventually, real_engine
@@ -341,6 +342,39 @@ async def test_long_lines_come_whole_and_bad_bytes_are_replaced(engine_rig: Engi
     assert [line.text for line in lines[1:]] == ["a\ufffdb", "ä end"]
     cut = await engine_rig.runtime.logs(spec.bot_id, LogQuery(lines=2))
     assert cut == lines[1:]
+
+
+async def test_what_stands_before_a_very_long_line_is_found(engine_rig: EngineRig) -> None:
+    """Forty lines and one of 2 MB: all are told, the long one cut; a progress bar as it is last."""
+    script = (
+        "for i in $(seq 40); do echo early $i; done; head -c 2000000 /dev/zero | tr '\\0' x; echo;"
+        "printf '10%%\\r20%%\\r100%%\\n'"
+    )
+    spec = await engine_rig.running(command=("/bin/sh", "-c", script), restart="no")
+    await ended(engine_rig, spec)
+    lines = await engine_rig.runtime.logs(spec.bot_id, LogQuery(lines=42))
+    assert [line.text for line in lines[:40]] == [f"early {i}" for i in range(1, 41)]
+    assert [len(line.text) for line in lines[40:]] == [LINE_MAX + 1, 4]
+    assert (lines[-1].text, lines[40].ends) == ("100%", False)
+    assert not lines.more
+
+
+async def test_older_pages_go_back_to_the_beginning(engine_rig: EngineRig) -> None:
+    """Behind 5,000 newer lines too, which is more than the first request asks for."""
+    script = "for i in $(seq 40); do echo early $i; done; sleep 0.1; yes late | head -n 6493"
+    spec = await engine_rig.running(command=("/bin/sh", "-c", script), restart="no")
+    await ended(engine_rig, spec)
+    newest = await engine_rig.runtime.logs(spec.bot_id, LogQuery(lines=5000))
+    assert (len(newest), newest.more) == (5000, True)
+    found, until = list(newest), newest[0].at
+    for _ in range(40):
+        page = await engine_rig.runtime.logs(spec.bot_id, LogQuery(lines=1000, until=until - 1e-6))
+        found, until = [*page, *found], page[0].at if page else until
+        if not page.more:
+            break
+    assert [line.text for line in found[:40]] == [f"early {i}" for i in range(1, 41)]
+    nothing = await engine_rig.runtime.logs(spec.bot_id, LogQuery(grep="early"))
+    assert (list(nothing), nothing.more) == ([], True)
 
 
 def median_ms(times: list[float]) -> float:

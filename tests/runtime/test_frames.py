@@ -70,7 +70,8 @@ def test_a_line_in_many_frames_is_one_line(text: bytes, cuts: list[int]) -> None
     pieces[-1] += b"\n"
     data = b"".join(frame("stdout", 5, piece) for piece in pieces)
     (line,) = read_lines([data], LogQuery(lines=len(pieces) + 1))
-    assert line.text == text.removesuffix(b"\r").decode("utf-8", "replace")
+    last_state = text.rstrip(b"\r").split(b"\r")[-1]
+    assert line.text == last_state.decode("utf-8", "replace")
     assert line.at == parse_time(stamp(5))
 
 
@@ -101,15 +102,22 @@ def test_a_last_line_without_a_newline_is_told() -> None:
     assert [line.text for line in read_lines([data], MANY)] == ["one", "bye"]
 
 
-def test_the_rest_of_a_cut_line_is_not_told_as_a_line() -> None:
-    """Where the engine sent as much as was asked for, the oldest may have lost its beginning."""
-    query = LogQuery(lines=1)
+def test_the_rest_of_a_cut_line_says_that_it_has_no_beginning() -> None:
+    """Where the engine sent as much as was asked for, the oldest may have lost its beginning, on
+    each pipe and also where it has no end yet."""
+    query = LogQuery(lines=3)
     wanted = count_entries_wanted(query)
-    long = [frame("stdout", 1, b"x" * 9) for _ in range(wanted - 1)]
-    whole = b"".join(long) + frame("stdout", 1, b"end\n")
-    assert read_lines([whole], query) == []
-    fewer = b"".join(long[1:]) + frame("stdout", 1, b"end\n")
-    assert len(read_lines([fewer], query)) == 1
+    other = frame("stderr", 1, b"rest too\n")
+    long = [frame("stdout", 1, b"x" * 9) for _ in range(wanted - 2)]
+    whole = other + b"".join(long) + frame("stdout", 1, b"end\n")
+    part = read_lines([whole], query)
+    assert [line.begins for line in part] == [False, False]
+    assert part.more
+    endless = read_lines([other, *long, frame("stdout", 1, b"x")], query)
+    assert [(line.begins, line.ends) for line in endless] == [(False, True), (False, False)]
+    fewer = read_lines([b"".join(long) + frame("stdout", 1, b"end\n")], query)
+    assert [line.begins for line in fewer] == [True]
+    assert not fewer.more
 
 
 @pytest.mark.parametrize(
@@ -134,7 +142,9 @@ def test_an_answer_never_holds_more_than_its_bound() -> None:
     tail = LogTail(LogQuery(lines=LOOK_BACK))
     for number in range(300):
         tail.add(LogLine(float(number), "stdout", "ä" * 4096))
-    lines = tail.lines()
+    lines = tail.part(more=False)
+    assert lines.more
+    assert lines.full
     assert sum(len(line.text.encode()) for line in lines) <= TEXT_MAX
     assert len(lines) == TEXT_MAX // 8192
     assert lines[-1].at == 299.0

@@ -35,7 +35,6 @@ from controller.domain.phase import Phase
 from controller.fleet.views import View
 from controller.manager import Manager
 from controller.manager.lifecycle import Order
-from controller.manager.logbook import parse_query
 
 
 class BotCommands(app_commands.Group):
@@ -138,7 +137,7 @@ class BotCommands(app_commands.Group):
     ) -> None:
         """A snippet of the log, redacted."""
         view = await self._named(request, BOT_LOGS, name)
-        query = parse_query(lines, since, grep, stream)
+        query = self._manager.logbook.parse(lines, since, grep, stream)
         await self._logs.show(request, view.bot, query)
 
     @app_commands.command(description="Who asked what of a bot, and how it ended")

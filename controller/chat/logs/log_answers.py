@@ -23,7 +23,7 @@ from controller.domain.bot import Bot
 from controller.domain.errors import BadInput, NotFound
 from controller.domain.events import STREAMS, LogQuery
 from controller.manager import Manager
-from controller.manager.logbook import LINES_MAX
+from controller.manager.logbook import LINES_MAX, Snippet
 
 SEARCHES_MAX = 500
 _SHORT = 16  # characters of a search that fit into every id
@@ -51,8 +51,8 @@ class LogAnswers:
         """Show what came before the oldest line shown, in the same message."""
         await request.acknowledge_in_place()
         query = self._asked(request.arguments)
-        # Until just before that line, which would come again otherwise.
-        await self._show(request, bot, replace(query, since=0.0, until=query.since - 1e-6))
+        # `since` is the time of the oldest line seen; of that very time only those not seen yet.
+        await self._show(request, bot, replace(query, since=0.0, until=query.since))
 
     async def file(self, request: Request, bot: Bot) -> None:
         """Answer with as many lines as possible, as a file."""
@@ -71,12 +71,11 @@ class LogAnswers:
     async def _show(self, request: Request, bot: Bot, query: LogQuery) -> None:
         snippet = await self._logbook.read(request.caller, bot, query)
         text, fits = log_snippet(snippet)
-        oldest = snippet.lines[0].at if snippet.lines else None
         content = whole_log(snippet)
         carried = replace(snippet.query, grep=self._carried(snippet.query.grep))
         await request.reply(
             text,
-            view=log_buttons(snippet.bot, carried, oldest),
+            view=log_buttons(snippet, carried),
             make_file=None if fits else lambda: text_file(content, f"{snippet.bot.name}.log"),
         )
 
@@ -101,15 +100,25 @@ class LogAnswers:
         return replace(query, grep=grep)
 
 
-def log_buttons(bot: Bot, query: LogQuery, oldest: float | None) -> discord.ui.View | None:
-    """Older, Refresh and File for a snippet whose first line is of `oldest`."""
-    tail = (str(query.lines), query.stream, query.grep)
+def log_buttons(snippet: Snippet, query: LogQuery) -> discord.ui.View | None:
+    """Older, Refresh and File for a snippet, with the query as buttons carry it."""
+    bot, tail = snippet.bot, (str(query.lines), query.stream, query.grep)
     found = []
-    if oldest is not None:
-        found.append(button("Older", "older", bot.id, f"{oldest:.6f}", *tail))
+    if snippet.lines or snippet.more:
+        until, skip = _seen_to(snippet)
+        found.append(button("Older", "older", bot.id, f"{until!r}+{skip}", *tail))
     found.append(button("Refresh", "refresh", bot.id, f"{query.since:.0f}", *tail))
     found.append(button("File", "file", bot.id, f"{query.since:.0f}", *tail))
     return row(item for item in found if len(item.custom_id or "") <= CUSTOM_ID_MAX)
+
+
+def _seen_to(snippet: Snippet) -> tuple[float, int]:
+    """Until when the log was seen, and how many lines of that very moment were."""
+    if not snippet.lines:
+        return snippet.looked_to, 0 if snippet.query.grep else snippet.query.skip
+    oldest = snippet.lines[0].at
+    seen = sum(line.at == oldest for line in snippet.lines)
+    return oldest, seen + (snippet.query.skip if oldest == snippet.query.until else 0)
 
 
 def query_in(arguments: Sequence[str]) -> LogQuery:
@@ -117,6 +126,13 @@ def query_in(arguments: Sequence[str]) -> LogQuery:
     try:
         _, since, lines, stream, grep = arguments
         count = max(1, min(LINES_MAX, int(lines)))
-        return LogQuery(lines=count, since=float(since), stream=STREAMS[stream], grep=grep)
+        since, _, skip = since.partition("+")
+        return LogQuery(
+            lines=count,
+            since=float(since),
+            stream=STREAMS[stream],
+            grep=grep,
+            skip=max(0, int(skip or 0)),
+        )
     except (ValueError, KeyError):
         raise BadInput("That button is damaged.", hint="Use /bot logs.") from None

@@ -7,7 +7,7 @@ import time
 from controller.chat.words.limits import MESSAGE_MAX
 from controller.chat.words.text import code_block, newest_fitting, plural
 from controller.domain.events import LogLine
-from controller.manager.logbook import LOOK_BACK, Snippet
+from controller.manager.logbook import Snippet
 
 
 def log_line(line: LogLine, stamp: str = "%H:%M:%S ") -> str:
@@ -32,11 +32,26 @@ def log_snippet(snippet: Snippet) -> tuple[str, bool]:
 
 def _nothing(snippet: Snippet) -> str:
     """Why there are no lines."""
-    if snippet.query.until:
-        return "Nothing older."
-    if snippet.query.grep:
-        return f"No matching lines in the last {LOOK_BACK:,}."
-    return "No lines since then." if snippet.query.since else "Its log is empty."
+    query = snippet.query
+    if snippet.more:
+        what = "matching lines" if query.grep else "lines"
+        stream = "" if query.stream == "both" else f" on {query.stream}"
+        to = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(snippet.looked_to))
+        far = (
+            f"{plural(snippet.looked_at, 'line')}, back to {to}" if query.grep else f"back to {to}"
+        )
+        return f"No {what}{stream} in what I looked through ({far}). **Older** looks further back."
+    if query.until:
+        return "Nothing older that matches." if query.grep else "Nothing older."
+    if query.grep:
+        return "No matching lines."
+    if query.stream != "both":
+        return f"Nothing on {query.stream}."
+    if query.since:
+        return "No lines since then."
+    if snippet.bot.run.log_floor:
+        return "No lines since its secrets changed; older ones are hidden."
+    return "Its log is empty."
 
 
 def whole_log(snippet: Snippet) -> str:
