@@ -118,7 +118,7 @@ async def test_kept_words_are_said_at_the_next_start_once(house: House) -> None:
 
 
 async def test_who_takes_no_direct_message_is_named_in_the_channel(house: House) -> None:
-    """A plain mention, to be read but not heard."""
+    """A mention that reaches this one person, and nobody else."""
     async with house.controller() as world:
         house.env.inject_error("POST", "/users/@me/channels", status=403, code=50007, times=None)
         await make(world)
@@ -128,7 +128,7 @@ async def test_who_takes_no_direct_message_is_named_in_the_channel(house: House)
         (found,) = [m for m in public(world) if LATE in m.content]
         assert found.content.startswith(f"<@{world.admin.id}> ")
         (sent,) = [r.json for r in house.env.http_requests if r.json and LATE in str(r.json)]
-        assert sent["allowed_mentions"] == {"parse": []}
+        assert sent["allowed_mentions"] == {"parse": [], "users": [world.admin.id]}
 
 
 async def test_an_answer_older_than_a_day_is_dropped_with_a_line_in_the_log(

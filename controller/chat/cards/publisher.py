@@ -22,7 +22,7 @@ from controller.chat.cards.card_words import removed_card
 from controller.chat.requests.buttons import Button, row
 from controller.chat.requests.discord_trouble import TROUBLE, reading_discord
 from controller.chat.requests.place import Place
-from controller.chat.requests.request import NO_MENTIONS
+from controller.chat.requests.quiet import QUIETLY, edit_message
 from controller.chat.words.limits import NONCE_MAX
 from controller.domain.errors import DiscordTrouble
 from controller.fleet.views import View
@@ -135,10 +135,10 @@ class Publisher:
         message = await channel.send(
             text,
             view=controls or discord.utils.MISSING,
-            allowed_mentions=NO_MENTIONS,
             # Discord drops a second message with the same nonce, so a retry posts nothing twice.
             # A card that somebody deleted had another nonce.
             nonce=hashlib.sha256(f"{view.bot.id} {instead_of}".encode()).hexdigest()[:NONCE_MAX],
+            **QUIETLY,
         )
         card = Card(view.bot.id, view.bot.name, place.channel_id, message.id, "")
         if message.content != text:
@@ -152,11 +152,7 @@ class Publisher:
 
     async def _edit(self, card: Card, text: str, controls: discord.ui.View | None) -> bool:
         try:
-            await (
-                self._channel(card)
-                .get_partial_message(card.message_id)
-                .edit(content=text, view=controls, allowed_mentions=NO_MENTIONS)
-            )
+            await edit_message(self._client, card.channel_id, card.message_id, text, controls)
         except discord.NotFound as error:
             if error.code in GONE:
                 return False

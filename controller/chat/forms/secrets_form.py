@@ -18,11 +18,12 @@ from controller.chat.forms.settings_form import SettingsForm, page_buttons
 from controller.chat.requests.addresses import step_in
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.discord_trouble import BROKEN, Unreadable, send_despite_break
-from controller.chat.requests.request import NO_MENTIONS, Request
+from controller.chat.requests.quiet import QUIETLY
+from controller.chat.requests.request import Request
 from controller.chat.words.bot_facts import doubts_of, exposure_of, outcome_of
 from controller.chat.words.failures import failure_words
 from controller.chat.words.sequel_words import after_secrets
-from controller.chat.words.text import fitted, plain
+from controller.chat.words.text import fitted, with_invite
 from controller.domain.bot import Bot
 from controller.domain.errors import BadInput, NotFound, NotReady
 from controller.manager import Manager
@@ -154,8 +155,8 @@ async def _send_button(
         await request.interaction.user.send(
             "\n".join(filter(None, words)),
             view=form_button(form_id) or discord.utils.MISSING,
-            allowed_mentions=NO_MENTIONS,
             nonce=form_id,  # Discord drops the second message of a try that had arrived
+            **QUIETLY,
         )
 
     try:
@@ -201,7 +202,7 @@ def receipt(done: Submitted) -> str:
     ]
     if not lines:
         lines = ["Stored."]
-    lines += [f"ℹ️ {plain(note, NOTE_MAX)}" for note in done.notes]
+    lines += [f"ℹ️ {with_invite(note, NOTE_MAX)}" for note in done.notes]
     if not done.complete:
         return "\n".join([*lines, "One more page: press Continue. Nothing is used before that."])
     return "\n".join([f"✅ **{done.bot.name}**", *lines, after_secrets(done.sequel)])

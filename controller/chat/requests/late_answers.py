@@ -17,7 +17,8 @@ import discord
 
 from controller.chat.requests.discord_trouble import TROUBLE, reading_discord
 from controller.chat.requests.place import Place
-from controller.chat.requests.request import NO_MENTIONS, REPLY_VIA, Request
+from controller.chat.requests.quiet import QUIETLY
+from controller.chat.requests.request import REPLY_VIA, Request
 from controller.chat.words.bot_facts import outcome_of
 from controller.chat.words.limits import NONCE_MAX
 from controller.chat.words.text import fitted, moment, plain
@@ -153,7 +154,7 @@ class LateAnswers:
         nonce = hashlib.sha256(f"outbox {owed.request}".encode()).hexdigest()[:NONCE_MAX]
         try:
             direct = await self._client.create_dm(discord.Object(int(owed.recipient)))
-            await direct.send(fitted(text), allowed_mentions=NO_MENTIONS, nonce=nonce)
+            await direct.send(fitted(text), nonce=nonce, **QUIETLY)
         except discord.HTTPException as error:
             if error.status not in {400, 403, 404}:
                 raise
@@ -163,7 +164,11 @@ class LateAnswers:
             self._place.channel_id, guild_id=self._place.guild_id
         )
         text = f"<@{owed.recipient}> {text}"
-        await channel.send(fitted(text), allowed_mentions=NO_MENTIONS, nonce=nonce)
+        # A channel pings nobody by itself, so this one person is let know.
+        whom = discord.AllowedMentions(
+            everyone=False, roles=False, users=[discord.Object(int(owed.recipient))]
+        )
+        await channel.send(fitted(text), nonce=nonce, allowed_mentions=whom, suppress_embeds=True)
 
 
 def _unsure(owed: Owed, *, exists: bool) -> str:

@@ -18,6 +18,7 @@ from controller.chat.requests.discord_trouble import (
     is_parse_failure,
     send_despite_break,
 )
+from controller.chat.requests.quiet import QUIETLY, edit_answer
 from controller.chat.requests.ways import WAYS
 from controller.chat.words.failures import failure_words
 from controller.domain.bot import Bot
@@ -25,7 +26,6 @@ from controller.domain.errors import ControllerError, DiscordTrouble
 from controller.fleet.journal import Caller
 
 log = logging.getLogger(__name__)
-NO_MENTIONS = discord.AllowedMentions.none()
 _UNKNOWN_INTERACTION = 10062  # Discord's error code: its 3 s or 15 min are over
 _KEY = "request"
 REPLY_VIA = "discord"  # the name of this edge, which owes its answers itself
@@ -179,7 +179,7 @@ class Request:
 
         async def send() -> None:  # beside the message that would be edited, which stays as it is
             followup = self.interaction.followup
-            await followup.send(text, ephemeral=True, allowed_mentions=NO_MENTIONS)
+            await followup.send(text, ephemeral=True, **QUIETLY)
 
         await self._deliver(send, text, text)
 
@@ -203,13 +203,9 @@ class _Answer:
             ephemeral=True,
             view=self.view or discord.utils.MISSING,
             file=self.make_file() if self.make_file else discord.utils.MISSING,
-            allowed_mentions=NO_MENTIONS,
+            **QUIETLY,
         )
 
     async def edit(self, interaction: discord.Interaction) -> None:
-        await interaction.edit_original_response(
-            content=self.text,
-            view=self.view,
-            attachments=[self.make_file()] if self.make_file else [],
-            allowed_mentions=NO_MENTIONS,
-        )
+        files = [self.make_file()] if self.make_file else []
+        await edit_answer(interaction, self.text, self.view, files)

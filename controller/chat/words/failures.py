@@ -6,7 +6,7 @@ import logging
 import secrets
 
 from controller.chat.words.hints import hint_for
-from controller.chat.words.text import fitted
+from controller.chat.words.text import fitted, sentences
 from controller.domain.errors import ControllerError
 
 log = logging.getLogger(__name__)
@@ -18,8 +18,9 @@ def failure_words(error: BaseException) -> str:
     An unexpected one becomes a number: its details are in the log only, under that number.
     """
     if isinstance(error, ControllerError):
-        hint = hint_for(error)
-        return fitted(f"❌ {error.message}\n{hint}" if hint else f"❌ {error.message}")
+        # A denial's hint is chat's own, and mentions the right channel.
+        hint = hint_for(error) if error.code == "denied" else sentences(hint_for(error))
+        return fitted("\n".join(filter(None, (f"❌ {sentences(error.message)}", hint))))
     incident = secrets.token_hex(3)
     log.error("incident %s", incident, exc_info=error)
     return (
