@@ -24,6 +24,7 @@ from controller.manager import Manager
 
 log = logging.getLogger(__name__)
 _SYNCED = "commands"
+RATE_LIMIT_SECONDS = 30.0  # discord.py allows no less
 
 
 class ControllerClient(discord.Client):
@@ -35,6 +36,8 @@ class ControllerClient(discord.Client):
             allowed_mentions=discord.AllowedMentions.none(),
             guild_ready_timeout=ready_timeout,
             max_messages=None,
+            # A longer rate limit is raised instead of slept through: whoever asked decides.
+            max_ratelimit_timeout=RATE_LIMIT_SECONDS,
         )
         self.manager = manager
         self.place = place

@@ -11,7 +11,6 @@ from controller.chat.commands.suggestions import Choices, suggest
 from controller.chat.commands.with_request import with_request
 from controller.chat.requests.request import Request
 from controller.chat.requests.ways import command_of
-from controller.chat.words.text import fitted
 from controller.domain.access import Grant, Principal, discord_user
 from controller.domain.acts import ACCESS_GRANT, ACCESS_REVOKE, ACCESS_TEST, ACTS, Act
 from controller.domain.bot import Bot
@@ -72,7 +71,7 @@ class AccessCommands(app_commands.Group):
             scope = _scope(view.bot.name if view else None)
             lines.append(f"{_mention(grant)} is {grant.role.word} {scope} ({grant.source})")
         lines.append("Nobody else has access.")
-        await request.reply(fitted("\n".join(lines)))
+        await request.reply("\n".join(lines))
 
     @app_commands.command(description="What a person or role may do, and why")
     @app_commands.describe(who="A person or a Discord role", bot="To this bot")
@@ -83,12 +82,12 @@ class AccessCommands(app_commands.Group):
         access, acts = self._manager.access, ACTS.values()
         found = await access.test(request.caller, _principal(who), target, acts)
         lines = [f"{who.mention} {_has(found.grant, bot)}."]
-        lines += [f"For **{name}** alone: {role.word}." for name, role in found.more.items()]
         for act in acts:
             may = found.allowed[act.id]
             needs = "" if may else f" — needs {act.role.word}"
             lines.append(f"{'✅' if may else '❌'} /{command_of(act)}{needs}")
-        await request.reply(fitted("\n".join(lines)))
+        lines += [f"For **{name}** alone: {role.word}." for name, role in found.more.items()]
+        await request.reply("\n".join(lines))
 
     @grant.autocomplete("bot")
     @revoke.autocomplete("bot")

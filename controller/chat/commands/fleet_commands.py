@@ -10,9 +10,11 @@ from controller.chat.commands.with_request import with_request
 from controller.chat.discord_check import missing_permissions
 from controller.chat.requests.request import Request
 from controller.chat.words.fleet_words import fleet_status
-from controller.chat.words.text import fitted, plain, plural
+from controller.chat.words.text import plain, plural
 from controller.manager import Manager
 from controller.manager.doctor import Finding, worded
+
+_WHOLE = 20_000  # characters: a remedy is never cut
 
 
 class FleetCommands(app_commands.Group):
@@ -48,7 +50,7 @@ class FleetCommands(app_commands.Group):
             return
         head = f"{plural(len(found), 'thing')} without a bot. Nothing was removed."
         lines = [f"{item.kind} `{item.name}` {plain(item.state)}".rstrip() for item in found]
-        await request.reply(fitted("\n".join([head, *lines])))
+        await request.reply("\n".join([head, *lines]))
 
     @app_commands.command(description="Check everything that BotMaker needs")
     @with_request
@@ -57,8 +59,9 @@ class FleetCommands(app_commands.Group):
         await request.acknowledge()
         findings = await self._manager.doctor.examine(request.caller)
         findings.append(_permissions(request.interaction.app_permissions))
-        lines = [plain(line) for line in worded(findings)]
-        await request.reply(fitted("\n".join(lines)))
+        findings.sort(key=lambda found: found.ok is not False)  # what needs somebody comes first
+        lines = [plain(line, _WHOLE) for line in worded(findings)]
+        await request.reply("\n".join(lines))
 
 
 def _permissions(has: discord.Permissions) -> Finding:

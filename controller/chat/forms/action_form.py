@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from controller.chat.forms import modals
-from controller.chat.requests.addresses import key_in
+from controller.chat.requests.addresses import key_in, meant, short
 from controller.chat.requests.request import Request
 from controller.chat.words.limits import MESSAGE_MAX
 from controller.chat.words.text import code_block, newest_fitting, plain, text_file
@@ -31,11 +31,12 @@ class ActionForm:
             await self._run(request, bot, name, {})
             return
         boxes = (modals.box_of(arg, arg.default) for arg in action.args)
-        await request.open_modal(modals.modal(action.title, ("do", bot.id, name), boxes))
+        await request.open_modal(modals.modal(action.title, ("do", bot.id, short(name)), boxes))
 
     async def submit(self, request: Request, bot: Bot) -> None:
         """Run an action with what was typed."""
-        name = key_in(request.arguments)
+        key = key_in(request.arguments)
+        name = meant(key, self._actions.available(bot))
         values = modals.values_of(request.interaction)
         await self._run(request, bot, name, values)
 

@@ -23,7 +23,7 @@ from controller.chat.requests.request import Request
 from controller.chat.words.bot_facts import doubts_of, exposure_of, outcome_of
 from controller.chat.words.failures import failure_words
 from controller.chat.words.sequel_words import after_secrets
-from controller.chat.words.text import fitted, with_invite
+from controller.chat.words.text import with_invite
 from controller.domain.bot import Bot
 from controller.domain.errors import BadInput, NotFound, NotReady
 from controller.manager import Manager
@@ -63,7 +63,7 @@ class SecretsForm:
         ended = await self._manager.lifecycle.follow(bot)
         created = f"**{bot.name}** is created. There is nothing to enter, so it starts right away."
         outcome = outcome_of(self._manager, ended, bot.name, "starting") if known else ""
-        await request.reply(fitted("\n".join(filter(None, (created, warning, outcome)))))
+        await request.reply("\n".join(filter(None, (created, warning, outcome))))
 
     async def offer_again(self, request: Request, bot: Bot, *, rotate: bool) -> None:
         """Offer the form of a bot that exists. `rotate`: every secret is there, to be replaced."""
@@ -108,7 +108,8 @@ class SecretsForm:
         ended = await self._manager.lifecycle.follow(done.bot)
         outcome = outcome_of(self._manager, ended, done.bot.name, "starting")
         later = self._settings.later_pages(done.bot)
-        await request.reply(fitted(f"{text}\n{outcome}"), view=page_buttons(done.bot, later))
+        # How it went comes first: a long receipt would push it out.
+        await request.reply(f"{outcome}\n{text}", view=page_buttons(done.bot, later))
 
 
 def _inputs(pages: Sequence[Sequence[Input]], step: int) -> Sequence[Input]:

@@ -11,12 +11,12 @@ import discord
 
 from controller.chat.forms import modals
 from controller.chat.forms.pages import SettingsPage, settings_pages
-from controller.chat.requests.addresses import key_in
+from controller.chat.requests.addresses import key_in, meant, short
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.request import Request
 from controller.chat.words.bot_facts import outcome_of
 from controller.chat.words.failures import failure_words
-from controller.chat.words.limits import BUTTONS_A_ROW
+from controller.chat.words.limits import BUTTONS_A_ROW, MODAL_TITLE_MAX
 from controller.chat.words.sequel_words import after_settings
 from controller.chat.words.text import fitted, plain
 from controller.domain.bot import Bot
@@ -40,8 +40,8 @@ class SettingsForm:
         fields = await self._manager.edits.open(request.caller, bot)
         page = _page_of(bot, settings_pages(fields), key)
         modal = modals.modal(
-            modals.title_with(page.title, f" of {bot.name}"),
-            ("edit", bot.id, page.key),
+            fitted(f"{page.title} of {bot.name}", MODAL_TITLE_MAX),
+            ("edit", bot.id, short(page.key)),
             (modals.box_of(item, bot.fields.get(item.name, item.default)) for item in page.inputs),
         )
         await request.open_modal(modal)
@@ -64,7 +64,7 @@ class SettingsForm:
         if view is not None and view.phase is not Phase.CREATED:
             ended = await self._manager.lifecycle.follow(bot)
             text += "\n" + outcome_of(self._manager, ended, bot.name, "applying them")
-        await request.reply(fitted(text))
+        await request.reply(text)
 
     def pages(self, bot: Bot) -> tuple[SettingsPage, ...]:
         """All settings of the bot, in pages."""
@@ -83,6 +83,7 @@ def _page_of(bot: Bot, every: Sequence[SettingsPage], key: str) -> SettingsPage:
             hint=f"To replace its secrets, use /bot secrets {bot.name}.",
             code="nothing-to-ask",
         )
+    key = meant(key, pages)
     if key and key not in pages:
         raise NotFound(
             f"{bot.name} has no such page of settings.",
@@ -94,4 +95,6 @@ def _page_of(bot: Bot, every: Sequence[SettingsPage], key: str) -> SettingsPage:
 
 def page_buttons(bot: Bot, pages: Sequence[SettingsPage]) -> discord.ui.View | None:
     """A button for each page of settings, as many as fit into a row. Each opens its modal."""
-    return row(button(page.title, "edit", bot.id, page.key) for page in pages[:BUTTONS_A_ROW])
+    return row(
+        button(page.title, "edit", bot.id, short(page.key)) for page in pages[:BUTTONS_A_ROW]
+    )

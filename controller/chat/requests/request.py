@@ -21,6 +21,8 @@ from controller.chat.requests.discord_trouble import (
 from controller.chat.requests.quiet import QUIETLY, edit_answer
 from controller.chat.requests.ways import WAYS
 from controller.chat.words.failures import failure_words
+from controller.chat.words.fitting import fit
+from controller.chat.words.text import text_file
 from controller.domain.bot import Bot
 from controller.domain.errors import ControllerError, DiscordTrouble
 from controller.fleet.journal import Caller
@@ -141,9 +143,16 @@ class Request:
     ) -> None:
         """Say it privately: as the first answer, or in place of what was said before.
 
+        Without a file of its own, a text of any length is fitted (`words.fitting`).
         `more`: another reply follows, so a failure here is only logged.
         `later`: what to say instead by direct message or in the channel, if this can't be given.
         """
+        said = text
+        if make_file is None:
+            found = fit(text)
+            text = found.text
+            if found.whole:
+                make_file = partial(text_file, found.whole, "answer.txt")
         answer = _Answer(text, view, make_file)
 
         async def send() -> None:
@@ -155,7 +164,7 @@ class Request:
         if more:
             await delivery.deliver_part(send, self._debt)
         else:
-            await self._deliver(send, text, later or text)
+            await self._deliver(send, text, later or said)
 
     async def fail(self, error: BaseException) -> None:
         """Say privately what went wrong. Never raises; if Discord doesn't take it, it's logged."""

@@ -9,6 +9,7 @@ from controller.chat.words.hints import hint_for
 from controller.chat.words.text import fitted, sentences
 from controller.domain.errors import ControllerError
 
+_MESSAGE_MAX, _HINT_MAX = 1_200, 700  # characters: what to do is never pushed out
 log = logging.getLogger(__name__)
 
 
@@ -20,7 +21,8 @@ def failure_words(error: BaseException) -> str:
     if isinstance(error, ControllerError):
         # A denial's hint is chat's own, and mentions the right channel.
         hint = hint_for(error) if error.code == "denied" else sentences(hint_for(error))
-        return fitted("\n".join(filter(None, (f"❌ {sentences(error.message)}", hint))))
+        what = fitted(f"❌ {sentences(error.message)}", _MESSAGE_MAX)
+        return "\n".join(filter(None, (what, fitted(hint, _HINT_MAX))))
     incident = secrets.token_hex(3)
     log.error("incident %s", incident, exc_info=error)
     return (
