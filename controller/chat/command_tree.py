@@ -78,4 +78,4 @@ def command_groups(manager: Manager, rooms: Rooms) -> list[app_commands.Group]:
     bot = BotCommands(manager, rooms.power, rooms.secrets, rooms.logs)
     for command in InsideCommands(manager, rooms.actions, rooms.settings).all():
         bot.add_command(command)
-    return [bot, FleetCommands(manager), AccessCommands(manager)]
+    return [bot, FleetCommands(manager), AccessCommands(manager, rooms.grants)]

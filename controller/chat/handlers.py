@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from controller.chat.commands.everyone import Grants
 from controller.chat.commands.power import Power
 from controller.chat.forms.action_form import ActionForm
 from controller.chat.forms.secrets_form import SecretsForm
@@ -25,10 +26,11 @@ class Rooms:
     settings: SettingsForm
     actions: ActionForm
     logs: LogAnswers
+    grants: Grants
 
 
-def rooms_of(manager: Manager) -> Rooms:
-    """All of them, for one manager."""
+def rooms_of(manager: Manager, guild_id: int) -> Rooms:
+    """All of them, for one manager and one server."""
     settings = SettingsForm(manager)
     return Rooms(
         power=Power(manager),
@@ -36,6 +38,7 @@ def rooms_of(manager: Manager) -> Rooms:
         settings=settings,
         actions=ActionForm(manager),
         logs=LogAnswers(manager),
+        grants=Grants(manager, guild_id),
     )
 
 
@@ -59,6 +62,7 @@ def handlers_of(rooms: Rooms, manager: Manager) -> dict[str, Handler]:
         "button delete": bot(rooms.power.delete),
         "button secrets": bot(rooms.secrets.open_from_card),
         "button form": rooms.secrets.open_page,
+        "button everyone": rooms.grants.give,
         "button edit": bot(rooms.settings.open),
         "modal do": bot(rooms.actions.submit),
         "modal edit": bot(rooms.settings.submit),

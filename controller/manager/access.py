@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NoReturn
 
 from controller.domain import journal as facts
 from controller.domain.access import (
@@ -107,10 +107,6 @@ class Access:
             self.may(principal, act, view.bot) for view in self._fleet
         )
 
-    def knows_all_roles(self, principal: Principal) -> bool:
-        """Whether the principal is admin whatever Discord roles they hold."""
-        return role_of(self._all(), principal) is Role.ADMIN
-
     async def require(self, caller: Caller, act: Act, bot: Bot | None = None) -> None:
         """Raise Denied, and note the refusal, unless the ruling allows it.
 
@@ -125,7 +121,7 @@ class Access:
         await self._journal.refused(caller, act.id, bot, why.code, why.message)
         raise why
 
-    async def refuse_at_the_door(self, caller: Caller, what: str, why: Denied) -> None:
+    async def refuse_at_the_door(self, caller: Caller, what: str, why: Denied) -> NoReturn:
         """The same where an edge lets nobody in: a wrong channel, or something unknown."""
         await self._journal.refused(caller, what, None, why.code, why.message)
         raise why

@@ -89,6 +89,7 @@ class Scene:
             "bot list",
             "button form",
             "modal form",
+            "button everyone",
         }
         has = max(self.role, self.own if named and self.bot == "shop" else Role.NONE)
         if way.act.scope is Scope.ANY:
@@ -167,7 +168,7 @@ class Stage:
             target = f"{self.form}:0" if action == "form" else f"{self.bot.id}:nosuch"
             return filled(f"{action}:{target}", {})
         more = {"older": ":1000.5:50:both:", "refresh": ":0:50:both:", "file": ":0:50:both:"}
-        more |= {"delete": ":1", "edit": ":nosuch"}  # long expired; no page
+        more |= {"delete": ":1", "everyone": ":1", "edit": ":nosuch"}  # long expired; no page
         target = f"{self.form}:0" if action == "form" else self.bot.id + more.get(action, "")
         return press(f"{action}:{target}")
 

@@ -7,8 +7,10 @@ from typing import Literal
 import discord
 from discord import app_commands
 
+from controller.chat.commands.everyone import Grants
 from controller.chat.commands.suggestions import Choices, suggest
 from controller.chat.commands.with_request import with_request
+from controller.chat.requests.admission import roles_of
 from controller.chat.requests.request import Request
 from controller.chat.requests.ways import command_of
 from controller.domain.access import Grant, Principal, discord_user
@@ -31,9 +33,10 @@ Who = discord.Member | discord.User | discord.Role  # a user is somebody outside
 class AccessCommands(app_commands.Group):
     """Who may do what."""
 
-    def __init__(self, manager: Manager) -> None:
+    def __init__(self, manager: Manager, grants: Grants) -> None:
         super().__init__(name="access", description="Who may do what with the bots")
         self._manager = manager
+        self._grants = grants
 
     @app_commands.command(description="Give a person or a Discord role a role here")
     @app_commands.describe(
@@ -45,6 +48,9 @@ class AccessCommands(app_commands.Group):
         """Give a role, for all bots or for one."""
         given = Role.parse(role)
         assert given is not None, "Discord offers the choices only"
+        if isinstance(who, discord.Role) and who.is_default() and given > Role.VIEWER and not bot:
+            await self._grants.ask(request, given)
+            return
         target = await self._named(request, ACCESS_GRANT, bot)
         grant = Grant(_kind(who), who.id, given, target.id if target else "")
         await self._manager.access.grant(request.caller, grant, target)
@@ -109,8 +115,7 @@ def _kind(who: Who) -> Literal["user", "role"]:
 def _principal(who: Who) -> Principal:
     if isinstance(who, discord.Role):
         return discord_user(0, who.name, (who.id,))
-    held = who.roles if isinstance(who, discord.Member) else ()
-    return discord_user(who.id, who.name, (role.id for role in held))
+    return discord_user(who.id, who.name, roles_of(who))
 
 
 def _mention(grant: Grant) -> str:
