@@ -10,6 +10,7 @@ from controller.chat.commands.power import Power
 from controller.chat.forms.action_form import ActionForm
 from controller.chat.forms.secrets_form import SecretsForm
 from controller.chat.forms.settings_form import SettingsForm
+from controller.chat.logs.history_pages import HistoryPages
 from controller.chat.logs.log_answers import LogAnswers
 from controller.chat.requests.request import Request
 from controller.chat.requests.router import Handler
@@ -27,6 +28,7 @@ class Rooms:
     actions: ActionForm
     logs: LogAnswers
     grants: Grants
+    past: HistoryPages
 
 
 def rooms_of(manager: Manager, guild_id: int) -> Rooms:
@@ -39,6 +41,7 @@ def rooms_of(manager: Manager, guild_id: int) -> Rooms:
         actions=ActionForm(manager),
         logs=LogAnswers(manager),
         grants=Grants(manager, guild_id),
+        past=HistoryPages(manager),
     )
 
 
@@ -62,6 +65,8 @@ def handlers_of(rooms: Rooms, manager: Manager) -> dict[str, Handler]:
         "button delete": bot(rooms.power.delete),
         "button secrets": bot(rooms.secrets.open_from_card),
         "button form": rooms.secrets.open_page,
+        "button past": bot(rooms.past.turn),
+        "button fleetpast": rooms.past.turn_everything,
         "button everyone": rooms.grants.give,
         "button edit": bot(rooms.settings.open),
         "modal do": bot(rooms.actions.submit),

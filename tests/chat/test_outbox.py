@@ -87,7 +87,15 @@ def test_all_that_changes_something_is_worth_an_answer_later() -> None:
     """Each command, button or form for more than viewers, but those that only ask or look. What an
     action needs stands in its template."""
     looks = {"bot secrets", "bot delete", "fleet orphans", "fleet doctor", "access list"}
-    looks |= {"access test", "button secrets", "button form", "bot edit", "button edit"}
+    looks |= {
+        "fleet history",
+        "button fleetpast",
+        "access test",
+        "button secrets",
+        "button form",
+        "bot edit",
+        "button edit",
+    }
     ways = {name for name, way in WAYS.items() if way.act.role > Role.VIEWER} - looks
     assert ways | {"bot do", "modal do"} == {name for name, way in WAYS.items() if way.owed}
 

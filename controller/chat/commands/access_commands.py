@@ -7,6 +7,7 @@ from typing import Literal
 import discord
 from discord import app_commands
 
+from controller.chat.commands.closed import CLOSED
 from controller.chat.commands.everyone import Grants
 from controller.chat.commands.suggestions import Choices, suggest
 from controller.chat.commands.with_request import with_request
@@ -27,6 +28,10 @@ ROLES = [
         (Role.ADMIN, "everything"),
     )
 ]
+_SHOWN = (
+    "If Discord doesn't offer them the commands: Server Settings → Integrations → this bot → "
+    "Add roles or members."
+)
 Who = discord.Member | discord.User | discord.Role  # a user is somebody outside the server
 
 
@@ -34,7 +39,9 @@ class AccessCommands(app_commands.Group):
     """Who may do what."""
 
     def __init__(self, manager: Manager, grants: Grants) -> None:
-        super().__init__(name="access", description="Who may do what with the bots")
+        super().__init__(
+            name="access", description="Who may do what with the bots", default_permissions=CLOSED
+        )
         self._manager = manager
         self._grants = grants
 
@@ -54,7 +61,7 @@ class AccessCommands(app_commands.Group):
         target = await self._named(request, ACCESS_GRANT, bot)
         grant = Grant(_kind(who), who.id, given, target.id if target else "")
         await self._manager.access.grant(request.caller, grant, target)
-        await request.reply(f"✅ {who.mention} is {given.word} {_scope(bot)}.")
+        await request.reply(f"✅ {who.mention} is {given.word} {_scope(bot)}.\n{_SHOWN}")
 
     @app_commands.command(description="Take a granted role away")
     @app_commands.describe(who="A person or a Discord role", bot="The grant for this bot")

@@ -49,6 +49,8 @@ _PRESSES = [
     Way("button secrets", acts.BOT_SECRETS),
     Way("button form", acts.BOT_SECRETS, direct=True, by_form=True),
     Way("button edit", acts.BOT_EDIT, direct=True),
+    Way("button past", acts.BOT_HISTORY),
+    Way("button fleetpast", acts.FLEET_HISTORY),
     Way("button everyone", acts.ACCESS_GRANT, owed=True),
     Way("modal do", acts.BOT_DO, owed=True),
     Way("modal edit", acts.BOT_EDIT, direct=True, owed=True),
