@@ -203,6 +203,8 @@ async def test_the_next_controller_says_that_the_engine_is_back(house: House) ->
         engine_of(world).go_away()
         notice(world)
         told = await until_public(world, "Docker stopped answering")
+        while str(told.id) not in await world.application.manager.notebook.recall("engine-notice"):
+            await asyncio.sleep(0.01)
     house.engine.come_back()
     async with house.controller() as world:
         assert (await until_public(world, "Docker answers again")).id == told.id

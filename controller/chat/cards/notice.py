@@ -51,7 +51,7 @@ class Notice:
             return None  # not asked yet
         shown = await self._recall()
         if engine.away:
-            if shown.away_since == engine.since:
+            if shown.message_id and shown.away_since == engine.since:
                 return None
             wait = engine.since + PATIENCE - time.time()
             if wait > 0 and not shown.away_since:
@@ -70,10 +70,15 @@ class Notice:
             channel = self._client.get_partial_messageable(
                 place.channel_id, guild_id=place.guild_id
             )
+            # Before the message: who ends in between leaves word that something was said.
+            await self._remember(_Shown(place.channel_id, 0, time.time(), away_since))
             nonce = hashlib.sha256(f"engine {engine.since} {shown.message_id}".encode())
             message = await channel.send(text, nonce=nonce.hexdigest()[:NONCE_MAX], **QUIETLY)
             shown = _Shown(place.channel_id, message.id, time.time())
         shown = _Shown(shown.channel_id, shown.message_id, shown.posted, away_since)
+        await self._remember(shown)
+
+    async def _remember(self, shown: _Shown) -> None:
         await self._manager.notebook.remember(_KEY, json.dumps(asdict(shown)))
 
     async def _recall(self) -> _Shown:
