@@ -62,9 +62,12 @@ class Application:
             group.create_task(self.publisher.run(), name="publisher")
             group.create_task(self.client.late_answers.run(), name="late answers")
             if self.settings.http_listen:
-                connected = self.client.is_ready
                 listen = self.settings.http_listen
-                group.create_task(serve(self.manager, connected, listen), name="http")
+                group.create_task(serve(self.manager, self.is_online, listen), name="http")
+
+    def is_online(self) -> bool:
+        """Whether Discord is connected now."""
+        return self.client.is_online
 
 
 @contextlib.asynccontextmanager

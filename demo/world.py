@@ -85,7 +85,8 @@ async def simulated(
         env.backend.bot_user.name = "BotMaker"
         guild = env.create_guild("Workshop")
         channel = guild.create_text_channel("bot-admin", topic="The control room of the bots")
-        admin = guild.add_member(env.create_user("ann", global_name="Ann"))
+        boss = guild.create_role("admins", permissions=discord.Permissions(administrator=True))
+        admin = guild.add_member(env.create_user("ann", global_name="Ann"), roles=[boss])
         if welcome:
             # The ids above are the same at each start, so what the database says stays true.
             guide = guild.add_member(env.create_user("guide", global_name="Demo guide", bot=True))

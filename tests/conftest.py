@@ -13,6 +13,7 @@ import docker
 import pytest
 
 from controller.domain.spec import INSTANCE_LABEL
+from tests.loopback.openapi import description
 
 ROOT = Path(__file__).parents[1]
 OPENCLAW = Path(__file__).parent / "openclaw"
@@ -40,6 +41,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.getoption("--no-engine"):
         without = [item for item in items if item.get_closest_marker("engine")]
         _leave_out(config, items, without, "--no-engine: {} tests that need Docker are left out")
+    if description() is None:
+        without = [item for item in items if item.get_closest_marker("openapi")]
+        words = "without Discord's API description: {} tests are left out, no request is checked"
+        _leave_out(config, items, without, words)
     if not config.getoption("--openclaw"):
         without = [item for item in items if OPENCLAW in item.path.parents]
         _leave_out(config, items, without, "without --openclaw: its {} tests are left out")

@@ -24,6 +24,11 @@ from controller.manager import Manager
 
 log = logging.getLogger(__name__)
 _SYNCED = "commands"
+RATE_LIMIT_SECONDS = 30.0  # discord.py allows no less
+
+
+# discord.py's own events: what each says about the connection.
+_ONLINE = {"connect": True, "ready": True, "resumed": True, "disconnect": False}
 
 
 class ControllerClient(discord.Client):
@@ -35,21 +40,33 @@ class ControllerClient(discord.Client):
             allowed_mentions=discord.AllowedMentions.none(),
             guild_ready_timeout=ready_timeout,
             max_messages=None,
+            # A longer rate limit is raised instead of slept through: whoever asked decides.
+            max_ratelimit_timeout=RATE_LIMIT_SECONDS,
         )
+        self._is_online = False
         self.manager = manager
         self.place = place
         self.late_answers = LateAnswers(manager, self, place)
         self.at_work = AtWork()
         admission = Admission(manager, place)
-        rooms = rooms_of(manager)
+        rooms = rooms_of(manager, place.guild_id)
         self.router = Router(admission, self.late_answers, handlers_of(rooms, manager))
         self.tree = CommandTree(self, admission, self.late_answers, self.at_work)
         self._guild = discord.Object(place.guild_id)
         for group in command_groups(manager, rooms):
             self.tree.add_command(group, guild=self._guild)
 
+    @property
+    def is_online(self) -> bool:
+        """Whether the gateway is connected now. discord.py's `is_ready` stays true without it."""
+        return self._is_online and not self.is_closed()
+
     def dispatch(self, event: str, /, *args: object, **kwargs: object) -> None:
-        """Dispatch nothing after the end: what discord.py still does would find no loop."""
+        """Note what happens to the connection.
+
+        Dispatch nothing after the end: what discord.py still does would find no loop.
+        """
+        self._is_online = _ONLINE.get(event, self._is_online)
         if not self.is_closed():
             super().dispatch(event, *args, **kwargs)
 
@@ -57,9 +74,7 @@ class ControllerClient(discord.Client):
         """Note who owns the application; register the commands if they changed."""
         application = self.application
         if application is not None:
-            team = application.team
-            members = [member.id for member in team.members] if team else []
-            self.manager.access.set_owners(members or [application.owner.id])
+            self.manager.access.set_owners(owners_of(application))
         await self._check_place()
         await self._sync()
 
@@ -102,3 +117,20 @@ class ControllerClient(discord.Client):
         """Log it. What is owed to people can be said now."""
         self.late_answers.connected()
         log.info("connected to Discord as %s", self.user)
+
+
+def owners_of(application: discord.AppInfo) -> list[int]:
+    """Who owns the application: its owner; or the team's, and those who may change it.
+
+    Not who was only invited, or may only read. A role that isn't known yet counts for nothing.
+    """
+    team = application.team
+    if team is None:
+        return [application.owner.id]
+    found = [
+        member.id
+        for member in team.members
+        if member.membership_state is discord.TeamMembershipState.accepted
+        and member.role in {discord.TeamMemberRole.admin, discord.TeamMemberRole.developer}
+    ]
+    return list(dict.fromkeys([*([team.owner_id] if team.owner_id else []), *found]))

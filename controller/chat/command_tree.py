@@ -75,7 +75,7 @@ def _ours(error: app_commands.AppCommandError) -> BaseException:
 
 def command_groups(manager: Manager, rooms: Rooms) -> list[app_commands.Group]:
     """Every group of commands."""
-    bot = BotCommands(manager, rooms.power, rooms.secrets, rooms.logs)
+    bot = BotCommands(manager, rooms.power, rooms.secrets, rooms.logs, rooms.past)
     for command in InsideCommands(manager, rooms.actions, rooms.settings).all():
         bot.add_command(command)
-    return [bot, FleetCommands(manager), AccessCommands(manager)]
+    return [bot, FleetCommands(manager, rooms.past), AccessCommands(manager, rooms.grants)]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from controller.chat.commands.everyone import Grants
 from controller.chat.commands.power import Power
 from controller.chat.forms.action_form import ActionForm
 from controller.chat.forms.drafts import Drafts
 from controller.chat.forms.secrets_form import SecretsForm
 from controller.chat.forms.settings_form import SettingsForm
+from controller.chat.logs.history_pages import HistoryPages
 from controller.chat.logs.log_answers import LogAnswers
 from controller.chat.requests.request import Request
 from controller.chat.requests.router import Handler
@@ -26,10 +28,12 @@ class Rooms:
     settings: SettingsForm
     actions: ActionForm
     logs: LogAnswers
+    grants: Grants
+    past: HistoryPages
 
 
-def rooms_of(manager: Manager) -> Rooms:
-    """All of them, for one manager."""
+def rooms_of(manager: Manager, guild_id: int) -> Rooms:
+    """All of them, for one manager and one server."""
     drafts = Drafts()
     settings = SettingsForm(manager, drafts)
     return Rooms(
@@ -38,6 +42,8 @@ def rooms_of(manager: Manager) -> Rooms:
         settings=settings,
         actions=ActionForm(manager, drafts),
         logs=LogAnswers(manager),
+        grants=Grants(manager, guild_id),
+        past=HistoryPages(manager),
     )
 
 
@@ -61,6 +67,9 @@ def handlers_of(rooms: Rooms, manager: Manager) -> dict[str, Handler]:
         "button delete": bot(rooms.power.delete),
         "button secrets": bot(rooms.secrets.open_from_card),
         "button form": rooms.secrets.open_page,
+        "button past": bot(rooms.past.turn),
+        "button fleetpast": rooms.past.turn_everything,
+        "button everyone": rooms.grants.give,
         "button edit": bot(rooms.settings.open),
         "button do": bot(rooms.actions.open_again),
         "modal do": bot(rooms.actions.submit),

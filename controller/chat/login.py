@@ -42,13 +42,31 @@ async def run_client(client: ControllerClient, token: str) -> None:
             code="connection-refused",
         ) from error
     except (discord.HTTPException, discord.GatewayNotFound, aiohttp.ClientError) as error:
-        raise DiscordTrouble(
-            f"Discord could not be reached: {error}.", hint="Check the network and try again."
-        ) from error
+        raise connection_trouble(error) from error
     finally:
         await client.at_work.end()
         if not client.is_closed():
             await client.close()
+
+
+def connection_trouble(error: Exception) -> DiscordTrouble:
+    """Why Discord can't be used: it refused what we sent, or it can't be reached."""
+    if isinstance(error, discord.app_commands.CommandSyncFailure):
+        return DiscordTrouble(
+            f"Discord refused BotMaker's commands: {error}",
+            hint="That is a fault in BotMaker, not in the network: report it with these lines. "
+            "Your bots run on.",
+            code="commands-refused",
+        )
+    if isinstance(error, discord.HTTPException) and 400 <= error.status < 500:
+        if error.status == 429:
+            hint = "Discord limits how often it may be asked: wait some minutes, then start again."
+        else:
+            hint = "The network is fine. Check the bot's rights in the server; else report this."
+        return DiscordTrouble(f"Discord refused a request: {error}.", hint=hint)
+    return DiscordTrouble(
+        f"Discord could not be reached: {error}.", hint="Check the network and try again."
+    )
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:

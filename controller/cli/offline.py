@@ -22,7 +22,7 @@ from controller.fleet.threads import Threads
 from controller.fleet.views import Fleet
 from controller.manager.access import Access, StaticGrants
 from controller.manager.doctor import Finding, Patient, examine, worded
-from controller.manager.history import Event, events, verify
+from controller.manager.history import Choice, Event, events, verify
 from controller.manager.logbook import Logbook
 from controller.runtime.engine import EngineRuntime
 from controller.runtime.options import engine_options
@@ -142,7 +142,7 @@ async def read_history(settings: Settings, name: str, limit: int) -> list[Event]
         for bot in await store.bots():
             fleet.show_bot(bot)
         bot_id = fleet.named(name).bot.id if name else ""
-        return await events(store, bot_id, limit=limit)
+        return await events(store, bot_id, Choice(refusals=True, limit=limit))
     finally:
         await store.close()
 

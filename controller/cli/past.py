@@ -39,7 +39,8 @@ def _what(entry: Entry) -> str:
         case Kind.ASKED:
             return f"{data.get('act')} {data.get('action', '')}".strip()
         case Kind.REFUSED:
-            return f"{data.get('act')} refused ({data.get('code')})"
+            more = f", {data['times']} more times" if "times" in data else ""
+            return f"{data.get('act')} refused ({data.get('code')}){more}"
         case Kind.CRASH:
             code, oom = data.get("exit_code"), bool(data.get("oom_killed"))
             return f"crashed, {describe_exit(code, oom_killed=oom)}"

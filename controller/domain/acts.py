@@ -44,6 +44,7 @@ BOT_EDIT = Act("bot.edit", Role.ADMIN, "Changing a bot's settings")
 BOT_SECRETS = Act("bot.secrets", Role.ADMIN, "Entering a bot's secrets")
 BOT_DELETE = Act("bot.delete", Role.ADMIN, "Deleting a bot")
 FLEET_STATUS = Act("fleet.status", Role.VIEWER, "Seeing the fleet's status", Scope.ANY)
+FLEET_HISTORY = Act("fleet.history", Role.ADMIN, "Reading the history of everything", Scope.FLEET)
 FLEET_ORPHANS = Act("fleet.orphans", Role.ADMIN, "Looking for orphans", Scope.FLEET)
 FLEET_DOCTOR = Act("fleet.doctor", Role.ADMIN, "Running the doctor", Scope.FLEET)
 ACCESS_GRANT = Act("access.grant", Role.ADMIN, "Granting a role", Scope.FLEET)
@@ -67,6 +68,7 @@ ACTS: dict[str, Act] = {
         BOT_SECRETS,
         BOT_DELETE,
         FLEET_STATUS,
+        FLEET_HISTORY,
         FLEET_ORPHANS,
         FLEET_DOCTOR,
         ACCESS_GRANT,

@@ -21,7 +21,9 @@ class Kind(StrEnum):
 
     ASKED = "asked"  # act: somebody asked for it, and it was let through
     OUTCOME = "outcome"  # how the request that is the entry's cause ended
-    REFUSED = "refused"  # act, code: somebody asked for it, and it was not let through
+    # act, code: somebody asked for it, and it was not let through; times, bots: further refusals,
+    # counted in one entry
+    REFUSED = "refused"
     CREATED = "created"  # a bot's row came
     REMOVED = "removed"  # a bot's row went, with all that was left of the bot
     WISH = "wish"  # before, after, again: what the admins want of the bot changed

@@ -29,6 +29,7 @@ from controller.domain.journal import (
     entry_of,
     failure,
 )
+from controller.fleet.refusals import Refusals
 from controller.fleet.threads import Threads
 from controller.store import Owed, Store, Transaction, archive, finish
 
@@ -70,6 +71,7 @@ class Journal:
         self._store = store
         self._folder = folder
         self._threads = threads
+        self._refusals = Refusals()
 
     @contextlib.asynccontextmanager
     async def request(
@@ -116,9 +118,17 @@ class Journal:
     async def refused(
         self, caller: Caller, act: str, bot: Bot | None, code: str, message: str = ""
     ) -> None:
-        """Write down a request that was not let through."""
+        """Write down a request that was not let through; repeated ones are counted (`refusals`)."""
+        await self.write_refusals(every=False)
         fact = Fact(Kind.REFUSED, {"act": act, "code": code, "message": message})
-        await self.note(fact, bot, Author(caller.principal, caller.request))
+        by = Author(caller.principal, caller.request)
+        if not self._refusals.count(fact, bot, by):
+            await self.note(fact, bot, by)
+
+    async def write_refusals(self, *, every: bool = True) -> None:
+        """Write down how often something was refused: all that was counted, or what is old."""
+        for merged in self._refusals.take(every=every):
+            await self.note(merged.summary(), merged.bot, merged.by)
 
     async def note(self, fact: Fact, bot: Bot | None, by: Author = BY_ITSELF) -> None:
         """Write down something that changes no row."""

@@ -79,6 +79,7 @@ class Fleet:
         self._views: dict[str, View] = {}
         self._ids: dict[str, str] = {}
         self._listeners: set[Callable[[str], None]] = set()
+        self._engine_listeners: set[Callable[[], None]] = set()
         self.engine = EngineState()
 
     def __iter__(self) -> Iterator[View]:
@@ -157,15 +158,24 @@ class Fleet:
             self._tell(bot_id)
 
     def note_engine(self, reachable: bool, reason: str = "") -> None:
-        """Note whether the engine answers; a change is told to listeners for every bot."""
+        """Note whether the engine answers; a flip is told once, not for every bot."""
         if (self.engine.reachable, self.engine.reason) == (reachable, reason):
             return
         flipped = self.engine.reachable != reachable or not self.engine.since
         since = self._clock() if flipped else self.engine.since
         self.engine = EngineState(reachable, since, reason)
         if flipped:
-            for bot_id in list(self._views):
-                self._tell(bot_id)
+            for listener in tuple(self._engine_listeners):
+                listener()
+
+    @contextlib.contextmanager
+    def hearing_engine(self, listener: Callable[[], None]) -> Iterator[None]:
+        """Call `listener()` when the engine goes or comes back, while the block runs."""
+        self._engine_listeners.add(listener)
+        try:
+            yield
+        finally:
+            self._engine_listeners.discard(listener)
 
     def next_decay(self, bot_id: str) -> float | None:
         """Seconds until an old crash leaves the window and the phase may change by itself."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NoReturn
 
 from controller.domain import journal as facts
 from controller.domain.access import (
@@ -119,10 +119,6 @@ class Access:
         """Whether it would be allowed for at least one bot."""
         return self.may(principal, act) or bool(self.allowed(principal, act))
 
-    def knows_all_roles(self, principal: Principal) -> bool:
-        """Whether the principal is admin whatever Discord roles they hold."""
-        return role_of(self._all(), principal) is Role.ADMIN
-
     async def require(self, caller: Caller, act: Act, bot: Bot | None = None) -> None:
         """Raise Denied, and note the refusal, unless the ruling allows it.
 
@@ -132,7 +128,7 @@ class Access:
         if ruling.answer is not Answer.ALLOW:
             await self.refuse(caller, act.id, bot, denial(act, ruling))
 
-    async def refuse(self, caller: Caller, what: str, bot: Bot | None, why: Denied) -> None:
+    async def refuse(self, caller: Caller, what: str, bot: Bot | None, why: Denied) -> NoReturn:
         """Note a refusal and raise it: of an act, by its id, or of what an edge lets nobody ask."""
         await self._journal.refused(caller, what, bot, why.code, why.message)
         raise why

@@ -107,6 +107,10 @@ class Bots:
         """Call `listener(bot_id)` at every change while the block runs. It must not block."""
         return self._fleet.listening(listener)
 
+    def hearing_engine(self, listener: Callable[[], None]) -> AbstractContextManager[None]:
+        """Call `listener()` when the engine goes or comes back, while the block runs."""
+        return self._fleet.hearing_engine(listener)
+
     # What bots are made of
 
     @property

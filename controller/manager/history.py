@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from controller.domain.acts import BOT_HISTORY
+from controller.domain.acts import BOT_HISTORY, FLEET_HISTORY
 from controller.domain.bot import Bot
 from controller.domain.journal import Entry, Kind
-from controller.fleet.journal import Caller
+from controller.fleet.journal import Caller, Journal
 from controller.fleet.threads import Threads
 from controller.manager.access import Access
 from controller.store import Store, archive, chain
@@ -38,26 +38,55 @@ class Event:
     outcome: Entry | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which events: those before or after an entry's number, with refusals or not, by whom."""
+
+    before: int = 0  # 0: from the newest on
+    after: int = 0  # the oldest ones behind it; 0: no such bound
+    refusals: bool = False
+    by: str = ""  # the principal's id; empty for everybody
+    limit: int = 20
+
+
+EVERYTHING = Choice(refusals=True)
+
+
 class History:
     """Reads the journal."""
 
-    def __init__(self, store: Store, access: Access) -> None:
+    def __init__(self, store: Store, journal: Journal, access: Access) -> None:
         self._store = store
+        self._journal = journal
         self._access = access
 
-    async def of_bot(
-        self, caller: Caller, bot: Bot, *, before: int = 0, limit: int = 20
-    ) -> list[Event]:
-        """What happened to a bot, newest first; `before` is the number of the last entry shown."""
+    async def of_bot(self, caller: Caller, bot: Bot, choice: Choice | None = None) -> list[Event]:
+        """What happened to a bot, newest first."""
         await self._access.require(caller, BOT_HISTORY, bot)
-        return await events(self._store, bot.id, before=before, limit=limit)
+        return await self._chosen(bot.id, choice or Choice())
+
+    async def of_everything(self, caller: Caller, choice: Choice | None = None) -> list[Event]:
+        """The same for all bots, also removed ones, and for what concerns no bot, as grants."""
+        await self._access.require(caller, FLEET_HISTORY)
+        return await self._chosen("", choice or Choice())
+
+    async def _chosen(self, bot_id: str, choice: Choice) -> list[Event]:
+        if choice.refusals:
+            await self._journal.write_refusals()
+        return await events(self._store, bot_id, choice)
 
 
-async def events(
-    store: Store, bot_id: str = "", *, before: int = 0, limit: int = 20
-) -> list[Event]:
+async def events(store: Store, bot_id: str = "", choice: Choice = EVERYTHING) -> list[Event]:
     """What happened to one bot, or to everything, newest first."""
-    entries = await store.entries(bot_id, SHOWN, before=before, limit=limit)
+    kinds = [kind for kind in SHOWN if choice.refusals or kind is not Kind.REFUSED]
+    entries = await store.entries(
+        bot_id,
+        kinds,
+        before=choice.before,
+        after=choice.after,
+        by=choice.by,
+        limit=choice.limit,
+    )
     asked = [entry.seq for entry in entries if entry.kind is Kind.ASKED]
     outcomes = await store.outcomes(asked)
     return [Event(entry, outcomes.get(entry.seq)) for entry in entries]

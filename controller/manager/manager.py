@@ -5,6 +5,7 @@ It reaches nothing: the store, the runtime and the loop stay below.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controller.catalog import Catalog
+from controller.domain.errors import ControllerError
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.hostpaths import HostPaths
 from controller.fleet.journal import Journal
@@ -104,6 +106,8 @@ class Installation:
     async def close(self) -> None:
         """Let changes end whose callers have given up, then the threads. Before the store."""
         await self.tools.wishes.drain()
+        with contextlib.suppress(ControllerError):  # the disk may be the reason for the end
+            await self.tools.journal.write_refusals()
         self.tools.threads.close()
 
 
@@ -201,7 +205,7 @@ def _manager(parts: Parts, tools: Tools, loop: Loop) -> Manager:
             errands=tools.errands,
         ),
         logbook=Logbook(runtime, tools.redactor, threads, access),
-        history=History(tools.store, access),
+        history=History(tools.store, journal, access),
         orphans=Orphans(runtime, fleet, tools.vault, threads, access),
         doctor=Doctor(patient, fleet, loop.stories, access),
         notebook=Notebook(tools.store),

@@ -135,19 +135,28 @@ class Store:
         kinds: Collection[Kind] = tuple(Kind),
         *,
         before: int = 0,
+        after: int = 0,
+        by: str = "",
         limit: int = 20,
     ) -> list[Entry]:
         """The newest entries of these kinds, newest first; of one bot or of everything.
 
-        `before` is the number from which on entries are left out; 0 leaves none out.
+        `before` is the number from which on entries are left out; 0 leaves none out. With `after`,
+        the oldest ones behind that number. `by` is the id of the principal who asked.
         """
+        order = "ASC" if after else "DESC"
         marks = ", ".join("?" * len(kinds))
         rows = await self._db.read(
             f"SELECT {chain.COLUMNS} FROM journal WHERE kind IN ({marks}) "  # noqa: S608
-            "AND (? = '' OR bot_id = ?) AND (? = 0 OR seq < ?) ORDER BY seq DESC LIMIT ?",
-            [*(kind.value for kind in kinds), bot_id, bot_id, before, before, limit],
+            "AND (? = '' OR bot_id = ?) AND (? = '' OR principal_id = ?) "
+            f"AND (? = 0 OR seq < ?) AND seq > ? ORDER BY seq {order} LIMIT ?",
+            [
+                *(kind.value for kind in kinds),
+                *(bot_id, bot_id, by, by, before, before, after, limit),
+            ],
         )
-        return [entry_of(row) for row in rows]
+        found = [entry_of(row) for row in rows]
+        return found[::-1] if after else found
 
     async def outcomes(self, causes: Iterable[int]) -> dict[int, Entry]:
         """How requests ended, by the number of the entry that asked."""

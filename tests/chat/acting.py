@@ -91,6 +91,17 @@ async def until_card(world: World, name: str, text: str, seconds: float = 6.0) -
         await asyncio.sleep(0.02)
 
 
+async def until_public(world: World, text: str) -> discord.Message:
+    """The first message of the admin channel with these words, as soon as there is one."""
+    end = time.monotonic() + 8
+    while True:
+        found = next((m for m in public(world) if text in m.content), None)
+        if found is not None:
+            return found
+        assert time.monotonic() < end, f"no {text!r} in {[m.content for m in public(world)]}"
+        await asyncio.sleep(0.02)
+
+
 async def until_phase(world: World, name: str, phase: Phase) -> View:
     """The bot's view, as soon as it is in that phase."""
     fleet = world.application.installation.tools.fleet

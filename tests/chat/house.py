@@ -43,6 +43,12 @@ class RealTime:
         """Real time needs no help."""
 
 
+def open_commands(env: Env, guild: GuildHandle) -> None:
+    """Let everybody use the commands, as an administrator would in the server's settings."""
+    for command in list(env.backend.commands.get(guild.id, {}).values()):
+        guild.set_command_permissions(int(command["id"]), {guild.default_role: True})
+
+
 @dataclass(slots=True)
 class House:
     """The place without a controller in it."""
@@ -73,9 +79,10 @@ class House:
     async def _attach(self, client: discord.Client) -> None:
         if self.started:
             await self.env.restart_bot(client)
-            return
-        self.env.bot, self.started = client, True
-        await self.env.start()
+        else:
+            self.env.bot, self.started = client, True
+            await self.env.start()
+        open_commands(self.env, self.guild)
 
     def requests(self, method: str, path: str) -> list[str]:
         """The requests of that method whose path ends so."""

@@ -89,6 +89,8 @@ class Scene:
             "bot list",
             "button form",
             "modal form",
+            "button everyone",
+            "button fleetpast",
         }
         has = max(self.role, self.own if named and self.bot == "shop" else Role.NONE)
         if way.act.scope is Scope.ANY:
@@ -167,7 +169,8 @@ class Stage:
             target = f"{self.form}:0" if action == "form" else f"{self.bot.id}:nosuch"
             return filled(f"{action}:{target}", {})
         more = {"older": ":1000.5:50:both:", "refresh": ":0:50:both:", "file": ":0:50:both:"}
-        more |= {"delete": ":1", "edit": ":nosuch"}  # long expired; no page
+        more |= {"past": ":b5:-:", "fleetpast": ":b5:-:"}
+        more |= {"delete": ":1", "everyone": ":1", "edit": ":nosuch"}  # long expired; no page
         target = f"{self.form}:0" if action == "form" else self.bot.id + more.get(action, "")
         return press(f"{action}:{target}")
 
@@ -255,8 +258,12 @@ async def test_what_was_refused_changed_nothing_and_is_in_the_history(world: Wor
     await stage.act("button stop")
     assert world.application.installation.tools.fleet.named("shop").phase == "running"
     text = said(await world.admin.slash(world.channel, "bot history", name="shop"))
+    assert f"<@{stage.person.id}>" not in text
+    options = {"name": "shop", "refusals": True}
+    text = said(await world.admin.slash(world.channel, "bot history", **options))
     assert text.count(f"<@{stage.person.id}>") == 2
-    assert "refused (denied)" in text
+    assert "**stop**: refused (denied)\n" in text
+    assert "**stop**: refused (denied), 1 more time within ten minutes (shop)" in text
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,8 @@ async def test_the_actions_own_role_is_asked_before_any_form(world: World) -> No
         assert refused.modal is None
         assert f"“{title}” needs the role {role}; you are viewer." in said(refused)
     assert [command for _, command in engine_of(world).executed] == [STATUS]
-    text = said(await world.admin.slash(world.channel, "bot history", name="shop"))
+    options = {"name": "shop", "refusals": True}
+    text = said(await world.admin.slash(world.channel, "bot history", **options))
     assert "refused (denied)" in text
 
 

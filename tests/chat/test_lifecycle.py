@@ -32,6 +32,7 @@ from tests.chat.acting import (
     said,
     until_card,
     until_phase,
+    until_public,
 )
 
 
@@ -344,8 +345,10 @@ async def test_with_the_engine_away_every_command_answers_and_says_so(world: Wor
         assert "Can't reach Docker." in text
     status = said(await world.admin.slash(world.channel, "fleet status"))
     assert "Can't reach Docker." in status
-    message = await until_card(world, "four", "Docker last answered")
-    assert "last known state" in message.content
+    await until_public(world, "Docker stopped answering")
+    message = card(world, "four")
+    assert message is not None
+    assert "Docker" not in message.content
     assert not any("— removed" in m.content for m in public(world))
 
     engine_of(world).come_back()
@@ -353,6 +356,7 @@ async def test_with_the_engine_away_every_command_answers_and_says_so(world: Wor
     await until_phase(world, "two", Phase.RUNNING)
     await until_phase(world, "five", Phase.RUNNING)
     await until_card(world, "three", "🗑️ **three** — removed")
+    await until_public(world, "Docker answers again")
     message = await until_card(world, "four", "🟢 **four** — running")
     assert "Docker" not in message.content
 

@@ -87,7 +87,7 @@ async def test_accepted_secrets_are_told_with_what_the_services_said(
     await make(world, "shop", "asked")
     shown = await world.admin.user.click(direct(world.admin), label="Enter secrets")
     text = await submit(world, shown, GOOD)
-    assert "ℹ️ Telegram accepts it: the bot @shop\\_bot." in text
+    assert "ℹ️ Telegram accepts it: the bot @shop_bot." in text
     assert "/setjoingroups" in text
     assert "🟢 **shop** — running" in text
     assert sorted(services.asked) == ["anthropic", "telegram"]

@@ -87,8 +87,16 @@ def test_all_that_changes_something_is_worth_an_answer_later() -> None:
     """Each command, button or form for more than viewers, but those that only ask or look. What an
     action needs stands in its template."""
     looks = {"bot secrets", "bot delete", "fleet orphans", "fleet doctor", "access list"}
-    looks |= {"access test", "button secrets", "button form", "bot edit", "button edit"}
-    looks |= {"button do"}
+    looks |= {
+        "fleet history",
+        "button fleetpast",
+        "access test",
+        "button secrets",
+        "button form",
+        "button do",
+        "bot edit",
+        "button edit",
+    }
     ways = {name for name, way in WAYS.items() if way.act.role > Role.VIEWER} - looks
     assert ways | {"bot do", "modal do"} == {name for name, way in WAYS.items() if way.owed}
 
@@ -119,7 +127,7 @@ async def test_kept_words_are_said_at_the_next_start_once(house: House) -> None:
 
 
 async def test_who_takes_no_direct_message_is_named_in_the_channel(house: House) -> None:
-    """A plain mention, to be read but not heard."""
+    """A mention that reaches this one person, and nobody else."""
     async with house.controller() as world:
         house.env.inject_error("POST", "/users/@me/channels", status=403, code=50007, times=None)
         await make(world)
@@ -129,7 +137,7 @@ async def test_who_takes_no_direct_message_is_named_in_the_channel(house: House)
         (found,) = [m for m in public(world) if LATE in m.content]
         assert found.content.startswith(f"<@{world.admin.id}> ")
         (sent,) = [r.json for r in house.env.http_requests if r.json and LATE in str(r.json)]
-        assert sent["allowed_mentions"] == {"parse": []}
+        assert sent["allowed_mentions"] == {"parse": [], "users": [world.admin.id]}
 
 
 async def test_an_answer_older_than_a_day_is_dropped_with_a_line_in_the_log(

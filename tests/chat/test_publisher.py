@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
+import discord
+import pytest
+
+from controller.chat.cards.backoff import pause_after
+from controller.chat.cards.publisher import SPACING
+from controller.chat.cards.schedule import Budget, Schedule
 from controller.domain.phase import Phase
 from demo.world import World
 from tests.chat.acting import (
     card,
+    engine_of,
     fill,
     labels,
     make,
@@ -15,6 +22,7 @@ from tests.chat.acting import (
     ready_bot,
     until_card,
     until_phase,
+    until_public,
 )
 from tests.chat.house import House
 
@@ -145,3 +153,193 @@ async def test_what_changed_while_the_controller_was_away_is_on_the_card_after(
         message = await until_card(world, "shop", "🔴 **shop** — error")
         assert "exit 78" in message.content
         assert len(public(world)) == 1
+
+
+# The engine, once
+
+
+def notice(world: World) -> None:
+    """Have the engine looked at now, which a failing look at any bot leads to."""
+    for view in world.application.installation.tools.fleet:
+        world.application.installation.tools.queue.poke(view.bot.id)
+
+
+async def test_an_engine_that_goes_and_comes_back_is_told_once_and_on_no_card(
+    world: World,
+) -> None:
+    """One message, edited in place; no card is touched."""
+    for name in ("one", "two", "three"):
+        await ready_bot(world, name)
+        await until_card(world, name, "running")
+    await asyncio.sleep(SPACING)
+    before = {m.id: edits(world, m.id) for m in public(world)}
+    for _ in range(2):
+        engine_of(world).go_away()
+        notice(world)
+        told = await until_public(world, "Docker stopped answering")
+        engine_of(world).come_back()
+        back = await until_public(world, "Docker answers again")
+        assert back.id == told.id
+    assert len(public(world)) == 4
+    assert {key: edits(world, key) for key in before} == before
+
+
+async def test_a_short_absence_of_the_engine_is_no_news(world: World) -> None:
+    """Back before anybody could have read it."""
+    await ready_bot(world)
+    fleet = world.application.installation.tools.fleet
+    for _ in range(5):
+        fleet.note_engine(False, "busy")
+        fleet.note_engine(True)
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(2.5)
+    assert not any("Docker" in m.content for m in public(world))
+
+
+async def test_the_next_controller_says_that_the_engine_is_back(house: House) -> None:
+    """The notice of a controller that ended meanwhile doesn't stay for ever."""
+    async with house.controller() as world:
+        await ready_bot(world)
+        engine_of(world).go_away()
+        notice(world)
+        told = await until_public(world, "Docker stopped answering")
+        while str(told.id) not in await world.application.manager.notebook.recall("engine-notice"):
+            await asyncio.sleep(0.01)
+    house.engine.come_back()
+    async with house.controller() as world:
+        assert (await until_public(world, "Docker answers again")).id == told.id
+
+
+# What Discord refuses
+
+
+async def test_a_message_edited_too_often_is_posted_again_and_the_old_one_goes(
+    world: World,
+) -> None:
+    """Discord's 30046 is for ever as far as that message goes."""
+    await ready_bot(world)
+    message = await until_card(world, "shop", "running")
+    path = f"/channels/*/messages/{message.id}"
+    world.env.inject_error("PATCH", path, status=429, code=30046, times=None)
+    await world.admin.slash(world.channel, "bot stop", name="shop")
+    end = asyncio.get_running_loop().time() + 5
+    while [m.id for m in public(world)] in ([message.id], []) or len(public(world)) > 1:
+        assert asyncio.get_running_loop().time() < end
+        await asyncio.sleep(0.02)
+    assert "⚫ **shop** — stopped" in public(world)[0].content
+
+
+async def test_cards_that_wait_for_minutes_hold_up_no_other(world: World) -> None:
+    """Two refused ones, one by right and one by rate, and a third that is true at once."""
+    for name in ("one", "two", "three"):
+        await ready_bot(world, name)
+    refused = []
+    for name, status in (("one", 403), ("two", 429)):
+        message = await until_card(world, name, "running")
+        refused.append((message.id, edits(world, message.id)))
+        path = f"/channels/*/messages/{message.id}"
+        world.env.inject_error("PATCH", path, status=status, times=None)
+        await world.admin.slash(world.channel, "bot stop", name=name)
+    await until_card(world, "three", "running")
+    await world.admin.slash(world.channel, "bot stop", name="three")
+    await until_card(world, "three", "stopped")
+    await asyncio.sleep(3)
+    assert [edits(world, one) - before for one, before in refused] == [1, 1]
+
+
+async def test_a_card_moves_to_the_new_admin_channel(house: House) -> None:
+    """The setting changed between two starts: the card is where people look now."""
+    async with house.controller() as world:
+        await ready_bot(world)
+        old = await until_card(world, "shop", "running")
+    other = house.guild.create_text_channel("bots-new")
+    house.settings = house.settings.model_copy(update={"admin_channel_id": other.id})
+    async with house.controller():
+        end = asyncio.get_running_loop().time() + 5
+        while not other.history() and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(0.02)
+        (moved,) = other.history()
+        assert "🟢 **shop** — running" in moved.content
+        await asyncio.sleep(0.2)
+        assert old.id not in [m.id for m in house.channel.history()]
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "first", "fifth"),
+    [(500, 0, 0.5, 8.0), (403, 50013, 60.0, 600.0), (429, 0, 60.0, 600.0)],
+)
+def test_refusals_are_tried_again_after_minutes(
+    status: int, code: int, first: float, fifth: float
+) -> None:
+    """Trouble after seconds; each time later, up to a bound."""
+    error = discord.HTTPException(Answer(status), {"code": code, "message": "no"})
+    assert pause_after(error, 1) == first
+    assert pause_after(error, 5) == fifth
+    assert pause_after(error, 50) <= 600
+
+
+def test_a_rate_limit_is_kept_as_long_as_discord_says() -> None:
+    """In its header, or as discord.py raises it."""
+    assert pause_after(discord.RateLimited(1800.0), 1) == 1800.0
+    limited = discord.HTTPException(Answer(429, {"Retry-After": "2.5"}), None)
+    assert pause_after(limited, 3) == 2.5
+    odd = discord.HTTPException(Answer(429, {"Retry-After": "soon"}), None)
+    assert pause_after(odd, 1) == 60.0
+
+
+class Answer:
+    """As much of an HTTP answer as discord.py's error reads."""
+
+    def __init__(self, status: int, headers: dict[str, str] | None = None) -> None:
+        self.status, self.reason, self.headers = status, "no", headers or {}
+
+
+# Whose turn it is
+
+
+async def test_the_worst_bot_comes_first_within_one_budget() -> None:
+    """Five edits at once, in order of urgency; the sixth when the first is five seconds old."""
+    rank = {f"bot-{n}": 9 - n for n in range(8)}
+    budget = Budget(5, 0.3)
+    schedule = Schedule(budget, rank.__getitem__)
+    for key in rank:
+        schedule.poke(key)
+    loop = asyncio.get_running_loop()
+    began, found = loop.time(), []
+    for _ in range(6):
+        found.append(await schedule.next())
+        budget.spend()
+        schedule.done(found[-1])
+    assert found == [f"bot-{n}" for n in (7, 6, 5, 4, 3, 2)]
+    assert 0.28 < loop.time() - began < 1
+
+
+async def test_a_key_is_given_out_once_at_a_time_and_again_after_a_change() -> None:
+    """A poke during the edit leads to one more."""
+    schedule = Schedule(Budget(100, 1.0), lambda _: 0)
+    schedule.poke("a")
+    schedule.poke("a")
+    assert await schedule.next() == "a"
+    schedule.poke("a")
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await schedule.next()
+    schedule.done("a")
+    assert await schedule.next() == "a"
+
+
+async def test_what_is_put_off_waits_and_a_closed_channel_waits_whole() -> None:
+    """A poke doesn't shorten a card's pause, and others go first."""
+    budget = Budget(100, 1.0)
+    schedule = Schedule(budget, lambda _: 0)
+    schedule.put_off("a", 0.2)
+    schedule.poke("a")
+    schedule.poke("b")
+    assert await schedule.next() == "b"
+    began = asyncio.get_running_loop().time()
+    assert await schedule.next() == "a"
+    assert asyncio.get_running_loop().time() - began > 0.15
+    budget.pause(0.2)
+    schedule.poke("c")
+    assert await schedule.next() == "c"
+    assert asyncio.get_running_loop().time() - began > 0.35

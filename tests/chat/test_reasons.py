@@ -49,7 +49,7 @@ def killed(problem: Problem | None = None) -> View:
 )
 def test_a_lack_of_memory_names_the_limit_and_where_it_is_raised(memory: int, words: str) -> None:
     """In a crash that the bot came back from."""
-    text = card(killed(), UP, memory)
+    text = card(killed(), memory)
     assert "exit 137: out of memory" in text
     assert words in text
     assert "give it more in its template, `run.resources.memory`." in text
@@ -78,7 +78,7 @@ def test_nobody_is_told_why_a_stopped_bot_ended() -> None:
 def test_what_its_log_gives_away_is_said_in_the_templates_words() -> None:
     """On the card and in the outcome of an action, as one line of plain text."""
     seen = view(degraded=("A secret could not be read.", "**No** <@123456789012345678>"))
-    for text in (card(seen, UP), bot_words.outcome(seen, "shop", "starting", UP)):
+    for text in (card(seen), bot_words.outcome(seen, "shop", "starting", UP)):
         assert "🟠 **shop** — unhealthy" in text
         assert "A secret could not be read." in text
         assert "**No**" not in text
@@ -106,7 +106,7 @@ def refused(phase: Phase = Phase.STARTING, **bot: object) -> View:
 
 def test_the_engines_own_reason_for_a_failed_start_is_shown_as_hostile_text() -> None:
     """On the card and in /bot show, without its markup and mentions."""
-    for text in (card(refused(), UP), bot_words.show(refused(), UP, {})):
+    for text in (card(refused()), bot_words.show(refused(), UP, {})):
         assert (
             "Docker couldn't start it: driver failed: \\*\\*port\\*\\* 80 @\u200beveryone" in text
         )

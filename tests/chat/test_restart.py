@@ -163,7 +163,7 @@ async def test_a_delete_begun_before_the_end_is_finished_by_the_next(house: Hous
     async with house.controller() as world:
         message = await until_card(world, "shop", "🗑️ **shop** — removed")
         assert labels(message) == []
-        assert len(public(world)) == 1
+        assert len([m for m in public(world) if "Docker" not in m.content]) == 1
         assert house.engine.containers == {}
         assert house.engine.volumes == set()
         assert list(house.settings.secrets_dir.iterdir()) == []

@@ -257,18 +257,24 @@ def test_a_crash_loop_ends_by_itself() -> None:
 
 
 def test_only_changes_are_told() -> None:
-    """The same look twice is no news; an engine that goes is news of every bot, once."""
+    """The same look twice is no news; an engine that goes is told once, and of no bot."""
     fleet, told = Fleet(), list[str]()
     fleet.add(BOT, World())
     with fleet.listening(told.append):
         for _ in range(3):
             fleet.show_world(BOT.id, RUNNING)
         assert told == [BOT.id]
+    heard = list[bool]()
+    with (
+        fleet.listening(told.append),
+        fleet.hearing_engine(lambda: heard.append(fleet.engine.reachable)),
+    ):
         for _ in range(3):
             fleet.note_engine(False, "gone")
-        assert told == [BOT.id] * 2
-    fleet.note_engine(True)
-    assert told == [BOT.id] * 2
+        fleet.note_engine(True)
+    fleet.note_engine(False)
+    assert heard == [False, True]
+    assert told == [BOT.id]
 
 
 # Wishes

@@ -20,6 +20,7 @@ from .faults import Fault, Faults
 from .gateway import INTENT_GUILDS, INTENT_MEMBERS, Gateway
 from .invocation import Invocation, describe
 from .messages import Files
+from .openapi import judge
 from .person import Person
 from .rest import Rest
 from .wire import PREFIX
@@ -128,6 +129,9 @@ class LoopbackDiscord:
         await self._runner.cleanup()
         if self.errors and error is None:
             raise ExceptionGroup("the loopback broke", self.errors)
+        if error is None:
+            objections = self.objections()
+            assert not objections, "\n".join(objections[:20])
 
     # People.
 
@@ -193,6 +197,19 @@ class LoopbackDiscord:
         return "\n".join([*lines, *(f"  {request}" for request in self.requests[-20:])])
 
     # Waiting.
+
+    def objections(self) -> list[str]:
+        """What Discord's own description objects to in the requests, but those refused as wrong."""
+        api = judge()
+        if api is None:
+            return []
+        meant = [
+            r for r in self.requests if not 400 <= r.status < 429 and r not in self.unknown_requests
+        ]
+        found = (
+            (request, api.trouble(request.method, request.path, request.body)) for request in meant
+        )
+        return [f"{request}: {trouble}" for request, trouble in found if trouble]
 
     def changed(self) -> None:
         """Wakes everyone who waits for something; called after each change of the world."""

@@ -26,7 +26,7 @@ from controller.manager import Installation, Manager, Parts, build
 from controller.manager.access import StaticGrants
 from controller.manager.credentials import Submitted
 from controller.manager.edits import Edited
-from controller.manager.history import Event, events
+from controller.manager.history import Choice, Event, events
 from controller.manager.lifecycle import Order
 from controller.runtime import Runtime
 from controller.runtime.memory import MemoryRuntime
@@ -292,7 +292,7 @@ class Rig:
 
     async def history(self, bot: Bot | None = None) -> list[Event]:
         """What people read in the history, newest first."""
-        return await events(self.store, bot.id if bot else "", limit=100)
+        return await events(self.store, bot.id if bot else "", Choice(refusals=True, limit=100))
 
     async def entries(self, *kinds: Kind, bot: Bot | None = None) -> list[Entry]:
         """The journal's entries of these kinds, newest first."""

@@ -271,6 +271,11 @@ class Place:
         )
         return self.card(name)
 
+    async def channel_says(self, words: str, timeout: float = 15.0) -> Message:
+        """Wait until a message of the admin channel says so, whichever it is."""
+        await self.world.until(lambda _: any(words in m.content for m in self.cards), timeout)
+        return next(m for m in self.cards if words in m.content)
+
     async def create(self, name: str, template: str = "brisk", **options: Any) -> Invocation:
         """Ann creates a bot; returns once the private answer is complete."""
         inv = await self.ann.slash("bot create", name=name, template=template, **options)

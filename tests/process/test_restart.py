@@ -178,9 +178,26 @@ async def test_a_press_while_the_gateway_was_away_is_answered_after_it(place: Pl
     card = await place.card_says("shop", "running")
     with place.world.gateway.paused():
         await place.world.gateway.drop()
+        assert await eventually_online(place, wanted=False)
         pressed = await place.ann.click(card, label="Logs", wait=False)
         await asyncio.sleep(0.1)
     await said(pressed, "demo bot starting")
+    assert await eventually_online(place, wanted=True)
+
+
+async def eventually_online(place: Place, *, wanted: bool) -> bool:
+    """Wait until /health and the metrics say whether Discord is connected."""
+
+    async def agree() -> bool:
+        health = await place.controller.health()
+        metrics = (await place.controller.get("/metrics"))[1]
+        return health["discord"]["connected"] is wanted and f"discord_up {wanted:.1f}" in metrics
+
+    for _ in range(100):
+        if await agree():
+            return True
+        await asyncio.sleep(0.05)
+    return False
 
 
 @pytest.mark.parametrize("status", [429, 503])

@@ -21,7 +21,7 @@ from tests.prove.tally import Tally
 __all__ = ["engine"]
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
 RESYNC_SECONDS = 5.0
-AWAY = "Docker last answered"
+AWAY, BACK = "Docker stopped answering", "Docker answers again"
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])
@@ -93,8 +93,8 @@ async def test_while_the_engine_is_stopped_answers_are_in_time_and_true(
         former = {two: shop.run_of(two)}
         await asyncio.to_thread(engine.stop)
         await shop.knows(reachable=False, within=5)
-        await shop.asks("one", words="Docker doesn't answer")
-        await shop.place.card_says("one", AWAY)
+        await shop.asks("one", words="engine")
+        await shop.place.channel_says(AWAY)
         stopped = await ann.slash("bot stop", name="one")
         await stopped.wait(IN_TIME)
         made = await shop.place.create("three")
@@ -125,7 +125,7 @@ async def test_an_engine_that_hangs_and_thaws_has_changed_nothing(
         await logs.wait(IN_TIME)
         restart = await shop.place.ann.slash("bot restart", name="one")
         await restart.wait(IN_TIME)
-        await shop.place.card_says("one", AWAY, 25)
+        await shop.place.channel_says(AWAY, 25)
         await shop.knows(reachable=False, within=1)
         listed = await shop.place.ann.slash("bot list")
         await listed.wait(IN_TIME)
@@ -135,7 +135,7 @@ async def test_an_engine_that_hangs_and_thaws_has_changed_nothing(
         engine.thaw()
         began = time.monotonic()
         await shop.knows(reachable=True, within=RESYNC_SECONDS)
-        await eventually(lambda: AWAY not in shop.place.card("one").content, RESYNC_SECONDS)
+        await shop.place.channel_says(BACK, RESYNC_SECONDS)
         assert "— running" not in restart.text
         await running_anew(shop, {ids[0]: former.pop(ids[0])}, RESYNC_SECONDS)
         assert time.monotonic() - began < RESYNC_SECONDS

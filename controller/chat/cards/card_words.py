@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from controller.chat.words.bot_words import headline, made_of, reasons, since
 from controller.chat.words.limits import MESSAGE_MAX
-from controller.chat.words.text import code_block, fitted, moment, newest_fitting
-from controller.fleet.views import EngineState, View
+from controller.chat.words.text import code_block, fitted, newest_fitting
+from controller.fleet.views import View
 
 _TAIL_ROOM = 60  # characters; the last log lines in less than that say nothing
 
 
-def card(view: View, engine: EngineState, memory: int = 0) -> str:
-    """How the bot is and, if something is wrong, why. `memory`: its limit in bytes, or 0."""
+def card(view: View, memory: int = 0) -> str:
+    """How the bot is and, if something is wrong, why. `memory`: its limit in bytes, or 0.
+
+    Whether the engine answers isn't on it: that's told once, by `notice`.
+    """
     lines = [headline(view), f"{made_of(view.bot)} · {since(view)}", *reasons(view, memory)]
-    if not engine.reachable and engine.since:
-        lines.append(
-            f"⚠️ Docker last answered {moment(engine.since)}; this is the last known state."
-        )
     text = "\n".join(lines)
     room = MESSAGE_MAX - len(text) - 1
     if view.tail and view.phase.bad and room >= _TAIL_ROOM:

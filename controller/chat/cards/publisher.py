@@ -7,32 +7,41 @@ was away is shown later.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
-import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
-import aiohttp
 import discord
 
+from controller.chat.cards.backoff import is_refusal, pause_after
 from controller.chat.cards.card_buttons import card_buttons
 from controller.chat.cards.card_words import card as card_text
 from controller.chat.cards.card_words import removed_card
+from controller.chat.cards.notice import Notice
+from controller.chat.cards.schedule import Budget, Schedule
 from controller.chat.requests.buttons import Button, row
 from controller.chat.requests.discord_trouble import TROUBLE, reading_discord
 from controller.chat.requests.place import Place
-from controller.chat.requests.request import NO_MENTIONS
+from controller.chat.requests.quiet import QUIETLY, edit_message
+from controller.chat.words.fleet_words import WORST_FIRST
 from controller.chat.words.limits import NONCE_MAX
-from controller.domain.errors import DiscordTrouble
 from controller.fleet.views import View
-from controller.loop.queue import Queue
 from controller.manager import Manager
 from controller.store import Card
 
 log = logging.getLogger(__name__)
 SPACING = 1.5  # seconds between two edits of one card; Discord limits edits of old messages
+EDITS, EDITS_SECONDS = 5, 5.0  # Discord's usual limit of edits for one channel
+SECONDS = 10.0  # for one card; then it waits its turn again, and holds up no other
+AT_ONCE = 4  # cards that are being published
+CLOSED_AFTER = 3  # refusals in a row that mean the channel, not one card
 GONE = {10003, 10008}  # Discord's error codes: the channel, the message
+TOO_MANY_EDITS = 30046  # of a message older than an hour
+ENGINE = "engine"  # the key of the notice about the engine; bots' ids are UUIDs
+_FAILURES = (*TROUBLE, OSError)
 
 
 class Publisher:
@@ -49,20 +58,72 @@ class Publisher:
         self._manager = manager
         self._client = client
         self._place = place
-        self._queue = Queue("card", workers=2)
+        self._budget = Budget(EDITS, EDITS_SECONDS)
+        self._schedule = Schedule(self._budget, self._rank)
+        self._notice = Notice(manager, client, place)
         self._cards: dict[str, Card] = {}
-        self._last: dict[str, float] = {}
+        self._failures: Counter[str] = Counter()
+        self._refused = 0  # times in a row, whichever card
 
     async def run(self) -> None:
         """Publish until cancelled."""
         self._cards = {card.bot_id: card for card in await self._manager.notebook.cards()}
-        with self._manager.bots.listening(self._queue.poke):
+        bots = self._manager.bots
+        with bots.listening(self._schedule.poke), bots.hearing_engine(self._engine_changed):
             await self._client.wait_until_ready()
-            for bot_id in {*self._cards, *(view.bot.id for view in self._manager.bots)}:
-                self._queue.poke(bot_id)
+            for bot_id in {*self._cards, *(view.bot.id for view in bots), ENGINE}:
+                self._schedule.poke(bot_id)
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._queue.run(self._publish))
                 group.create_task(self._post_lost([*self._cards]))
+                free = asyncio.Semaphore(AT_ONCE)
+                while True:
+                    await free.acquire()
+                    task = group.create_task(self._attempt(await self._schedule.next()))
+                    task.add_done_callback(lambda _: free.release())
+
+    def _engine_changed(self) -> None:
+        """The notice tells it. A card only depends on it before anything is known of its bot."""
+        self._schedule.poke(ENGINE)
+        for view in self._manager.bots:
+            if view.bot.id not in self._cards:
+                self._schedule.poke(view.bot.id)
+
+    def _rank(self, key: str) -> int:
+        """The worst first; the engine's notice, and the last words about a bot, before all."""
+        view = self._manager.bots.get(key)
+        return -1 if view is None else WORST_FIRST.index(view.phase)
+
+    async def _attempt(self, key: str) -> None:
+        """Publish one card, or note when to try it again. Never raises: it's only one card."""
+        try:
+            async with asyncio.timeout(SECONDS):
+                with reading_discord():
+                    wait = await (self._notice.publish() if key == ENGINE else self._publish(key))
+        except _FAILURES as error:
+            self._failed(key, error)
+        except Exception as error:
+            log.error("publishing %s failed", key, exc_info=error)
+            self._schedule.put_off(key, pause_after(error, self._count(key)))
+        else:
+            self._failures.pop(key, None)
+            if wait:
+                self._schedule.put_off(key, wait)
+            self._published()
+        finally:
+            self._schedule.done(key)
+
+    def _count(self, key: str) -> int:
+        self._failures[key] += 1
+        return self._failures[key]
+
+    def _failed(self, key: str, error: Exception) -> None:
+        pause = pause_after(error, self._count(key))
+        self._refused = self._refused + 1 if is_refusal(error) else 0
+        if self._refused >= CLOSED_AFTER:
+            # Each further try would count towards Discord's limit of refused requests.
+            self._budget.pause(pause)
+        log.warning("the card of %s is not up to date: %s; again in %.1f s", key, error, pause)
+        self._schedule.put_off(key, pause)
 
     async def _post_lost(self, bot_ids: list[str]) -> None:
         """Post again, slowly, the cards that somebody deleted while no controller was running."""
@@ -72,73 +133,71 @@ class Publisher:
                 now = self._cards.get(bot_id)
                 if now is not None and now.message_id == card.message_id:
                     self._cards[bot_id] = replace(now, digest="")
-                    self._queue.poke(bot_id)
+                    self._schedule.poke(bot_id)
             await asyncio.sleep(SPACING)
 
     async def _stands(self, card: Card) -> bool:
         """Whether the card still exists; True if Discord doesn't tell. Checking edits nothing."""
         try:
             with reading_discord():
-                await self._channel(card).fetch_message(card.message_id)
+                await self._channel().fetch_message(card.message_id)
         except discord.NotFound as error:
             return error.code not in GONE
-        except (*TROUBLE, OSError) as error:
+        except _FAILURES as error:
             log.info("not known whether the card of %s still exists: %s", card.title, error)
         return True
 
     async def _publish(self, bot_id: str) -> float | None:
-        wait = self._last.get(bot_id, 0.0) + SPACING - time.monotonic()
+        """Bring one card up to date. Seconds until it may be edited again, if it was."""
         view, card = self._manager.bots.get(bot_id), self._cards.get(bot_id)
-        if view is not None and card is not None and wait > 0:
-            return wait
-        try:
-            with reading_discord():
-                await self._update(bot_id, view, card)
-        except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
-            raise DiscordTrouble(f"the card of bot {bot_id} is not up to date: {error}") from error
-        self._published()
-        return None
-
-    async def _update(self, bot_id: str, view: View | None, card: Card | None) -> None:
         if view is None:
             if card is not None:
                 await self._finish(card)
-            return
-        engine = self._manager.bots.engine
-        if not view.seen and (card is not None or engine.reachable):
-            return  # nothing is known yet; the first look, or an engine that's away, pokes again
-        text = card_text(view, engine, self._manager.bots.memory_limit(view.bot))
+            return None
+        if not view.seen and (card is not None or self._manager.bots.engine.reachable):
+            return None  # nothing is known yet; the first look, or an engine that's away, pokes
+        text = card_text(view, self._manager.bots.memory_limit(view.bot))
         buttons = card_buttons(view)
         digest = _digest(text, buttons)
-        if card is not None and card.digest == digest:
-            return
+        here = card is not None and card.channel_id == self._place.channel_id
+        if card is not None and here and card.digest == digest:
+            return None
         controls = row(buttons)
-        self._last[bot_id] = time.monotonic()
-        if card is None or not await self._edit(card, text, controls):
-            card = await self._post(view, text, controls, card.message_id if card else 0)
+        if card is None or not here or not await self._edit(card, text, controls):
+            old, card = card, await self._post(view, text, controls, card)
+        else:
+            old = None
         card = replace(card, digest=digest, title=view.bot.name)
         await self._manager.notebook.save_card(card)
         self._cards[bot_id] = card
+        self._refused = 0
+        if old is not None:
+            await self._tidy(old)
+        return SPACING
 
     async def _finish(self, card: Card) -> None:
         """Say that the bot is gone, and leave the card alone from then on."""
-        await self._edit(card, removed_card(card.title), None)
+        try:
+            await self._edit(card, removed_card(card.title), None)
+        except discord.Forbidden:
+            if card.channel_id == self._place.channel_id:
+                raise  # a right is missing for now; elsewhere it's nothing to wait for
         await self._manager.notebook.drop_card(card.bot_id)
-        del self._cards[card.bot_id]
-        self._last.pop(card.bot_id, None)
+        self._cards.pop(card.bot_id, None)
+        self._refused = 0
 
     async def _post(
-        self, view: View, text: str, controls: discord.ui.View | None, instead_of: int
+        self, view: View, text: str, controls: discord.ui.View | None, instead: Card | None
     ) -> Card:
         place = self._place
-        channel = self._client.get_partial_messageable(place.channel_id, guild_id=place.guild_id)
-        message = await channel.send(
+        instead_of = instead.message_id if instead else 0
+        message = await self._channel().send(
             text,
             view=controls or discord.utils.MISSING,
-            allowed_mentions=NO_MENTIONS,
             # Discord drops a second message with the same nonce, so a retry posts nothing twice.
             # A card that somebody deleted had another nonce.
             nonce=hashlib.sha256(f"{view.bot.id} {instead_of}".encode()).hexdigest()[:NONCE_MAX],
+            **QUIETLY,
         )
         card = Card(view.bot.id, view.bot.name, place.channel_id, message.id, "")
         if message.content != text:
@@ -146,19 +205,22 @@ class Publisher:
             await self._edit(card, text, controls)
         return card
 
-    def _channel(self, card: Card) -> discord.PartialMessageable:
-        guild_id = self._place.guild_id
-        return self._client.get_partial_messageable(card.channel_id, guild_id=guild_id)
+    async def _tidy(self, card: Card) -> None:
+        """Take away a card that another one replaced. If that fails, it only looks untidy."""
+        with contextlib.suppress(*_FAILURES):
+            await self._client.http.delete_message(card.channel_id, card.message_id)
+
+    def _channel(self) -> discord.PartialMessageable:
+        place = self._place
+        return self._client.get_partial_messageable(place.channel_id, guild_id=place.guild_id)
 
     async def _edit(self, card: Card, text: str, controls: discord.ui.View | None) -> bool:
+        """Edit the card; False if it can't be edited any more, so that a new one is needed."""
+        self._budget.spend()
         try:
-            await (
-                self._channel(card)
-                .get_partial_message(card.message_id)
-                .edit(content=text, view=controls, allowed_mentions=NO_MENTIONS)
-            )
-        except discord.NotFound as error:
-            if error.code in GONE:
+            await edit_message(self._client, card.channel_id, card.message_id, text, controls)
+        except discord.HTTPException as error:
+            if error.code in {*GONE, TOO_MANY_EDITS}:
                 return False
             raise
         return True

@@ -7,11 +7,13 @@ from typing import Literal
 import discord
 from discord import app_commands
 
+from controller.chat.commands.closed import CLOSED
+from controller.chat.commands.everyone import Grants
 from controller.chat.commands.suggestions import Choices, suggest
 from controller.chat.commands.with_request import with_request
+from controller.chat.requests.admission import roles_of
 from controller.chat.requests.request import Request
 from controller.chat.requests.ways import command_of
-from controller.chat.words.text import fitted
 from controller.domain.access import Grant, Principal, discord_user
 from controller.domain.acts import ACCESS_GRANT, ACCESS_REVOKE, ACCESS_TEST, ACTS, Act
 from controller.domain.bot import Bot
@@ -26,15 +28,22 @@ ROLES = [
         (Role.ADMIN, "everything"),
     )
 ]
+_SHOWN = (
+    "If Discord doesn't offer them the commands: Server Settings → Integrations → this bot → "
+    "Add roles or members."
+)
 Who = discord.Member | discord.User | discord.Role  # a user is somebody outside the server
 
 
 class AccessCommands(app_commands.Group):
     """Who may do what."""
 
-    def __init__(self, manager: Manager) -> None:
-        super().__init__(name="access", description="Who may do what with the bots")
+    def __init__(self, manager: Manager, grants: Grants) -> None:
+        super().__init__(
+            name="access", description="Who may do what with the bots", default_permissions=CLOSED
+        )
         self._manager = manager
+        self._grants = grants
 
     @app_commands.command(description="Give a person or a Discord role a role here")
     @app_commands.describe(
@@ -46,10 +55,13 @@ class AccessCommands(app_commands.Group):
         """Give a role, for all bots or for one."""
         given = Role.parse(role)
         assert given is not None, "Discord offers the choices only"
+        if isinstance(who, discord.Role) and who.is_default() and given > Role.VIEWER and not bot:
+            await self._grants.ask(request, given)
+            return
         target = await self._named(request, ACCESS_GRANT, bot)
         grant = Grant(_kind(who), who.id, given, target.id if target else "")
         await self._manager.access.grant(request.caller, grant, target)
-        await request.reply(f"✅ {who.mention} is {given.word} {_scope(bot)}.")
+        await request.reply(f"✅ {who.mention} is {given.word} {_scope(bot)}.\n{_SHOWN}")
 
     @app_commands.command(description="Take a granted role away")
     @app_commands.describe(who="A person or a Discord role", bot="The grant for this bot")
@@ -72,7 +84,7 @@ class AccessCommands(app_commands.Group):
             scope = _scope(view.bot.name if view else None)
             lines.append(f"{_mention(grant)} is {grant.role.word} {scope} ({grant.source})")
         lines.append("Nobody else has access.")
-        await request.reply(fitted("\n".join(lines)))
+        await request.reply("\n".join(lines))
 
     @app_commands.command(description="What a person or role may do, and why")
     @app_commands.describe(who="A person or a Discord role", bot="To this bot")
@@ -83,12 +95,12 @@ class AccessCommands(app_commands.Group):
         access, acts = self._manager.access, ACTS.values()
         found = await access.test(request.caller, _principal(who), target, acts)
         lines = [f"{who.mention} {_has(found.grant, bot)}."]
-        lines += [f"For **{name}** alone: {role.word}." for name, role in found.more.items()]
         for act in acts:
             may = found.allowed[act.id]
             needs = "" if may else f" — needs {act.role.word}"
             lines.append(f"{'✅' if may else '❌'} /{command_of(act)}{needs}")
-        await request.reply(fitted("\n".join(lines)))
+        lines += [f"For **{name}** alone: {role.word}." for name, role in found.more.items()]
+        await request.reply("\n".join(lines))
 
     @grant.autocomplete("bot")
     @revoke.autocomplete("bot")
@@ -110,8 +122,7 @@ def _kind(who: Who) -> Literal["user", "role"]:
 def _principal(who: Who) -> Principal:
     if isinstance(who, discord.Role):
         return discord_user(0, who.name, (who.id,))
-    held = who.roles if isinstance(who, discord.Member) else ()
-    return discord_user(who.id, who.name, (role.id for role in held))
+    return discord_user(who.id, who.name, roles_of(who))
 
 
 def _mention(grant: Grant) -> str:

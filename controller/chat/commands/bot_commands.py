@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import discord
 from discord import app_commands
 
 from controller.catalog import Template
 from controller.catalog.tables import Option
+from controller.chat.commands.closed import CLOSED
 from controller.chat.commands.power import Power
 from controller.chat.commands.suggestions import Choices, suggest, suggest_titled
 from controller.chat.commands.with_request import with_request
 from controller.chat.forms.secrets_form import SecretsForm
+from controller.chat.logs.history_pages import HistoryPages
 from controller.chat.logs.log_answers import LogAnswers
 from controller.chat.requests.request import Request
 from controller.chat.words import bot_words, fleet_words
 from controller.chat.words.bot_facts import warnings_of
-from controller.chat.words.history_words import history_words
 from controller.chat.words.text import text_file
 from controller.domain.acts import (
     BOT_DELETE,
@@ -34,6 +36,7 @@ from controller.domain.names import meant
 from controller.domain.phase import Phase
 from controller.fleet.views import View
 from controller.manager import Manager
+from controller.manager.history import Choice
 from controller.manager.lifecycle import Order
 
 
@@ -46,12 +49,16 @@ class BotCommands(app_commands.Group):
         power: Power,
         secrets_form: SecretsForm,
         logs: LogAnswers,
+        past: HistoryPages,
     ) -> None:
-        super().__init__(name="bot", description="Create, watch, run and remove bots")
+        super().__init__(
+            name="bot", description="Create, watch, run and remove bots", default_permissions=CLOSED
+        )
         self._manager = manager
         self._power = power
         self._secrets_form = secrets_form
         self._logs = logs
+        self._past = past
 
     @app_commands.command(description="Create a bot; a form for its secrets comes by DM")
     @app_commands.describe(
@@ -141,13 +148,21 @@ class BotCommands(app_commands.Group):
         await self._logs.show(request, view.bot, query)
 
     @app_commands.command(description="Who asked what of a bot, and how it ended")
-    @app_commands.describe(name="Which bot")
+    @app_commands.describe(
+        name="Which bot", who="Only what this person asked for", refusals="Also what was refused"
+    )
     @with_request
-    async def history(self, request: Request, name: str) -> None:
-        """The newest entries of one bot's history."""
+    async def history(
+        self,
+        request: Request,
+        name: str,
+        who: discord.Member | discord.User | None = None,
+        refusals: bool = False,
+    ) -> None:
+        """What happened to one bot, in pages."""
         view = await self._named(request, BOT_HISTORY, name)
-        events = await self._manager.history.of_bot(request.caller, view.bot)
-        await request.reply(history_words(events, view.bot.name))
+        choice = Choice(by=str(who.id) if who else "", refusals=refusals)
+        await self._past.show(request, view.bot, choice)
 
     @app_commands.command(description="Start a stopped bot")
     @app_commands.describe(name="Which bot")

@@ -6,20 +6,30 @@ import discord
 from discord import app_commands
 
 import controller
+from controller.chat.commands.closed import CLOSED
 from controller.chat.commands.with_request import with_request
 from controller.chat.discord_check import missing_permissions
+from controller.chat.logs.history_pages import HistoryPages
 from controller.chat.requests.request import Request
 from controller.chat.words.fleet_words import fleet_status
-from controller.chat.words.text import fitted, plain, plural
+from controller.chat.words.text import plain, plural
 from controller.manager import Manager
 from controller.manager.doctor import Finding, worded
+from controller.manager.history import Choice
+
+_WHOLE = 20_000  # characters: a remedy is never cut
 
 
 class FleetCommands(app_commands.Group):
     """The installation as a whole."""
 
-    def __init__(self, manager: Manager) -> None:
-        super().__init__(name="fleet", description="All bots together, and BotMaker itself")
+    def __init__(self, manager: Manager, past: HistoryPages) -> None:
+        super().__init__(
+            name="fleet",
+            description="All bots together, and BotMaker itself",
+            default_permissions=CLOSED,
+        )
+        self._past = past
         self._manager = manager
 
     @app_commands.command(description="How the fleet is, and which bots need attention")
@@ -37,6 +47,19 @@ class FleetCommands(app_commands.Group):
         )
         await request.reply(text)
 
+    @app_commands.command(description="What happened to all bots, also removed ones; grants")
+    @app_commands.describe(who="Only what this person asked for", refusals="Also what was refused")
+    @with_request
+    async def history(
+        self,
+        request: Request,
+        who: discord.Member | discord.User | None = None,
+        refusals: bool = False,
+    ) -> None:
+        """What happened to everything, in pages."""
+        choice = Choice(by=str(who.id) if who else "", refusals=refusals)
+        await self._past.show(request, None, choice)
+
     @app_commands.command(description="Containers, volumes and folders of ours without a bot")
     @with_request
     async def orphans(self, request: Request) -> None:
@@ -48,7 +71,7 @@ class FleetCommands(app_commands.Group):
             return
         head = f"{plural(len(found), 'thing')} without a bot. Nothing was removed."
         lines = [f"{item.kind} `{item.name}` {plain(item.state)}".rstrip() for item in found]
-        await request.reply(fitted("\n".join([head, *lines])))
+        await request.reply("\n".join([head, *lines]))
 
     @app_commands.command(description="Check everything that BotMaker needs")
     @with_request
@@ -57,8 +80,9 @@ class FleetCommands(app_commands.Group):
         await request.acknowledge()
         findings = await self._manager.doctor.examine(request.caller)
         findings.append(_permissions(request.interaction.app_permissions))
-        lines = [plain(line) for line in worded(findings)]
-        await request.reply(fitted("\n".join(lines)))
+        findings.sort(key=lambda found: found.ok is not False)  # what needs somebody comes first
+        lines = [plain(line, _WHOLE) for line in worded(findings)]
+        await request.reply("\n".join(lines))
 
 
 def _permissions(has: discord.Permissions) -> Finding:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from discord import app_commands
 
 from controller.chat.words.limits import CHOICE_MAX, CHOICES_MAX
+from controller.chat.words.text import fitted
 
 Choices = list[app_commands.Choice[str]]
 
@@ -24,13 +25,21 @@ def suggest_titled(typed: str, titles: Mapping[str, str]) -> Choices:
     def rank(item: tuple[str, str]) -> tuple[bool, str]:
         return not any(word.lower().startswith(needle) for word in item), item[1].lower()
 
-    short = [item for item in titles.items() if len(item[0]) <= CHOICE_MAX]  # whole, or not at all
-    fitting = [item for item in short if any(needle in word.lower() for word in item)]
-    count = Counter(titles.values())
+    fitting = [item for item in titles.items() if any(needle in word.lower() for word in item)]
+    # A value that doesn't fit can't be offered: cut, it would mean something else.
+    offered = [item for item in sorted(fitting, key=rank) if len(item[0]) <= CHOICE_MAX]
+    count = Counter(fitted(title, CHOICE_MAX) for title in titles.values())
     return [
         app_commands.Choice(
-            name=(title if count[title] == 1 else f"{title} ({value})")[:CHOICE_MAX],
-            value=value,
+            name=_name(value, title, alone=count[fitted(title, CHOICE_MAX)] == 1), value=value
         )
-        for value, title in sorted(fitting, key=rank)[:CHOICES_MAX]
+        for value, title in offered[:CHOICES_MAX]
     ]
+
+
+def _name(value: str, title: str, *, alone: bool) -> str:
+    """A title, with its value if another one looks the same."""
+    if alone:
+        return fitted(title, CHOICE_MAX)
+    tail = f" ({value})"
+    return fitted(title, CHOICE_MAX - len(tail)) + tail if len(tail) < CHOICE_MAX // 2 else value

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from controller.chat.forms import modals
 from controller.chat.forms.drafts import Drafts
-from controller.chat.requests.addresses import key_in
+from controller.chat.requests.addresses import key_in, named_by, short
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.request import Request
 from controller.chat.words.failures import NOTHING_DONE, failure_words
@@ -34,20 +34,22 @@ class ActionForm:
         if not action.args:
             await self._run(request, bot, name, {})
             return
-        page = ("do", bot.id, name)
+        page = ("do", bot.id, short(name))
         typed = self._drafts.read(request.person, page)
         boxes = (modals.box_of(arg, typed.get(arg.name, arg.default)) for arg in action.args)
         await request.open_modal(modals.modal(action.title, page, boxes))
 
     async def open_again(self, request: Request, bot: Bot) -> None:
         """Ask again, with what was typed before."""
-        await self.begin(request, bot, key_in(request.arguments))
+        name = named_by(key_in(request.arguments), self._actions.available(bot))
+        await self.begin(request, bot, name)
 
     async def submit(self, request: Request, bot: Bot) -> None:
         """Run an action with what was typed."""
-        name = key_in(request.arguments)
+        key = key_in(request.arguments)
+        name = named_by(key, self._actions.available(bot))
         values = modals.values_of(request.interaction)
-        page = ("do", bot.id, name)
+        page = ("do", bot.id, short(name))
         try:
             await self._run(request, bot, name, values)
         except NOTHING_DONE as error:

@@ -13,6 +13,7 @@ import discord
 
 from controller.catalog import FieldSpec, SecretSpec
 from controller.chat.requests.addresses import address
+from controller.chat.words.fitting import distinct
 from controller.chat.words.limits import (
     INPUT_HINT_MAX,
     INPUT_LABEL_MAX,
@@ -42,8 +43,10 @@ def box_of(field: FieldSpec, value: str = "") -> Box:
 def modal(title: str, parts: Sequence[str], boxes: Iterable[Box]) -> discord.ui.Modal:
     """A modal whose custom id has these parts."""
     made = discord.ui.Modal(title=title[:MODAL_TITLE_MAX], custom_id=address(*parts), timeout=None)
-    for box in boxes:
-        made.add_item(_labelled(box))
+    found = list(boxes)
+    labels = distinct([box.spec.label for box in found], INPUT_LABEL_MAX)
+    for box, label in zip(found, labels, strict=True):
+        made.add_item(_labelled(box, label))
     made.stop()
     return made
 
@@ -53,8 +56,7 @@ def title_with(head: str, tail: str) -> str:
     return head[: MODAL_TITLE_MAX - len(tail)] + tail
 
 
-def _labelled(box: Box) -> discord.ui.Label[discord.ui.Modal]:
-    label = box.spec.label[:INPUT_LABEL_MAX]
+def _labelled(box: Box, label: str) -> discord.ui.Label[discord.ui.Modal]:
     choices = box.spec.choices if isinstance(box.spec, FieldSpec) else ()
     if isinstance(box.spec, FieldSpec) and _selectable(choices):
         hint = box.hint[:INPUT_HINT_MAX] or None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from controller.catalog import FieldSpec, SecretSpec
-from controller.chat.words.limits import INPUTS_A_MODAL, MODAL_TITLE_MAX
+from controller.chat.words.fitting import distinct
+from controller.chat.words.limits import INPUTS_A_MODAL, PAGE_TITLE_MAX
 from controller.manager.submission import Input
 
 
@@ -43,5 +44,10 @@ def settings_pages(fields: Sequence[FieldSpec]) -> tuple[SettingsPage, ...]:
     for spec in fields:
         if spec.multiline:
             key = f"field-{spec.name}" if spec.name in taken else spec.name
-            found.append(SettingsPage(key, spec.label[:MODAL_TITLE_MAX], (spec,)))
-    return tuple(found)
+            found.append(SettingsPage(key, spec.label, (spec,)))
+    titles = distinct([page.title for page in found], PAGE_TITLE_MAX)
+    return tuple(map(_titled, found, titles))
+
+
+def _titled(page: SettingsPage, title: str) -> SettingsPage:
+    return replace(page, title=title)

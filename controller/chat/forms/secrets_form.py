@@ -20,11 +20,12 @@ from controller.chat.forms.settings_form import SettingsForm, page_buttons
 from controller.chat.requests.addresses import step_in
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.discord_trouble import BROKEN, Unreadable, send_despite_break
-from controller.chat.requests.request import NO_MENTIONS, Request
+from controller.chat.requests.quiet import QUIETLY
+from controller.chat.requests.request import Request
 from controller.chat.words.bot_facts import doubts_of, exposure_of, inside_of, outcome_of
 from controller.chat.words.failures import failure_words
 from controller.chat.words.sequel_words import after_secrets
-from controller.chat.words.text import fitted, plain
+from controller.chat.words.text import with_invite
 from controller.domain.bot import Bot
 from controller.domain.errors import BadInput, NotFound, NotReady, StorageTrouble
 from controller.manager import Manager
@@ -65,7 +66,7 @@ class SecretsForm:
         ended = await self._manager.lifecycle.follow(bot)
         created = f"**{bot.name}** is created. There is nothing to enter, so it starts right away."
         outcome = outcome_of(self._manager, ended, bot.name, "starting") if known else ""
-        await request.reply(fitted("\n".join(filter(None, (created, warning, outcome)))))
+        await request.reply("\n".join(filter(None, (created, warning, outcome))))
 
     async def offer_again(self, request: Request, bot: Bot, *, rotate: bool) -> None:
         """Offer the form of a bot that exists. `rotate`: every secret is there, to be replaced."""
@@ -116,7 +117,8 @@ class SecretsForm:
         ended = await self._manager.lifecycle.follow(done.bot)
         outcome = outcome_of(self._manager, ended, done.bot.name, "starting")
         later = self._settings.later_pages(done.bot)
-        await request.reply(fitted(f"{text}\n{outcome}"), view=page_buttons(done.bot, later))
+        # How it went comes first: a long receipt would push it out.
+        await request.reply(f"{outcome}\n{text}", view=page_buttons(done.bot, later))
 
 
 def _ids(form_id: str, step: int) -> tuple[str, ...]:
@@ -168,8 +170,8 @@ async def _send_button(
         await request.interaction.user.send(
             "\n".join(filter(None, words)),
             view=form_button(form_id) or discord.utils.MISSING,
-            allowed_mentions=NO_MENTIONS,
             nonce=form_id,  # Discord drops the second message of a try that had arrived
+            **QUIETLY,
         )
 
     try:
@@ -221,7 +223,7 @@ def receipt(done: Submitted) -> str:
     ]
     if not lines:
         lines = ["Stored."]
-    lines += [f"ℹ️ {plain(note, NOTE_MAX)}" for note in done.notes]
+    lines += [f"ℹ️ {with_invite(note, NOTE_MAX)}" for note in done.notes]
     if not done.complete:
         return "\n".join([*lines, "One more page: press Continue. Nothing is used before that."])
     return "\n".join([f"✅ **{done.bot.name}**", *lines, after_secrets(done.sequel)])

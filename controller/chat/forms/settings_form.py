@@ -12,14 +12,14 @@ import discord
 from controller.chat.forms import modals
 from controller.chat.forms.drafts import Drafts
 from controller.chat.forms.pages import SettingsPage, settings_pages
-from controller.chat.requests.addresses import key_in
+from controller.chat.requests.addresses import key_in, named_by, short
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.request import Request
 from controller.chat.words.bot_facts import inside_of, outcome_of
 from controller.chat.words.failures import NOTHING_DONE, failure_words
 from controller.chat.words.limits import BUTTONS_A_ROW
 from controller.chat.words.sequel_words import after_settings
-from controller.chat.words.text import fitted, plain
+from controller.chat.words.text import plain
 from controller.domain.bot import Bot
 from controller.domain.errors import NotFound, NotReady
 from controller.domain.names import meant
@@ -42,7 +42,7 @@ class SettingsForm:
         """Show a page of settings; "" is the first one."""
         fields = await self._manager.edits.open(request.caller, bot)
         page = _page_of(bot, settings_pages(fields), key)
-        ids = ("edit", bot.id, page.key)
+        ids = ("edit", bot.id, short(page.key))
         set_now = {item.name: bot.fields.get(item.name, item.default) for item in page.inputs}
         shown = {**set_now, **self._drafts.read(request.person, ids)}
         boxes = (modals.box_of(item, shown[item.name]) for item in page.inputs)
@@ -59,10 +59,12 @@ class SettingsForm:
         try:
             done = await self._manager.edits.submit(request.caller, bot, names, values)
         except NOTHING_DONE as error:
-            self._drafts.keep(request.person, ("edit", bot.id, page.key), page.inputs, values)
+            self._drafts.keep(
+                request.person, ("edit", bot.id, short(page.key)), page.inputs, values
+            )
             await request.reply(failure_words(error), view=page_buttons(bot, [page]))
             return
-        self._drafts.drop(request.person, ("edit", bot.id, page.key))
+        self._drafts.drop(request.person, ("edit", bot.id, short(page.key)))
         text = f"✅ **{bot.name}** — {plain(page.title)}: {after_settings(done)}"
         warning = inside_of(self._manager, bot)
         text += f"\n{warning}" if warning else ""
@@ -71,7 +73,7 @@ class SettingsForm:
         if view is not None and view.phase is not Phase.CREATED:
             ended = await self._manager.lifecycle.follow(bot)
             text += "\n" + outcome_of(self._manager, ended, bot.name, "applying them")
-        await request.reply(fitted(text))
+        await request.reply(text)
 
     def pages(self, bot: Bot) -> tuple[SettingsPage, ...]:
         """All settings of the bot, in pages."""
@@ -91,7 +93,7 @@ def _page_of(bot: Bot, every: Sequence[SettingsPage], key: str) -> SettingsPage:
             code="nothing-to-ask",
         )
     titles = {page.key: page.title for page in every}
-    key = meant(key, titles) or key.strip()
+    key = meant(key, titles) or named_by(key, pages).strip()
     if key and key not in pages:
         raise NotFound(
             f"{bot.name} has no such page of settings.",
@@ -103,4 +105,6 @@ def _page_of(bot: Bot, every: Sequence[SettingsPage], key: str) -> SettingsPage:
 
 def page_buttons(bot: Bot, pages: Sequence[SettingsPage]) -> discord.ui.View | None:
     """A button for each page of settings, as many as fit into a row. Each opens its modal."""
-    return row(button(page.title, "edit", bot.id, page.key) for page in pages[:BUTTONS_A_ROW])
+    return row(
+        button(page.title, "edit", bot.id, short(page.key)) for page in pages[:BUTTONS_A_ROW]
+    )

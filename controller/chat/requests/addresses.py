@@ -6,7 +6,8 @@ Ids in old messages must stay readable: don't change their formats.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import discord
@@ -14,12 +15,30 @@ import discord
 from controller.domain.errors import BadInput
 
 SEPARATOR = ":"
+_KEY_MAX = 50  # with a bot's id and an action it fits into an id
 _PARTS_MAX = 5  # the last part of a log button, a search text, may hold the separator
 
 
 def address(*parts: str) -> str:
     """The custom id with these parts."""
     return SEPARATOR.join(parts)
+
+
+def keyed(action: str, bot_id: str, key: str) -> str:
+    """The custom id for one named thing of a bot; `named_by` finds it again."""
+    return address(action, bot_id, short(key))
+
+
+def short(key: str) -> str:
+    """A name as custom ids carry it: itself, or a hash of a name too long to stand beside a bot."""
+    if len(key) <= _KEY_MAX:
+        return key
+    return "~" + hashlib.sha256(key.encode()).hexdigest()[:12]
+
+
+def named_by(key: str, names: Iterable[str]) -> str:
+    """Which of the names a custom id's key stands for; the key itself if it's none of them."""
+    return next((name for name in names if key in (name, short(name))), key)
 
 
 def parse(custom_id: str) -> tuple[str, list[str]]:

@@ -46,13 +46,13 @@ class Admission:
             if way is None:
                 raise Denied("This isn't available.")
             self._place.check(request.interaction, direct=way.direct)
+            principal = await self._principal(request)
         except Denied as error:
             if request.typing:
                 raise
             user = request.interaction.user
             caller = Caller(discord_user(user.id, user.name), request.id)
             await self._access.refuse(caller, request.name, None, error)
-        principal = await self._principal(request)
         if request.typing:
             assert way is not None
             self._may_be_helped(principal, request)
@@ -67,19 +67,31 @@ class Admission:
 
     async def _principal(self, request: Request) -> Principal:
         user = request.interaction.user
-        held = user.roles if isinstance(user, discord.Member) else ()
-        principal = discord_user(user.id, user.name, (role.id for role in held))
-        direct = request.interaction.guild_id is None
-        if direct and not self._access.knows_all_roles(principal):
-            # A direct message carries no roles. Ask the guild: a role may be gone by now.
+        if request.interaction.guild_id is None:
+            # A direct message says nothing about the server: ask it, also for an admin, who may
+            # have left it, and never from memory.
             roles = await self._roles_of(request.interaction.client, user.id)
-            principal = discord_user(user.id, user.name, roles)
-        return principal
+        else:
+            roles = roles_of(user)
+        return discord_user(user.id, user.name, roles)
 
     async def _roles_of(self, client: discord.Client, user_id: int) -> frozenset[int]:
+        """The roles of a member now. Denied for who isn't one."""
         try:
             member = await client.http.get_member(self._place.guild_id, user_id)
-        except discord.NotFound:
-            return frozenset()
+        except discord.NotFound as error:
+            raise Denied(
+                "BotMaker serves the members of its server only.", hint="Join the server again."
+            ) from error
         # Discord lists @everyone for nobody; its id is the guild's.
         return frozenset(map(int, (self._place.guild_id, *member["roles"])))
+
+
+def roles_of(user: discord.User | discord.Member) -> frozenset[int]:
+    """The ids of the roles that Discord lists for a member, and @everyone's.
+
+    `Member.roles` leaves out every role that discord.py hasn't heard of yet.
+    """
+    if not isinstance(user, discord.Member):
+        return frozenset()
+    return frozenset((user.guild.id, *user._roles))

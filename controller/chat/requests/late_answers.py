@@ -17,8 +17,10 @@ import discord
 
 from controller.chat.requests.discord_trouble import TROUBLE, reading_discord
 from controller.chat.requests.place import Place
-from controller.chat.requests.request import NO_MENTIONS, REPLY_VIA, Request
+from controller.chat.requests.quiet import QUIETLY
+from controller.chat.requests.request import REPLY_VIA, Request
 from controller.chat.words.bot_facts import outcome_of
+from controller.chat.words.fitting import fit
 from controller.chat.words.limits import NONCE_MAX
 from controller.chat.words.text import fitted, moment, plain
 from controller.domain import acts
@@ -31,6 +33,7 @@ log = logging.getLogger(__name__)
 KEPT_SECONDS = 86_400.0
 SETTLE_SECONDS = 20.0  # after a start; a bot that hasn't settled by then is reported as it is
 LOOK_SECONDS = 0.5
+NOTE = "… and {} more lines."
 WORDS_MAX = 1_700  # characters; the rest of the message says whose request it was
 
 
@@ -79,7 +82,7 @@ class LateAnswers:
             act=request.way.act.id if request.way else request.name,
             bot_name=request.bot_name,
             asked_at=request.interaction.created_at.timestamp(),
-            words=fitted(self._manager.redact(words), WORDS_MAX),
+            words=fit(self._manager.redact(words), WORDS_MAX, NOTE).text,
         )
         log.warning("an answer could not be given: %s; it will be said later", why)
         try:
@@ -144,7 +147,7 @@ class LateAnswers:
             if not known and time.monotonic() < self._began + SETTLE_SECONDS:
                 return None
         text += outcome_of(self._manager, view, owed.bot_name, "working on it")
-        return fitted(text + _unsure(owed, exists=view is not None), WORDS_MAX)
+        return fit(text + _unsure(owed, exists=view is not None), WORDS_MAX, NOTE).text
 
     async def _say(self, owed: Owed) -> None:
         text = f"📨 About your request of {moment(owed.asked_at)} ({_about(owed)}):\n"
@@ -153,7 +156,7 @@ class LateAnswers:
         nonce = hashlib.sha256(f"outbox {owed.request}".encode()).hexdigest()[:NONCE_MAX]
         try:
             direct = await self._client.create_dm(discord.Object(int(owed.recipient)))
-            await direct.send(fitted(text), allowed_mentions=NO_MENTIONS, nonce=nonce)
+            await direct.send(fitted(text), nonce=nonce, **QUIETLY)
         except discord.HTTPException as error:
             if error.status not in {400, 403, 404}:
                 raise
@@ -163,7 +166,11 @@ class LateAnswers:
             self._place.channel_id, guild_id=self._place.guild_id
         )
         text = f"<@{owed.recipient}> {text}"
-        await channel.send(fitted(text), allowed_mentions=NO_MENTIONS, nonce=nonce)
+        # A channel pings nobody by itself, so this one person is let know.
+        whom = discord.AllowedMentions(
+            everyone=False, roles=False, users=[discord.Object(int(owed.recipient))]
+        )
+        await channel.send(fitted(text), nonce=nonce, allowed_mentions=whom, suppress_embeds=True)
 
 
 def _unsure(owed: Owed, *, exists: bool) -> str:

@@ -18,14 +18,16 @@ from controller.chat.requests.discord_trouble import (
     is_parse_failure,
     send_despite_break,
 )
+from controller.chat.requests.quiet import QUIETLY, edit_answer
 from controller.chat.requests.ways import WAYS
 from controller.chat.words.failures import failure_words
+from controller.chat.words.fitting import fit
+from controller.chat.words.text import text_file
 from controller.domain.bot import Bot
 from controller.domain.errors import ControllerError, DiscordTrouble
 from controller.fleet.journal import Caller
 
 log = logging.getLogger(__name__)
-NO_MENTIONS = discord.AllowedMentions.none()
 _UNKNOWN_INTERACTION = 10062  # Discord's error code: its 3 s or 15 min are over
 _KEY = "request"
 REPLY_VIA = "discord"  # the name of this edge, which owes its answers itself
@@ -146,9 +148,16 @@ class Request:
     ) -> None:
         """Say it privately: as the first answer, or in place of what was said before.
 
+        Without a file of its own, a text of any length is fitted (`words.fitting`).
         `more`: another reply follows, so a failure here is only logged.
         `later`: what to say instead by direct message or in the channel, if this can't be given.
         """
+        said = text
+        if make_file is None:
+            found = fit(text)
+            text = found.text
+            if found.whole:
+                make_file = partial(text_file, found.whole, "answer.txt")
         answer = _Answer(text, view, make_file)
 
         async def send() -> None:
@@ -160,7 +169,7 @@ class Request:
         if more:
             await delivery.deliver_part(send, self._debt)
         else:
-            await self._deliver(send, text, later or text)
+            await self._deliver(send, text, later or said)
 
     async def fail(self, error: BaseException) -> None:
         """Say privately what went wrong. Never raises; if Discord doesn't take it, it's logged."""
@@ -184,7 +193,7 @@ class Request:
 
         async def send() -> None:  # beside the message that would be edited, which stays as it is
             followup = self.interaction.followup
-            await followup.send(text, ephemeral=True, allowed_mentions=NO_MENTIONS)
+            await followup.send(text, ephemeral=True, **QUIETLY)
 
         await self._deliver(send, text, text)
 
@@ -208,13 +217,9 @@ class _Answer:
             ephemeral=True,
             view=self.view or discord.utils.MISSING,
             file=self.make_file() if self.make_file else discord.utils.MISSING,
-            allowed_mentions=NO_MENTIONS,
+            **QUIETLY,
         )
 
     async def edit(self, interaction: discord.Interaction) -> None:
-        await interaction.edit_original_response(
-            content=self.text,
-            view=self.view,
-            attachments=[self.make_file()] if self.make_file else [],
-            allowed_mentions=NO_MENTIONS,
-        )
+        files = [self.make_file()] if self.make_file else []
+        await edit_answer(interaction, self.text, self.view, files)

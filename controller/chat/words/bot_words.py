@@ -12,6 +12,7 @@ from controller.domain.observation import ContainerState, Health, Observation
 from controller.domain.phase import Phase
 from controller.fleet.views import EngineState, View
 
+_PRINTS_A_LINE = 8
 SIGNS = {
     Phase.CREATED: "⚪",
     Phase.STARTING: "🟡",
@@ -181,7 +182,13 @@ def show(
 ) -> str:
     """Everything about one bot. `secrets` are fingerprints by name."""
     bot, container = view.bot, view.world.container
-    lines = [headline(view), made_of(bot), since(view), *reasons(view, memory)]
+    warnings = [words for words in (warning, engine_note(engine).strip()) if words]
+    lines = [headline(view), *warnings, made_of(bot), since(view), *reasons(view, memory)]
+    prints = [f"{name} `{value}`" for name, value in sorted(secrets.items())]
+    prints += [f"{name} missing" for name in view.world.missing if name not in secrets]
+    for at in range(0, len(prints), _PRINTS_A_LINE):
+        lines.append("secrets (fingerprints): " + ", ".join(prints[at : at + _PRINTS_A_LINE]))
+    lines.append(f"id `{bot.id}`, created {moment(bot.created_at)} by <@{bot.created_by}>")
     if container is not None:
         health = "" if container.health is Health.NONE else f", {container.health.value}"
         restarts = plural(container.restart_count, "restart")
@@ -192,14 +199,7 @@ def show(
         lines.append(f"image `{bot.image[:32]}`")
     for name, value in bot.fields.items():
         lines.append(f"{name}: {plain(value, 100)}")
-    prints = [f"{name} `{value}`" for name, value in sorted(secrets.items())]
-    prints += [f"{name} missing" for name in view.world.missing if name not in secrets]
-    if prints:
-        lines.append("secrets (fingerprints): " + ", ".join(prints))
-    if warning:
-        lines.append(warning)
-    lines.append(f"id `{bot.id}`, created {moment(bot.created_at)} by <@{bot.created_by}>")
-    return fitted("\n".join(lines) + engine_note(engine))
+    return "\n".join(lines)
 
 
 def outcome(view: View | None, name: str, doing: str, engine: EngineState, memory: int = 0) -> str:
@@ -210,5 +210,4 @@ def outcome(view: View | None, name: str, doing: str, engine: EngineState, memor
     if not view.phase.settled or renewing:
         text = f"{SIGNS[view.phase]} **{name}** — {doing}… Its card shows how it goes."
         return text + engine_note(engine)
-    text = "\n".join([headline(view), *reasons(view, memory)])
-    return fitted(text + engine_note(engine))
+    return "\n".join([headline(view) + engine_note(engine), *reasons(view, memory)])

@@ -6,7 +6,7 @@ import logging
 import secrets
 
 from controller.chat.words.hints import hint_for
-from controller.chat.words.text import fitted
+from controller.chat.words.text import fitted, sentences
 from controller.domain.errors import (
     BadInput,
     ControllerError,
@@ -15,6 +15,7 @@ from controller.domain.errors import (
     StorageTrouble,
 )
 
+_MESSAGE_MAX, _HINT_MAX = 1_200, 700  # characters: what to do is never pushed out
 log = logging.getLogger(__name__)
 # What was asked can be asked again as it is: nothing of it was done.
 NOTHING_DONE = (BadInput, NotReady, EngineUnavailable, StorageTrouble)
@@ -26,8 +27,10 @@ def failure_words(error: BaseException) -> str:
     An unexpected one becomes a number: its details are in the log only, under that number.
     """
     if isinstance(error, ControllerError):
-        hint = hint_for(error)
-        return fitted(f"❌ {error.message}\n{hint}" if hint else f"❌ {error.message}")
+        # A denial's hint is chat's own, and mentions the right channel.
+        hint = hint_for(error) if error.code == "denied" else sentences(hint_for(error))
+        what = fitted(f"❌ {sentences(error.message)}", _MESSAGE_MAX)
+        return "\n".join(filter(None, (what, fitted(hint, _HINT_MAX))))
     incident = secrets.token_hex(3)
     log.error("incident %s", incident, exc_info=error)
     return (

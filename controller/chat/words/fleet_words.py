@@ -14,13 +14,12 @@ from controller.chat.words.bot_words import (
     since,
 )
 from controller.chat.words.limits import MESSAGE_MAX
-from controller.chat.words.text import fitted, moment, plural
+from controller.chat.words.text import moment, plural
 from controller.domain.bot import Bot
 from controller.domain.phase import Phase
 from controller.fleet.views import EngineState, View
 
-BAD_MAX = 8  # bots in trouble that the status names
-_WORST_FIRST = [
+WORST_FIRST = [
     Phase.ERROR,
     Phase.CRASH_LOOPING,
     Phase.UNHEALTHY,
@@ -31,14 +30,18 @@ _WORST_FIRST = [
     Phase.STOPPED,
     Phase.RUNNING,
 ]
-_RANK = {phase: rank for rank, phase in enumerate(_WORST_FIRST)}
+_RANK = {phase: rank for rank, phase in enumerate(WORST_FIRST)}
+
+
+def _worst_first(view: View) -> tuple[int, str]:
+    return _RANK[view.phase], view.bot.name
 
 
 def listing(views: Sequence[View], engine: EngineState) -> tuple[str, str | None]:
     """The list of bots as a message; and the whole list as a file's text if it doesn't fit."""
     if not views:
         return "There are no bots yet. Create the first one with `/bot create`.", None
-    ordered = sorted(views, key=lambda v: (_RANK[v.phase], v.bot.name))
+    ordered = sorted(views, key=_worst_first)
     head = counts(views) + engine_note(engine)
     kept: list[str] = []
     room = MESSAGE_MAX - len(head) - 60
@@ -59,7 +62,7 @@ def listing(views: Sequence[View], engine: EngineState) -> tuple[str, str | None
 def counts(views: Sequence[View]) -> str:
     """`3 bots: 1 error, 2 running`."""
     found = Counter(view.phase for view in views)
-    parts = [f"{found[phase]} {phase.value}" for phase in _WORST_FIRST if found[phase]]
+    parts = [f"{found[phase]} {phase.value}" for phase in WORST_FIRST if found[phase]]
     return f"{plural(len(views), 'bot')}: {', '.join(parts)}" if parts else "no bots"
 
 
@@ -73,7 +76,8 @@ def fleet_status(
     """The fleet in a few lines, naming the bots that somebody should look at."""
     docker = "Docker answers." if engine.reachable else engine_reason(engine)
     lines = [f"BotMaker {version}, started {moment(started_at)}. {docker}", counts(views)]
-    for view in [view for view in views if view.phase.bad][:BAD_MAX]:
+    bad = sorted((view for view in views if view.phase.bad), key=_worst_first)
+    for view in bad:
         why = " ".join(reasons(view, memory(view.bot)))
         lines.append(f"{headline(view)}: {why or 'see its log'}")
-    return fitted("\n".join(lines))
+    return "\n".join(lines)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from controller.chat.words.limits import MESSAGE_MAX
-from controller.chat.words.text import moment, plain
+from controller.chat.words.text import moment, plain, plural
 from controller.domain.access import Principal
 from controller.domain.crashes import describe_exit
 from controller.domain.journal import Entry, Kind, Result
@@ -20,25 +19,28 @@ _RESULTS = {
 
 
 def history_words(events: Sequence[Event], name: str) -> str:
-    """What happened to a bot, newest first, as many lines as fit."""
+    """What happened to a bot, or to everything if `name` is empty; newest first."""
+    head = f"**{name}**" if name else "**Everything**"
     if not events:
-        return f"**{name}** — nothing has happened yet."
-    lines = [f"**{name}** — newest first"]
-    room = MESSAGE_MAX - len(lines[0])
-    for event in events:
-        line = f"{moment(event.entry.at)} {_what(event)}"
-        room -= len(line) + 1
-        if room < 0:
-            break
-        lines.append(line)
-    return "\n".join(lines)
+        return f"{head} — nothing else has happened."
+    return "\n".join([f"{head} — newest first", *(_line(event, name) for event in events)])
+
+
+def _line(event: Event, name: str) -> str:
+    about = event.entry.bot_name if not name else ""
+    where = f"{plain(about, 40)}: " if about else ""
+    return f"{moment(event.entry.at)} {where}{_what(event)}"
 
 
 def who(principal: Principal) -> str:
-    """Who it was, as a mention that pings nobody."""
+    """Who it was: the name they had then, and a mention that pings nobody.
+
+    Discord shows only a number for who has left the server.
+    """
+    name = plain(principal.name, 40)
     if principal.kind == "user" and principal.id.isdecimal():
-        return f"<@{principal.id}>"
-    return plain(principal.name, 40) or "BotMaker"
+        return f"{name} <@{principal.id}>".strip()
+    return name or "BotMaker"
 
 
 def _what(event: Event) -> str:
@@ -48,7 +50,7 @@ def _what(event: Event) -> str:
             return f"{who(entry.author.principal)} **{_act(entry)}**{_detail(entry)}: {_end(event)}"
         case Kind.REFUSED:
             refused = f"refused ({plain(str(data.get('code', '')), 40)})"
-            return f"{who(entry.author.principal)} **{_act(entry)}**: {refused}"
+            return f"{who(entry.author.principal)} **{_act(entry)}**: {refused}{_times(entry)}"
         case Kind.CRASH:
             code, oom = data.get("exit_code"), bool(data.get("oom_killed"))
             return f"**crashed**: {describe_exit(code, oom_killed=oom)}"
@@ -66,6 +68,16 @@ def _what(event: Event) -> str:
             return f"**{plain(str(data.get('act', '')), 40)}**: {words}"
         case _:
             return f"**{entry.kind.value}**"
+
+
+def _times(entry: Entry) -> str:
+    """How often more, where repeated refusals were counted."""
+    times = entry.data.get("times")
+    if not isinstance(times, int):
+        return ""
+    bots = entry.data.get("bots")
+    names = plain(", ".join(map(str, bots)), DETAIL_MAX) if isinstance(bots, list) else ""
+    return f", {plural(times, 'more time')} within ten minutes" + (f" ({names})" if names else "")
 
 
 def _act(entry: Entry) -> str:

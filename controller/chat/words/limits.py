@@ -17,6 +17,9 @@ BUTTONS_A_ROW = 5
 
 # Modals
 MODAL_TITLE_MAX = 45
+PAGE_TITLE_MAX = (
+    40  # of a page of settings; its modal says at least the beginning of the bot's name
+)
 INPUTS_A_MODAL = 5
 INPUT_LABEL_MAX = 45
 INPUT_HINT_MAX = 100  # placeholder or description
