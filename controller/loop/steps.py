@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from controller.domain.bot import Bot, Problem, Wish
 from controller.domain.errors import (
     ControllerError,
+    EngineBusy,
     EngineUnavailable,
     ImageMissing,
     NotFound,
@@ -169,7 +170,7 @@ class Steps:
             self._errands.refuse(bot.id, error)
             self._doubt(bot.id)
         count = self._hold_back(step, bot, self._redactor(error.message))
-        looks_again = isinstance(error, EngineUnavailable | OutcomeUnknown)
+        looks_again = isinstance(error, EngineUnavailable | EngineBusy | OutcomeUnknown)
         told_often = isinstance(error, RuntimeTrouble) and count >= REFUSALS_MAX
         if bot.wish is Wish.RUN and not looks_again and (not error.retryable or told_often):
             await self._give_up(bot, error)

@@ -11,7 +11,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Collection
 
-from controller.domain.errors import ControllerError
+from controller.domain.errors import ControllerError, EngineBusy
 from controller.domain.events import ContainerEvent
 from controller.domain.observation import ListedContainer
 from controller.fleet.views import Fleet, View
@@ -97,6 +97,8 @@ class Watcher:
         was_away = not self._fleet.engine.reachable
         try:
             rows = await self._runtime.list_containers()
+        except EngineBusy:
+            return  # the engine was never asked, so nothing is known about it
         except ControllerError as error:
             if not was_away or not self._fleet.engine.since:
                 log.warning("the engine doesn't answer: %s", error)

@@ -18,7 +18,7 @@ from controller.domain.names import is_bot_id
 from controller.domain.observation import ContainerState, ListedContainer, Observation
 from controller.domain.spec import BOT_LABEL, INSTANCE_LABEL, MANAGED_LABEL, ContainerSpec
 from controller.runtime import creation, images, observations, throwaway, volumes
-from controller.runtime.calls import Calls
+from controller.runtime.calls import Calls, Lane
 from controller.runtime.event_feed import EventFeed
 from controller.runtime.execution import Execution
 from controller.runtime.log_reading import read_log
@@ -30,6 +30,7 @@ from controller.runtime.validation import (
     check_container,
     check_instance,
     check_paths,
+    check_pull_rule,
     check_ref,
     check_spec,
     check_user,
@@ -58,7 +59,7 @@ class EngineRuntime:
 
     async def info(self) -> EngineInfo:
         """Ask the engine about itself."""
-        return await self._calls(_info, write=False, limit=READ_SECONDS)
+        return await self._calls(_info, write=False, limit=READ_SECONDS, lane="watch")
 
     async def list_containers(self) -> list[ListedContainer]:
         """List all our containers in one request."""
@@ -66,7 +67,7 @@ class EngineRuntime:
         def ask(client: APIClient) -> list[_Json]:
             return list(client.containers(all=True, filters=self._ours))
 
-        rows = await self._calls(ask, write=False, limit=READ_SECONDS)
+        rows = await self._calls(ask, write=False, limit=READ_SECONDS, lane="watch")
         return [one for one in map(observations.listed, rows) if one is not None]
 
     async def list_volumes(self) -> list[VolumeInfo]:
@@ -119,15 +120,22 @@ class EngineRuntime:
     async def pin_image(self, ref: str, pull: str) -> str:
         """Resolve an image reference to a digest or id. A pull may take ten minutes."""
         check_ref(ref)
+        check_pull_rule(pull)
 
         def ask(client: APIClient) -> str:
             return images.pin(client, ref, pull, self._calls.closing)
 
+        # An image that is on this machine never waits behind a pull.
+        if pull != "always":
+            found = await self._calls(
+                lambda client: images.pin_local(client, ref), write=False, limit=READ_SECONDS
+            )
+            if found is not None:
+                return found
         # Not a write: a pull that is cut off does no harm, and the next one continues it.
-        if pull == "never":
-            return await self._calls(ask, write=False, limit=READ_SECONDS)
         limit = images.PULL_SECONDS + READ_SECONDS
-        return await self._calls(ask, write=False, limit=limit, lane="pull")
+        lane: Lane = "read" if pull == "never" else "pull"
+        return await self._calls(ask, write=False, limit=limit, lane=lane)
 
     async def create(self, spec: ContainerSpec) -> str:
         """Create the container with its network and volume, or adopt the existing container."""
@@ -161,7 +169,7 @@ class EngineRuntime:
             if inspected is not None:
                 _stop(client, inspected, timeout)
 
-        await self._calls(do, write=True, limit=WRITE_SECONDS + timeout)
+        await self._calls(do, write=True, limit=WRITE_SECONDS + timeout, lane="stop")
 
     async def restart(self, bot_id: str, timeout: int) -> None:  # noqa: ASYNC109
         """Stop the container with that grace and start it again."""
@@ -176,7 +184,7 @@ class EngineRuntime:
                 client, container_id, lambda: client.restart(container_id, timeout=timeout)
             )
 
-        await self._calls(do, write=True, limit=WRITE_SECONDS + timeout)
+        await self._calls(do, write=True, limit=WRITE_SECONDS + timeout, lane="stop")
 
     async def remove(self, bot_id: str, timeout: int) -> None:  # noqa: ASYNC109
         """Stop the container with that grace and remove it."""
@@ -199,7 +207,7 @@ class EngineRuntime:
                     hint="BotMaker checks again by itself.",
                 ) from error
 
-        await self._calls(do, write=True, limit=WRITE_SECONDS + timeout)
+        await self._calls(do, write=True, limit=WRITE_SECONDS + timeout, lane="stop")
 
     async def remove_volume(self, bot_id: str) -> None:
         """Remove the bot's volume."""
@@ -218,7 +226,7 @@ class EngineRuntime:
             inspected = self._require_container(client, bot_id)
             return read_log(client, inspected["Id"], query, seconds=LOG_SECONDS)
 
-        return await self._calls(ask, write=False, limit=LOG_SECONDS)
+        return await self._calls(ask, write=False, limit=LOG_SECONDS, lane="log")
 
     def events(self) -> EventFeed:
         """Return an endless stream of events. Its thread begins with the first `anext`."""
@@ -241,6 +249,8 @@ class EngineRuntime:
         bot_id: str,
         command: tuple[str, ...],
         timeout: float,  # noqa: ASYNC109 - the command's own
+        *,
+        asked: bool = False,
     ) -> ProbeResult:
         """Run a program inside the bot's container, and hang up once nobody waits for it."""
         check_bot_id(bot_id)
@@ -252,7 +262,8 @@ class EngineRuntime:
 
         try:
             limit = PROGRAM_SECONDS + timeout
-            return await self._calls(do, write=True, limit=limit, lane="program")
+            lane: Lane = "action" if asked else "program"
+            return await self._calls(do, write=True, limit=limit, lane=lane)
         finally:
             run.give_up()
 

@@ -17,7 +17,7 @@ from typing import Any
 from docker import APIClient
 from requests import Response
 
-from controller.domain.errors import ControllerError, EngineUnavailable
+from controller.domain.errors import ControllerError, EngineBusy, EngineUnavailable
 from controller.domain.events import ContainerEvent
 from controller.domain.names import is_bot_id
 from controller.domain.spec import BOT_LABEL, INSTANCE_LABEL, MANAGED_LABEL
@@ -145,7 +145,9 @@ class EventFeed(AsyncIterator[ContainerEvent]):
         if self._socket is None:
             return
         try:
-            await self._calls(APIClient.ping, write=False, limit=5)
+            await self._calls(APIClient.ping, write=False, limit=5, lane="watch")
+        except EngineBusy:
+            return  # nobody asked the engine
         except ControllerError:
             self._hang_up()
 

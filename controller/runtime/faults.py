@@ -14,9 +14,14 @@ from docker.errors import (
 )
 from docker.errors import NotFound as DockerNotFound
 from requests import Response
-from requests.exceptions import ConnectTimeout, RequestException, SSLError
+from requests.exceptions import ConnectTimeout, ReadTimeout, RequestException, SSLError
 from requests.exceptions import HTTPError as RefusedRequest
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NewConnectionError,
+    ReadTimeoutError,
+)
 
 from controller.domain.errors import (
     BadSpec,
@@ -43,6 +48,7 @@ _NEVER_SENT = (
     ConnectTimeout,
     SSLError,
 )
+_SILENT = (ReadTimeout, ReadTimeoutError, TimeoutError)
 # The engine says this with status 400, as if it refused the container. But the fault is the host's,
 # and the next try may work.
 _HOST_FAULT = "failed to start shim"
@@ -95,6 +101,13 @@ def translate(error: BaseException, *, write: bool) -> ControllerError:
             hint="Check DOCKER_HOST and Docker's other environment variables.",
         )
     return lost_answer(write=write)
+
+
+def timed_out(error: BaseException) -> bool:
+    """Whether a request was sent and its answer, or the next piece of it, never came."""
+    causes = list(_causes_of(error))
+    sent = not any(isinstance(cause, _NEVER_SENT) for cause in causes)
+    return sent and any(isinstance(cause, _SILENT) for cause in causes)
 
 
 def unreachable() -> EngineUnavailable:

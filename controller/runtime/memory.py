@@ -228,11 +228,13 @@ class MemoryRuntime(MemoryWorld):
         bot_id: str,
         command: tuple[str, ...],
         timeout: float,  # noqa: ASYNC109 - the command's own
+        *,
+        asked: bool = False,
     ) -> ProbeResult:
         """Return what `answer_execute` returns, after `execute_delay`."""
         check_bot_id(bot_id)
         check_command(command, timeout)
-
+        del asked  # nothing has to share threads here
         if self.execute_delay and not self.away:
             self.require_running(bot_id)
             await asyncio.sleep(min(self.execute_delay, timeout))

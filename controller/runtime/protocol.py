@@ -89,6 +89,8 @@ class Runtime(Protocol):
       own limit, a read raises EngineUnavailable. A write raises OutcomeUnknown, since it may still
       happen; it raises EngineUnavailable only if it's certain that nothing was sent. The writes
       are create, start, stop, restart, remove, remove_volume, probe, execute and rehearse.
+    - **Busy isn't away.** A call that found no free thread raises EngineBusy. The engine was never
+      asked then, and the time spent waiting doesn't count towards the call's limit.
     - **One kind of error.** Only a ControllerError comes out. If the engine refuses or fails for a
       reason that no method names here, it's a RuntimeTrouble with that reason, without host paths.
     - **A free event loop.** Nothing blocks it. Cancelling a call frees the caller, but doesn't stop
@@ -127,7 +129,9 @@ class Runtime(Protocol):
         - "always": try to pull it, and fall back to the one on this machine;
         - "never": use what is on this machine.
 
-        Raises ImageMissing with the reason if that leaves no image.
+        An image that is on this machine doesn't wait for anybody's pull, except with "always".
+        Raises ImageMissing with the reason if that leaves no image, and RegistryUnavailable if the
+        registry went silent.
         """
         ...
 
@@ -216,8 +220,13 @@ class Runtime(Protocol):
         bot_id: str,
         command: tuple[str, ...],
         timeout: float,  # noqa: ASYNC109 - the command's own
+        *,
+        asked: bool = False,
     ) -> ProbeResult:
         """Run a program inside the bot's container, as its user, without input or a terminal.
+
+        `asked` says that a person asked for it. Such programs may be slow and many, and they never
+        delay those that the controller runs for its own purposes.
 
         The result holds the last 16 KiB of output. Stdout and stderr are mixed as they arrive;
         what is written to both at the same moment may swap places. A line that doesn't fit
