@@ -101,10 +101,10 @@ class Gate:
         if name not in WRITES:
             return call
 
-        async def guarded(*args: Any) -> Any:
+        async def guarded(*args: Any, **named: Any) -> Any:
             if self._before is not None:
                 await self._before(name)
-            answer = await call(*args)
+            answer = await call(*args, **named)
             if self._after is not None:
                 await self._after(name)
             return answer
