@@ -87,7 +87,9 @@ async def open_application(
         stack.push_async_callback(store.close)
         instance = await store.instance()
         if runtime is None:
-            runtime = engine_type(instance, engine_options(docker_environment()))
+            runtime = engine_type(
+                instance, engine_options(docker_environment()), subnet=settings.network_subnet
+            )
         stack.push_async_callback(runtime.close)
         host = await _reach_engine(runtime, wait=wait)
         vault = Vault(settings.secrets_dir.absolute())

@@ -24,6 +24,7 @@ from controller.loop.queue import Queue
 from controller.loop.reloads import Reloads
 from controller.loop.steps import Steps
 from controller.loop.story import Stories
+from controller.loop.strays import Strays
 from controller.loop.watcher import Watcher
 from controller.runtime import Runtime
 from controller.store import Store
@@ -110,6 +111,7 @@ class Loop:
             stories=self.stories,
             doubt=self._doubt,
         )
+        self.strays = Strays(runtime=runtime, fleet=fleet, store=tools.store)
         self.watcher = Watcher(
             runtime=runtime,
             fleet=fleet,
@@ -148,6 +150,7 @@ class Loop:
                 group.create_task(self._queue.run(self.converger), name="converge")
                 group.create_task(self.watcher.run(), name="watcher")
                 group.create_task(self._archive(), name="archive")
+                group.create_task(self.strays.run(), name="strays")
         finally:
             await self.steps.close()
             self._tools.errands.close()

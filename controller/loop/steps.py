@@ -222,6 +222,7 @@ class Steps:
                 await self._threads(lambda: self._blueprints.drop_files(bot.id))
                 self._redactor.forget(bot.id)
             case Step.FORGET:
+                await self._runtime.let_go(bot.id)
                 await self._wishes.forget(bot.id)
                 # Secrets may have come since the look; `credentials` drops what comes from now on.
                 await self._threads(lambda: self._blueprints.drop_files(bot.id))

@@ -52,6 +52,8 @@ _SILENT = (ReadTimeout, ReadTimeoutError, TimeoutError)
 # The engine says this with status 400, as if it refused the container. But the fault is the host's,
 # and the next try may work.
 _HOST_FAULT = "failed to start shim"
+# No address is left in the subnet, or no port on the bridge.
+_NETWORK_FULL = ("no available IPv4 addresses", "failed: exchange full")
 _EXEC = re.compile(r'exec: ("[^"]*"):')
 # A path doesn't follow a letter, digit, dot, colon or slash: URLs and image names keep theirs.
 _PATH = re.compile(r"(?<![\w.:/])/[^\s\"':,;()]+")
@@ -139,6 +141,12 @@ def _translate_refusal(error: APIError) -> ControllerError:
     if status == 400 and reason.startswith("client version"):
         # Another engine took over a living connection; the next call negotiates the version again.
         return EngineUnavailable("Docker was replaced by another version.", hint="Try again.")
+    if any(words in reason for words in _NETWORK_FULL):
+        return RuntimeTrouble(
+            "BotMaker's network is full: no further bot can start.",
+            hint="Delete or stop bots, or move to a larger subnet; /fleet doctor says how.",
+            code="network-full",
+        )
     host_fault = _HOST_FAULT in reason
     if status == 400 and not host_fault:
         return refused_container(reason)

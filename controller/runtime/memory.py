@@ -20,7 +20,14 @@ from controller.runtime.execution import took_too_long
 from controller.runtime.faults import foreign, lost_answer, unreachable
 from controller.runtime.frames import LogTail
 from controller.runtime.memory_world import MemoryEvents, MemoryWorld
-from controller.runtime.protocol import EngineInfo, Probe, ProbeResult, Runtime, VolumeInfo
+from controller.runtime.protocol import (
+    EngineInfo,
+    NetworkInfo,
+    Probe,
+    ProbeResult,
+    Runtime,
+    VolumeInfo,
+)
 from controller.runtime.validation import (
     check_bot_id,
     check_command,
@@ -47,6 +54,7 @@ class MemoryRuntime(MemoryWorld):
     - `foreign`, `foreign_volumes`: names of containers and volumes that aren't ours;
     - `answer_probe`, `answer_execute`, `answer_rehearse`: functions that give these calls' results;
     - `start_delay`, `execute_delay`: the seconds that these calls take;
+    - `network_info`: what is said about the network;
     - `limit`: the seconds that a call waits for a hung engine;
     - `restart_at_once`: if False, a crashed container stays "restarting" until `revive`;
     - `seeded`: the files in volumes, as bot → path → text.
@@ -171,13 +179,12 @@ class MemoryRuntime(MemoryWorld):
         """Stop the container and remove it."""
         check_bot_id(bot_id)
 
-        def do() -> None:
-            if self.find_container(bot_id) is not None:
-                self.do_stop(bot_id)
-                del self.containers[bot_id]
-                self.emit(bot_id, "destroy")
+        await self._write("remove", lambda: self.do_remove(bot_id))
 
-        await self._write("remove", do)
+    async def remove_unstarted(self, bot_id: str) -> bool:
+        """Remove a container that never ran."""
+        check_bot_id(bot_id)
+        return await self._write("remove_unstarted", lambda: self.do_remove_unstarted(bot_id))
 
     async def remove_volume(self, bot_id: str) -> None:
         """Remove the bot's volume."""
@@ -193,6 +200,16 @@ class MemoryRuntime(MemoryWorld):
             self.seeded.pop(bot_id, None)
 
         await self._write("remove_volume", do)
+
+    async def let_go(self, bot_id: str) -> None:
+        """Forget the network with the last container."""
+        check_bot_id(bot_id)
+        await self._write("let_go", lambda: self.do_let_go(bot_id))
+
+    async def network(self) -> NetworkInfo:
+        """Return what this runtime says about its network."""
+
+        return await self._read("network", lambda: self.network_info)
 
     async def logs(self, bot_id: str, query: LogQuery) -> list[LogLine]:
         """Return the last lines of the container's log that match the query."""

@@ -22,7 +22,7 @@ from controller.domain.spec import ContainerSpec
 from controller.runtime.execution import not_running
 from controller.runtime.faults import foreign, image_not_here, refused_container
 from controller.runtime.frames import LOOK_BACK
-from controller.runtime.protocol import Probe, ProbeResult
+from controller.runtime.protocol import NetworkInfo, Probe, ProbeResult
 from controller.runtime.seeding import Kind, parents, plan
 from controller.runtime.validation import container_name, parse_restart_policy
 
@@ -98,6 +98,8 @@ class MemoryWorld:
         self.seeded: dict[str, dict[str, str]] = {}
         self.executed: list[tuple[str, tuple[str, ...]]] = []
         self.rehearsed: list[tuple[ContainerSpec, tuple[str, ...]]] = []
+        self.network_info = NetworkInfo(name="botmaker-memory", fits=1023)
+        self.has_network = False
         self._clock = clock
         self._runs = 0
 
@@ -199,6 +201,7 @@ class MemoryWorld:
                 raise foreign("volume", spec.name, code="foreign-volume")
             self.volumes.add(spec.bot_id)
             self._seed(spec)
+        self.has_network = True
         self._runs += 1
         unique = f"{spec.bot_id} {self._runs}"
         seen = Observation(
@@ -277,6 +280,25 @@ class MemoryWorld:
             else:
                 self._end(bot_id, held, _STOPPED)
             self.emit(bot_id, "stop")
+
+    def do_remove(self, bot_id: str) -> None:
+        """Stop a container and remove it."""
+        if self.find_container(bot_id) is not None:
+            self.do_stop(bot_id)
+            del self.containers[bot_id]
+            self.emit(bot_id, "destroy")
+
+    def do_remove_unstarted(self, bot_id: str) -> bool:
+        """Remove a container that never ran. Returns whether it's gone."""
+        held = self.find_container(bot_id)
+        if held is not None and held.seen.state is ContainerState.CREATED:
+            self.do_remove(bot_id)
+        return bot_id not in self.containers
+
+    def do_let_go(self, bot_id: str) -> None:
+        """Remove the network with the last container."""
+        del bot_id
+        self.has_network = self.has_network and bool(self.containers)
 
     def _end(self, bot_id: str, held: Container, exit_code: int, *, oom: bool = False) -> None:
         held.seen = replace(

@@ -36,6 +36,17 @@ class VolumeInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkInfo:
+    """The installation's network, and the networks that other installations left behind."""
+
+    name: str
+    subnet: str = ""  # empty: it doesn't exist, and none was set
+    wanted: str = ""  # the subnet that was set, which a network gets when it's created
+    fits: int  # how many bots can be in it
+    leftovers: tuple[str, ...] = ()  # of other installations, without a container
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
     """One question about the host, put by a throw-away container as hardened as a bot's."""
 
@@ -88,7 +99,8 @@ class Runtime(Protocol):
     - **Unknown isn't failed.** When the engine can't be reached, or takes longer than the call's
       own limit, a read raises EngineUnavailable. A write raises OutcomeUnknown, since it may still
       happen; it raises EngineUnavailable only if it's certain that nothing was sent. The writes
-      are create, start, stop, restart, remove, remove_volume, probe, execute and rehearse.
+      are create, start, stop, restart, remove, remove_unstarted, remove_volume, let_go, probe,
+      execute and rehearse.
     - **Busy isn't away.** A call that found no free thread raises EngineBusy. The engine was never
       asked then, and the time spent waiting doesn't count towards the call's limit.
     - **One kind of error.** Only a ControllerError comes out. If the engine refuses or fails for a
@@ -138,7 +150,8 @@ class Runtime(Protocol):
     async def create(self, spec: ContainerSpec) -> str:
         """Create the bot's container, with its volume and our network, but don't start it.
 
-        Returns the container's full id.
+        Returns the container's full id. Once the caller has given up nothing more is created,
+        except what the engine was already asked for.
 
         If a container of that name exists and carries our labels for this bot, it is adopted,
         whatever its spec label says: the next look decides what to do with it. Raises ImageMissing,
@@ -182,8 +195,23 @@ class Runtime(Protocol):
         """
         ...
 
+    async def remove_unstarted(self, bot_id: str) -> bool:
+        """Remove the bot's container if its program never ran. Returns whether it's gone now."""
+        ...
+
     async def remove_volume(self, bot_id: str) -> None:
         """Remove the bot's named volume. Succeeds if it's already gone."""
+        ...
+
+    async def let_go(self, bot_id: str) -> None:
+        """Give back what a bot needs only as long as it exists: call it once the rest is gone.
+
+        Our network goes with the last of our containers. Succeeds if nothing is left to give back.
+        """
+        ...
+
+    async def network(self) -> NetworkInfo:
+        """Say how many bots fit, and which networks of gone installations are left over."""
         ...
 
     async def logs(self, bot_id: str, query: LogQuery) -> list[LogLine]:

@@ -33,7 +33,7 @@ SIZE = 256
 TRAP, TRACE = "trap", "trace"  # files in the working folder
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 ENGINE_METHODS = (
-    *("pin_image", "create", "start", "stop", "restart", "remove", "remove_volume"),
+    *("pin_image", "create", "start", "stop", "restart", "remove", "remove_volume", "let_go"),
     *("image_has", "rehearse", "execute"),
 )
 STORE_METHODS = (

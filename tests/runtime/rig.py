@@ -377,7 +377,9 @@ def every_call(runtime: Runtime, bot_id: str) -> dict[str, Any]:
         "stop": lambda: runtime.stop(bot_id, 1),
         "restart": lambda: runtime.restart(bot_id, 1),
         "remove": lambda: runtime.remove(bot_id, 1),
+        "remove_unstarted": lambda: runtime.remove_unstarted(bot_id),
         "remove_volume": lambda: runtime.remove_volume(bot_id),
+        "let_go": lambda: runtime.let_go(bot_id),
         "logs": lambda: runtime.logs(bot_id, LogQuery()),
         "execute": lambda: runtime.execute(bot_id, ("/bin/true",), 5),
     }
