@@ -26,11 +26,11 @@ from controller.domain.errors import (
 )
 from controller.domain.plan import Step
 from controller.fleet.blueprint import Blueprints
-from controller.fleet.patience import while_wished
 from controller.fleet.threads import Threads
-from controller.fleet.views import Fleet, View
+from controller.fleet.views import Fleet
 from controller.fleet.wishes import Wishes
 from controller.loop.errands import Errands
+from controller.loop.pins import Pins
 from controller.loop.preparation import MISSING_PLUGIN, Preparation
 from controller.loop.reloads import Reloads
 from controller.loop.story import Stories
@@ -92,6 +92,7 @@ class Steps:
         self._doubt = doubt
         self._running: dict[str, tuple[Step, asyncio.Task[None]]] = {}
         self._turns: dict[str, int] = {}
+        self._pins = Pins(runtime=runtime, fleet=fleet, wishes=wishes, blueprints=blueprints)
         self._failures: dict[str, Failure] = {}
 
     def running(self, bot_id: str) -> str:
@@ -126,6 +127,7 @@ class Steps:
         """The bot is gone."""
         self._failures.pop(bot_id, None)
         self._turns.pop(bot_id, None)
+        self._pins.forget(bot_id)
 
     async def close(self) -> None:
         """Give up the steps that are under way; the next controller looks what came of them."""
@@ -209,13 +211,13 @@ class Steps:
             case Step.CREATE:
                 await self._create(bot)
             case Step.START | Step.RESTART | Step.RELOAD:
-                if await self._preparation.secrets(bot):
+                if await self._is_current(step, bot) and await self._preparation.secrets(bot):
                     await self._run_again(step, bot, grace)
             case Step.STOP:
                 await self._name_the_end(bot)
                 await self._runtime.stop(bot.id, grace)
             case Step.REMOVE_CONTAINER:
-                await self._runtime.remove(bot.id, grace)
+                await self._remove_container(bot, grace)
             case Step.REMOVE_VOLUME:
                 await self._runtime.remove_volume(bot.id)
             case Step.DROP_FOLDER:
@@ -228,6 +230,18 @@ class Steps:
                 await self._threads(lambda: self._blueprints.drop_files(bot.id))
             case Step.SETTLED | Step.LOOK_AGAIN | Step.WAIT:
                 return
+
+    async def _remove_container(self, bot: Bot, grace: int) -> None:
+        # What the next one will be created from is fetched first, while this one still runs.
+        if bot.wish is not Wish.RUN or await self._pins.renew(bot) is not None:
+            await self._runtime.remove(bot.id, grace)
+
+    async def _is_current(self, step: Step, bot: Bot) -> bool:
+        """Whether a restart may keep the container: False when it needs another image now."""
+        if step is not Step.RESTART:
+            return True
+        renewed = await self._pins.renew(bot)
+        return renewed is not None and renewed.image == bot.image
 
     async def _run_again(self, step: Step, bot: Bot, grace: int) -> None:
         if step is Step.START:
@@ -247,12 +261,23 @@ class Steps:
             await self._wishes.change(bot.id, lambda now: replace(now, run=now.run.end(run)))
 
     async def _create(self, bot: Bot) -> None:
-        if not bot.image:
-            image = await while_wished(self._fleet, bot.id, _to_run, self._pinned(bot))
-            if image is None:
+        fresh = not bot.image or self._blueprints.is_stale(bot)
+        if fresh:
+            pinned = await self._pins.pin(bot)
+            if pinned is None:
                 return
-            view = await self._wishes.change(bot.id, lambda now: replace(now, image=image))
-            bot = view.bot
+            bot = pinned
+        try:
+            await self._create_pinned(bot)
+        except ImageMissing:
+            if fresh:
+                raise
+            # It was pruned, or built again: what its name means now is the best there is.
+            pinned = await self._pins.pin(bot)
+            if pinned is not None:
+                await self._create_pinned(pinned)
+
+    async def _create_pinned(self, bot: Bot) -> None:
         try:
             spec = await self._preparation.container(bot)
         except NotReady as error:
@@ -262,17 +287,6 @@ class Steps:
             raise
         if spec is not None:
             await self._runtime.create(spec)
-
-    async def _pinned(self, bot: Bot) -> str:
-        image = self._blueprints.template(bot).image
-        try:
-            return await self._runtime.pin_image(image.ref, image.pull)
-        except ImageMissing as error:  # its template may know better where to get it
-            raise ImageMissing(error.message, hint=image.hint or error.hint) from None
-
-
-def _to_run(view: View | None) -> bool:
-    return view is not None and view.bot.wish is Wish.RUN
 
 
 def _wish_of(bot: Bot) -> tuple[object, ...]:

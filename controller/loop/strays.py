@@ -44,11 +44,15 @@ class Strays:
         bot that is created in between is safe."""
         containers = await self._runtime.list_containers()
         volumes = await self._runtime.list_volumes()
+        kept = await self._runtime.list_kept()
         for row in containers:
             unstarted = row.state is ContainerState.CREATED
             stray = unstarted and self._is_gone(row.bot_id)
             if stray and await self._runtime.remove_unstarted(row.bot_id):
                 log.warning("removed %s, which belongs to no bot and never ran", row.name)
+        for bot_id in kept:
+            if self._is_gone(bot_id):
+                await self._runtime.let_go(bot_id)
         for item in volumes:
             if self._is_gone(item.bot_id) and await self._was_removed(item.bot_id):
                 await self._remove_volume(item.bot_id, item.name)

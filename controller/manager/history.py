@@ -22,6 +22,7 @@ SHOWN = (
     Kind.PROBLEM,
     Kind.RELOAD,
     Kind.UNCHECKED,
+    Kind.NEW_IMAGE,
     Kind.NOTED,
 )
 BATCH = 2000

@@ -17,7 +17,7 @@ from controller.domain.events import LogLine, LogQuery
 from controller.domain.names import is_bot_id
 from controller.domain.observation import ContainerState, ListedContainer, Observation
 from controller.domain.spec import BOT_LABEL, INSTANCE_LABEL, MANAGED_LABEL, ContainerSpec
-from controller.runtime import creation, images, networks, observations, volumes
+from controller.runtime import creation, images, kept_images, networks, observations, volumes
 from controller.runtime.calls import Calls, Lane
 from controller.runtime.engine_programs import WRITE_SECONDS, EnginePrograms
 from controller.runtime.event_feed import EventFeed
@@ -109,19 +109,26 @@ class EngineRuntime(EnginePrograms):
 
         return await self._calls(ask, write=False, limit=READ_SECONDS)
 
-    async def pin_image(self, ref: str, pull: str) -> str:
+    async def pin_image(self, ref: str, pull: str, *, keep_for: str = "") -> str:
         """Resolve an image reference to a digest or id. A pull may take ten minutes."""
         check_ref(ref)
         check_pull_rule(pull)
+        tag = kept_images.tag_of(self._instance, keep_for) if keep_for else None
 
         def ask(client: APIClient) -> str:
-            return images.pin(client, ref, pull, self._calls.closing)
+            pinned = images.pin(client, ref, pull, self._calls.closing)
+            kept_images.keep(client, tag, ref, pinned)
+            return pinned
+
+        def ask_here(client: APIClient) -> str | None:
+            pinned = images.pin_local(client, ref)
+            if pinned is not None:
+                kept_images.keep(client, tag, ref, pinned)
+            return pinned
 
         # An image that is on this machine never waits behind a pull.
         if pull != "always":
-            found = await self._calls(
-                lambda client: images.pin_local(client, ref), write=False, limit=READ_SECONDS
-            )
+            found = await self._calls(ask_here, write=False, limit=READ_SECONDS)
             if found is not None:
                 return found
         # Not a write: a pull that is cut off does no harm, and the next one continues it.
@@ -226,12 +233,21 @@ class EngineRuntime(EnginePrograms):
 
     async def let_go(self, bot_id: str) -> None:
         """Give back what a bot needs only as long as it exists."""
-        check_bot_id(bot_id)
+        tag = kept_images.tag_of(self._instance, bot_id)
 
         def do(client: APIClient) -> None:
+            kept_images.let_go(client, tag)
             networks.remove_unused(client, self._network)
 
         await self._calls(do, write=True, limit=WRITE_SECONDS)
+
+    async def list_kept(self) -> list[str]:
+        """List the bots whose images have a tag of ours."""
+
+        def ask(client: APIClient) -> list[str]:
+            return kept_images.bots(client, self._instance)
+
+        return await self._calls(ask, write=False, limit=READ_SECONDS)
 
     async def network(self) -> NetworkInfo:
         """Describe our network, and find those of gone installations."""

@@ -84,10 +84,14 @@ def _find(client: APIClient, ref: str) -> _Json | None:
 
 
 def _pinned_reference(client: APIClient, ref: str, image: _Json) -> str:
-    """The image's digest in the repository of `ref`, or its id if it has none there."""
+    """The image's digest in the repository of `ref`, or its id if it has none there.
+
+    The containerd image store (seen on 26.1) calls every image by its digest, local ones too, and a
+    later build takes `name@digest` away. There the id is just as exact, and it stays.
+    """
     repository = _repository(ref)
     for digest in image.get("RepoDigests") or ():
-        if _repository(digest) != repository:
+        if _repository(digest) != repository or digest.endswith(f"@{image['Id']}"):
             continue
         found = _find(client, digest)
         if found is not None and found["Id"] == image["Id"]:

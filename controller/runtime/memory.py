@@ -49,7 +49,8 @@ class MemoryRuntime(MemoryWorld):
 
     Knobs, all plain attributes:
 
-    - `images`: the references on this machine; `pullable`: those that a pull finds;
+    - `images`: the references on this machine (`rebuild` gives one another image);
+    - `pullable`: those that a pull finds;
     - `absent`: paths that don't exist, on the host or in images;
     - `foreign`, `foreign_volumes`: names of containers and volumes that aren't ours;
     - `answer_probe`, `answer_execute`, `answer_rehearse`: functions that give these calls' results;
@@ -130,7 +131,7 @@ class MemoryRuntime(MemoryWorld):
 
         return await self._read("mounts_of", ask)
 
-    async def pin_image(self, ref: str, pull: str) -> str:
+    async def pin_image(self, ref: str, pull: str, *, keep_for: str = "") -> str:
         """Resolve an image reference to an id."""
         check_ref(ref)
         check_pull_rule(pull)
@@ -143,6 +144,8 @@ class MemoryRuntime(MemoryWorld):
                 raise ImageMissing(
                     f"The image {ref} isn't on this machine and couldn't be pulled: no such image."
                 )
+            if keep_for and not ref.startswith("sha256:"):
+                self.kept[check_bot_id(keep_for)] = found
             return found
 
         return await self._read("pin_image", ask)
@@ -205,6 +208,10 @@ class MemoryRuntime(MemoryWorld):
         """Forget the network with the last container."""
         check_bot_id(bot_id)
         await self._write("let_go", lambda: self.do_let_go(bot_id))
+
+    async def list_kept(self) -> list[str]:
+        """List the bots whose images are kept."""
+        return await self._read("list_kept", lambda: sorted(self.kept))
 
     async def network(self) -> NetworkInfo:
         """Return what this runtime says about its network."""

@@ -100,6 +100,9 @@ class MemoryWorld:
         self.rehearsed: list[tuple[ContainerSpec, tuple[str, ...]]] = []
         self.network_info = NetworkInfo(name="botmaker-memory", fits=1023)
         self.has_network = False
+        self.kept: dict[str, str] = {}  # bot → the image that our tag keeps
+        self.unnamed: set[str] = set()
+        self._builds: dict[str, int] = {}
         self._clock = clock
         self._runs = 0
 
@@ -158,10 +161,24 @@ class MemoryWorld:
 
     def image(self, ref: str) -> str | None:
         """Return the id of an image that is on this machine, or None."""
-        known = {image_id(image): image for image in self.images}
-        if ref in known:
-            return ref
-        return image_id(ref) if ref in self.images else None
+        if ref in self.images:
+            return self._image_of(ref)
+        used = {held.seen.image for held in self.containers.values()}
+        named = {self._image_of(name) for name in self.images}
+        return ref if ref in named | self.unnamed | set(self.kept.values()) | used else None
+
+    def rebuild(self, ref: str) -> None:
+        """Build another image under that name. The old one stays, without it."""
+        self.unnamed.add(self._image_of(ref))
+        self._builds[ref] = self._builds.get(ref, 0) + 1
+
+    def prune_images(self) -> None:
+        """Remove images that have neither a name nor a container."""
+        self.unnamed.clear()
+
+    def _image_of(self, name: str) -> str:
+        builds = self._builds.get(name, 0)
+        return image_id(f"{name} build {builds}" if builds else name)
 
     def require_image(self, ref: str) -> None:
         """Raise ImageMissing if an image isn't on this machine."""
@@ -296,8 +313,8 @@ class MemoryWorld:
         return bot_id not in self.containers
 
     def do_let_go(self, bot_id: str) -> None:
-        """Remove the network with the last container."""
-        del bot_id
+        """Remove the bot's tag, and the network with the last container."""
+        self.kept.pop(bot_id, None)
         self.has_network = self.has_network and bool(self.containers)
 
     def _end(self, bot_id: str, held: Container, exit_code: int, *, oom: bool = False) -> None:

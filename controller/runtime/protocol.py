@@ -132,7 +132,7 @@ class Runtime(Protocol):
         """Whether the bot's volume exists and is ours."""
         ...
 
-    async def pin_image(self, ref: str, pull: str) -> str:
+    async def pin_image(self, ref: str, pull: str, *, keep_for: str = "") -> str:
         """Resolve an image reference to a digest or id, which always mean the same image.
 
         `pull` is one of:
@@ -140,6 +140,11 @@ class Runtime(Protocol):
         - "missing": pull the image only if it isn't on this machine;
         - "always": try to pull it, and fall back to the one on this machine;
         - "never": use what is on this machine.
+
+        A local image becomes its id, even where the engine gives it a digest: only a registry makes
+        a digest last. With `keep_for`, a bot's id, the image also gets a tag of our own, until
+        `let_go`: then neither another build of its name nor a prune of unnamed images takes it. An
+        image named by its id gets none, as it would be removed with that tag.
 
         An image that is on this machine doesn't wait for anybody's pull, except with "always".
         Raises ImageMissing with the reason if that leaves no image, and RegistryUnavailable if the
@@ -206,8 +211,13 @@ class Runtime(Protocol):
     async def let_go(self, bot_id: str) -> None:
         """Give back what a bot needs only as long as it exists: call it once the rest is gone.
 
-        Our network goes with the last of our containers. Succeeds if nothing is left to give back.
+        The tag that kept the bot's image goes, and with it an image that has no other name. Our
+        network goes with the last of our containers. Succeeds if nothing is left to give back.
         """
+        ...
+
+    async def list_kept(self) -> list[str]:
+        """List the bots whose images have a tag of ours."""
         ...
 
     async def network(self) -> NetworkInfo:

@@ -22,13 +22,15 @@ from controller.domain.events import ContainerEvent, LogQuery
 from controller.domain.names import new_bot_id
 from controller.domain.observation import ContainerState, Health, Observation
 from controller.domain.spec import ContainerSpec
-from controller.runtime import Probe, ProbeResult, Runtime
+from controller.runtime import Probe, ProbeResult, Runtime, kept_images
 from controller.runtime.engine import EngineRuntime
 from controller.runtime.memory import MemoryRuntime
 from controller.runtime.options import EngineOptions, engine_options
+from tests.runtime import image
 
 # Of this process alone: whoever tests at the same time removes only their own.
 IMAGE = f"botmaker-test:{uuid.uuid4().hex[:12]}"
+BUILT = "botmaker-built:1"  # in memory
 ABSENT_PROGRAM = "/bin/absent"
 UID = 1000
 
@@ -155,6 +157,18 @@ class Rig(ABC):
         """Say how the next rehearsal ends, where it does not really run."""
 
     @abstractmethod
+    def build_image(self) -> str:
+        """Build a new local image; its name. The same name again is another image."""
+
+    @abstractmethod
+    def prune_images(self) -> None:
+        """Remove the images of `build_image` that have neither a name nor a container."""
+
+    @abstractmethod
+    def remove_image(self, image: str) -> None:
+        """Remove an image with all its names."""
+
+    @abstractmethod
     def state_file(self, spec: ContainerSpec, path: str) -> str | None:
         """The text of a file in the volume of a bot that has a container; None without one."""
 
@@ -214,6 +228,21 @@ class MemoryRig(Rig):
     def expect_rehearsal(self, exit_code: int, output: str) -> None:
         self.world.answer_rehearse = lambda *_: ProbeResult(exit_code=exit_code, output=output)
 
+    def build_image(self) -> str:
+        if BUILT in self.world.images:
+            self.world.rebuild(BUILT)
+        self.world.images.add(BUILT)
+        return BUILT
+
+    def prune_images(self) -> None:
+        self.world.prune_images()
+
+    def remove_image(self, image: str) -> None:
+        self.world.kept = {bot: kept for bot, kept in self.world.kept.items() if kept != image}
+        if self.world.image(BUILT) == image:
+            self.world.images.discard(BUILT)
+        self.world.unnamed.discard(image)
+
     def state_file(self, spec: ContainerSpec, path: str) -> str | None:
         return self.world.seeded[spec.bot_id].get(path)
 
@@ -231,6 +260,7 @@ class EngineRig(Rig):
         self.docker = docker.from_env(timeout=30).api
         self._foreign: list[str] = []
         self._foreign_volumes: list[str] = []
+        self._built: set[str] = set()
 
     def clean(self) -> None:
         """Remove what this rig made, and nothing else."""
@@ -245,7 +275,16 @@ class EngineRig(Rig):
         for row in self.docker.networks(names=[f"botmaker-{self.instance}"]):
             with suppress(APIError):
                 self.docker.remove_network(row["Id"])
+        self._remove_images()
         self.docker.close()
+
+    def _remove_images(self) -> None:
+        tag = kept_images.tag_of(self.instance, new_bot_id())
+        kept = [f"{tag.repository}:{one}" for one in kept_images.bots(self.docker, self.instance)]
+        for name in [*self._built, *kept]:
+            with suppress(APIError):
+                self.docker.remove_image(name)
+        self.prune_images()
 
     def _remove(self, name: str) -> None:
         # Stopped first: a forced removal that meets a restart fails, and 20.10 leaves it behind.
@@ -340,6 +379,19 @@ class EngineRig(Rig):
 
     def expect_rehearsal(self, exit_code: int, output: str) -> None:
         del exit_code, output
+
+    def build_image(self) -> str:
+        name, label = f"botmaker-built:{self.instance}", f"botmaker.built={self.instance}"
+        image.build(self.docker, name, label, f"botmaker.number={uuid.uuid4().hex}")
+        self._built.add(name)
+        return name
+
+    def prune_images(self) -> None:
+        label = f"botmaker.built={self.instance}"
+        self.docker.prune_images(filters={"dangling": True, "label": label})
+
+    def remove_image(self, image: str) -> None:
+        self.docker.remove_image(image, force=True)
 
     def state_file(self, spec: ContainerSpec, path: str) -> str | None:
         try:

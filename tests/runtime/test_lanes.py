@@ -98,6 +98,13 @@ def bystanders(fake: FakeEngine, runtime: EngineRuntime) -> dict[str, Call]:
     }
 
 
+async def seconds_of(call: Call) -> float:
+    """How long the call takes."""
+    began = time.monotonic()
+    await call()
+    return time.monotonic() - began
+
+
 @pytest.mark.parametrize("slow", ["logs", "stops", "pulls", "actions"])
 async def test_slow_calls_of_one_kind_delay_no_other(
     fake_engine: FakeEngine, runtime: EngineRuntime, slow: str
@@ -111,11 +118,10 @@ async def test_slow_calls_of_one_kind_delay_no_other(
         await other()  # its thread exists and has a client from now on
     waiting = [asyncio.ensure_future(call()) for _ in range(count)]
     await asyncio.sleep(2)
-    late = {}
-    for name, other in others.items():
-        began = time.monotonic()
-        await other()
-        late[name] = time.monotonic() - began
+    # The best of three: a busy machine may delay one, a lane that is held delays them all.
+    late = {
+        name: min([await seconds_of(other) for _ in range(3)]) for name, other in others.items()
+    }
     assert {name: seconds for name, seconds in late.items() if seconds > 0.1} == {}
     for task in waiting:
         task.cancel()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from controller.chat.words.limits import MESSAGE_MAX
 from controller.chat.words.text import moment, plain
@@ -59,6 +60,8 @@ def _what(event: Event) -> str:
         case Kind.RELOAD:
             reason = plain(str(data.get("reason", "")), DETAIL_MAX)
             return f"**couldn't read its replaced secrets** ({reason}), so it restarts"
+        case Kind.NEW_IMAGE:
+            return f"**another image**: {_image_change(data)}"
         case Kind.UNCHECKED:
             return f"**config not checked**: {describe_exit(data.get('exit_code'))}"
         case Kind.NOTED:
@@ -66,6 +69,15 @@ def _what(event: Event) -> str:
             return f"**{plain(str(data.get('act', '')), 40)}**: {words}"
         case _:
             return f"**{entry.kind.value}**"
+
+
+def _image_change(data: Mapping[str, Any]) -> str:
+    """By the names where they differ, else by the ids of a name that means another image now."""
+    before, after = str(data.get("ref_before", "")), str(data.get("ref_after", ""))
+    if before != after:
+        return f"`{before[:100] or '?'}` → `{after[:100]}`"
+    ids = (str(data[key]).rpartition(":")[2][:12] for key in ("before", "after"))
+    return f"`{after[:100]}` " + " → ".join(f"`{one}`" for one in ids)
 
 
 def _act(entry: Entry) -> str:
