@@ -31,6 +31,14 @@ QUEUE_MAX = 1024  # events
 BACK_OFF = (0.1, 5.0)  # seconds: the shortest pause and the longest
 STABLE_SECONDS = 5.0  # after a stream that lasted this long the back-off starts over
 HEADER_SECONDS = 20.0
+# A firewall may drop a quiet connection without a word. The kernel notices within a minute: it asks
+# after 30 s of silence, three times, every 10 s.
+KEEP_ALIVE = (
+    ((socket.SOL_SOCKET, socket.SO_KEEPALIVE), 1),
+    ((socket.IPPROTO_TCP, socket.TCP_KEEPIDLE), 30),
+    ((socket.IPPROTO_TCP, socket.TCP_KEEPINTVL), 10),
+    ((socket.IPPROTO_TCP, socket.TCP_KEEPCNT), 3),
+)
 # Requested by name, or health checks would send three exec_* events per bot every half minute.
 ACTIONS = [
     "create", "start", "die", "oom", "kill", "stop", "restart", "pause", "unpause", "destroy",
@@ -91,7 +99,9 @@ class _Mailbox:
 class EventFeed(AsyncIterator[ContainerEvent]):
     """Keeps the contract of `Runtime.events`. A cancelled wait doesn't end it; `aclose` does.
 
-    Events from up to two seconds before a subscription may follow its resync.
+    A new subscription asks for what happened since the last event that came, by the engine's clock.
+    The engine remembers at most 256 events, and none from before its own restart. Events from up to
+    two seconds before the first subscription may follow its resync.
     """
 
     def __init__(self, calls: Calls, instance: str, *, ping_after: float = 15.0) -> None:
@@ -102,6 +112,7 @@ class EventFeed(AsyncIterator[ContainerEvent]):
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self._mailbox: _Mailbox | None = None
+        self._last = 0.0  # when the last event happened, by the engine's clock
         self._seen: deque[tuple[object, ...]] = deque(maxlen=512)
 
     def __aiter__(self) -> EventFeed:
@@ -200,8 +211,9 @@ class EventFeed(AsyncIterator[ContainerEvent]):
             "label": [f"{MANAGED_LABEL}=true", f"{INSTANCE_LABEL}={self._instance}"],
         }
         # The engine sends the headers a moment before it subscribes us. Asking for events since a
-        # second earlier, by its own clock, closes that gap.
-        params = {"filters": json.dumps(filters), "since": f"{now - 1:.9f}"}
+        # second earlier, by its own clock, closes that gap. What is repeated is recognised.
+        self._last = min(now, self._last or now)
+        params = {"filters": json.dumps(filters), "since": f"{self._last - 1:.9f}"}
         response = client.get(f"{base}/events", params=params, stream=True, timeout=HEADER_SECONDS)
         raise_for_status(response)
         return response
@@ -213,6 +225,9 @@ class EventFeed(AsyncIterator[ContainerEvent]):
         if sock is None:
             raise EngineUnavailable("Docker closed the event stream at once.")
         sock.settimeout(None)
+        if sock.family in {socket.AF_INET, socket.AF_INET6}:
+            for option, value in KEEP_ALIVE:
+                sock.setsockopt(*option, value)
         with self._lock:
             self._socket = sock
         if self._closed.is_set():
@@ -229,6 +244,7 @@ class EventFeed(AsyncIterator[ContainerEvent]):
         if event is None or key in self._seen:
             return
         self._seen.append(key)
+        self._last = max(self._last, event.at)
         self._deliver(event)
 
     def _deliver(self, event: ContainerEvent) -> None:
