@@ -33,6 +33,7 @@ class Kind(StrEnum):
     PROBLEM = "problem"  # code, message, hint: the controller stopped trying
     RELOAD = "reload"  # ok, reason: the program was told to read its replaced secrets
     UNCHECKED = "unchecked"  # exit_code: the image could not check the bot's config
+    BY_HAND = "by-hand"  # what: stopped, paused or renamed past BotMaker, and undone
     GRANT = "grant"  # whom, subject, role
     REVOKE = "revoke"  # whom, subject
     NOTED = "noted"  # act, words: by a version that had no journal yet
@@ -125,6 +126,11 @@ def crash(found: Crash) -> Fact:
     """A crash as a fact; `ended` is the engine's time."""
     data = {"ended": found.at, "exit_code": found.exit_code, "oom_killed": found.oom_killed}
     return Fact(Kind.CRASH, data)
+
+
+def by_hand(what: str) -> Fact:
+    """What somebody did to a bot's container past BotMaker, as a fact."""
+    return Fact(Kind.BY_HAND, {"what": what})
 
 
 def problem(found: Problem) -> Fact:

@@ -24,6 +24,8 @@ from controller.domain.errors import (
     OutcomeUnknown,
     RuntimeTrouble,
 )
+from controller.domain.journal import by_hand
+from controller.domain.observation import ContainerState
 from controller.domain.plan import Step
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.threads import Threads
@@ -210,9 +212,11 @@ class Steps:
         match step:
             case Step.CREATE:
                 await self._create(bot)
+            case Step.RENAME:
+                await self._runtime.rename(bot.id)
+                await self._tell_by_hand(bot, "renamed")
             case Step.START | Step.RESTART | Step.RELOAD:
-                if await self._is_current(step, bot) and await self._preparation.secrets(bot):
-                    await self._run_again(step, bot, grace)
+                await self._run_again(step, bot, grace)
             case Step.STOP:
                 await self._name_the_end(bot)
                 await self._runtime.stop(bot.id, grace)
@@ -244,12 +248,25 @@ class Steps:
         return renewed is not None and renewed.image == bot.image
 
     async def _run_again(self, step: Step, bot: Bot, grace: int) -> None:
+        if not await self._is_current(step, bot) or not await self._preparation.secrets(bot):
+            return
         if step is Step.START:
-            await self._runtime.start(bot.id)
+            await self._start(bot)
         elif step is Step.RESTART:
             await self._runtime.restart(bot.id, grace)
         else:
             await self._reloads(bot)
+
+    async def _start(self, bot: Bot) -> None:
+        view = self._fleet.get(bot.id)
+        container = view.world.container if view else None
+        await self._runtime.start(bot.id)
+        if container is not None and container.state is ContainerState.PAUSED:
+            await self._tell_by_hand(bot, "paused")
+
+    async def _tell_by_hand(self, bot: Bot, what: str) -> None:
+        log.warning("bot %s (%s): somebody %s it outside BotMaker", bot.name, bot.id, what)
+        await self._wishes.change(bot.id, lambda now: now, facts=[by_hand(what)])
 
     async def _name_the_end(self, bot: Bot) -> None:
         """Note first which run is about to end: a start that is asked for meanwhile must not take

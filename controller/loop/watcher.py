@@ -77,6 +77,10 @@ class Watcher:
                 return
             case "oom":
                 self._accounts.note_oom(event.bot_id, event.at)
+            case "start":
+                self._accounts.note_start(event.bot_id)
+            case _ if event.ending:
+                self._accounts.note_stop(event.bot_id, event.at)
             case "die" if event.exit_code is not None:
                 self._accounts.note_exit(event.bot_id, event.at, event.exit_code)
             case _:

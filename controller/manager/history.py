@@ -22,6 +22,7 @@ SHOWN = (
     Kind.PROBLEM,
     Kind.RELOAD,
     Kind.UNCHECKED,
+    Kind.BY_HAND,
     Kind.NEW_IMAGE,
     Kind.NOTED,
 )

@@ -7,6 +7,7 @@ controller that dies in between leaves nothing that could be started half-made.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import Any
 
@@ -14,9 +15,9 @@ from docker import APIClient
 from docker.errors import APIError
 from docker.errors import NotFound as DockerNotFound
 
-from controller.domain.errors import NotFound, OutcomeUnknown
+from controller.domain.errors import Conflict, NotFound, OutcomeUnknown
 from controller.domain.observation import ContainerState
-from controller.domain.spec import ContainerSpec
+from controller.domain.spec import BOT_LABEL, ContainerSpec
 from controller.runtime import hostconfig, volumes
 from controller.runtime.faults import foreign
 from controller.runtime.networks import Network, ensure_network
@@ -32,16 +33,53 @@ _Json = dict[str, Any]
 
 
 def find_container(client: APIClient, instance: str, bot_id: str) -> _Json | None:
-    """Inspect the bot's container. Returns None if it doesn't exist; Conflict if it isn't ours."""
+    """Inspect the bot's container. Returns None if it doesn't exist; Conflict if it isn't ours.
+
+    If somebody renamed it, it's found by its labels.
+    """
     name = container_name(bot_id)
     try:
         inspected: _Json = client.inspect_container(name)
     except DockerNotFound:
-        return None
+        return _find_renamed(client, instance, bot_id)
     ours = is_ours(labels_of(inspected), instance, bot_id)
     if inspected.get("Name") != f"/{name}" or not ours:
         raise foreign("container", name, code="foreign-container")
     return inspected
+
+
+def _find_renamed(client: APIClient, instance: str, bot_id: str) -> _Json | None:
+    labels = [f"{key}={value}" for key, value in hostconfig.bot_labels(bot_id, instance).items()]
+    found = []
+    for row in client.containers(all=True, filters={"label": labels}):
+        with contextlib.suppress(DockerNotFound):
+            inspected: _Json = client.inspect_container(row["Id"])
+            if not _inherits_labels(client, inspected):
+                found.append(inspected)
+    if len(found) > 1:
+        raise Conflict(
+            "Several containers carry this bot's labels.",
+            hint="Remove all but one by hand.",
+            code="foreign-container",
+        )
+    return found[0] if found else None
+
+
+def _inherits_labels(client: APIClient, inspected: _Json) -> bool:
+    """Whether the labels come from the image, as after a `docker commit`: they prove nothing."""
+    try:
+        image: _Json = client.inspect_image(inspected["Image"])  # type: ignore[no-untyped-call]
+    except DockerNotFound:
+        return False
+    return BOT_LABEL in ((image.get("Config") or {}).get("Labels") or {})
+
+
+def rename(client: APIClient, instance: str, bot_id: str) -> None:
+    """Give the bot's container its own name back."""
+    inspected = require_container(client, instance, bot_id)
+    name = container_name(bot_id)
+    if inspected.get("Name") != f"/{name}":
+        client.rename(inspected["Id"], name)
 
 
 def require_container(client: APIClient, instance: str, bot_id: str) -> _Json:

@@ -164,6 +164,15 @@ class EngineRuntime(EnginePrograms):
 
         await self._calls(do, write=True, limit=WRITE_SECONDS)
 
+    async def rename(self, bot_id: str) -> None:
+        """Give the container its own name back."""
+        check_bot_id(bot_id)
+
+        def do(client: APIClient) -> None:
+            creation.rename(client, self._instance, bot_id)
+
+        await self._calls(do, write=True, limit=WRITE_SECONDS)
+
     async def stop(self, bot_id: str, timeout: int) -> None:  # noqa: ASYNC109 - the engine's grace
         """Stop the container with that grace."""
         check_bot_id(bot_id)

@@ -46,6 +46,9 @@ ACTIONS = [
 ]  # fmt: skip
 
 
+ENDING = {"2", "3", "9", "15"}  # signals that end a program, unless it catches them
+
+
 def parse_event(data: Mapping[str, Any]) -> ContainerEvent | None:
     """Convert an event of the engine. Returns None if it isn't about one of our containers."""
     actor = data.get("Actor") or {}
@@ -54,13 +57,15 @@ def parse_event(data: Mapping[str, Any]) -> ContainerEvent | None:
     bot_id = attributes.get(BOT_LABEL, "")
     if not action or action.startswith("exec_") or not is_bot_id(bot_id):
         return None
-    if attributes.get("name") != f"botmaker-{bot_id}":
+    names = {attributes.get("name"), str(attributes.get("oldName", "")).lstrip("/")}
+    if f"botmaker-{bot_id}" not in names:
         return None
     code = str(attributes.get("exitCode", ""))
     return ContainerEvent(
         action=action,
         bot_id=bot_id,
         at=int(data.get("timeNano") or 0) / 1e9,
+        ending=action == "stop" or (action == "kill" and attributes.get("signal") in ENDING),
         exit_code=int(code) if action == "die" and code.isdigit() else None,
     )
 

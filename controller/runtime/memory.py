@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from controller.domain.errors import BadSpec, Conflict, ImageMissing, NotFound
@@ -92,7 +93,8 @@ class MemoryRuntime(MemoryWorld):
         """List all containers."""
 
         def ask() -> list[ListedContainer]:
-            return [_row(bot_id, held.seen) for bot_id, held in self.containers.items()]
+            found = self.containers.items()
+            return [_row(bot_id, held.seen) for bot_id, held in found if not held.seen.misnamed]
 
         return await self._read("list_containers", ask)
 
@@ -161,6 +163,16 @@ class MemoryRuntime(MemoryWorld):
         if self.start_delay:
             await asyncio.sleep(self.start_delay)
         await self._write("start", lambda: self.do_start(bot_id))
+
+    async def rename(self, bot_id: str) -> None:
+        """Give the container its own name back."""
+        check_bot_id(bot_id)
+
+        def do() -> None:
+            held = self.require_container(bot_id)
+            held.seen = replace(held.seen, misnamed="")
+
+        await self._write("rename", do)
 
     async def stop(self, bot_id: str, timeout: int) -> None:  # noqa: ASYNC109
         """Stop the container."""

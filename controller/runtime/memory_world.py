@@ -295,8 +295,9 @@ class MemoryWorld:
             if held.seen.state is ContainerState.RESTARTING:
                 held.seen = replace(held.seen, state=ContainerState.EXITED)
             else:
+                self.emit(bot_id, "kill", ending=True)
                 self._end(bot_id, held, _STOPPED)
-            self.emit(bot_id, "stop")
+            self.emit(bot_id, "stop", ending=True)
 
     def do_remove(self, bot_id: str) -> None:
         """Stop a container and remove it."""
@@ -330,11 +331,27 @@ class MemoryWorld:
             self.emit(bot_id, "oom")
         self.emit(bot_id, "die", exit_code)
 
-    def emit(self, bot_id: str, action: str, exit_code: int | None = None) -> None:
+    def pause(self, bot_id: str) -> None:
+        """Freeze a running program, as `docker pause` does."""
+        held = self.containers[bot_id]
+        held.seen = replace(held.seen, state=ContainerState.PAUSED)
+        self.emit(bot_id, "pause")
+
+    def rename_container(self, bot_id: str, name: str) -> None:
+        """Give a container another name, as `docker rename` does."""
+        held = self.containers[bot_id]
+        held.seen = replace(held.seen, misnamed=name)
+        self.emit(bot_id, "rename")
+
+    def emit(
+        self, bot_id: str, action: str, exit_code: int | None = None, *, ending: bool = False
+    ) -> None:
         """Hand an event to every stream."""
         if self.away:
             return  # what happens while nobody listens is lost, as with a real engine
-        event = ContainerEvent(action=action, bot_id=bot_id, at=self._clock(), exit_code=exit_code)
+        event = ContainerEvent(
+            action=action, bot_id=bot_id, at=self._clock(), exit_code=exit_code, ending=ending
+        )
         for feed in self.feeds:
             feed.put(event)
 

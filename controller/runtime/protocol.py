@@ -99,8 +99,8 @@ class Runtime(Protocol):
     - **Unknown isn't failed.** When the engine can't be reached, or takes longer than the call's
       own limit, a read raises EngineUnavailable. A write raises OutcomeUnknown, since it may still
       happen; it raises EngineUnavailable only if it's certain that nothing was sent. The writes
-      are create, start, stop, restart, remove, remove_unstarted, remove_volume, let_go, probe,
-      execute and rehearse.
+      are create, start, rename, stop, restart, remove, remove_unstarted, remove_volume, let_go,
+      probe, execute and rehearse.
     - **Busy isn't away.** A call that found no free thread raises EngineBusy. The engine was never
       asked then, and the time spent waiting doesn't count towards the call's limit.
     - **One kind of error.** Only a ControllerError comes out. If the engine refuses or fails for a
@@ -176,6 +176,15 @@ class Runtime(Protocol):
         Raises NotFound if the container doesn't exist, and BadSpec with the engine's reason if it
         can't start as it is. A program that isn't in the image raises BadSpec only without `init`;
         with `init` the start succeeds, and the container exits at once with code 127.
+        """
+        ...
+
+    async def rename(self, bot_id: str) -> None:
+        """Give the container its own name back, if somebody renamed it.
+
+        Every other call finds it by its labels too, so a renamed container is never replaced by a
+        second one. Raises NotFound if the container doesn't exist, and Conflict if something else
+        has its name.
         """
         ...
 

@@ -20,7 +20,7 @@ from docker.errors import APIError, NotFound
 
 from controller.domain.events import ContainerEvent, LogQuery
 from controller.domain.names import new_bot_id
-from controller.domain.observation import ContainerState, Health, Observation
+from controller.domain.observation import Health, Observation
 from controller.domain.spec import ContainerSpec
 from controller.runtime import Probe, ProbeResult, Runtime, kept_images
 from controller.runtime.engine import EngineRuntime
@@ -129,6 +129,10 @@ class Rig(ABC):
         """Freeze the program."""
 
     @abstractmethod
+    def rename(self, bot_id: str, name: str) -> None:
+        """Give the bot's container another name, past the runtime."""
+
+    @abstractmethod
     def make_foreign(self, name: str) -> None:
         """Make a running container of that name that nobody labelled."""
 
@@ -203,8 +207,10 @@ class MemoryRig(Rig):
         self.world.set_health(bot_id, Health.UNHEALTHY, "I feel sick\n".strip())
 
     def pause(self, bot_id: str) -> None:
-        held = self.world.containers[bot_id]
-        held.seen = replace(held.seen, state=ContainerState.PAUSED)
+        self.world.pause(bot_id)
+
+    def rename(self, bot_id: str, name: str) -> None:
+        self.world.rename_container(bot_id, name)
 
     def make_foreign(self, name: str) -> None:
         self.world.foreign.add(name)
@@ -355,6 +361,9 @@ class EngineRig(Rig):
     def pause(self, bot_id: str) -> None:
         self.docker.pause(f"botmaker-{bot_id}")
 
+    def rename(self, bot_id: str, name: str) -> None:
+        self.docker.rename(f"botmaker-{bot_id}", name)
+
     def make_foreign(self, name: str) -> None:
         made = self.docker.create_container(IMAGE, ["/bin/sleep", "600"], name=name)
         self._foreign.append(made["Id"])
@@ -426,6 +435,7 @@ def every_call(runtime: Runtime, bot_id: str) -> dict[str, Any]:
         "observe": lambda: runtime.observe(bot_id),
         "has_volume": lambda: runtime.has_volume(bot_id),
         "start": lambda: runtime.start(bot_id),
+        "rename": lambda: runtime.rename(bot_id),
         "stop": lambda: runtime.stop(bot_id, 1),
         "restart": lambda: runtime.restart(bot_id, 1),
         "remove": lambda: runtime.remove(bot_id, 1),

@@ -13,6 +13,11 @@ from controller.domain.journal import Entry, Kind, Result
 from controller.manager.history import Event
 
 DETAIL_MAX = 160
+_UNDONE = {
+    "stopped": "started again",
+    "paused": "continued",
+    "renamed": "has its own name again",
+}
 _RESULTS = {
     Result.UNKNOWN: "not known whether it happened",
     Result.FAILED: "failed inside BotMaker",
@@ -60,15 +65,24 @@ def _what(event: Event) -> str:
         case Kind.RELOAD:
             reason = plain(str(data.get("reason", "")), DETAIL_MAX)
             return f"**couldn't read its replaced secrets** ({reason}), so it restarts"
-        case Kind.NEW_IMAGE:
-            return f"**another image**: {_image_change(data)}"
         case Kind.UNCHECKED:
             return f"**config not checked**: {describe_exit(data.get('exit_code'))}"
         case Kind.NOTED:
             words = plain(str(data.get("words", "")), DETAIL_MAX)
             return f"**{plain(str(data.get('act', '')), 40)}**: {words}"
         case _:
-            return f"**{entry.kind.value}**"
+            return _of_the_container(entry.kind, data)
+
+
+def _of_the_container(kind: Kind, data: Mapping[str, Any]) -> str:
+    match kind:
+        case Kind.BY_HAND:
+            what = str(data.get("what", ""))
+            return f"**{plain(what, 20)} outside BotMaker**: {_UNDONE.get(what, 'undone')}"
+        case Kind.NEW_IMAGE:
+            return f"**another image**: {_image_change(data)}"
+        case _:
+            return f"**{kind.value}**"
 
 
 def _image_change(data: Mapping[str, Any]) -> str:
