@@ -135,6 +135,7 @@ class Wishes:
         task = asyncio.create_task(locked())
         self._changes.add(task)
         task.add_done_callback(self._changes.discard)
+        task.add_done_callback(lambda _: work.close())  # it may have been cancelled before it began
         return await asyncio.shield(task)
 
     async def drain(self) -> None:

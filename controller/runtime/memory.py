@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from controller.domain.errors import BadSpec, Conflict, ImageMissing, NotFound
+from controller.domain.errors import Conflict, ImageMissing, NotFound
 from controller.domain.events import LogLine, LogQuery
 from controller.domain.observation import ListedContainer, Observation
 from controller.domain.spec import ContainerSpec
@@ -53,6 +53,7 @@ class MemoryRuntime(MemoryWorld):
     - `images`: the references on this machine (`rebuild` gives one another image);
     - `pullable`: those that a pull finds;
     - `absent`: paths that don't exist, on the host or in images;
+    - `host_has`: a function that says whether a mount's source exists;
     - `foreign`, `foreign_volumes`: names of containers and volumes that aren't ours;
     - `answer_probe`, `answer_execute`, `answer_rehearse`: functions that give these calls' results;
     - `start_delay`, `execute_delay`: the seconds that these calls take;
@@ -253,8 +254,7 @@ class MemoryRuntime(MemoryWorld):
 
         def do() -> ProbeResult:
             self.require_image(probe.image)
-            if probe.secrets_source in self.absent:
-                raise BadSpec("A mount's source doesn't exist.")
+            self.require_source(probe.secrets_source)
             return self.answer_probe(probe)
 
         return await self._write("probe", do)

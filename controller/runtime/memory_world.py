@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -83,6 +84,7 @@ class MemoryWorld:
         self.images = set(images)
         self.pullable: set[str] = set()
         self.absent: set[str] = set()
+        self.host_has: Callable[[str], bool] = os.path.exists
         self.foreign: set[str] = set()
         self.foreign_volumes: set[str] = set()
         self.answer_probe: Callable[[Probe], ProbeResult] = lambda _: DONE
@@ -187,9 +189,13 @@ class MemoryWorld:
 
     def require_sources(self, spec: ContainerSpec) -> None:
         """Raise BadSpec if a folder that the spec mounts doesn't exist."""
-        sources = {spec.secrets_source, *(source for source, _ in spec.files)}
-        if sources & self.absent:
-            raise refused_container("a mount's source is missing")
+        for source in (spec.secrets_source, *(source for source, _ in spec.files)):
+            self.require_source(source)
+
+    def require_source(self, source: str) -> None:
+        """Raise BadSpec, as an engine does, if a mount's source doesn't exist on the host."""
+        if source in self.absent or not self.host_has(source):
+            raise refused_container("bind source path does not exist")
 
     def do_execute(self, bot_id: str, command: tuple[str, ...]) -> ProbeResult:
         """Run a program in a running container."""
@@ -252,6 +258,7 @@ class MemoryWorld:
             return
         if held.seen.state is ContainerState.RUNNING:
             return
+        self.require_sources(held.spec)
         program = [*held.spec.entrypoint, *held.spec.command][:1]
         if self.absent.intersection(program) and not held.spec.init:
             error = f'exec: "{program[0]}": no such file or directory'

@@ -16,7 +16,7 @@ def late(rig: Rig, bot_id: str, *, started: bool = False) -> None:
         bot_id=bot_id,
         image=rig.runtime.image("example/plain:1") or "",
         user="1000:1000",
-        secrets_source="/somewhere",
+        secrets_source=str(rig.secrets),
         state_path="/data",
     )
     rig.runtime.do_create(spec)
