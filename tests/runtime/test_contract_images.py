@@ -73,8 +73,8 @@ async def test_an_image_known_only_by_its_id_is_never_removed(rig: Rig) -> None:
     """It has no name that could outlive our tag, so it doesn't get one."""
     name, bot_id = rig.build_image(), new_bot_id()
     pinned = await rig.runtime.pin_image(name, "never")
-    rig.build_image()
     assert await rig.runtime.pin_image(pinned, "never", keep_for=bot_id) == pinned
+    assert await rig.runtime.list_kept() == []
     await rig.runtime.let_go(bot_id)
     assert await rig.runtime.pin_image(pinned, "never") == pinned
 
