@@ -147,7 +147,7 @@ class Recorder(BaseAdapter):
 
 
 INTENDED = re.compile(
-    r"/v1\.41/(containers/botmaker-[0-9a-f-]{36}/json|containers/[A-Za-z0-9][\w.-]*/json"
+    r"/v1\.41/(containers/json|containers/botmaker-[0-9a-f-]{36}/json|containers/[A-Za-z0-9][\w.-]*/json"
     r"|volumes/botmaker-[0-9a-f-]{36}|networks|images/[A-Za-z0-9][\w.:/@-]*/json|images/create)",
     re.ASCII,
 )
