@@ -100,7 +100,8 @@ async def open_application(
         stack.push_async_callback(store.close)
         instance = await store.instance()
         if runtime is None:
-            runtime = engine_type(instance, engine_options(settings.docker))
+            options = engine_options(settings.docker)
+            runtime = engine_type(instance, options, subnet=settings.network_subnet)
         stack.push_async_callback(runtime.close)
         info = await _reach_engine(runtime, wait=wait)
         host, shift = await host_paths(runtime), uid_shift(info)

@@ -40,6 +40,10 @@ ONLY_COMPOSE = frozenset({"BOTMAKER_HOME", "BOTMAKER_USER", "BOTMAKER_IMAGE"})
 Ids = Annotated[tuple[int, ...], NoDecode]
 Images = Annotated[Mapping[str, str], NoDecode]  # image reference by template id
 _TEMPLATE_ID = re.compile(r"[a-z0-9][a-z0-9-]*")
+_PRIVATE = tuple(
+    ipaddress.IPv4Network(block)
+    for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
+)
 _IMAGE = re.compile(r"[A-Za-z0-9][\w./:@-]*", re.ASCII)
 _HOST_NAME = re.compile(
     r"(?![\d.]+$)([A-Za-z0-9][A-Za-z0-9-]{0,62}\.)*[A-Za-z0-9][A-Za-z0-9-]{0,62}"
@@ -82,6 +86,7 @@ class Settings(BaseSettings):
     secrets_dir: Place = Path("./secrets")
     templates_dir: Place | None = None
     images: Images = {}
+    network_subnet: str = ""
     runtime: Literal["engine", "swarm"] = "engine"
     live_checks: str = "on"
     http_listen: str = "127.0.0.1:7100"
@@ -142,6 +147,19 @@ class Settings(BaseSettings):
                 raise ValueError("must name each template only once")
             images[template] = image
         return images
+
+    @field_validator("network_subnet")
+    @classmethod
+    def _check_subnet(cls, value: str) -> str:
+        try:
+            subnet = ipaddress.IPv4Network(value) if value else None
+        except ValueError:
+            raise ValueError("must be an IPv4 subnet, like 10.201.0.0/20") from None
+        if subnet is not None and not 8 <= subnet.prefixlen <= 28:
+            raise ValueError("must be an IPv4 subnet between /8 and /28, like 10.201.0.0/20")
+        if subnet is not None and not _is_for_networks(subnet):
+            raise ValueError("must be a private IPv4 subnet, like 10.201.0.0/20")
+        return str(subnet) if subnet else ""
 
     @field_validator("live_checks")
     @classmethod
@@ -206,6 +224,11 @@ class Settings(BaseSettings):
             raise BadSetting(
                 "BOTMAKER_RUNTIME=swarm isn't available yet.", hint="Use engine, the default."
             )
+
+
+def _is_for_networks(subnet: ipaddress.IPv4Network) -> bool:
+    """Whether machines behind a router may have these addresses: none of the internet's own."""
+    return any(subnet.subnet_of(block) for block in _PRIVATE)
 
 
 def _is_host(text: str) -> bool:

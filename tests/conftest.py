@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import docker
 import pytest
+from docker.utils import parse_host
 
 from controller.domain.spec import INSTANCE_LABEL
 from tests.loopback.openapi import description
@@ -65,7 +67,7 @@ def _leave_out(
 @pytest.fixture(scope="session")
 def docker_client() -> Iterator[docker.APIClient]:
     """The real engine; a test that needs it fails if none answers."""
-    client = docker.APIClient(version="1.41")
+    client = engine_client()
     client.ping()
     yield client
     client.close()
@@ -79,6 +81,18 @@ def demo_image(docker_client: docker.APIClient) -> str:
     )
     docker_client.inspect_image(DEMO_IMAGE)
     return DEMO_IMAGE
+
+
+def engine_client() -> docker.APIClient:
+    """A client of the engine under test, which DOCKER_HOST names."""
+    return docker.from_env(version="1.41").api
+
+
+def engine_socket() -> str:
+    """The Unix socket of the engine under test."""
+    address = parse_host(os.environ.get("DOCKER_HOST"))
+    assert address.startswith("http+unix://"), "these tests need an engine with a Unix socket"
+    return str(address.removeprefix("http+unix://"))
 
 
 def bridge_address(client: docker.APIClient) -> str:

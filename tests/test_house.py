@@ -82,6 +82,18 @@ def test_every_test_says_its_claim_and_patches_nothing(path: Path) -> None:
     assert replaced & imported_from_us(text) == set()
 
 
+@pytest.mark.parametrize("path", modules("tests"), ids=short)
+def test_no_test_knows_the_default_socket(path: Path) -> None:
+    """The engine under test is the one that DOCKER_HOST names."""
+    text = path.read_text()
+    if path == Path(__file__):
+        return
+    inside = text.replace('Mount("/var/run/docker.sock", engine_socket()', "")
+    assert not re.search(r"/var/run/docker\.sock|/run/docker\.sock", inside)
+    for call in re.findall(r"\bAPIClient\(([^)]*)\)", text):
+        assert "base_url=" in call
+
+
 def test_the_secrets_folder_is_no_package() -> None:
     """With an __init__.py it would hide the standard library's `secrets`."""
     assert not list((ROOT / "secrets").rglob("*.py"))

@@ -154,6 +154,27 @@ def test_a_simulated_discord_on_this_machine_is_fine(
     assert loaded(monkeypatch, DISCORD_API_URL=url, DISCORD_GATEWAY_URL=url).discord_api_url == url
 
 
+@pytest.mark.parametrize("subnet", ["10.201.0.0/20", "172.28.1.0/28", "192.168.0.0/16", ""])
+def test_a_private_subnet_can_be_set(monkeypatch: pytest.MonkeyPatch, subnet: str) -> None:
+    """In the usual form, or none."""
+    monkeypatch.setenv("BOTMAKER_NETWORK_SUBNET", subnet)
+    assert load_settings(None).network_subnet == subnet
+
+
+@pytest.mark.parametrize(
+    "subnet",
+    [
+        "10.0.0.1/24", "10.0.0.0/30", "8.8.8.0/24", "127.0.0.0/8", "169.254.0.0/16", "10.0.0.0",
+        "fd00::/64", "224.0.0.0/8", "many", "10.0.0.0/4", "0.0.0.0/8", "172.0.0.0/8",
+    ],
+)  # fmt: skip
+def test_any_other_subnet_is_refused(monkeypatch: pytest.MonkeyPatch, subnet: str) -> None:
+    """Before the engine is asked, naming the setting and an example."""
+    monkeypatch.setenv("BOTMAKER_NETWORK_SUBNET", subnet)
+    with pytest.raises(BadSetting, match=r"BOTMAKER_NETWORK_SUBNET: must be .*10\.201\.0\.0/20"):
+        load_settings(None)
+
+
 @pytest.mark.parametrize("name", ["DISCORD_API_URL", "DISCORD_GATEWAY_URL"])
 @pytest.mark.parametrize(
     "url",

@@ -52,6 +52,7 @@ class Bot:
     wish: Wish = Wish.RUN
     run: Run = field(default_factory=Run)
     image: str = ""  # the pinned image; empty until the first start resolved it
+    image_ref: str = ""  # what that was resolved from; empty: pinned by an earlier version
     problem: Problem | None = None
     created_at: float = 0.0
     created_by: int = 0

@@ -15,6 +15,7 @@ from controller.domain.observation import Observation
 from controller.domain.run import PRESENT, Run, is_over, raised_floor
 
 TOLD_WITHIN = 5.0  # seconds between an end and the event that tells of it, at most
+STOP_WITHIN = 600.0  # seconds between a stop by hand and the end of a stubborn program, at most
 CRASHES_KEPT = 50  # of one bot
 
 
@@ -23,7 +24,8 @@ class Cause(StrEnum):
 
     NOTHING = "nothing"  # nothing ended, or it was accounted for before
     WISH = "wish"
-    ENGINE = "engine"  # the engine's own stop or death, or somebody by hand
+    ENGINE = "engine"  # the engine's own stop or death, or a restart by hand
+    HAND = "hand"  # somebody stopped or killed it past BotMaker
     CRASH = "crash"
 
 
@@ -35,6 +37,7 @@ class Hints:
     exit_at: float = 0.0  # when an event told of an exit (the engine's time)
     exit_code: int | None = None  # the code that it told
     oom_at: float = 0.0  # when an event told that memory ran out
+    stopped_at: float = 0.0  # when an event told that the present run was stopped or killed
     in_gap: bool = False  # the engine was away when the run may have ended
     # The row changed after the look began, or a step was under way: the run that the look found may
     # not be the one that PRESENT stands for. The next look tells.
@@ -77,6 +80,8 @@ def classify(
     engines = crash_rules.ended_with_engine(after, in_gap=hints.in_gap)
     if engines or bot.wish is not Wish.RUN or bot.problem is not None:
         return Verdict(cause=Cause.ENGINE, run=run)
+    if _by_hand(after, hints):
+        return Verdict(cause=Cause.HAND, run=run)
     fresh = _told(tuple(c for c in found if c.at not in {k.at for k in hints.known}), hints)
     problem = crash_rules.judge(
         (*hints.known, *fresh)[-CRASHES_KEPT:],
@@ -86,6 +91,12 @@ def classify(
         restart=hints.restart,
     )
     return Verdict(cause=Cause.CRASH, run=run, crashes=fresh, problem=problem)
+
+
+def _by_hand(after: Observation, hints: Hints) -> bool:
+    """Whether somebody asked the engine to end the run. A crash has no such event."""
+    since = after.finished_at - hints.stopped_at
+    return hints.stopped_at > 0 and -TOLD_WITHIN < since < STOP_WITHIN
 
 
 def _is_over(owed: str, after: Observation | None, hints: Hints) -> bool:

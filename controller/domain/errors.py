@@ -12,6 +12,8 @@ ControllerError
 ├── DiscordTrouble      refused or not reachable
 └── RuntimeTrouble      the container engine
     ├── EngineUnavailable   not reachable or not answering; nothing was done
+    ├── EngineBusy          no thread became free in time; the engine was never asked
+    ├── RegistryUnavailable the registry of an image doesn't answer; the engine does
     ├── OutcomeUnknown      the answer to a write was lost: look again, never call it failed
     ├── ImageMissing        the image is not here and could not be pulled
     └── BadSpec             the engine refused the container as described
@@ -106,6 +108,20 @@ class EngineUnavailable(RuntimeTrouble):
     """The engine is not reachable or does not answer; nothing was done."""
 
     code = "engine-unavailable"
+    retryable = True
+
+
+class EngineBusy(RuntimeTrouble):
+    """Other calls held all threads for too long. The engine was never asked."""
+
+    code = "engine-busy"
+    retryable = True
+
+
+class RegistryUnavailable(RuntimeTrouble):
+    """The registry that has an image went silent. That says nothing about the engine."""
+
+    code = "registry-unavailable"
     retryable = True
 
 

@@ -22,6 +22,7 @@ class ContainerEvent:
     bot_id: str = ""
     at: float = 0.0
     exit_code: int | None = None
+    ending: bool = False  # whether the event means that somebody had the program stopped or killed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

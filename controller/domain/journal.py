@@ -29,11 +29,13 @@ class Kind(StrEnum):
     WISH = "wish"  # before, after, again: what the admins want of the bot changed
     SETTINGS = "settings"  # before, after: plain fields
     SECRETS = "secrets"  # names of the secrets that were written
-    IMAGE = "image"  # before, after: what the bot is pinned to
+    IMAGE = "image"  # before, after, ref_before, ref_after: what the bot is pinned to
+    NEW_IMAGE = "new-image"  # the same, in place of another image
     CRASH = "crash"  # exit_code, oom_killed
     PROBLEM = "problem"  # code, message, hint: the controller stopped trying
     RELOAD = "reload"  # ok, reason: the program was told to read its replaced secrets
     UNCHECKED = "unchecked"  # exit_code: the image could not check the bot's config
+    BY_HAND = "by-hand"  # what: stopped, paused or renamed past BotMaker, and undone
     GRANT = "grant"  # whom, subject, role
     REVOKE = "revoke"  # whom, subject
     NOTED = "noted"  # act, words: by a version that had no journal yet
@@ -106,7 +108,9 @@ def changes(before: Bot, after: Bot) -> list[Fact]:
     if before.fields != after.fields:
         found.append(Fact(Kind.SETTINGS, _differing(before.fields, after.fields)))
     if before.image != after.image:
-        found.append(Fact(Kind.IMAGE, {"before": before.image, "after": after.image}))
+        data = {"before": before.image, "after": after.image}
+        data |= {"ref_before": before.image_ref, "ref_after": after.image_ref}
+        found.append(Fact(Kind.NEW_IMAGE if before.image and after.image else Kind.IMAGE, data))
     if after.problem is not None and after.problem != before.problem:
         found.append(problem(after.problem))
     return found
@@ -124,6 +128,11 @@ def crash(found: Crash) -> Fact:
     """A crash as a fact; `ended` is the engine's time."""
     data = {"ended": found.at, "exit_code": found.exit_code, "oom_killed": found.oom_killed}
     return Fact(Kind.CRASH, data)
+
+
+def by_hand(what: str) -> Fact:
+    """What somebody did to a bot's container past BotMaker, as a fact."""
+    return Fact(Kind.BY_HAND, {"what": what})
 
 
 def problem(found: Problem) -> Fact:

@@ -51,6 +51,7 @@ class Observation:
     restart_count: int = 0
     spec: str = ""  # the botmaker.spec label
     image: str = ""
+    misnamed: str = ""  # the name that somebody gave it in place of ours; empty: ours
     probe_output: str = ""  # the last failed healthcheck's own words
     probe_cut: bool = False  # whether it said more than that
 

@@ -14,6 +14,7 @@ class Step(StrEnum):
     SETTLED = "settled"  # nothing to do until somebody pokes
     LOOK_AGAIN = "look-again"  # the engine is on its way; look again soon
     WAIT = "wait"  # a step is under way; its end wakes the bot
+    RENAME = "rename"  # give the container its own name back
     CREATE = "create"
     START = "start"
     RESTART = "restart"
@@ -29,6 +30,9 @@ def decide(bot: Bot, world: World) -> Step:
     """The next step for this bot, given everything that is seen of it."""
     if world.step:
         return Step.WAIT
+    container = world.container
+    if bot.wish is not Wish.REMOVE and container is not None and container.misnamed:
+        return Step.RENAME
     match bot.wish:
         case Wish.REMOVE:
             return _remove(world)

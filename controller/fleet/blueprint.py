@@ -142,17 +142,29 @@ class Blueprints:
         digest = hashlib.sha256(text.encode()).hexdigest()[:16] if files else ""
         return replace(spec, files_digest=digest)
 
+    def is_stale(self, bot: Bot) -> bool:
+        """Whether the template names another image than the one that the bot's was pinned from."""
+        template = self.known(bot)
+        return template is not None and bool(bot.image_ref) and bot.image_ref != template.image.ref
+
     def digest(self, bot: Bot) -> str:
-        """The hash that a container made now would carry; empty where none can be made."""
-        row = (bot.name, bot.template, bot.provider, bot.model, bot.channel, bot.image)
-        made_of = (*row, *sorted(bot.fields.items()))
+        """The hash that a container made now would carry; empty where none can be made.
+
+        A stale image counts as another one, so a container of it is outdated.
+        """
+        row = (bot.name, bot.template, bot.provider, bot.model, bot.channel)
+        made_of = (*row, bot.image, bot.image_ref, *sorted(bot.fields.items()))
         known = self._digests.get(bot.id)
         if known is not None and known[0] == made_of:
             return known[1]
         fits = bool(bot.image) and self.fitting(bot) is not None
-        digest = self.spec(bot).digest() if fits else ""
+        digest = self._future_spec(bot).digest() if fits else ""
         self._digests[bot.id] = (made_of, digest)
         return digest
+
+    def _future_spec(self, bot: Bot) -> ContainerSpec:
+        spec = self.spec(bot)
+        return replace(spec, image=self.template(bot).image.ref) if self.is_stale(bot) else spec
 
     def write_files(self, bot: Bot) -> None:
         """Write the rendered, secret-free files where the container will see them. Blocking."""

@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from controller.domain.bot import Bot
-from controller.domain.ends import CRASHES_KEPT, Verdict
-from controller.domain.journal import BY_ITSELF, Author, Fact, Kind, changes, crash
+from controller.domain.ends import CRASHES_KEPT, Cause, Verdict
+from controller.domain.journal import BY_ITSELF, Author, Fact, Kind, by_hand, changes, crash
 from controller.domain.observation import World
 from controller.fleet.journal import append_all
 from controller.fleet.views import Fleet, View
@@ -96,6 +96,7 @@ class Wishes:
             # A run that is named or still owed is no new wish: only a problem can be news here.
             told = [
                 *(crash(found) for found in verdict.crashes),
+                *([by_hand("stopped")] if verdict.cause is Cause.HAND else ()),
                 *changes(replace(view.bot, run=bot.run), bot),
             ]
             async with self._store.transaction() as write:

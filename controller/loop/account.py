@@ -55,6 +55,7 @@ class Accounts:
         self._stories = stories
         self._exits: dict[str, tuple[float, int]] = {}
         self._ooms: dict[str, float] = {}
+        self._stops: dict[str, float] = {}
         # The run that each bot had when the engine went away, and until when an end belongs to
         # that absence, by a clock that nobody sets.
         self._in_gap: dict[str, tuple[str, float]] = {}
@@ -62,6 +63,14 @@ class Accounts:
     def note_exit(self, bot_id: str, at: float, exit_code: int) -> None:
         """Remember the exit code that an event told: after a restart no look can see it."""
         self._exits[bot_id] = (at, exit_code)
+
+    def note_stop(self, bot_id: str, at: float) -> None:
+        """Remember that somebody had the present run stopped or killed."""
+        self._stops[bot_id] = at
+
+    def note_start(self, bot_id: str) -> None:
+        """Remember that a run began, to which no former stop belongs."""
+        self._stops.pop(bot_id, None)
 
     def note_oom(self, bot_id: str, at: float) -> None:
         """Remember that the kernel killed a process for lack of memory, likewise."""
@@ -81,7 +90,7 @@ class Accounts:
 
     def forget(self, bot_id: str) -> None:
         """The bot is gone."""
-        for noted in (self._exits, self._ooms, self._in_gap):
+        for noted in (self._exits, self._ooms, self._stops, self._in_gap):
             noted.pop(bot_id, None)
 
     async def settle(
@@ -117,6 +126,7 @@ class Accounts:
             exit_at=exit_at,
             exit_code=exit_code,
             oom_at=self._ooms.get(view.bot.id, 0.0),
+            stopped_at=self._stops.get(view.bot.id, 0.0),
             in_gap=in_gap,
             spec=spec,
             fatal=tuple(template.run.fatal_exit_codes) if template else (),

@@ -118,7 +118,7 @@ class Errands:
 
     async def _run(self, bot_id: str, errand: _Errand) -> None:
         try:
-            result = await self._runtime.execute(bot_id, errand.command, errand.timeout)
+            result = await self._runtime.execute(bot_id, errand.command, errand.timeout, asked=True)
         except NotFound:
             _fail(errand, not_running("The bot no longer has a container."))
         except ControllerError as error:

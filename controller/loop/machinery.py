@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from controller.domain.bot import Bot
 from controller.domain.errors import ControllerError
@@ -24,6 +24,7 @@ from controller.loop.queue import Queue
 from controller.loop.reloads import Reloads
 from controller.loop.steps import Steps
 from controller.loop.story import Stories
+from controller.loop.strays import Strays
 from controller.loop.watcher import Watcher
 from controller.runtime import Runtime
 from controller.store import Store
@@ -111,6 +112,7 @@ class Loop:
             stories=self.stories,
             doubt=self._doubt,
         )
+        self.strays = Strays(runtime=runtime, fleet=fleet, store=tools.store)
         self.watcher = Watcher(
             runtime=runtime,
             fleet=fleet,
@@ -127,7 +129,8 @@ class Loop:
         """Read what is wished for, and sweep what a crash in the middle of a write left."""
         tools = self._tools
         crashes = await tools.store.crashes()
-        for bot in await tools.store.bots():
+        for known in await tools.store.bots():
+            bot = await self._with_reference(known)
             missing, faults = await self._secret_trouble(bot)
             tools.fleet.add(bot, World(missing=missing, faults=faults), seen=False)
             tools.fleet.show_crashes(bot.id, tuple(crashes.get(bot.id, ())))
@@ -152,9 +155,20 @@ class Loop:
                 group.create_task(self._queue.run(self.converger), name="converge")
                 group.create_task(self.watcher.run(), name="watcher")
                 group.create_task(self._archive(), name="archive")
+                group.create_task(self.strays.run(), name="strays")
         finally:
             await self.steps.close()
             self._tools.errands.close()
+
+    async def _with_reference(self, bot: Bot) -> Bot:
+        """A bot that an earlier version pinned: from now on its template's reference counts."""
+        template = self._tools.blueprints.known(bot)
+        if not bot.image or bot.image_ref or template is None:
+            return bot
+        bot = replace(bot, image_ref=template.image.ref)
+        async with self._tools.store.transaction() as write:
+            await write.save_bot(bot)
+        return bot
 
     async def _secret_trouble(self, bot: Bot) -> tuple[tuple[str, ...], tuple[str, ...]]:
         try:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from controller.domain.bot import Bot, Problem, Wish
 from controller.domain.errors import (
     ControllerError,
+    EngineBusy,
     EngineUnavailable,
     ImageMissing,
     NotFound,
@@ -23,13 +24,15 @@ from controller.domain.errors import (
     OutcomeUnknown,
     RuntimeTrouble,
 )
+from controller.domain.journal import by_hand
+from controller.domain.observation import ContainerState
 from controller.domain.plan import Step
 from controller.fleet.blueprint import Blueprints
-from controller.fleet.patience import while_wished
 from controller.fleet.threads import Threads
-from controller.fleet.views import Fleet, View
+from controller.fleet.views import Fleet
 from controller.fleet.wishes import Wishes
 from controller.loop.errands import Errands
+from controller.loop.pins import Pins
 from controller.loop.preparation import MISSING_PLUGIN, Preparation
 from controller.loop.reloads import Reloads
 from controller.loop.story import Stories
@@ -91,6 +94,7 @@ class Steps:
         self._doubt = doubt
         self._running: dict[str, tuple[Step, asyncio.Task[None]]] = {}
         self._turns: dict[str, int] = {}
+        self._pins = Pins(runtime=runtime, fleet=fleet, wishes=wishes, blueprints=blueprints)
         self._failures: dict[str, Failure] = {}
 
     def running(self, bot_id: str) -> str:
@@ -125,6 +129,7 @@ class Steps:
         """The bot is gone."""
         self._failures.pop(bot_id, None)
         self._turns.pop(bot_id, None)
+        self._pins.forget(bot_id)
 
     async def close(self) -> None:
         """Give up the steps that are under way; the next controller looks what came of them."""
@@ -169,7 +174,7 @@ class Steps:
             self._errands.refuse(bot.id, error)
             self._doubt(bot.id)
         count = self._hold_back(step, bot, self._redactor(error.message))
-        looks_again = isinstance(error, EngineUnavailable | OutcomeUnknown)
+        looks_again = isinstance(error, EngineUnavailable | EngineBusy | OutcomeUnknown)
         told_often = isinstance(error, RuntimeTrouble) and count >= REFUSALS_MAX
         if bot.wish is Wish.RUN and not looks_again and (not error.retryable or told_often):
             await self._give_up(bot, error)
@@ -212,33 +217,61 @@ class Steps:
         match step:
             case Step.CREATE:
                 await self._create(bot)
+            case Step.RENAME:
+                await self._runtime.rename(bot.id)
+                await self._tell_by_hand(bot, "renamed")
             case Step.START | Step.RESTART | Step.RELOAD:
-                if await self._preparation.secrets(bot):
-                    await self._run_again(step, bot, grace)
+                await self._run_again(step, bot, grace)
             case Step.STOP:
                 await self._name_the_end(bot)
                 await self._runtime.stop(bot.id, grace)
             case Step.REMOVE_CONTAINER:
-                await self._runtime.remove(bot.id, grace)
+                await self._remove_container(bot, grace)
             case Step.REMOVE_VOLUME:
                 await self._runtime.remove_volume(bot.id)
             case Step.DROP_FOLDER:
                 await self._threads.secrets(lambda: self._blueprints.drop_files(bot.id))
                 self._redactor.forget(bot.id)
             case Step.FORGET:
+                await self._runtime.let_go(bot.id)
                 await self._wishes.forget(bot.id)
                 # Secrets may have come since the look; `credentials` drops what comes from now on.
                 await self._threads.secrets(lambda: self._blueprints.drop_files(bot.id))
             case Step.SETTLED | Step.LOOK_AGAIN | Step.WAIT:
                 return
 
+    async def _remove_container(self, bot: Bot, grace: int) -> None:
+        # What the next one will be created from is fetched first, while this one still runs.
+        if bot.wish is not Wish.RUN or await self._pins.renew(bot) is not None:
+            await self._runtime.remove(bot.id, grace)
+
+    async def _is_current(self, step: Step, bot: Bot) -> bool:
+        """Whether a restart may keep the container: False when it needs another image now."""
+        if step is not Step.RESTART:
+            return True
+        renewed = await self._pins.renew(bot)
+        return renewed is not None and renewed.image == bot.image
+
     async def _run_again(self, step: Step, bot: Bot, grace: int) -> None:
+        if not await self._is_current(step, bot) or not await self._preparation.secrets(bot):
+            return
         if step is Step.START:
-            await self._runtime.start(bot.id)
+            await self._start(bot)
         elif step is Step.RESTART:
             await self._runtime.restart(bot.id, grace)
         else:
             await self._reloads(bot)
+
+    async def _start(self, bot: Bot) -> None:
+        view = self._fleet.get(bot.id)
+        container = view.world.container if view else None
+        await self._runtime.start(bot.id)
+        if container is not None and container.state is ContainerState.PAUSED:
+            await self._tell_by_hand(bot, "paused")
+
+    async def _tell_by_hand(self, bot: Bot, what: str) -> None:
+        log.warning("bot %s (%s): somebody %s it outside BotMaker", bot.name, bot.id, what)
+        await self._wishes.change(bot.id, lambda now: now, facts=[by_hand(what)])
 
     async def _name_the_end(self, bot: Bot) -> None:
         """Note first which run is about to end: a start that is asked for meanwhile must not take
@@ -250,12 +283,23 @@ class Steps:
             await self._wishes.change(bot.id, lambda now: replace(now, run=now.run.end(run)))
 
     async def _create(self, bot: Bot) -> None:
-        if not bot.image:
-            image = await while_wished(self._fleet, bot.id, _to_run, self._pinned(bot))
-            if image is None:
+        fresh = not bot.image or self._blueprints.is_stale(bot)
+        if fresh:
+            pinned = await self._pins.pin(bot)
+            if pinned is None:
                 return
-            view = await self._wishes.change(bot.id, lambda now: replace(now, image=image))
-            bot = view.bot
+            bot = pinned
+        try:
+            await self._create_pinned(bot)
+        except ImageMissing:
+            if fresh:
+                raise
+            # It was pruned, or built again: what its name means now is the best there is.
+            pinned = await self._pins.pin(bot)
+            if pinned is not None:
+                await self._create_pinned(pinned)
+
+    async def _create_pinned(self, bot: Bot) -> None:
         try:
             spec = await self._preparation.container(bot)
         except NotReady as error:
@@ -265,17 +309,6 @@ class Steps:
             raise
         if spec is not None:
             await self._runtime.create(spec)
-
-    async def _pinned(self, bot: Bot) -> str:
-        image = self._blueprints.template(bot).image
-        try:
-            return await self._runtime.pin_image(image.ref, image.pull)
-        except ImageMissing as error:  # its template may know better where to get it
-            raise ImageMissing(error.message, hint=image.hint or error.hint) from None
-
-
-def _to_run(view: View | None) -> bool:
-    return view is not None and view.bot.wish is Wish.RUN
 
 
 def _wish_of(bot: Bot) -> tuple[object, ...]:

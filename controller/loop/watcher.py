@@ -11,7 +11,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Collection
 
-from controller.domain.errors import ControllerError
+from controller.domain.errors import ControllerError, EngineBusy
 from controller.domain.events import ContainerEvent
 from controller.domain.observation import ListedContainer
 from controller.fleet.views import Fleet, View
@@ -21,6 +21,9 @@ from controller.runtime import Runtime
 log = logging.getLogger(__name__)
 PATROL_SECONDS = 15.0
 PATROL_SECONDS_AWAY = 2.0
+# After a gap in the events every bot is looked at, so many at a time: 200 a second.
+GAP_BATCH = 10
+GAP_PAUSE = 0.05  # seconds
 
 
 class Watcher:
@@ -43,12 +46,15 @@ class Watcher:
         self._poke = poke
         self._nudge = nudge
         self._look_now = asyncio.Event()
+        self._gap = asyncio.Event()
+        self._subscribed = False
 
     async def run(self) -> None:
         """Watch until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow(), name="watcher-events")
             group.create_task(self._patrol(), name="watcher-patrol")
+            group.create_task(self._inspect_after_gaps(), name="watcher-gaps")
 
     def doubt(self, _bot_id: str) -> None:
         """A call for one bot failed: find out soon whether the engine itself is away."""
@@ -67,9 +73,16 @@ class Watcher:
             case "resync":
                 self._note_gap()
                 self._look_now.set()
+                if self._subscribed:  # the loop looks at every bot at the start anyway
+                    self._gap.set()
+                self._subscribed = True
                 return
             case "oom":
                 self._accounts.note_oom(event.bot_id, event.at)
+            case "start":
+                self._accounts.note_start(event.bot_id)
+            case _ if event.ending:
+                self._accounts.note_stop(event.bot_id, event.at)
             case "die" if event.exit_code is not None:
                 self._accounts.note_exit(event.bot_id, event.at, event.exit_code)
             case _:
@@ -79,6 +92,16 @@ class Watcher:
     def _note_gap(self) -> None:
         for view in self._fleet:
             self._accounts.note_gap(view.bot.id)
+
+    async def _inspect_after_gaps(self) -> None:
+        """Poke every bot after a gap, slowly: the list doesn't show a crash and a restart in it."""
+        while True:
+            await self._gap.wait()
+            self._gap.clear()
+            for number, view in enumerate(self._fleet, 1):
+                self._poke(view.bot.id)
+                if number % GAP_BATCH == 0:
+                    await asyncio.sleep(GAP_PAUSE)
 
     async def _patrol(self) -> None:
         while True:
@@ -100,6 +123,8 @@ class Watcher:
         was_away = not self._fleet.engine.reachable
         try:
             rows = await self._runtime.list_containers()
+        except EngineBusy:
+            return  # the engine was never asked, so nothing is known about it
         except ControllerError as error:
             if not was_away or not self._fleet.engine.since:
                 log.warning("the engine doesn't answer: %s", error)

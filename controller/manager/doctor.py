@@ -28,6 +28,7 @@ from controller.vault import Canary, Vault, remove_canary, store_canary
 
 CLOCK_OFF = 30.0  # seconds between two clocks that are worth knowing
 LOW_SPACE = 1_000_000_000  # bytes
+NEARLY_FULL = 0.9
 PROBE_USER = "1000:1000"
 STORY_LINES = 4  # of a bot in trouble
 
@@ -199,7 +200,31 @@ async def _engine(patient: Patient, runtime: Runtime) -> list[Finding]:
                 'Set "live-restore": true in the engine\'s daemon.json.',
             )
         )
-    return found
+    return found + await _network(runtime)
+
+
+async def _network(runtime: Runtime) -> list[Finding]:
+    """How many bots fit into the network, and what gone installations left behind."""
+    found = await runtime.network()
+    bots = len(await runtime.list_containers())
+    larger = (
+        "Set BOTMAKER_NETWORK_SUBNET to a larger subnet, stop all bots and BotMaker, run docker "
+        f"network rm {found.name}, and start them again."
+    )
+    findings: list[Finding] = []
+    room = f"{bots} of {found.fits} bots fit into {found.subnet}"
+    full = bots >= found.fits * NEARLY_FULL
+    if found.subnet:
+        findings.append(Finding("network", not full, room, larger if full else ""))
+    if found.wanted and found.subnet != found.wanted:
+        text = f"still has {found.subnet} rather than BOTMAKER_NETWORK_SUBNET, {found.wanted}"
+        again = f"Stop all bots and BotMaker, run docker network rm {found.name}, start them again."
+        findings.append(Finding("network", None, text, again))
+    for name in found.leftovers:
+        text = f"{name} belongs to another installation and has no container"
+        remedy = f"If that installation is gone: docker network rm {name}."
+        findings.append(Finding("network", None, text, remedy))
+    return findings
 
 
 async def _secrets(patient: Patient, runtime: Runtime) -> list[Finding]:

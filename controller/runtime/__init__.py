@@ -8,10 +8,19 @@ client.
 from controller.runtime.protocol import (
     EngineInfo,
     EventStream,
+    NetworkInfo,
     Probe,
     ProbeResult,
     Runtime,
     VolumeInfo,
 )
 
-__all__ = ["EngineInfo", "EventStream", "Probe", "ProbeResult", "Runtime", "VolumeInfo"]
+__all__ = [
+    "EngineInfo",
+    "EventStream",
+    "NetworkInfo",
+    "Probe",
+    "ProbeResult",
+    "Runtime",
+    "VolumeInfo",
+]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 from docker import APIClient
 
-from controller.domain.errors import EngineUnavailable, OutcomeUnknown
+from controller.domain.errors import EngineBusy, EngineUnavailable, OutcomeUnknown
 from controller.runtime.engine_clock import EngineClock
 from controller.runtime.faults import CAUGHT, lost_answer, translate
 from controller.runtime.options import EngineOptions
@@ -19,10 +19,29 @@ from controller.runtime.ssh_transport import PLACEHOLDER, over_ssh
 from controller.runtime.transport import install_transport
 
 T = TypeVar("T")
-Lane = Literal["read", "write", "pull", "program"]
+Lane = Literal["watch", "read", "log", "write", "stop", "pull", "program", "action"]
 
-# How many threads each lane has. They take no work from another lane.
-LANES: dict[Lane, int] = {"read": 6, "write": 8, "pull": 2, "program": 6}
+
+class Width(NamedTuple):
+    """How many threads a lane has, and how many seconds a caller waits for one of them."""
+
+    threads: int
+    patience: float
+
+
+# A lane's threads take no work from another lane. They're created when they're needed.
+LANES: dict[Lane, Width] = {
+    "watch": Width(2, 20),  # lists and pings, which decide whether the engine is reachable
+    "read": Width(6, 30),
+    "log": Width(4, 30),
+    "write": Width(8, 300),
+    # A stop holds its thread for the program's whole grace. At rest a thread takes 15 KiB and its
+    # client 8 KiB, so there can be one for each stubborn program.
+    "stop": Width(512, 300),
+    "pull": Width(4, 900),
+    "program": Width(6, 60),  # rehearsals and reloads
+    "action": Width(32, 60),  # programs that people ask for; each may take ten minutes
+}
 API_MIN = (1, 41)  # Docker 20.10
 API_MAX = (1, 45)  # the newest that docker-py 7.2 knows; newer engines still speak it
 NEGOTIATION_SECONDS = 10.0
@@ -31,10 +50,17 @@ NEGOTIATION_SECONDS = 10.0
 class _Job:
     """Decides, once, the race between a caller that gives up and a thread that begins."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_thread: Callable[[], None]) -> None:
+        self._on_thread = on_thread
         self._lock = threading.Lock()
         self._given_up = False
         self._begun = False
+        self.has_thread = False
+
+    def take_thread(self) -> None:
+        """A thread has this job now: the caller's limit begins."""
+        self.has_thread = True
+        self._on_thread()
 
     def begin(self) -> None:
         with self._lock:
@@ -50,19 +76,21 @@ class _Job:
 
 
 class Calls:
-    """Runs functions that block on the engine, in 22 threads that nothing else uses.
+    """Runs functions that block on the engine, in threads that nothing else uses.
 
-    Reads, writes, pulls and waits for a program in a container each have a lane: threads of their
-    own. So sixteen bots that are slow to stop don't delay a look, and slow programs don't keep a
-    bot from being stopped. A caller waits at most `limit` seconds; a job that hasn't begun by then
-    never does.
+    Each kind of call has a lane: threads of its own. So bots that are slow to stop don't delay a
+    look or another bot's restart, and slow programs don't keep a bot from being stopped.
+
+    A caller waits first for a thread, as long as the lane's patience, and then at most `limit`
+    seconds for the engine. A job that hasn't begun by then never does.
     """
 
-    def __init__(self, options: EngineOptions) -> None:
+    def __init__(self, options: EngineOptions, lanes: Mapping[Lane, Width] = LANES) -> None:
         self._options = options
+        self._lanes = lanes
         self._pools = {
-            lane: ThreadPoolExecutor(count, thread_name_prefix=f"engine-{lane}")
-            for lane, count in LANES.items()
+            lane: ThreadPoolExecutor(width.threads, thread_name_prefix=f"engine-{lane}")
+            for lane, width in lanes.items()
         }
         self._local = threading.local()
         self._lock = threading.Lock()
@@ -83,20 +111,35 @@ class Calls:
         """Run `fn(client)` in a thread. Whatever the client raises becomes a ControllerError.
 
         After `limit` seconds the caller gets EngineUnavailable, or OutcomeUnknown if a write had
-        begun. The thread is freed by the client's own timeout.
+        begun. The thread is freed by the client's own timeout. Raises EngineBusy if no thread
+        became free: that says nothing about the engine.
         """
-        pool = self._pools[lane or ("write" if write else "read")]
-        job = _Job()
+        lane = lane or ("write" if write else "read")
+        loop = asyncio.get_running_loop()
+        # Not wait_for: on Python 3.11 it loses a cancellation that comes with the answer.
+        clock = asyncio.timeout(self._lanes[lane].patience)
+
+        def start_clock() -> None:
+            with contextlib.suppress(RuntimeError):  # the caller has already gone
+                clock.reschedule(loop.time() + limit)
+
+        def on_thread() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop may already be closed
+                loop.call_soon_threadsafe(start_clock)
+
+        job = _Job(on_thread)
         try:
-            future = pool.submit(self._run, fn, job, write, limit)
+            future = self._pools[lane].submit(self._run, fn, job, write, limit)
         except RuntimeError as error:
             raise EngineUnavailable("BotMaker is shutting down.") from error
         try:
-            # Not wait_for: on Python 3.11 it loses a cancellation that comes with the answer.
-            async with asyncio.timeout(limit):
+            async with clock:
                 return await asyncio.wrap_future(future)
         except TimeoutError:
-            raise lost_answer(write=write and job.give_up()) from None
+            begun = job.give_up()
+            raise lost_answer(write=write and begun) if job.has_thread else _busy() from None
+        finally:
+            job.give_up()
 
     def connect(self, timeout: float) -> APIClient:
         """Return a client of its own for a stream. This blocks, so call it only from a thread."""
@@ -123,6 +166,7 @@ class Calls:
 
     def _run(self, fn: Callable[[APIClient], T], job: _Job, write: bool, limit: float) -> T:
         begun, generation = False, self._generation
+        job.take_thread()
         try:
             client = self._own_client(generation)
             client.timeout = limit  # type: ignore[assignment]  # requests takes floats
@@ -190,6 +234,13 @@ class Calls:
                 return client
         client.close()
         raise EngineUnavailable("BotMaker is shutting down.")
+
+
+def _busy() -> EngineBusy:
+    return EngineBusy(
+        "BotMaker has too much to do with Docker at the moment; nothing was done.",
+        hint="It tries again by itself.",
+    )
 
 
 def choose_version(answer: object) -> str:

@@ -9,58 +9,114 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from typing import Any
 
 from docker import APIClient
 from docker.errors import APIError
 from docker.errors import NotFound as DockerNotFound
 
-from controller.domain.errors import OutcomeUnknown
-from controller.domain.spec import INSTANCE_LABEL, ContainerSpec
+from controller.domain.errors import Conflict, NotFound, OutcomeUnknown
+from controller.domain.observation import ContainerState
+from controller.domain.spec import BOT_LABEL, ContainerSpec
 from controller.runtime import hostconfig, volumes
 from controller.runtime.faults import foreign
-from controller.runtime.observations import is_ours, labels_of
-from controller.runtime.throwaway import create_container, require_image
+from controller.runtime.networks import Network, ensure_network
+from controller.runtime.observations import is_ours, labels_of, parse_time, state_of
+from controller.runtime.throwaway import check_wanted, create_container, require_image
 from controller.runtime.validation import container_name
 
 # Seconds to wait before each try. A container that somebody else is just creating takes its name
 # before it can be inspected, and on a busy engine the time between the two is long.
 ADOPT_PAUSES = (0.0, 0.05, 0.2, 0.5, 1.0, 2.0)
-# Only one thread at a time may look for the network and create it. Measured on 20.10: asked twice
-# at once the engine creates two networks of one name, check_duplicate or not, and then refuses
-# every start that uses that name as ambiguous.
-_NETWORK_LOCK = threading.Lock()
 
 _Json = dict[str, Any]
 
 
 def find_container(client: APIClient, instance: str, bot_id: str) -> _Json | None:
-    """Inspect the bot's container. Returns None if it doesn't exist; Conflict if it isn't ours."""
+    """Inspect the bot's container. Returns None if it doesn't exist; Conflict if it isn't ours.
+
+    If somebody renamed it, it's found by its labels.
+    """
     name = container_name(bot_id)
     try:
         inspected: _Json = client.inspect_container(name)
     except DockerNotFound:
-        return None
+        return _find_renamed(client, instance, bot_id)
     ours = is_ours(labels_of(inspected), instance, bot_id)
     if inspected.get("Name") != f"/{name}" or not ours:
         raise foreign("container", name, code="foreign-container")
     return inspected
 
 
-def create(client: APIClient, spec: ContainerSpec, instance: str, network: str) -> str:
-    """Create or adopt the bot's container. Returns its full id."""
+def _find_renamed(client: APIClient, instance: str, bot_id: str) -> _Json | None:
+    labels = [f"{key}={value}" for key, value in hostconfig.bot_labels(bot_id, instance).items()]
+    found = []
+    for row in client.containers(all=True, filters={"label": labels}):
+        with contextlib.suppress(DockerNotFound):
+            inspected: _Json = client.inspect_container(row["Id"])
+            if not _inherits_labels(client, inspected):
+                found.append(inspected)
+    if len(found) > 1:
+        raise Conflict(
+            "Several containers carry this bot's labels.",
+            hint="Remove all but one by hand.",
+            code="foreign-container",
+        )
+    return found[0] if found else None
+
+
+def _inherits_labels(client: APIClient, inspected: _Json) -> bool:
+    """Whether the labels come from the image, as after a `docker commit`: they prove nothing."""
+    try:
+        image: _Json = client.inspect_image(inspected["Image"])  # type: ignore[no-untyped-call]
+    except DockerNotFound:
+        return False
+    return BOT_LABEL in ((image.get("Config") or {}).get("Labels") or {})
+
+
+def rename(client: APIClient, instance: str, bot_id: str) -> None:
+    """Give the bot's container its own name back."""
+    inspected = require_container(client, instance, bot_id)
+    name = container_name(bot_id)
+    if inspected.get("Name") != f"/{name}":
+        client.rename(inspected["Id"], name)
+
+
+def require_container(client: APIClient, instance: str, bot_id: str) -> _Json:
+    """Inspect the bot's container. Raises NotFound if it doesn't exist, Conflict if not ours."""
+    inspected = find_container(client, instance, bot_id)
+    if inspected is None:
+        raise NotFound("The bot has no container.")
+    return inspected
+
+
+def create(
+    client: APIClient,
+    spec: ContainerSpec,
+    instance: str,
+    network: Network,
+    given_up: threading.Event,
+) -> str:
+    """Create or adopt the bot's container. Returns its full id.
+
+    Once `given_up` is set nothing more is created: by then the bot may be gone for good.
+    """
     for pause in ADOPT_PAUSES:
-        time.sleep(pause)
+        given_up.wait(pause)
+        check_wanted(given_up)
         inspected = find_container(client, instance, spec.bot_id)
         if inspected is not None:
             return str(inspected["Id"])
         require_image(client, spec.image)
-        reference = ensure_network(client, network, instance)
+        check_wanted(given_up)
+        reference = ensure_network(client, network, lambda: check_wanted(given_up))
+        check_wanted(given_up)
         if spec.state_path:
             volumes.ensure_volume(client, spec, instance)
+            check_wanted(given_up)
         if spec.gives_volume or volumes.would_be_roots(client, spec, instance):
-            volumes.prepare_volume(client, spec, instance)
+            volumes.prepare_volume(client, spec, instance, given_up)
+            check_wanted(given_up)
         body = hostconfig.container_body(spec, instance=instance, network=reference)
         try:
             return create_container(client, body, spec.name)
@@ -73,43 +129,20 @@ def create(client: APIClient, spec: ContainerSpec, instance: str, network: str) 
     )
 
 
-def ensure_network(client: APIClient, name: str, instance: str) -> str:
-    """Create the installation's network if it doesn't exist.
-
-    Returns its name, or its id where the name would be ambiguous.
-    """
-    with _NETWORK_LOCK:
-        return _ensure_network(client, name, instance)
-
-
-def _ensure_network(client: APIClient, name: str, instance: str) -> str:
-    for _ in range(2):
-        # The engine's filter also matches parts of names.
-        same = [row for row in client.networks(names=[name]) if row["Name"] == name]
-        ours = [row for row in same if (row.get("Labels") or {}).get(INSTANCE_LABEL) == instance]
-        if len(ours) != len(same):
-            raise foreign("network", name, code="foreign-network")
-        if len(ours) == 1:
-            return name
-        if ours:  # two were created at once: take the older one, by its id, which is unambiguous
-            return str(min(ours, key=lambda row: (row["Created"], row["Id"]))["Id"])
-        try:
-            client.create_network(
-                name,
-                driver="bridge",
-                check_duplicate=True,
-                options={"com.docker.network.bridge.enable_icc": "false"},
-                labels=hostconfig.network_labels(instance),
-            )
-        except APIError as error:
-            if error.status_code != 409:
-                raise
-    return name
-
-
-def rejoin_network(client: APIClient, container_id: str, name: str, instance: str) -> None:
-    """Create our network again and connect the container, which knows the lost one by its id."""
-    reference = ensure_network(client, name, instance)
-    with contextlib.suppress(APIError):
-        client.disconnect_container_from_network(container_id, name, force=True)
-    client.connect_container_to_network(container_id, reference)
+def remove_unstarted(client: APIClient, instance: str, bot_id: str) -> bool:
+    """Remove the bot's container if it never ran. Returns whether it's gone now."""
+    inspected = find_container(client, instance, bot_id)
+    if inspected is None:
+        return True
+    started = parse_time((inspected.get("State") or {}).get("StartedAt"))
+    if started or state_of(inspected) is not ContainerState.CREATED:
+        return False
+    try:
+        client.remove_container(inspected["Id"], v=True)  # without force, running ones are refused
+    except DockerNotFound:
+        return True
+    except APIError as error:
+        if error.status_code != 409:
+            raise
+        return False
+    return True

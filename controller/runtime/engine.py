@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import math
+import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,42 +18,35 @@ from controller.domain.events import LogPart, LogQuery
 from controller.domain.names import is_bot_id
 from controller.domain.observation import ContainerState, ListedContainer, Observation
 from controller.domain.spec import BOT_LABEL, INSTANCE_LABEL, MANAGED_LABEL, ContainerSpec
-from controller.runtime import creation, images, observations, throwaway, volumes
-from controller.runtime.calls import Calls
+from controller.runtime import creation, images, kept_images, networks, observations, volumes
+from controller.runtime.calls import Calls, Lane
+from controller.runtime.engine_programs import WRITE_SECONDS, EnginePrograms
 from controller.runtime.event_feed import EventFeed
-from controller.runtime.execution import Execution
 from controller.runtime.log_reading import read_log
 from controller.runtime.options import EngineOptions
-from controller.runtime.protocol import EngineInfo, Probe, ProbeResult, Runtime, VolumeInfo
+from controller.runtime.protocol import EngineInfo, NetworkInfo, Runtime, VolumeInfo
 from controller.runtime.validation import (
     check_bot_id,
-    check_command,
     check_container,
     check_instance,
-    check_paths,
+    check_pull_rule,
     check_ref,
     check_spec,
-    check_user,
     container_name,
 )
 
 READ_SECONDS = 5.0
 LOG_SECONDS = 20.0
-WRITE_SECONDS = 60.0
-PROGRAM_SECONDS = 20.0  # for the engine's part, on top of the program's own time
 
 _Json = dict[str, Any]
 
 
-class EngineRuntime:
+class EngineRuntime(EnginePrograms):
     """Runs the bots of one installation on a Docker engine."""
 
-    def __init__(
-        self, instance: str, options: EngineOptions, *, network_name: str | None = None
-    ) -> None:
-        self._instance = check_instance(instance)
-        self._network = network_name or f"botmaker-{instance}"
-        self._calls = Calls(options)
+    def __init__(self, instance: str, options: EngineOptions, *, subnet: str = "") -> None:
+        self._network = networks.Network(f"{networks.NAME_START}{instance}", instance, subnet)
+        super().__init__(check_instance(instance), Calls(options))
         self._feeds: weakref.WeakSet[EventFeed] = weakref.WeakSet()
         self._ours = {"label": [f"{MANAGED_LABEL}=true", f"{INSTANCE_LABEL}={instance}"]}
 
@@ -63,7 +56,7 @@ class EngineRuntime:
 
     async def info(self) -> EngineInfo:
         """Ask the engine about itself."""
-        info = await self._calls(_info, write=False, limit=READ_SECONDS)
+        info = await self._calls(_info, write=False, limit=READ_SECONDS, lane="watch")
         return replace(info, ahead=self._calls.clock.ahead)
 
     async def list_containers(self) -> list[ListedContainer]:
@@ -72,7 +65,7 @@ class EngineRuntime:
         def ask(client: APIClient) -> list[_Json]:
             return list(client.containers(all=True, filters=self._ours))
 
-        rows = await self._calls(ask, write=False, limit=READ_SECONDS)
+        rows = await self._calls(ask, write=False, limit=READ_SECONDS, lane="watch")
         return [one for one in map(observations.listed, rows) if one is not None]
 
     async def list_volumes(self) -> list[VolumeInfo]:
@@ -122,39 +115,67 @@ class EngineRuntime:
 
         return await self._calls(ask, write=False, limit=READ_SECONDS)
 
-    async def pin_image(self, ref: str, pull: str) -> str:
+    async def pin_image(self, ref: str, pull: str, *, keep_for: str = "") -> str:
         """Resolve an image reference to a digest or id. A pull may take ten minutes."""
         check_ref(ref)
+        check_pull_rule(pull)
+        tag = kept_images.tag_of(self._instance, keep_for) if keep_for else None
 
         def ask(client: APIClient) -> str:
-            return images.pin(client, ref, pull, self._calls.closing)
+            pinned = images.pin(client, ref, pull, self._calls.closing)
+            kept_images.keep(client, tag, ref, pinned)
+            return pinned
 
+        def ask_here(client: APIClient) -> str | None:
+            pinned = images.pin_local(client, ref)
+            if pinned is not None:
+                kept_images.keep(client, tag, ref, pinned)
+            return pinned
+
+        # An image that is on this machine never waits behind a pull.
+        if pull != "always":
+            found = await self._calls(ask_here, write=False, limit=READ_SECONDS)
+            if found is not None:
+                return found
         # Not a write: a pull that is cut off does no harm, and the next one continues it.
-        if pull == "never":
-            return await self._calls(ask, write=False, limit=READ_SECONDS)
         limit = images.PULL_SECONDS + READ_SECONDS
-        return await self._calls(ask, write=False, limit=limit, lane="pull")
+        lane: Lane = "read" if pull == "never" else "pull"
+        return await self._calls(ask, write=False, limit=limit, lane=lane)
 
     async def create(self, spec: ContainerSpec) -> str:
         """Create the container with its network and volume, or adopt the existing container."""
         check_spec(spec)
 
-        def do(client: APIClient) -> str:
-            return creation.create(client, spec, self._instance, self._network)
+        given_up = threading.Event()
 
-        return await self._calls(do, write=True, limit=WRITE_SECONDS)
+        def do(client: APIClient) -> str:
+            return creation.create(client, spec, self._instance, self._network, given_up)
+
+        try:
+            return await self._calls(do, write=True, limit=WRITE_SECONDS)
+        finally:
+            given_up.set()
 
     async def start(self, bot_id: str) -> None:
         """Start or unpause the container."""
         check_bot_id(bot_id)
 
         def do(client: APIClient) -> None:
-            inspected = self._require_container(client, bot_id)
+            inspected = creation.require_container(client, self._instance, bot_id)
             container_id, state = inspected["Id"], observations.state_of(inspected)
             if state is ContainerState.PAUSED:
                 client.unpause(container_id)
             elif state is not ContainerState.RUNNING:
                 self._retry_with_network(client, container_id, lambda: client.start(container_id))
+
+        await self._calls(do, write=True, limit=WRITE_SECONDS)
+
+    async def rename(self, bot_id: str) -> None:
+        """Give the container its own name back."""
+        check_bot_id(bot_id)
+
+        def do(client: APIClient) -> None:
+            creation.rename(client, self._instance, bot_id)
 
         await self._calls(do, write=True, limit=WRITE_SECONDS)
 
@@ -167,14 +188,14 @@ class EngineRuntime:
             if inspected is not None:
                 _stop(client, inspected, timeout)
 
-        await self._calls(do, write=True, limit=WRITE_SECONDS + timeout)
+        await self._calls(do, write=True, limit=WRITE_SECONDS + timeout, lane="stop")
 
     async def restart(self, bot_id: str, timeout: int) -> None:  # noqa: ASYNC109
         """Stop the container with that grace and start it again."""
         check_bot_id(bot_id)
 
         def do(client: APIClient) -> None:
-            inspected = self._require_container(client, bot_id)
+            inspected = creation.require_container(client, self._instance, bot_id)
             container_id = inspected["Id"]
             if observations.state_of(inspected) is ContainerState.PAUSED:
                 client.unpause(container_id)
@@ -182,7 +203,7 @@ class EngineRuntime:
                 client, container_id, lambda: client.restart(container_id, timeout=timeout)
             )
 
-        await self._calls(do, write=True, limit=WRITE_SECONDS + timeout)
+        await self._calls(do, write=True, limit=WRITE_SECONDS + timeout, lane="stop")
 
     async def remove(self, bot_id: str, timeout: int) -> None:  # noqa: ASYNC109
         """Stop the container with that grace and remove it."""
@@ -205,7 +226,16 @@ class EngineRuntime:
                     hint="BotMaker checks again by itself.",
                 ) from error
 
-        await self._calls(do, write=True, limit=WRITE_SECONDS + timeout)
+        await self._calls(do, write=True, limit=WRITE_SECONDS + timeout, lane="stop")
+
+    async def remove_unstarted(self, bot_id: str) -> bool:
+        """Remove a container that never ran."""
+        check_bot_id(bot_id)
+
+        def do(client: APIClient) -> bool:
+            return creation.remove_unstarted(client, self._instance, bot_id)
+
+        return await self._calls(do, write=True, limit=WRITE_SECONDS)
 
     async def remove_volume(self, bot_id: str) -> None:
         """Remove the bot's volume."""
@@ -216,86 +246,47 @@ class EngineRuntime:
 
         await self._calls(do, write=True, limit=WRITE_SECONDS)
 
+    async def let_go(self, bot_id: str) -> None:
+        """Give back what a bot needs only as long as it exists."""
+        tag = kept_images.tag_of(self._instance, bot_id)
+
+        def do(client: APIClient) -> None:
+            kept_images.let_go(client, tag)
+            networks.remove_unused(client, self._network)
+
+        await self._calls(do, write=True, limit=WRITE_SECONDS)
+
+    async def list_kept(self) -> list[str]:
+        """List the bots whose images have a tag of ours."""
+
+        def ask(client: APIClient) -> list[str]:
+            return kept_images.bots(client, self._instance)
+
+        return await self._calls(ask, write=False, limit=READ_SECONDS)
+
+    async def network(self) -> NetworkInfo:
+        """Describe our network, and find those of gone installations."""
+
+        def ask(client: APIClient) -> NetworkInfo:
+            return networks.describe(client, self._network)
+
+        return await self._calls(ask, write=False, limit=READ_SECONDS)
+
     async def logs(self, bot_id: str, query: LogQuery) -> LogPart:
         """Return the last lines of the container's log that match the query."""
         check_bot_id(bot_id)
 
         def ask(client: APIClient) -> LogPart:
-            inspected = self._require_container(client, bot_id)
+            inspected = creation.require_container(client, self._instance, bot_id)
             return read_log(client, inspected["Id"], query, seconds=LOG_SECONDS)
 
-        return await self._calls(ask, write=False, limit=LOG_SECONDS)
+        return await self._calls(ask, write=False, limit=LOG_SECONDS, lane="log")
 
     def events(self) -> EventFeed:
         """Return an endless stream of events. Its thread begins with the first `anext`."""
         feed = EventFeed(self._calls, self._instance)
         self._feeds.add(feed)
         return feed
-
-    async def probe(self, probe: Probe) -> ProbeResult:
-        """Run a throw-away container and remove it, even if nobody waits for it any more."""
-        check_ref(probe.image)
-        check_user(probe.user)
-
-        def do(client: APIClient) -> ProbeResult:
-            return throwaway.run_probe(client, probe, self._instance)
-
-        return await self._calls(do, write=True, limit=WRITE_SECONDS + probe.timeout)
-
-    async def execute(
-        self,
-        bot_id: str,
-        command: tuple[str, ...],
-        timeout: float,  # noqa: ASYNC109 - the command's own
-    ) -> ProbeResult:
-        """Run a program inside the bot's container, and hang up once nobody waits for it."""
-        check_bot_id(bot_id)
-        check_command(command, timeout)
-        run = Execution(command, timeout)
-
-        def do(client: APIClient) -> ProbeResult:
-            return run(client, self._require_container(client, bot_id))
-
-        try:
-            limit = PROGRAM_SECONDS + timeout
-            return await self._calls(do, write=True, limit=limit, lane="program")
-        finally:
-            run.give_up()
-
-    async def rehearse(
-        self,
-        spec: ContainerSpec,
-        command: tuple[str, ...],
-        timeout: float,  # noqa: ASYNC109 - the command's own
-    ) -> ProbeResult:
-        """Run a command in a throw-away container like the spec's, and remove that container."""
-        check_spec(spec)
-        check_command(command, timeout)
-
-        def do(client: APIClient) -> ProbeResult:
-            return throwaway.rehearse(client, spec, command, timeout, self._instance)
-
-        return await self._calls(do, write=True, limit=WRITE_SECONDS + timeout, lane="program")
-
-    async def image_has(self, image: str, paths: tuple[str, ...]) -> frozenset[str]:
-        """Return the paths that exist in an image, looked up in a container that never starts."""
-        check_ref(image)
-        check_paths(paths)
-
-        def ask(client: APIClient) -> frozenset[str]:
-            return throwaway.image_has(client, image, paths, self._instance)
-
-        # It creates a container, so it takes a thread of the writes. Nothing of it stays, so a lost
-        # answer does no harm, as with a read.
-        return await self._calls(ask, write=False, limit=PROGRAM_SECONDS, lane="write")
-
-    async def sweep(self) -> None:
-        """Remove the throw-away containers that dead controllers left behind."""
-
-        def do(client: APIClient) -> None:
-            throwaway.sweep(client, self._instance, older_than=-math.inf)
-
-        await self._calls(do, write=False, limit=WRITE_SECONDS, lane="write")
 
     async def close(self) -> None:
         """Release threads and sockets."""
@@ -317,12 +308,6 @@ class EngineRuntime:
         finally:
             self._calls.release(client)
 
-    def _require_container(self, client: APIClient, bot_id: str) -> _Json:
-        inspected = creation.find_container(client, self._instance, bot_id)
-        if inspected is None:
-            raise NotFound("The bot has no container.")
-        return inspected
-
     def _retry_with_network(
         self, client: APIClient, container_id: str, act: Callable[[], None]
     ) -> None:
@@ -334,7 +319,7 @@ class EngineRuntime:
                 client.inspect_container(container_id)
             except DockerNotFound:
                 raise NotFound("The bot has no container.") from None
-            creation.rejoin_network(client, container_id, self._network, self._instance)
+            networks.rejoin_network(client, container_id, self._network)
             act()
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from docker import APIClient
 from requests import Response
 
-from controller.domain.errors import ControllerError, EngineUnavailable
+from controller.domain.errors import ControllerError, EngineBusy, EngineUnavailable
 from controller.domain.events import ContainerEvent
 from controller.domain.names import is_bot_id
 from controller.domain.spec import BOT_LABEL, INSTANCE_LABEL, MANAGED_LABEL
@@ -31,11 +31,22 @@ QUEUE_MAX = 1024  # events
 BACK_OFF = (0.1, 5.0)  # seconds: the shortest pause and the longest
 STABLE_SECONDS = 5.0  # after a stream that lasted this long the back-off starts over
 HEADER_SECONDS = 20.0
+# A firewall may drop a quiet connection without a word. The kernel notices within a minute: it asks
+# after 30 s of silence, three times, every 10 s.
+KEEP_ALIVE = (
+    ((socket.SOL_SOCKET, socket.SO_KEEPALIVE), 1),
+    ((socket.IPPROTO_TCP, socket.TCP_KEEPIDLE), 30),
+    ((socket.IPPROTO_TCP, socket.TCP_KEEPINTVL), 10),
+    ((socket.IPPROTO_TCP, socket.TCP_KEEPCNT), 3),
+)
 # Requested by name, or health checks would send three exec_* events per bot every half minute.
 ACTIONS = [
     "create", "start", "die", "oom", "kill", "stop", "restart", "pause", "unpause", "destroy",
     "rename", "update", "health_status",
 ]  # fmt: skip
+
+
+ENDING = {"2", "3", "9", "15"}  # signals that end a program, unless it catches them
 
 
 def parse_event(data: Mapping[str, Any]) -> ContainerEvent | None:
@@ -46,13 +57,15 @@ def parse_event(data: Mapping[str, Any]) -> ContainerEvent | None:
     bot_id = attributes.get(BOT_LABEL, "")
     if not action or action.startswith("exec_") or not is_bot_id(bot_id):
         return None
-    if attributes.get("name") != f"botmaker-{bot_id}":
+    names = {attributes.get("name"), str(attributes.get("oldName", "")).lstrip("/")}
+    if f"botmaker-{bot_id}" not in names:
         return None
     code = str(attributes.get("exitCode", ""))
     return ContainerEvent(
         action=action,
         bot_id=bot_id,
         at=int(data.get("timeNano") or 0) / 1e9,
+        ending=action == "stop" or (action == "kill" and attributes.get("signal") in ENDING),
         exit_code=int(code) if action == "die" and code.isdigit() else None,
     )
 
@@ -91,7 +104,9 @@ class _Mailbox:
 class EventFeed(AsyncIterator[ContainerEvent]):
     """Keeps the contract of `Runtime.events`. A cancelled wait doesn't end it; `aclose` does.
 
-    Events from up to two seconds before a subscription may follow its resync.
+    A new subscription asks for what happened since the last event that came, by the engine's clock.
+    The engine remembers at most 256 events, and none from before its own restart. Events from up to
+    two seconds before the first subscription may follow its resync.
     """
 
     def __init__(self, calls: Calls, instance: str, *, ping_after: float = 15.0) -> None:
@@ -102,6 +117,7 @@ class EventFeed(AsyncIterator[ContainerEvent]):
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self._mailbox: _Mailbox | None = None
+        self._last = 0.0  # when the last event happened, by the engine's clock
         self._seen: deque[tuple[object, ...]] = deque(maxlen=512)
 
     def __aiter__(self) -> EventFeed:
@@ -145,7 +161,9 @@ class EventFeed(AsyncIterator[ContainerEvent]):
         if self._socket is None:
             return
         try:
-            await self._calls(APIClient.ping, write=False, limit=5)
+            await self._calls(APIClient.ping, write=False, limit=5, lane="watch")
+        except EngineBusy:
+            return  # nobody asked the engine
         except ControllerError:
             self._hang_up()
 
@@ -198,8 +216,9 @@ class EventFeed(AsyncIterator[ContainerEvent]):
             "label": [f"{MANAGED_LABEL}=true", f"{INSTANCE_LABEL}={self._instance}"],
         }
         # The engine sends the headers a moment before it subscribes us. Asking for events since a
-        # second earlier, by its own clock, closes that gap.
-        params = {"filters": json.dumps(filters), "since": f"{now - 1:.9f}"}
+        # second earlier, by its own clock, closes that gap. What is repeated is recognised.
+        self._last = min(now, self._last or now)
+        params = {"filters": json.dumps(filters), "since": f"{self._last - 1:.9f}"}
         response = client.get(f"{base}/events", params=params, stream=True, timeout=HEADER_SECONDS)
         raise_for_status(response)
         return response
@@ -211,6 +230,9 @@ class EventFeed(AsyncIterator[ContainerEvent]):
         if sock is None:
             raise EngineUnavailable("Docker closed the event stream at once.")
         sock.settimeout(None)
+        if sock.family in {socket.AF_INET, socket.AF_INET6}:
+            for option, value in KEEP_ALIVE:
+                sock.setsockopt(*option, value)
         with self._lock:
             self._socket = sock
         if self._closed.is_set():
@@ -227,6 +249,7 @@ class EventFeed(AsyncIterator[ContainerEvent]):
         if event is None or key in self._seen:
             return
         self._seen.append(key)
+        self._last = max(self._last, event.at)
         self._deliver(event)
 
     def _deliver(self, event: ContainerEvent) -> None:

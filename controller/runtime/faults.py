@@ -14,9 +14,14 @@ from docker.errors import (
 )
 from docker.errors import NotFound as DockerNotFound
 from requests import Response
-from requests.exceptions import ConnectTimeout, RequestException, SSLError
+from requests.exceptions import ConnectTimeout, ReadTimeout, RequestException, SSLError
 from requests.exceptions import HTTPError as RefusedRequest
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NewConnectionError,
+    ReadTimeoutError,
+)
 
 from controller.domain.errors import (
     BadSpec,
@@ -43,9 +48,12 @@ _NEVER_SENT = (
     ConnectTimeout,
     SSLError,
 )
+_SILENT = (ReadTimeout, ReadTimeoutError, TimeoutError)
 # The engine says this with status 400, as if it refused the container. But the fault is the host's,
 # and the next try may work.
 _HOST_FAULT = "failed to start shim"
+# No address is left in the subnet, or no port on the bridge.
+_NETWORK_FULL = ("no available IPv4 addresses", "failed: exchange full")
 _EXEC = re.compile(r'exec: ("[^"]*"):')
 _MOUNT = re.compile(r'error mounting "[^"]*" to rootfs at ("[^"]*"): (.*)')
 # A path doesn't follow a letter, digit, dot, colon or slash: URLs and image names keep theirs.
@@ -102,6 +110,13 @@ def translate(error: BaseException, *, write: bool) -> ControllerError:
     return lost_answer(write=write)
 
 
+def timed_out(error: BaseException) -> bool:
+    """Whether a request was sent and its answer, or the next piece of it, never came."""
+    causes = list(_causes_of(error))
+    sent = not any(isinstance(cause, _NEVER_SENT) for cause in causes)
+    return sent and any(isinstance(cause, _SILENT) for cause in causes)
+
+
 def unreachable() -> EngineUnavailable:
     """The error when no connection to the engine can be made."""
     return EngineUnavailable(
@@ -131,6 +146,12 @@ def _translate_refusal(error: APIError) -> ControllerError:
     if status == 400 and reason.startswith("client version"):
         # Another engine took over a living connection; the next call negotiates the version again.
         return EngineUnavailable("Docker was replaced by another version.", hint="Try again.")
+    if any(words in reason for words in _NETWORK_FULL):
+        return RuntimeTrouble(
+            "BotMaker's network is full: no further bot can start.",
+            hint="Delete or stop bots, or move to a larger subnet; /fleet doctor says how.",
+            code="network-full",
+        )
     host_fault = _HOST_FAULT in reason
     if status == 400 and not host_fault:
         return refused_container(reason)

@@ -16,9 +16,13 @@ from docker.utils import parse_repository_tag
 from docker.utils.json_stream import json_stream
 from requests import Response
 
-from controller.domain.errors import ControllerError, EngineUnavailable, ImageMissing
-from controller.runtime.faults import CAUGHT, clean_reason, raise_for_status, translate
-from controller.runtime.validation import check_pull_rule
+from controller.domain.errors import (
+    ControllerError,
+    EngineUnavailable,
+    ImageMissing,
+    RegistryUnavailable,
+)
+from controller.runtime.faults import CAUGHT, clean_reason, raise_for_status, timed_out, translate
 
 PULL_SECONDS = 600.0
 SILENCE_SECONDS = 120.0  # generous: a pull reports its progress many times a second
@@ -29,16 +33,34 @@ _NO_CONNECTION = re.compile(r"dial tcp\b.*: ([^:]+)$")
 _Json = dict[str, Any]
 
 
-def pin(client: APIClient, ref: str, pull: str, closing: threading.Event) -> str:
+def pin_local(client: APIClient, ref: str) -> str | None:
+    """Return what `pin` returns if the image is on this machine, else None."""
+    image = _find(client, ref)
+    return None if image is None else _pinned_reference(client, ref, image)
+
+
+def pin(
+    client: APIClient,
+    ref: str,
+    pull: str,
+    closing: threading.Event,
+    silence: float = SILENCE_SECONDS,
+) -> str:
     """Return the digest of a pulled image or the id of a local one; `Runtime.pin_image` has more.
 
-    Setting `closing` ends a running pull with EngineUnavailable.
+    Setting `closing` ends a running pull with EngineUnavailable. A pull that reports nothing for
+    `silence` seconds is given up.
     """
-    check_pull_rule(pull)
     image = _find(client, ref)
     if pull == "always" or (pull == "missing" and image is None):
-        reason = _pull(client, ref, closing)
+        trouble: RegistryUnavailable | None = None
+        try:
+            reason = _pull(client, ref, closing, silence)
+        except RegistryUnavailable as error:
+            reason, trouble = "", error
         image = _find(client, ref)
+        if image is None and trouble is not None:
+            raise trouble
         if image is None:
             raise ImageMissing(
                 f"The image {ref} isn't on this machine and couldn't be pulled: "
@@ -62,10 +84,14 @@ def _find(client: APIClient, ref: str) -> _Json | None:
 
 
 def _pinned_reference(client: APIClient, ref: str, image: _Json) -> str:
-    """The image's digest in the repository of `ref`, or its id if it has none there."""
+    """The image's digest in the repository of `ref`, or its id if it has none there.
+
+    The containerd image store (seen on 26.1) calls every image by its digest, local ones too, and a
+    later build takes `name@digest` away. There the id is just as exact, and it stays.
+    """
     repository = _repository(ref)
     for digest in image.get("RepoDigests") or ():
-        if _repository(digest) != repository:
+        if _repository(digest) != repository or digest.endswith(f"@{image['Id']}"):
             continue
         found = _find(client, digest)
         if found is not None and found["Id"] == image["Id"]:
@@ -77,15 +103,17 @@ def _repository(ref: str) -> str:
     return str(parse_repository_tag(ref)[0])
 
 
-def _pull(client: APIClient, ref: str, closing: threading.Event) -> str:
+def _pull(client: APIClient, ref: str, closing: threading.Event, silence: float) -> str:
     """Pull the image. Returns why that failed, or an empty text if it worked."""
     if ref.startswith("sha256:"):
         return "an id doesn't say which registry has it"
     try:
-        return _follow_pull(client, ref, closing)
+        return _follow_pull(client, ref, closing, silence)
     except ControllerError:
         raise
     except CAUGHT as error:
+        if timed_out(error):
+            raise _silent(ref) from error
         trouble = translate(error, write=False)
         if isinstance(trouble, EngineUnavailable):
             raise trouble from error
@@ -94,7 +122,7 @@ def _pull(client: APIClient, ref: str, closing: threading.Event) -> str:
         return _explain(reason) or trouble.message.rstrip(".")
 
 
-def _follow_pull(client: APIClient, ref: str, closing: threading.Event) -> str:
+def _follow_pull(client: APIClient, ref: str, closing: threading.Event, silence: float) -> str:
     # docker-py's pull() has no timeout: a registry that went silent would hold the thread forever.
     repository, tag = parse_repository_tag(ref)
     registry, _ = auth.resolve_repository_name(repository)
@@ -104,7 +132,7 @@ def _follow_pull(client: APIClient, ref: str, closing: threading.Event) -> str:
     url = f"{client.base_url}/v{client.api_version}/images/create"
     deadline = time.monotonic() + PULL_SECONDS
     with contextlib.closing(
-        client.post(url, params=params, headers=headers, stream=True, timeout=SILENCE_SECONDS)
+        client.post(url, params=params, headers=headers, stream=True, timeout=silence)
     ) as response:
         raise_for_status(response)
         for progress in _progress(response):
@@ -115,6 +143,13 @@ def _follow_pull(client: APIClient, ref: str, closing: threading.Event) -> str:
             if time.monotonic() > deadline:
                 return f"it took longer than {PULL_SECONDS / 60:.0f} minutes"
     return ""
+
+
+def _silent(ref: str) -> RegistryUnavailable:
+    return RegistryUnavailable(
+        f"The registry that has the image {ref} doesn't answer.",
+        hint="BotMaker tries again by itself; check the host's network if it stays like this.",
+    )
 
 
 def _hint(ref: str) -> str:

@@ -10,9 +10,10 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from controller.domain.errors import BadSpec, Conflict, ImageMissing, NotFound
+from controller.domain.errors import Conflict, ImageMissing, NotFound
 from controller.domain.events import LogPart, LogQuery
 from controller.domain.observation import ListedContainer, Observation
 from controller.domain.spec import ContainerSpec
@@ -20,7 +21,14 @@ from controller.runtime.execution import took_too_long
 from controller.runtime.faults import foreign, lost_answer, unreachable
 from controller.runtime.frames import LOOK_BACK, LogTail
 from controller.runtime.memory_world import MemoryEvents, MemoryWorld
-from controller.runtime.protocol import EngineInfo, Probe, ProbeResult, Runtime, VolumeInfo
+from controller.runtime.protocol import (
+    EngineInfo,
+    NetworkInfo,
+    Probe,
+    ProbeResult,
+    Runtime,
+    VolumeInfo,
+)
 from controller.runtime.validation import (
     check_bot_id,
     check_command,
@@ -42,11 +50,14 @@ class MemoryRuntime(MemoryWorld):
 
     Knobs, all plain attributes:
 
-    - `images`: the references on this machine; `pullable`: those that a pull finds;
+    - `images`: the references on this machine (`rebuild` gives one another image);
+    - `pullable`: those that a pull finds;
     - `absent`: paths that don't exist, on the host or in images;
+    - `host_has`: a function that says whether a mount's source exists;
     - `foreign`, `foreign_volumes`: names of containers and volumes that aren't ours;
     - `answer_probe`, `answer_execute`, `answer_rehearse`: functions that give these calls' results;
     - `start_delay`, `execute_delay`: the seconds that these calls take;
+    - `network_info`: what is said about the network;
     - `limit`: the seconds that a call waits for a hung engine;
     - `restart_at_once`: if False, a crashed container stays "restarting" until `revive`;
     - `seeded`: the files in volumes, as bot → path → text.
@@ -90,7 +101,8 @@ class MemoryRuntime(MemoryWorld):
         """List all containers."""
 
         def ask() -> list[ListedContainer]:
-            return [_row(bot_id, held.seen) for bot_id, held in self.containers.items()]
+            found = self.containers.items()
+            return [_row(bot_id, held.seen) for bot_id, held in found if not held.seen.misnamed]
 
         return await self._read("list_containers", ask)
 
@@ -129,7 +141,7 @@ class MemoryRuntime(MemoryWorld):
 
         return await self._read("mounts_of", ask)
 
-    async def pin_image(self, ref: str, pull: str) -> str:
+    async def pin_image(self, ref: str, pull: str, *, keep_for: str = "") -> str:
         """Resolve an image reference to an id."""
         check_ref(ref)
         check_pull_rule(pull)
@@ -142,6 +154,8 @@ class MemoryRuntime(MemoryWorld):
                 raise ImageMissing(
                     f"The image {ref} isn't on this machine and couldn't be pulled: no such image."
                 )
+            if keep_for and not ref.startswith("sha256:"):
+                self.kept[check_bot_id(keep_for)] = found
             return found
 
         return await self._read("pin_image", ask)
@@ -157,6 +171,16 @@ class MemoryRuntime(MemoryWorld):
         if self.start_delay:
             await asyncio.sleep(self.start_delay)
         await self._write("start", lambda: self.do_start(bot_id))
+
+    async def rename(self, bot_id: str) -> None:
+        """Give the container its own name back."""
+        check_bot_id(bot_id)
+
+        def do() -> None:
+            held = self.require_container(bot_id)
+            held.seen = replace(held.seen, misnamed="")
+
+        await self._write("rename", do)
 
     async def stop(self, bot_id: str, timeout: int) -> None:  # noqa: ASYNC109
         """Stop the container."""
@@ -178,13 +202,12 @@ class MemoryRuntime(MemoryWorld):
         """Stop the container and remove it."""
         check_bot_id(bot_id)
 
-        def do() -> None:
-            if self.find_container(bot_id) is not None:
-                self.do_stop(bot_id)
-                del self.containers[bot_id]
-                self.emit(bot_id, "destroy")
+        await self._write("remove", lambda: self.do_remove(bot_id))
 
-        await self._write("remove", do)
+    async def remove_unstarted(self, bot_id: str) -> bool:
+        """Remove a container that never ran."""
+        check_bot_id(bot_id)
+        return await self._write("remove_unstarted", lambda: self.do_remove_unstarted(bot_id))
 
     async def remove_volume(self, bot_id: str) -> None:
         """Remove the bot's volume."""
@@ -200,6 +223,20 @@ class MemoryRuntime(MemoryWorld):
             self.seeded.pop(bot_id, None)
 
         await self._write("remove_volume", do)
+
+    async def let_go(self, bot_id: str) -> None:
+        """Forget the network with the last container."""
+        check_bot_id(bot_id)
+        await self._write("let_go", lambda: self.do_let_go(bot_id))
+
+    async def list_kept(self) -> list[str]:
+        """List the bots whose images are kept."""
+        return await self._read("list_kept", lambda: sorted(self.kept))
+
+    async def network(self) -> NetworkInfo:
+        """Return what this runtime says about its network."""
+
+        return await self._read("network", lambda: self.network_info)
 
     async def logs(self, bot_id: str, query: LogQuery) -> LogPart:
         """Return the last lines of the container's log that match the query."""
@@ -226,8 +263,7 @@ class MemoryRuntime(MemoryWorld):
 
         def do() -> ProbeResult:
             self.require_image(probe.image)
-            if probe.secrets_source in self.absent:
-                raise BadSpec("A mount's source doesn't exist.")
+            self.require_source(probe.secrets_source)
             return self.answer_probe(probe)
 
         return await self._write("probe", do)
@@ -237,11 +273,13 @@ class MemoryRuntime(MemoryWorld):
         bot_id: str,
         command: tuple[str, ...],
         timeout: float,  # noqa: ASYNC109 - the command's own
+        *,
+        asked: bool = False,
     ) -> ProbeResult:
         """Return what `answer_execute` returns, after `execute_delay`."""
         check_bot_id(bot_id)
         check_command(command, timeout)
-
+        del asked  # nothing has to share threads here
         if self.execute_delay and not self.away:
             self.require_running(bot_id)
             await asyncio.sleep(min(self.execute_delay, timeout))

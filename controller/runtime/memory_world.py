@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -21,7 +22,7 @@ from controller.domain.observation import ContainerState, Health, Observation
 from controller.domain.spec import ContainerSpec
 from controller.runtime.execution import not_running
 from controller.runtime.faults import foreign, image_not_here, refused_container
-from controller.runtime.protocol import Probe, ProbeResult
+from controller.runtime.protocol import NetworkInfo, Probe, ProbeResult
 from controller.runtime.seeding import Kind, parents, plan
 from controller.runtime.validation import container_name, parse_restart_policy
 
@@ -83,6 +84,7 @@ class MemoryWorld:
         self.images = set(images)
         self.pullable: set[str] = set()
         self.absent: set[str] = set()
+        self.host_has: Callable[[str], bool] = os.path.exists
         self.foreign: set[str] = set()
         self.foreign_volumes: set[str] = set()
         self.answer_probe: Callable[[Probe], ProbeResult] = lambda _: DONE
@@ -98,6 +100,11 @@ class MemoryWorld:
         self.seeded: dict[str, dict[str, str]] = {}
         self.executed: list[tuple[str, tuple[str, ...]]] = []
         self.rehearsed: list[tuple[ContainerSpec, tuple[str, ...]]] = []
+        self.network_info = NetworkInfo(name="botmaker-memory", fits=1023)
+        self.has_network = False
+        self.kept: dict[str, str] = {}  # bot → the image that our tag keeps
+        self.unnamed: set[str] = set()
+        self._builds: dict[str, int] = {}
         self._clock = clock
         self._runs = 0
 
@@ -156,10 +163,24 @@ class MemoryWorld:
 
     def image(self, ref: str) -> str | None:
         """Return the id of an image that is on this machine, or None."""
-        known = {image_id(image): image for image in self.images}
-        if ref in known:
-            return ref
-        return image_id(ref) if ref in self.images else None
+        if ref in self.images:
+            return self._image_of(ref)
+        used = {held.seen.image for held in self.containers.values()}
+        named = {self._image_of(name) for name in self.images}
+        return ref if ref in named | self.unnamed | set(self.kept.values()) | used else None
+
+    def rebuild(self, ref: str) -> None:
+        """Build another image under that name. The old one stays, without it."""
+        self.unnamed.add(self._image_of(ref))
+        self._builds[ref] = self._builds.get(ref, 0) + 1
+
+    def prune_images(self) -> None:
+        """Remove images that have neither a name nor a container."""
+        self.unnamed.clear()
+
+    def _image_of(self, name: str) -> str:
+        builds = self._builds.get(name, 0)
+        return image_id(f"{name} build {builds}" if builds else name)
 
     def require_image(self, ref: str) -> None:
         """Raise ImageMissing if an image isn't on this machine."""
@@ -168,9 +189,13 @@ class MemoryWorld:
 
     def require_sources(self, spec: ContainerSpec) -> None:
         """Raise BadSpec if a folder that the spec mounts doesn't exist."""
-        sources = {spec.secrets_source, *(source for source, _ in spec.files)}
-        if sources & self.absent:
-            raise refused_container("a mount's source is missing")
+        for source in (spec.secrets_source, *(source for source, _ in spec.files)):
+            self.require_source(source)
+
+    def require_source(self, source: str) -> None:
+        """Raise BadSpec, as an engine does, if a mount's source doesn't exist on the host."""
+        if source in self.absent or not self.host_has(source):
+            raise refused_container("bind source path does not exist")
 
     def do_execute(self, bot_id: str, command: tuple[str, ...]) -> ProbeResult:
         """Run a program in a running container."""
@@ -199,6 +224,7 @@ class MemoryWorld:
                 raise foreign("volume", spec.name, code="foreign-volume")
             self.volumes.add(spec.bot_id)
             self._seed(spec)
+        self.has_network = True
         self._runs += 1
         unique = f"{spec.bot_id} {self._runs}"
         seen = Observation(
@@ -232,6 +258,7 @@ class MemoryWorld:
             return
         if held.seen.state is ContainerState.RUNNING:
             return
+        self.require_sources(held.spec)
         program = [*held.spec.entrypoint, *held.spec.command][:1]
         if self.absent.intersection(program) and not held.spec.init:
             error = f'exec: "{program[0]}": no such file or directory'
@@ -275,8 +302,28 @@ class MemoryWorld:
             if held.seen.state is ContainerState.RESTARTING:
                 held.seen = replace(held.seen, state=ContainerState.EXITED)
             else:
+                self.emit(bot_id, "kill", ending=True)
                 self._end(bot_id, held, _STOPPED)
-            self.emit(bot_id, "stop")
+            self.emit(bot_id, "stop", ending=True)
+
+    def do_remove(self, bot_id: str) -> None:
+        """Stop a container and remove it."""
+        if self.find_container(bot_id) is not None:
+            self.do_stop(bot_id)
+            del self.containers[bot_id]
+            self.emit(bot_id, "destroy")
+
+    def do_remove_unstarted(self, bot_id: str) -> bool:
+        """Remove a container that never ran. Returns whether it's gone."""
+        held = self.find_container(bot_id)
+        if held is not None and held.seen.state is ContainerState.CREATED:
+            self.do_remove(bot_id)
+        return bot_id not in self.containers
+
+    def do_let_go(self, bot_id: str) -> None:
+        """Remove the bot's tag, and the network with the last container."""
+        self.kept.pop(bot_id, None)
+        self.has_network = self.has_network and bool(self.containers)
 
     def _end(self, bot_id: str, held: Container, exit_code: int, *, oom: bool = False) -> None:
         held.seen = replace(
@@ -291,11 +338,27 @@ class MemoryWorld:
             self.emit(bot_id, "oom")
         self.emit(bot_id, "die", exit_code)
 
-    def emit(self, bot_id: str, action: str, exit_code: int | None = None) -> None:
+    def pause(self, bot_id: str) -> None:
+        """Freeze a running program, as `docker pause` does."""
+        held = self.containers[bot_id]
+        held.seen = replace(held.seen, state=ContainerState.PAUSED)
+        self.emit(bot_id, "pause")
+
+    def rename_container(self, bot_id: str, name: str) -> None:
+        """Give a container another name, as `docker rename` does."""
+        held = self.containers[bot_id]
+        held.seen = replace(held.seen, misnamed=name)
+        self.emit(bot_id, "rename")
+
+    def emit(
+        self, bot_id: str, action: str, exit_code: int | None = None, *, ending: bool = False
+    ) -> None:
         """Hand an event to every stream."""
         if self.away:
             return  # what happens while nobody listens is lost, as with a real engine
-        event = ContainerEvent(action=action, bot_id=bot_id, at=self._clock(), exit_code=exit_code)
+        event = ContainerEvent(
+            action=action, bot_id=bot_id, at=self._clock(), exit_code=exit_code, ending=ending
+        )
         for feed in self.feeds:
             feed.put(event)
 

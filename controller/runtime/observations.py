@@ -105,6 +105,7 @@ def observation(inspected: Mapping[str, Any]) -> Observation:
         restart_count=int(inspected.get("RestartCount") or 0),
         spec=labels_of(inspected).get(SPEC_LABEL, ""),
         image=(inspected.get("Config") or {}).get("Image") or "",
+        misnamed=_wrong_name(inspected),
         probe_output=said[:PROBE_OUTPUT_MAX].strip(),
         probe_cut=len(said.encode("utf-8", "replace")) >= HEALTH_KEPT,
     )
@@ -158,6 +159,11 @@ def _exit_code(state: ContainerState, seen: Mapping[str, Any]) -> int | None:
         return _NOT_STARTED
     # A container that never started has 0, unless a start failed: then the code says why.
     return None if state is ContainerState.CREATED and code == 0 else int(code)
+
+
+def _wrong_name(inspected: Mapping[str, Any]) -> str:
+    name = str(inspected.get("Name") or "").removeprefix("/")
+    return "" if name == f"botmaker-{labels_of(inspected).get(BOT_LABEL, '')}" else name
 
 
 def _last_failed_check(health: Mapping[str, Any]) -> str:

@@ -37,6 +37,17 @@ class VolumeInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkInfo:
+    """The installation's network, and the networks that other installations left behind."""
+
+    name: str
+    subnet: str = ""  # empty: it doesn't exist, and none was set
+    wanted: str = ""  # the subnet that was set, which a network gets when it's created
+    fits: int  # how many bots can be in it
+    leftovers: tuple[str, ...] = ()  # of other installations, without a container
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
     """One question about the host, put by a throw-away container as hardened as a bot's."""
 
@@ -89,7 +100,10 @@ class Runtime(Protocol):
     - **Unknown isn't failed.** When the engine can't be reached, or takes longer than the call's
       own limit, a read raises EngineUnavailable. A write raises OutcomeUnknown, since it may still
       happen; it raises EngineUnavailable only if it's certain that nothing was sent. The writes
-      are create, start, stop, restart, remove, remove_volume, probe, execute and rehearse.
+      are create, start, rename, stop, restart, remove, remove_unstarted, remove_volume, let_go,
+      probe, execute and rehearse.
+    - **Busy isn't away.** A call that found no free thread raises EngineBusy. The engine was never
+      asked then, and the time spent waiting doesn't count towards the call's limit.
     - **One kind of error.** Only a ControllerError comes out. If the engine refuses or fails for a
       reason that no method names here, it's a RuntimeTrouble with that reason, without host paths.
     - **A free event loop.** Nothing blocks it. Cancelling a call frees the caller, but doesn't stop
@@ -128,7 +142,7 @@ class Runtime(Protocol):
         """Whether the bot's volume exists and is ours."""
         ...
 
-    async def pin_image(self, ref: str, pull: str) -> str:
+    async def pin_image(self, ref: str, pull: str, *, keep_for: str = "") -> str:
         """Resolve an image reference to a digest or id, which always mean the same image.
 
         `pull` is one of:
@@ -137,14 +151,22 @@ class Runtime(Protocol):
         - "always": try to pull it, and fall back to the one on this machine;
         - "never": use what is on this machine.
 
-        Raises ImageMissing with the reason if that leaves no image.
+        A local image becomes its id, even where the engine gives it a digest: only a registry makes
+        a digest last. With `keep_for`, a bot's id, the image also gets a tag of our own, until
+        `let_go`: then neither another build of its name nor a prune of unnamed images takes it. An
+        image named by its id gets none, as it would be removed with that tag.
+
+        An image that is on this machine doesn't wait for anybody's pull, except with "always".
+        Raises ImageMissing with the reason if that leaves no image, and RegistryUnavailable if the
+        registry went silent.
         """
         ...
 
     async def create(self, spec: ContainerSpec) -> str:
         """Create the bot's container, with its volume and our network, but don't start it.
 
-        Returns the container's full id.
+        Returns the container's full id. Once the caller has given up nothing more is created,
+        except what the engine was already asked for.
 
         If a container of that name exists and carries our labels for this bot, it is adopted,
         whatever its spec label says: the next look decides what to do with it. Raises ImageMissing,
@@ -164,6 +186,15 @@ class Runtime(Protocol):
         Raises NotFound if the container doesn't exist, and BadSpec with the engine's reason if it
         can't start as it is. A program that isn't in the image raises BadSpec only without `init`;
         with `init` the start succeeds, and the container exits at once with code 127.
+        """
+        ...
+
+    async def rename(self, bot_id: str) -> None:
+        """Give the container its own name back, if somebody renamed it.
+
+        Every other call finds it by its labels too, so a renamed container is never replaced by a
+        second one. Raises NotFound if the container doesn't exist, and Conflict if something else
+        has its name.
         """
         ...
 
@@ -188,8 +219,28 @@ class Runtime(Protocol):
         """
         ...
 
+    async def remove_unstarted(self, bot_id: str) -> bool:
+        """Remove the bot's container if its program never ran. Returns whether it's gone now."""
+        ...
+
     async def remove_volume(self, bot_id: str) -> None:
         """Remove the bot's named volume. Succeeds if it's already gone."""
+        ...
+
+    async def let_go(self, bot_id: str) -> None:
+        """Give back what a bot needs only as long as it exists: call it once the rest is gone.
+
+        The tag that kept the bot's image goes, and with it an image that has no other name. Our
+        network goes with the last of our containers. Succeeds if nothing is left to give back.
+        """
+        ...
+
+    async def list_kept(self) -> list[str]:
+        """List the bots whose images have a tag of ours."""
+        ...
+
+    async def network(self) -> NetworkInfo:
+        """Say how many bots fit, and which networks of gone installations are left over."""
         ...
 
     async def logs(self, bot_id: str, query: LogQuery) -> LogPart:
@@ -231,8 +282,13 @@ class Runtime(Protocol):
         bot_id: str,
         command: tuple[str, ...],
         timeout: float,  # noqa: ASYNC109 - the command's own
+        *,
+        asked: bool = False,
     ) -> ProbeResult:
         """Run a program inside the bot's container, as its user, without input or a terminal.
+
+        `asked` says that a person asked for it. Such programs may be slow and many, and they never
+        delay those that the controller runs for its own purposes.
 
         The result holds the last 16 KiB of output. Stdout and stderr are mixed as they arrive;
         what is written to both at the same moment may swap places. A line that doesn't fit

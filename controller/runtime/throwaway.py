@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +17,7 @@ from docker import APIClient
 from docker.errors import APIError, ImageNotFound
 from docker.errors import NotFound as DockerNotFound
 
+from controller.domain.errors import OutcomeUnknown
 from controller.domain.events import LogQuery
 from controller.domain.spec import ContainerSpec
 from controller.runtime import hostconfig
@@ -33,21 +35,34 @@ PROBE_OUTPUT_MAX = 4096  # characters
 _Json = dict[str, Any]
 
 
-def run_probe(client: APIClient, probe: Probe, instance: str) -> ProbeResult:
+def check_wanted(given_up: threading.Event) -> None:
+    """Raise OutcomeUnknown if nobody waits any more. Call it before each request that creates."""
+    if given_up.is_set():
+        raise OutcomeUnknown("Nobody is waiting for this any more, so it was left half-done.")
+
+
+def run_probe(
+    client: APIClient, probe: Probe, instance: str, given_up: threading.Event
+) -> ProbeResult:
     """Run a container that asks about the host, and always remove it."""
     require_image(client, probe.image)
     body = hostconfig.probe_body(probe, instance=instance)
-    exit_code, output = _run(client, body, instance, probe.timeout, PROBE_OUTPUT_MAX)
+    exit_code, output = _run(client, body, instance, probe.timeout, PROBE_OUTPUT_MAX, given_up)
     return ProbeResult(exit_code=exit_code, output=output[-PROBE_OUTPUT_MAX:])
 
 
 def rehearse(
-    client: APIClient, spec: ContainerSpec, command: tuple[str, ...], seconds: float, instance: str
+    client: APIClient,
+    spec: ContainerSpec,
+    command: tuple[str, ...],
+    seconds: float,
+    instance: str,
+    given_up: threading.Event,
 ) -> ProbeResult:
     """Run a command in a container like the spec's, and always remove that container."""
     require_image(client, spec.image)
     body = hostconfig.rehearsal_body(spec, command, instance=instance)
-    exit_code, output = _run(client, body, instance, seconds, OUTPUT_MAX)
+    exit_code, output = _run(client, body, instance, seconds, OUTPUT_MAX, given_up)
     data = output.encode()
     cut = len(data) > OUTPUT_MAX
     return ProbeResult(exit_code=exit_code, output=last_lines(data, OUTPUT_MAX), cut=cut)
@@ -111,18 +126,27 @@ def _temporary_container(client: APIClient, body: _Json, instance: str) -> Itera
 
 
 def _run(
-    client: APIClient, body: _Json, instance: str, seconds: float, bytes_max: int
+    client: APIClient,
+    body: _Json,
+    instance: str,
+    seconds: float,
+    bytes_max: int,
+    given_up: threading.Event,
 ) -> tuple[int, str]:
     """Run the body's program. Returns its exit code and its last lines, `bytes_max` or more."""
+    check_wanted(given_up)
     with _temporary_container(client, body, instance) as container:
+        check_wanted(given_up)
         client.start(container)
-        exit_code = _wait_for_exit(client, container, seconds)
+        exit_code = _wait_for_exit(client, container, seconds, given_up)
         # A line takes at least a byte, so that many bytes can't hold more lines than that.
         lines = read_log(client, container, LogQuery(lines=bytes_max))
         return exit_code, "\n".join(line.text for line in lines)
 
 
-def _wait_for_exit(client: APIClient, container: str, seconds: float) -> int:
+def _wait_for_exit(
+    client: APIClient, container: str, seconds: float, given_up: threading.Event
+) -> int:
     """Return the exit code. A container that runs longer is killed, which makes it 137."""
     # This polls, because a timeout of the engine's wait call comes in many disguises.
     deadline = time.monotonic() + seconds
@@ -135,5 +159,6 @@ def _wait_for_exit(client: APIClient, container: str, seconds: float) -> int:
             with contextlib.suppress(APIError):  # it may just have ended
                 client.kill(container)
             deadline = time.monotonic() + 1
-        time.sleep(pause)
+        given_up.wait(pause)
+        check_wanted(given_up)
         pause = min(pause * 1.5, 0.25)

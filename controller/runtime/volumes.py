@@ -5,6 +5,7 @@ To prepare a volume is to give its top folder to the bot's user and to put the s
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from docker import APIClient
@@ -17,7 +18,7 @@ from controller.runtime import container_files, hostconfig, seeding
 from controller.runtime.faults import foreign
 from controller.runtime.observations import is_ours, labels_of
 from controller.runtime.seeding import Kind
-from controller.runtime.throwaway import create_container, discard, image_has
+from controller.runtime.throwaway import check_wanted, create_container, discard, image_has
 from controller.runtime.validation import container_name
 
 _Json = dict[str, Any]
@@ -78,7 +79,9 @@ def would_be_roots(client: APIClient, spec: ContainerSpec, instance: str) -> boo
     return _LACKS[key]
 
 
-def prepare_volume(client: APIClient, spec: ContainerSpec, instance: str) -> None:
+def prepare_volume(
+    client: APIClient, spec: ContainerSpec, instance: str, given_up: threading.Event
+) -> None:
     """Give the volume's top folder to the spec's user and add the seeds, without running anything.
 
     Three obstacles, measured on 20.10:
@@ -94,11 +97,13 @@ def prepare_volume(client: APIClient, spec: ContainerSpec, instance: str) -> Non
     """
     name = _helper_name(spec.bot_id)
     _remove_old_helper(client, name, instance)
+    check_wanted(given_up)
     body = hostconfig.preparation_body(spec, instance=instance)
     helper = create_container(client, body, name)
     try:
         wanted = seeding.plan(spec.seeds, _look_through(client, helper))
         archive = seeding.build_archive(spec.user, wanted)
+        check_wanted(given_up)
         client.put_archive(helper, hostconfig.PREPARE_PARENT, archive)
     finally:
         discard(client, helper)

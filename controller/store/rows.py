@@ -19,7 +19,7 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 BOT_COLUMNS = (
     "id, name, template, provider, model, channel, fields, wish, ended_run, "
-    "reload_run, image, problem, accounted_end, log_floor, created_at, created_by"
+    "reload_run, image, problem, accounted_end, log_floor, created_at, created_by, image_ref"
 )
 OWED_COLUMNS = "request, reply_via, recipient, act, bot_id, bot_name, asked_at, words"
 
@@ -43,6 +43,7 @@ def bot_row(bot: Bot) -> list[object]:
         bot.run.log_floor,
         bot.created_at,
         bot.created_by,
+        bot.image_ref,
     ]
 
 
@@ -62,6 +63,7 @@ def bot_of(row: Row) -> Bot:
         problem=Problem(**json.loads(row[11])) if row[11] else None,
         created_at=row[14],
         created_by=row[15],
+        image_ref=row[16],
     )
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import docker
 import pytest
 
-from tests.conftest import ROOT, remove_everything_of
+from tests.conftest import ROOT, engine_socket, remove_everything_of
 from tests.loopback import LoopbackDiscord, Person
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
@@ -63,7 +63,7 @@ def start(docker_client: docker.APIClient, controller_image: str, home: Path) ->
 
     def run(world: LoopbackDiscord, admin: Person, *command: str) -> str:
         mounts = [
-            docker.types.Mount("/var/run/docker.sock", "/var/run/docker.sock", type="bind"),
+            docker.types.Mount("/var/run/docker.sock", engine_socket(), type="bind"),
             docker.types.Mount("/inside", str(home), type="bind"),
         ]
         container = docker_client.create_container(

@@ -203,15 +203,6 @@ async def test_a_quick_stop_and_start_is_no_end_of_a_limited_policy(patient: Rig
     assert (view.bot.problem, view.crashes) == (None, ())
 
 
-async def test_a_container_stopped_by_hand_comes_back_and_is_counted(rig: Rig) -> None:
-    """`docker stop` by hand is an end that nobody wished for."""
-    bot = await rig.running()
-    await rig.runtime.stop(bot.id, 1)
-    await eventually(lambda: rig.view(bot).crashes and rig.active(bot))
-    assert rig.runtime.containers[bot.id].seen.state is ContainerState.RUNNING
-    assert rig.view(bot).last_crash.exit_code == 143  # type: ignore[union-attr]
-
-
 async def test_a_clock_set_back_does_not_hold_a_bot_in_starting(rig: Rig) -> None:
     """Late by a clock that nobody sets, whatever the one on the wall says of its start."""
     bot = await rig.create("demo")

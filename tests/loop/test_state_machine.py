@@ -50,11 +50,13 @@ class Reader(MemoryRuntime):
         super().__init__(images=(DEMO_IMAGE, "example/plain:1"))
         self.read: dict[str, str] = {}  # the key that each run has, by the run's name
 
-    def emit(self, bot_id: str, action: str, exit_code: int | None = None) -> None:
+    def emit(
+        self, bot_id: str, action: str, exit_code: int | None = None, *, ending: bool = False
+    ) -> None:
         """At each start the program reads."""
         if action == "start":
             self._read_key(bot_id)
-        super().emit(bot_id, action, exit_code)
+        super().emit(bot_id, action, exit_code, ending=ending)
 
     def do_execute(self, bot_id: str, command: tuple[str, ...]) -> ProbeResult:
         """At a reload that works too."""

@@ -45,7 +45,7 @@ TOKEN = "fake-channel-token-1"
 SECRETS = {"api_key": API_KEY, "channel_token": TOKEN}
 DEMO_IMAGE = "botmaker-demo:1"
 WRITES = {
-    *("create", "start", "stop", "restart", "remove", "remove_volume"),
+    *("create", "start", "stop", "restart", "remove", "remove_volume", "let_go"),
     *("execute", "rehearse"),
 }
 
@@ -101,10 +101,10 @@ class Gate:
         if name not in WRITES:
             return call
 
-        async def guarded(*args: Any) -> Any:
+        async def guarded(*args: Any, **named: Any) -> Any:
             if self._before is not None:
                 await self._before(name)
-            answer = await call(*args)
+            answer = await call(*args, **named)
             if self._after is not None:
                 await self._after(name)
             return answer

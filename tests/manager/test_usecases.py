@@ -15,7 +15,7 @@ from controller.domain.phase import Phase
 from controller.fleet.hostpaths import HostPaths, binds_only, own_container
 from controller.manager.doctor import Finding, worded
 from controller.manager.logbook import parse_query
-from controller.runtime import Probe, ProbeResult
+from controller.runtime import NetworkInfo, Probe, ProbeResult
 from tests.manager.rig import ANN_ASKS, API_KEY, Rig
 
 # Logs
@@ -220,6 +220,35 @@ async def test_an_absent_engine_is_a_finding(rig: Rig) -> None:
     found = await rig.manager.doctor.examine(ANN_ASKS)
     assert bad(found) == ["engine", "secrets"]
     assert {"database", "disk"} <= {one.subject for one in found}
+
+
+async def test_the_doctor_says_how_many_bots_fit(rig: Rig) -> None:
+    """Before the network is full it's a bad finding, with the setting that helps."""
+    rig.runtime.answer_probe = honest
+    await rig.running()
+    name = rig.runtime.network_info.name
+    for fits, ok in ((253, True), (1, False)):
+        rig.runtime.network_info = NetworkInfo(name=name, subnet="10.1.0.0/24", fits=fits)
+        found = await rig.manager.doctor.examine(ANN_ASKS)
+        (room,) = [one for one in found if one.subject == "network"]
+        assert room.ok is ok
+        assert f"1 of {fits} bots" in room.message
+        assert ("BOTMAKER_NETWORK_SUBNET" in room.remedy) is not ok
+
+
+async def test_the_doctor_tells_of_networks_to_remove_or_create_again(rig: Rig) -> None:
+    """Those of gone installations, and our own where it still has another subnet."""
+    rig.runtime.network_info = NetworkInfo(
+        name="botmaker-here",
+        subnet="10.1.0.0/24",
+        wanted="10.2.0.0/20",
+        fits=253,
+        leftovers=("botmaker-gone",),
+    )
+    found = await rig.manager.doctor.examine(ANN_ASKS)
+    remedies = " ".join(one.remedy for one in found if one.subject == "network" and one.ok is None)
+    assert "docker network rm botmaker-gone" in remedies
+    assert "docker network rm botmaker-here" in remedies
 
 
 async def test_a_refused_template_is_a_finding_with_its_line(rig: Rig) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 from pathlib import Path
 
-ENGINE = "/var/run/docker.sock"
+from tests.conftest import engine_socket
 
 
 class EngineProxy:
@@ -79,7 +79,7 @@ class EngineProxy:
                 await writer.wait_closed()
 
     async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        opening = asyncio.ensure_future(asyncio.open_unix_connection(ENGINE))
+        opening = asyncio.ensure_future(asyncio.open_unix_connection(engine_socket()))
         try:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:

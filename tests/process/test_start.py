@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import engine_socket
 from tests.process.process import Controller, Place, eventually, free_port
 
 pytestmark = pytest.mark.engine
@@ -226,7 +227,7 @@ async def test_with_wait_an_engine_that_is_not_there_is_waited_for(
     assert "Traceback" not in controller.log
     await controller.launch("--wait")
     await eventually(lambda: controller.log.count("waiting for the engine") > 1)
-    door.symlink_to("/var/run/docker.sock")
+    door.symlink_to(engine_socket())
     await controller.wait_ready()
     assert "no bots yet" in (await idle.ann.slash("bot list")).text
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import docker
 
+from tests.conftest import engine_client
+
 Json = dict[str, Any]
 Check = Callable[[Json, Json], bool]  # a container's inspect, the engine's info
 
@@ -190,7 +192,7 @@ def failures(client: docker.APIClient, container: str) -> list[str]:
 
 def main(containers: list[str]) -> int:
     """Print every check for every container; 1 if one fails."""
-    client = docker.APIClient(version="1.41")
+    client = engine_client()
     failed = 0
     for container in containers:
         missed = failures(client, container)

@@ -35,7 +35,7 @@ TRAP, TRACE = "trap", "trace"  # files in the working folder
 FORMS = ".forms"  # what was typed into unfinished forms, beside the bots' secrets
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 ENGINE_METHODS = (
-    *("pin_image", "create", "start", "stop", "restart", "remove", "remove_volume"),
+    *("pin_image", "create", "start", "stop", "restart", "remove", "remove_volume", "let_go"),
     *("image_has", "rehearse", "execute"),
 )
 _REQUEST = re.compile(

@@ -32,6 +32,7 @@ from controller.manager.logbook import parse_query
 from controller.runtime import creation, observations
 from controller.runtime.frames import read_lines
 from controller.runtime.images import pin
+from controller.runtime.networks import Network
 from controller.runtime.validation import check_container, check_instance, check_ref, check_spec
 from controller.vault import Redactor, Vault
 from tests.prove.tally import Tally
@@ -148,7 +149,7 @@ class Recorder(BaseAdapter):
 
 
 INTENDED = re.compile(
-    r"/v1\.41/(containers/botmaker-[0-9a-f-]{36}/json|containers/[A-Za-z0-9][\w.-]*/json"
+    r"/v1\.41/(containers/json|containers/botmaker-[0-9a-f-]{36}/json|containers/[A-Za-z0-9][\w.-]*/json"
     r"|volumes/botmaker-[0-9a-f-]{36}|networks|images/[A-Za-z0-9][\w.:/@-]*/json|images/create)",
     re.ASCII,
 )
@@ -158,13 +159,15 @@ def test_no_word_reaches_another_url_of_the_engine(tally: Tally, rubbish: Rubbis
     """With any ids and references, every request sent is exactly one of the intended ones."""
     client, recorder = APIClient(base_url="http://127.0.0.1:9", version="1.41"), Recorder()
     client.mount("http://", recorder)
-    closing, network = threading.Event(), "botmaker-here"
+    closing, network = threading.Event(), Network("botmaker-here", "here")
     calls: list[Callable[[str], object]] = [
         lambda text: creation.find_container(client, "here", text),
         lambda text: client.inspect_container(check_container(text)),
         lambda text: pin(client, check_ref(text), "never", closing),
-        lambda text: creation.create(client, checked(text), check_instance("here"), network),
-        lambda text: creation.create(client, checked(new_bot_id(), text), "here", network),
+        lambda text: creation.create(
+            client, checked(text), check_instance("here"), network, closing
+        ),
+        lambda text: creation.create(client, checked(new_bot_id(), text), "here", network, closing),
         check_instance,
     ]
     for turn in some(tally, 500, 20_000):

@@ -27,7 +27,7 @@ from controller.fleet.hostpaths import HostPaths
 from controller.runtime.engine import EngineRuntime
 from controller.runtime.options import engine_options
 from controller.vault import Vault
-from tests.conftest import remove_everything_of
+from tests.conftest import engine_socket, remove_everything_of
 from tests.process.process import BRISK, eventually, open_place
 from tests.prove import cis_benchmark
 from tests.prove.tally import Tally
@@ -218,7 +218,7 @@ async def test_the_benchmark_finds_what_is_not_hardened(yard: Yard, demo_image: 
     """An ordinary container with the worst options fails nearly everything."""
     config = yard.engine.create_host_config(
         privileged=True, network_mode="host", pid_mode="host", ipc_mode="host", cap_add=["ALL"],
-        binds=["/etc:/mnt:rw,rshared", "/var/run/docker.sock:/s"],
+        binds=["/etc:/mnt:rw,rshared", f"{engine_socket()}:/s"],
         security_opt=["seccomp=unconfined"],
         tmpfs={"/t": ""}, restart_policy={"Name": "always"}, uts_mode="host",
     )  # fmt: skip

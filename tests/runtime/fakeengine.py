@@ -28,6 +28,9 @@ class Exchange(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._serve()
 
+    def do_PUT(self) -> None:
+        self._serve()
+
     def do_DELETE(self) -> None:
         self._serve()
 
@@ -95,6 +98,7 @@ class FakeEngine:
         self.url = f"unix://{path}"
         self.rules: dict[str, Callable[[Exchange], None]] = {}
         self.requests: list[str] = []
+        self.urls: list[str] = []
         self.streams: list[Exchange] = []
         self.connections: set[socket.socket] = set()
         self.released = threading.Event()
@@ -138,6 +142,7 @@ class FakeEngine:
     def serve(self, exchange: Exchange) -> None:
         """Answer one request."""
         path = unquote(exchange.path.partition("?")[0])
+        self.urls.append(exchange.path)
         self.requests.append(f"{exchange.command} {path}")
         for end, rule in self.rules.items():
             if path.endswith(end):

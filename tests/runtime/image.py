@@ -55,7 +55,7 @@ def tarball(busybox: Path) -> bytes:
     return buffer.getvalue()
 
 
-def build(client: docker.APIClient, tag: str) -> None:
+def build(client: docker.APIClient, tag: str, *labels: str) -> None:
     """Import the image under a tag."""
     repository, _, version = tag.partition(":")
     # An image's labels are handed to its containers: none of ours may count as a bot for that.
@@ -63,5 +63,10 @@ def build(client: docker.APIClient, tag: str) -> None:
         tarball(find_busybox()),
         repository=repository,
         tag=version,
-        changes=["ENV PATH=/bin", "LABEL botmaker.test=true", 'ENTRYPOINT ["/bin/env"]'],
+        changes=[
+            "ENV PATH=/bin",
+            "LABEL botmaker.test=true",
+            'ENTRYPOINT ["/bin/env"]',
+            *(f"LABEL {label}" for label in labels),
+        ],
     )

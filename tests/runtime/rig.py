@@ -20,15 +20,17 @@ from docker.errors import APIError, NotFound
 
 from controller.domain.events import ContainerEvent, LogQuery
 from controller.domain.names import new_bot_id
-from controller.domain.observation import ContainerState, Health, Observation
+from controller.domain.observation import Health, Observation
 from controller.domain.spec import ContainerSpec
-from controller.runtime import Probe, ProbeResult, Runtime
+from controller.runtime import Probe, ProbeResult, Runtime, kept_images
 from controller.runtime.engine import EngineRuntime
 from controller.runtime.memory import MemoryRuntime
 from controller.runtime.options import EngineOptions, engine_options
+from tests.runtime import image
 
 # Of this process alone: whoever tests at the same time removes only their own.
 IMAGE = f"botmaker-test:{uuid.uuid4().hex[:12]}"
+BUILT = "botmaker-built:1"  # in memory
 ABSENT_PROGRAM = "/bin/absent"
 UID = 1000
 
@@ -127,6 +129,10 @@ class Rig(ABC):
         """Freeze the program."""
 
     @abstractmethod
+    def rename(self, bot_id: str, name: str) -> None:
+        """Give the bot's container another name, past the runtime."""
+
+    @abstractmethod
     def make_foreign(self, name: str) -> None:
         """Make a running container of that name that nobody labelled."""
 
@@ -153,6 +159,18 @@ class Rig(ABC):
     @abstractmethod
     def expect_rehearsal(self, exit_code: int, output: str) -> None:
         """Say how the next rehearsal ends, where it does not really run."""
+
+    @abstractmethod
+    def build_image(self) -> str:
+        """Build a new local image; its name. The same name again is another image."""
+
+    @abstractmethod
+    def prune_images(self) -> None:
+        """Remove the images of `build_image` that have neither a name nor a container."""
+
+    @abstractmethod
+    def remove_image(self, image: str) -> None:
+        """Remove an image with all its names."""
 
     @abstractmethod
     def state_file(self, spec: ContainerSpec, path: str) -> str | None:
@@ -189,8 +207,10 @@ class MemoryRig(Rig):
         self.world.set_health(bot_id, Health.UNHEALTHY, "I feel sick\n".strip())
 
     def pause(self, bot_id: str) -> None:
-        held = self.world.containers[bot_id]
-        held.seen = replace(held.seen, state=ContainerState.PAUSED)
+        self.world.pause(bot_id)
+
+    def rename(self, bot_id: str, name: str) -> None:
+        self.world.rename_container(bot_id, name)
 
     def make_foreign(self, name: str) -> None:
         self.world.foreign.add(name)
@@ -214,6 +234,21 @@ class MemoryRig(Rig):
     def expect_rehearsal(self, exit_code: int, output: str) -> None:
         self.world.answer_rehearse = lambda *_: ProbeResult(exit_code=exit_code, output=output)
 
+    def build_image(self) -> str:
+        if BUILT in self.world.images:
+            self.world.rebuild(BUILT)
+        self.world.images.add(BUILT)
+        return BUILT
+
+    def prune_images(self) -> None:
+        self.world.prune_images()
+
+    def remove_image(self, image: str) -> None:
+        self.world.kept = {bot: kept for bot, kept in self.world.kept.items() if kept != image}
+        if self.world.image(BUILT) == image:
+            self.world.images.discard(BUILT)
+        self.world.unnamed.discard(image)
+
     def state_file(self, spec: ContainerSpec, path: str) -> str | None:
         return self.world.seeded[spec.bot_id].get(path)
 
@@ -231,6 +266,7 @@ class EngineRig(Rig):
         self.docker = docker.from_env(timeout=30).api
         self._foreign: list[str] = []
         self._foreign_volumes: list[str] = []
+        self._built: set[str] = set()
 
     def clean(self) -> None:
         """Remove what this rig made, and nothing else."""
@@ -245,7 +281,16 @@ class EngineRig(Rig):
         for row in self.docker.networks(names=[f"botmaker-{self.instance}"]):
             with suppress(APIError):
                 self.docker.remove_network(row["Id"])
+        self._remove_images()
         self.docker.close()
+
+    def _remove_images(self) -> None:
+        tag = kept_images.tag_of(self.instance, new_bot_id())
+        kept = [f"{tag.repository}:{one}" for one in kept_images.bots(self.docker, self.instance)]
+        for name in [*self._built, *kept]:
+            with suppress(APIError):
+                self.docker.remove_image(name)
+        self.prune_images()
 
     def _remove(self, name: str) -> None:
         # Stopped first: a forced removal that meets a restart fails, and 20.10 leaves it behind.
@@ -316,6 +361,9 @@ class EngineRig(Rig):
     def pause(self, bot_id: str) -> None:
         self.docker.pause(f"botmaker-{bot_id}")
 
+    def rename(self, bot_id: str, name: str) -> None:
+        self.docker.rename(f"botmaker-{bot_id}", name)
+
     def make_foreign(self, name: str) -> None:
         made = self.docker.create_container(IMAGE, ["/bin/sleep", "600"], name=name)
         self._foreign.append(made["Id"])
@@ -340,6 +388,19 @@ class EngineRig(Rig):
 
     def expect_rehearsal(self, exit_code: int, output: str) -> None:
         del exit_code, output
+
+    def build_image(self) -> str:
+        name, label = f"botmaker-built:{self.instance}", f"botmaker.built={self.instance}"
+        image.build(self.docker, name, label, f"botmaker.number={uuid.uuid4().hex}")
+        self._built.add(name)
+        return name
+
+    def prune_images(self) -> None:
+        label = f"botmaker.built={self.instance}"
+        self.docker.prune_images(filters={"dangling": True, "label": label})
+
+    def remove_image(self, image: str) -> None:
+        self.docker.remove_image(image, force=True)
 
     def state_file(self, spec: ContainerSpec, path: str) -> str | None:
         try:
@@ -374,10 +435,13 @@ def every_call(runtime: Runtime, bot_id: str) -> dict[str, Any]:
         "observe": lambda: runtime.observe(bot_id),
         "has_volume": lambda: runtime.has_volume(bot_id),
         "start": lambda: runtime.start(bot_id),
+        "rename": lambda: runtime.rename(bot_id),
         "stop": lambda: runtime.stop(bot_id, 1),
         "restart": lambda: runtime.restart(bot_id, 1),
         "remove": lambda: runtime.remove(bot_id, 1),
+        "remove_unstarted": lambda: runtime.remove_unstarted(bot_id),
         "remove_volume": lambda: runtime.remove_volume(bot_id),
+        "let_go": lambda: runtime.let_go(bot_id),
         "logs": lambda: runtime.logs(bot_id, LogQuery()),
         "execute": lambda: runtime.execute(bot_id, ("/bin/true",), 5),
     }

@@ -6,6 +6,7 @@ Here: looking, making, what is not ours, images. Next door: a bot's life, and it
 from __future__ import annotations
 
 import asyncio
+import shutil
 from typing import Any
 
 import pytest
@@ -227,6 +228,14 @@ async def test_an_image_that_cannot_be_had_is_said(rig: Rig, pull: str) -> None:
     with pytest.raises(ImageMissing) as caught:
         await rig.runtime.pin_image("127.0.0.1:9/absent:1", pull)
     assert "127.0.0.1:9/absent:1" in caught.value.message
+
+
+async def test_a_source_that_went_away_is_refused_at_the_start_too(rig: Rig) -> None:
+    """Not only at the create: a folder may be removed while the bot is stopped."""
+    spec = await rig.created()
+    shutil.rmtree(spec.secrets_source)
+    with pytest.raises(BadSpec):
+        await rig.runtime.start(spec.bot_id)
 
 
 async def test_an_unknown_pull_rule_is_bad_input(rig: Rig) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, suppress
+from email.utils import formatdate
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -12,7 +15,8 @@ from controller.domain.names import new_bot_id
 from controller.runtime.calls import Calls
 from controller.runtime.engine import EngineRuntime
 from controller.runtime.event_feed import QUEUE_MAX, RESYNC, EventFeed
-from tests.runtime.fakeengine import INSTANCE, FakeEngine
+from controller.runtime.options import EngineOptions
+from tests.runtime.fakeengine import INSTANCE, Exchange, FakeEngine
 from tests.runtime.rig import eventually
 
 
@@ -67,6 +71,95 @@ async def test_what_a_new_subscription_repeats_is_told_once(
         assert [event.at for event in found] == [5e-9, 6e-9]
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(anext(events), 0.2)
+
+
+def asked_since(fake: FakeEngine) -> list[float]:
+    """From when on each subscription asked for events, in seconds."""
+    asked = [urlsplit(line).query for line in fake.urls if "/events" in line]
+    return [float(parse_qs(query)["since"][0]) for query in asked]
+
+
+def says(fake: FakeEngine, at: float) -> None:
+    """Let the engine's clock show that time."""
+
+    def pong(exchange: Exchange) -> None:
+        exchange.send_response_only(200)
+        exchange.send_header("Date", formatdate(at, usegmt=True))
+        exchange.send_header("Content-Length", "0")
+        exchange.end_headers()
+
+    fake.rules["/_ping"] = pong
+
+
+@pytest.mark.parametrize(
+    ("last", "since"),
+    [(60, 59), (None, -1), (3500, 3499), (7200, 3599)],
+    ids=["long ago", "no event yet", "just now", "a clock that was set back"],
+)
+async def test_a_new_subscription_asks_for_what_happened_in_the_gap(
+    fake_engine: FakeEngine, runtime: EngineRuntime, last: float | None, since: float
+) -> None:
+    """Since the last event that came, however long ago, by the engine's own clock."""
+    began = 1_700_000_000.0
+    says(fake_engine, began)
+    async with aclosing(runtime.events()) as events:
+        await anext(events)
+        await eventually(lambda: fake_engine.streams)
+        if last is not None:
+            fake_engine.emit(new_bot_id(), "start", INSTANCE, int((began + last) * 1e9))
+            assert (await asyncio.wait_for(anext(events), 5)).action == "start"
+        says(fake_engine, began + 3600)
+        fake_engine.down()
+        fake_engine.up()
+        assert await asyncio.wait_for(anext(events), 10) == RESYNC
+    assert asked_since(fake_engine)[-1] == began + since
+
+
+def keepalive_timers(port: int) -> list[bool]:
+    """For each of this machine's connections to that port: whether a keepalive timer runs."""
+    found = []
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        words = line.split()
+        if words[2].endswith(f":{port:04X}") and words[3] == "01":
+            found.append(words[5].startswith("02:"))
+    return found
+
+
+async def test_a_stream_over_tcp_is_kept_alive(fake_engine: FakeEngine) -> None:
+    """A connection that a firewall dropped without a word is noticed by the kernel."""
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        up_reader, up_writer = await asyncio.open_unix_connection(str(fake_engine.path))
+        pairs = ((reader, up_writer), (up_reader, writer))
+        try:
+            await asyncio.gather(*(pump(*pair) for pair in pairs))
+        except OSError:
+            pass
+        finally:
+            for one in (writer, up_writer):
+                one.close()
+                with suppress(OSError):
+                    await one.wait_closed()
+            relayed.append(port)
+
+    async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while piece := await source.read(4096):
+            sink.write(piece)
+            await sink.drain()
+        sink.close()
+
+    relayed: list[int] = []
+    async with await asyncio.start_server(relay, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        made = EngineRuntime(INSTANCE, EngineOptions(base_url=f"tcp://127.0.0.1:{port}"))
+        async with aclosing(made.events()) as events:
+            assert await anext(events) == RESYNC
+            assert any(keepalive_timers(port))
+        fake_engine.released.set()
+        await made.close()
+        fake_engine.down()
+        await eventually(lambda: relayed)
+        await asyncio.sleep(0.1)
 
 
 async def test_rubbish_in_the_stream_does_not_end_it(

@@ -79,24 +79,6 @@ async def test_a_write_that_hangs_has_an_unknown_outcome(
     assert caught.value.retryable
 
 
-async def test_a_write_that_never_got_a_thread_was_certainly_not_sent(
-    fake_engine: FakeEngine, calls: Calls
-) -> None:
-    """Where all threads hang the caller is told so, and the job is dropped for good."""
-    fake_engine.rules["/start"] = fake_engine.hang
-    hanging = [
-        asyncio.ensure_future(calls(lambda client: client.start("c" * 64), write=True, limit=3))
-        for _ in range(8)
-    ]
-    await eventually(lambda: sum("/start" in line for line in fake_engine.requests) == 8)
-    with pytest.raises(EngineUnavailable):
-        await calls(lambda client: client.stop("d" * 64, timeout=1), write=True, limit=0.2)
-    fake_engine.released.set()
-    results = await asyncio.gather(*hanging, return_exceptions=True)
-    assert all(isinstance(result, OutcomeUnknown) for result in results)
-    assert not [line for line in fake_engine.requests if "/stop" in line]
-
-
 async def test_writes_that_hang_leave_reads_alone(fake_engine: FakeEngine, calls: Calls) -> None:
     """However many bots take long to stop, a look still answers at once."""
     fake_engine.rules["/stop"] = fake_engine.hang

@@ -20,7 +20,9 @@ from controller.runtime.memory import MemoryRuntime
 @pytest.fixture
 def world() -> MemoryRuntime:
     """A world with one image."""
-    return MemoryRuntime("knobs", images=["bot:1"])
+    made = MemoryRuntime("knobs", images=["bot:1"])
+    made.host_has = lambda _: True
+    return made
 
 
 def spec() -> ContainerSpec:
@@ -128,6 +130,7 @@ async def test_a_policy_with_tries_gives_up(world: MemoryRuntime) -> None:
 async def test_runs_differ_even_where_the_clock_stands_still() -> None:
     """started_at names a run."""
     world = MemoryRuntime("still", images=["bot:1"], clock=lambda: 1000.0)
+    world.host_has = lambda _: True
     bot_id = await running(world)
     before = await seen(world, bot_id)
     await world.restart(bot_id, 1)

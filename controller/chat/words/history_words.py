@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from controller.chat.words.text import moment, plain, plural
 from controller.domain.access import Principal
@@ -11,6 +12,11 @@ from controller.domain.journal import Entry, Kind, Result
 from controller.manager.history import Event
 
 DETAIL_MAX = 160
+_UNDONE = {
+    "stopped": "started again",
+    "paused": "continued",
+    "renamed": "has its own name again",
+}
 _RESULTS = {
     Result.UNKNOWN: "not known whether it happened",
     Result.FAILED: "failed inside BotMaker",
@@ -67,7 +73,27 @@ def _what(event: Event) -> str:
             words = plain(str(data.get("words", "")), DETAIL_MAX)
             return f"**{plain(str(data.get('act', '')), 40)}**: {words}"
         case _:
-            return f"**{entry.kind.value}**"
+            return _of_the_container(entry.kind, data)
+
+
+def _of_the_container(kind: Kind, data: Mapping[str, Any]) -> str:
+    match kind:
+        case Kind.BY_HAND:
+            what = str(data.get("what", ""))
+            return f"**{plain(what, 20)} outside BotMaker**: {_UNDONE.get(what, 'undone')}"
+        case Kind.NEW_IMAGE:
+            return f"**another image**: {_image_change(data)}"
+        case _:
+            return f"**{kind.value}**"
+
+
+def _image_change(data: Mapping[str, Any]) -> str:
+    """By the names where they differ, else by the ids of a name that means another image now."""
+    before, after = str(data.get("ref_before", "")), str(data.get("ref_after", ""))
+    if before != after:
+        return f"`{before[:100] or '?'}` → `{after[:100]}`"
+    ids = (str(data[key]).rpartition(":")[2][:12] for key in ("before", "after"))
+    return f"`{after[:100]}` " + " → ".join(f"`{one}`" for one in ids)
 
 
 def _times(entry: Entry) -> str:

@@ -1,0 +1,93 @@
+"""What people do to a bot's container past BotMaker: undone as wished, reported, never a crash."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from controller.chat.words.history_words import history_words
+from controller.domain.bot import Bot
+from controller.domain.journal import Kind
+from controller.domain.phase import Phase
+from tests.manager.rig import ANN_ASKS, PLAIN, Rig, eventually
+
+HANDS: dict[str, Callable[[Rig, Bot], None]] = {
+    "stopped": lambda rig, bot: rig.runtime.do_stop(bot.id),
+    "paused": lambda rig, bot: rig.runtime.pause(bot.id),
+    "renamed": lambda rig, bot: rig.runtime.rename_container(bot.id, "mine"),
+}
+
+
+async def stopped_and_back(rig: Rig, bot: Bot) -> None:
+    """Stop the bot by hand, and wait until it runs again."""
+    run = rig.run_of(bot)
+    rig.runtime.do_stop(bot.id)
+    await eventually(lambda: rig.active(bot) and rig.run_of(bot) != run, "it runs again")
+
+
+@pytest.mark.parametrize("what", list(HANDS))
+async def test_what_is_done_by_hand_is_undone_and_reported(rig: Rig, what: str) -> None:
+    """The same container runs under its own name, and the history says who it wasn't."""
+    bot = await rig.running()
+    held = rig.runtime.containers[bot.id]
+    HANDS[what](rig, bot)
+    while not await rig.entries(Kind.BY_HAND, bot=bot):
+        await asyncio.sleep(0.01)
+    await rig.becomes(bot, Phase.RUNNING)
+    await eventually(lambda: rig.active(bot) and not held.seen.misnamed)
+    assert rig.runtime.containers == {bot.id: held}
+    assert rig.view(bot).crashes == ()
+    assert rig.view(bot).bot.problem is None
+    (entry,) = await rig.entries(Kind.BY_HAND, bot=bot)
+    assert entry.data["what"] == what
+    assert f"{what} outside BotMaker" in history_words(await rig.history(bot), bot.name)
+
+
+async def test_stops_by_hand_never_add_up_to_a_crash_loop(rig: Rig) -> None:
+    """Six in a row, each started again."""
+    bot = await rig.running()
+    for _ in range(6):
+        await stopped_and_back(rig, bot)
+    assert rig.view(bot).crashes == ()
+    assert rig.view(bot).bot.problem is None
+
+
+@pytest.mark.parametrize("policy", ["no", "on-failure:3"])
+async def test_a_stop_by_hand_is_no_end_where_nothing_restarts(rig: Rig, policy: str) -> None:
+    """Such a bot is given up when it ends by itself, not when somebody ends it."""
+    rig.template(PLAIN % policy)
+    await rig.restart()
+    bot = await rig.running()
+    await stopped_and_back(rig, bot)
+    assert rig.view(bot).bot.problem is None
+
+
+async def test_a_crash_after_a_stop_by_hand_is_a_crash(rig: Rig) -> None:
+    """The stop belongs to the run that it ended, and to no later one."""
+    bot = await rig.running()
+    await stopped_and_back(rig, bot)
+    await rig.becomes(bot, Phase.RUNNING)
+    rig.runtime.crash(bot.id, 3)
+    await eventually(lambda: [crash.exit_code for crash in rig.view(bot).crashes] == [3])
+
+
+async def test_what_botmaker_does_itself_is_not_by_hand(rig: Rig) -> None:
+    """Its own stops, restarts and starts have the same events."""
+    bot = await rig.running()
+    await rig.manager.lifecycle.restart(ANN_ASKS, bot)
+    await rig.manager.lifecycle.stop(ANN_ASKS, bot)
+    await rig.manager.lifecycle.start(ANN_ASKS, bot)
+    await rig.becomes(bot, Phase.RUNNING)
+    assert await rig.entries(Kind.BY_HAND, bot=bot) == []
+
+
+async def test_a_bot_that_is_wished_to_be_stopped_is_left_stopped(rig: Rig) -> None:
+    """A start by hand is undone too; a rename of what doesn't run is undone where it is."""
+    bot = await rig.running()
+    await rig.manager.lifecycle.stop(ANN_ASKS, bot)
+    rig.runtime.rename_container(bot.id, "mine")
+    await eventually(lambda: not rig.runtime.containers[bot.id].seen.misnamed)
+    rig.runtime.do_start(bot.id)
+    await eventually(lambda: not rig.active(bot))
