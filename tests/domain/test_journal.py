@@ -51,7 +51,16 @@ PROBLEM = Problem("crash-loop", "Stopped.", "Look.", 5.0)
                 )
             ],
         ),
-        ({}, {"image": "j"}, [Fact(Kind.IMAGE, {"before": "i", "after": "j"})]),
+        (
+            {"image_ref": "demo:1"},
+            {"image": "j", "image_ref": "demo:2"},
+            [
+                Fact(
+                    Kind.NEW_IMAGE,
+                    {"before": "i", "after": "j", "ref_before": "demo:1", "ref_after": "demo:2"},
+                )
+            ],
+        ),
         (
             {},
             {"problem": PROBLEM},
@@ -70,7 +79,7 @@ PROBLEM = Problem("crash-loop", "Stopped.", "Look.", 5.0)
             [
                 Fact(Kind.WISH, {"before": "run", "after": "stop"}),
                 Fact(Kind.SETTINGS, {"before": {}, "after": {"a": "1"}}),
-                Fact(Kind.IMAGE, {"before": "i", "after": ""}),
+                Fact(Kind.IMAGE, {"before": "i", "after": "", "ref_before": "", "ref_after": ""}),
                 journal.problem(PROBLEM),
             ],
         ),
@@ -127,7 +136,7 @@ def test_a_lost_answer_is_never_called_a_refusal(
 
 def test_the_kinds_are_those_that_the_files_hold() -> None:
     """A kind that was written once has to be read for ever."""
-    kinds = "asked outcome refused created removed wish settings secrets image crash problem"
-    later = "reload unchecked grant revoke noted"
+    kinds = "asked outcome refused created removed wish settings secrets image new-image"
+    later = "crash problem reload unchecked by-hand grant revoke noted"
     assert " ".join(Kind) == f"{kinds} {later}"
     assert " ".join(Result) == "done refused unknown failed cut-short"

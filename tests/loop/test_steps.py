@@ -35,11 +35,11 @@ class Door:
         if not asyncio.iscoroutinefunction(call):
             return call
 
-        async def guarded(*args: Any) -> Any:
+        async def guarded(*args: Any, **named: Any) -> Any:
             bot_id = getattr(args[0], "bot_id", args[0]) if args else ""
             if self.before is not None:
                 await self.before(name, bot_id)
-            answer = await call(*args)
+            answer = await call(*args, **named)
             if self.after is not None:
                 await self.after(name, bot_id)
             return answer

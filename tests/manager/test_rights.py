@@ -84,6 +84,7 @@ CALLS: dict[str, dict[str, Call]] = {
     "bot.delete": {"lifecycle.delete": lambda s, who: s.manager.lifecycle.delete(who, s.bot)},
     "fleet.status": {"bots.status": lambda s, who: s.manager.bots.status(who)},
     "fleet.orphans": {"orphans.find": lambda s, who: s.manager.orphans.find(who)},
+    "fleet.history": {"history.of_everything": lambda s, who: s.manager.history.of_everything(who)},
     "fleet.doctor": {"doctor.examine": lambda s, who: s.manager.doctor.examine(who)},
     "access.grant": {"access.grant": lambda s, who: s.manager.access.grant(who, VIEWER_OF)},
     "access.revoke": {"access.revoke": lambda s, who: s.manager.access.revoke(who, "user", 2)},

@@ -158,7 +158,7 @@ def test_the_command_is_what_dockers_own_client_runs() -> None:
     "url",
     [
         *("ssh://", "ssh://ann@", "ssh://-oProxyCommand=x", "ssh://-l@far", "ssh://ann:pass@far"),
-        *("ssh://far:port", "ssh://far/var/run/docker.sock", "ssh://far?x=1", "ssh://[::1"),
+        *("ssh://far:port", "ssh://far/some/engine.sock", "ssh://far?x=1", "ssh://[::1"),
     ],
 )
 def test_an_address_that_ssh_cannot_use_is_refused(url: str) -> None:

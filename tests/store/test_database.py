@@ -64,11 +64,16 @@ def make_old(path: Path, version: int) -> None:
 
 
 def no_thread_is_left() -> bool:
-    """Whether only the main thread is there, or soon will be."""
+    """Whether only the main thread and asyncio's idle ones are there, or soon will be."""
     end = time.monotonic() + 2
-    while threading.active_count() > 1 and time.monotonic() < end:
+    while (left := _threads()) and time.monotonic() < end:
         time.sleep(0.005)
-    return threading.active_count() == 1
+    return not left
+
+
+def _threads() -> list[threading.Thread]:
+    others = (one for one in threading.enumerate() if one is not threading.main_thread())
+    return [one for one in others if not one.name.startswith("asyncio_")]
 
 
 def version_of(path: Path) -> int:
