@@ -193,7 +193,9 @@ async def test_a_failure_of_our_own_is_noted(rig: Rig) -> None:
 async def test_a_request_that_an_edge_refuses_is_noted(rig: Rig) -> None:
     """One entry with what was asked and why not: a wrong channel, for one."""
     with pytest.raises(Denied):
-        await rig.manager.access.refuse(BEN_ASKS, BOT_STOP.id, None, Denied("In the wrong channel."))
+        await rig.manager.access.refuse(
+            BEN_ASKS, BOT_STOP.id, None, Denied("In the wrong channel.")
+        )
     ((entry,)) = await rig.entries()
     assert (entry.kind, entry.author.principal) == (Kind.REFUSED, BEN)
     wanted = {"act": "bot.stop", "code": "denied", "message": "In the wrong channel."}
