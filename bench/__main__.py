@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from bench import answers, creating, listing, logs, redaction
+from bench import answers, creating, listing, logs, redaction, thousand
 from bench.engine import connect
 from bench.figure import Figure, table
 
@@ -26,6 +26,7 @@ PARTS: dict[str, Callable[[Path], Awaitable[list[Figure]]]] = {
     "listing": listing.measure,
     "logs": lambda _: logs.measure(),
     "redaction": lambda _: redaction.measure(),
+    "thousand": thousand.measure,
     "creating": creating.measure,
 }
 

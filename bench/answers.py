@@ -23,7 +23,7 @@ WARM_UP = 5
 
 async def measure(folder: Path) -> list[Figure]:
     """Send 400 commands, one after another, then look at the process's memory."""
-    names = await seed(folder / "data")
+    names = list(await seed(folder / "data"))
     async with LoopbackDiscord() as discord, _controller(discord, folder) as process:
         await discord.wait_ready(30)
         # Every bot gets its card and its first look before anything is measured.

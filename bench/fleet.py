@@ -1,4 +1,4 @@
-"""Two hundred stopped bots in a database: the controller knows them, but they have no container."""
+"""Rows of bots in a database, as `/bot create` would have left them. None has a container yet."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from controller.vault import install_key
 BOTS = 200
 
 
-async def seed(data: Path) -> list[str]:
-    """Write the rows into `<data>/botmaker.db`; returns the bots' names."""
+async def seed(data: Path, count: int = BOTS, wish: Wish = Wish.STOP) -> dict[str, str]:
+    """Write the rows into `<data>/botmaker.db`; returns the bots' ids by their names."""
     data.mkdir(parents=True)  # noqa: ASYNC240 - before anything runs
     store = await Store.open(data, journal_key(install_key(data)))
     try:
-        names = [f"bench-bot-{number:03}" for number in range(BOTS)]
-        for name in names:
+        ids = {f"bench-bot-{number:03}": new_bot_id() for number in range(count)}
+        for name, bot_id in ids.items():
             bot = Bot(
-                id=new_bot_id(),
+                id=bot_id,
                 name=name,
                 template="demo",
                 provider="demo",
                 model="demo-small",
                 channel="demo",
-                wish=Wish.STOP,
+                wish=wish,
                 created_at=time.time(),
                 created_by=1,
             )
@@ -36,4 +36,4 @@ async def seed(data: Path) -> list[str]:
                 await write.add_bot(bot)
     finally:
         await store.close()
-    return names
+    return ids

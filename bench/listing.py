@@ -47,7 +47,7 @@ async def measure(folder: Path) -> list[Figure]:
         spent: list[float] = []
         passed: list[float] = []
         for number in range(ROUNDS):
-            interaction = _Interaction(number)
+            interaction = Spoken(number)
             asked = cast("discord.Interaction", interaction)
             # It waits for nothing, so this thread's CPU time is its time; other work isn't counted.
             start, worked = time.perf_counter(), time.thread_time()
@@ -70,7 +70,7 @@ async def measure(folder: Path) -> list[Figure]:
     ]
 
 
-class _Interaction:
+class Spoken:
     """The part of a Discord interaction that the handler uses; keeps the answer."""
 
     def __init__(self, number: int) -> None:

@@ -105,22 +105,15 @@ class Preparation:
         A bot that needs no secrets gets an empty folder, which is mounted all the same. False when
         a secret went away since the look; the next look sees that.
         """
-        await self._threads(lambda: self._ensure_folder(bot))
         template = self._blueprints.fitting(bot)
         if template is None:
             return True
-        if self._blueprints.rendered_names(template):
-            return await self._threads.secrets(lambda: self._write_secrets(bot, template))
         if not self._blueprints.required_secrets(bot):
             owner = self._blueprints.owner
             await self._threads.secrets(lambda: self._vault.ensure(bot.id, owner(template)))
-        return True
-
-    def _ensure_folder(self, bot: Bot) -> None:
-        """A bot that needs no secrets may have no folder yet, but its mount needs one to exist."""
-        template = self._blueprints.known(bot)
-        if template is not None and not self._blueprints.required_secrets(bot):
-            self._vault.write(bot.id, {}, self._blueprints.owner(template))
+        if not self._blueprints.rendered_names(template):
+            return True
+        return await self._threads.secrets(lambda: self._write_secrets(bot, template))
 
     def _write_secrets(self, bot: Bot, template: Template) -> bool:
         if self._blueprints.secret_trouble(bot)[0]:
