@@ -113,10 +113,16 @@ class Redactor:
         """
         place = _Places(text)
         spans = set(self._search(place.joined))
+        # What belongs to a whole secret is no edge of another one that looks like it in part.
+        whole = [s for s in spans if _counts(text, *place(s[0], s[1]), s[2], s[1] - s[0])]
+        edges: list[tuple[int, int, int]] = []
         if not begins:
-            spans.update(self._rest_of_secret(place.joined))
+            rests = self._rest_of_secret(place.joined)
+            edges += (edge for edge in rests if not _covered(edge[1] - 1, whole))
         if not ends:
-            spans.update(self._start_of_secret(place.joined))
+            starts = self._start_of_secret(place.joined)
+            edges += (edge for edge in starts if not _covered(edge[0], whole))
+        spans.update(edges)
         if not begins and not ends and self._is_inside(place.joined):
             return MARK
         if not spans:
@@ -209,6 +215,10 @@ def _counts(text: str, start: int, end: int, kinds: int, length: int) -> bool:
     around = text[start - 1 : start] if start else "", text[end : end + 1]
     alone = not any(c.isalnum() or c == "_" for c in around)
     return bool(kinds & (PLAIN | RUN | _EDGE)) or (bool(kinds & WORD) and alone)
+
+
+def _covered(at: int, spans: Iterable[tuple[int, int, int]]) -> bool:
+    return any(first <= at < last for first, last, _ in spans)
 
 
 def _all(text: str, piece: str, start: int, end: int) -> Iterator[int]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import stat
 from pathlib import Path
 
@@ -106,13 +108,14 @@ def test_a_person_makes_watches_and_removes_a_bot_on_the_page(demo: Demo, person
 def test_what_happens_in_the_background_shows_at_once_and_spoils_no_command(
     demo: Demo, person: Person, docker_client: docker.APIClient
 ) -> None:
-    """A killed container shows while a command is typed, and the command still works."""
+    """A killed process shows while a command is typed, and the command still works."""
     person.open(demo.start())
     make_bee(person)
     enter_secrets(person)
     person.begin("/bot show")
     expect(person.suggestion("bee")).to_be_visible()
-    docker_client.kill(demo.container()["Id"])
+    state = docker_client.inspect_container(demo.container()["Id"])["State"]
+    os.kill(state["Pid"], signal.SIGKILL)
     person.sees(person.card("bee"), "Crashed", seconds=10)
     person.pick("bee")
     person.send()

@@ -136,9 +136,10 @@ async def test_in_its_own_container_it_makes_a_sibling_that_can_read_its_secrets
 
 
 async def test_doctor_inside_the_container_finds_its_secrets_readable(
-    docker_client: docker.APIClient, demo_image: str, start: Any
+    docker_client: docker.APIClient, demo_image: str, start: Any, home: Path
 ) -> None:
     """The probe container reads a canary through the translated path."""
+    (home / "secrets").mkdir(0o700)
     async with LoopbackDiscord() as world:
         container = start(world, world.person("ann"), "doctor")
         # In a thread, because doctor asks the loopback Discord, which runs in this event loop.

@@ -16,6 +16,7 @@ from tests.process.process import Place, eventually, said
 
 pytestmark = pytest.mark.engine
 NEWEST = max(migrations())
+EARLIER = (1, 2, 3, 4)  # the schemas that a version had which somebody may run; 5 came with 6
 LATE = "About your request"
 BOT = (
     "id, name, template, provider, model, channel, fields, wish, ended_run, image, problem, "
@@ -74,7 +75,7 @@ def aged(path: Path, version: int, ann: int, open_one: tuple[str, str]) -> None:
     former.unlink()
 
 
-@pytest.mark.parametrize("version", range(1, NEWEST))
+@pytest.mark.parametrize("version", EARLIER)
 async def test_a_database_of_an_earlier_version_migrates_under_running_bots(
     place: Place, version: int
 ) -> None:

@@ -19,8 +19,9 @@ from controller.chat.words.limits import MESSAGE_MAX
 from controller.chat.words.text import code_block, newest_fitting, plain
 from controller.domain.bot import Bot
 from controller.domain.errors import BadInput
-from controller.domain.events import LogQuery
+from controller.domain.events import LogLine, LogQuery
 from controller.domain.names import new_bot_id
+from controller.manager.logbook import Snippet
 from tests.prove.tally import Tally
 from tests.prove.test_fuzz import only_ours, rubbish, some
 from tests.prove.test_fuzz_inputs import Rubbish
@@ -62,7 +63,8 @@ def test_a_query_survives_its_way_through_a_button(tally: Tally, rubbish: Rubbis
             lines=1 + rubbish.number(1000), since=float(rubbish.number(10**9)), grep=grep
         )
         with only_ours(tally, grep):
-            row = log_answers.log_buttons(bot, asked, 1.5)
+            snippet = Snippet(bot, asked, (LogLine(1.5, "stdout", "x"),))
+            row = log_answers.log_buttons(snippet, asked)
             for item in row.children if row else ():
                 custom_id = str(getattr(item, "custom_id", ""))
                 assert len(custom_id) <= 100

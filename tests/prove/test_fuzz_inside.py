@@ -20,6 +20,7 @@ from controller.catalog import (
     rendered_files,
     secret_files,
     seed_files,
+    tidy,
 )
 from controller.domain.bot import Bot
 from controller.domain.names import is_secret_name, new_bot_id
@@ -149,6 +150,7 @@ def test_any_argument_of_an_action_is_one_argument_or_refused(
         names = rubbish.choice((["word"], ["word"], ["word", rubbish.name()], [rubbish.name()]))
         with only_ours(tally, value):
             command = action_command(template, bot, action, dict.fromkeys(names, value))
+            value = tidy(action.args[0], value)
             last = (value,) if value else ()  # when left out, it leaves no empty argument
             assert command == (*action.command[:-1], *last), value
             assert not value.startswith("-"), value
