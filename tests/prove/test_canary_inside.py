@@ -129,8 +129,8 @@ async def test_what_is_done_inside_a_bot_says_no_value(
             await place.card_says(name, "running")
         inv = await said(await place.ann.slash("bot do", name="actor", action="tell"), "redacted")
         assert "3" in inv.text
-        await place.card_says("picky", "[redacted]")
-        await said(await place.ann.slash("bot show", name="picky"), "[redacted]")
+        await place.card_says("picky", "redacted")
+        await said(await place.ann.slash("bot show", name="picky"), "redacted")
         await replaced(place, "reader", "without a restart")
         await eventually(lambda: {"ok": True, "reason": ""} in reloads(place))
         await replaced(place, "deaf", "without a restart")
