@@ -16,7 +16,7 @@ from controller.chat.forms import modals
 from controller.chat.forms.pages import settings_pages
 from controller.chat.forms.secrets_form import receipt
 from controller.chat.forms.settings_form import page_buttons
-from controller.chat.requests.addresses import keyed, named_by, parse, short
+from controller.chat.requests.custom_ids import keyed, named_by, parse, short
 from controller.chat.words import bot_words
 from controller.chat.words.fitting import distinct, fit
 from controller.chat.words.fleet_words import fleet_status

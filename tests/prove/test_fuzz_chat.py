@@ -14,7 +14,7 @@ from controller.catalog import load
 from controller.chat.forms import modals
 from controller.chat.forms.pages import secret_pages
 from controller.chat.logs import log_answers
-from controller.chat.requests import addresses
+from controller.chat.requests import custom_ids
 from controller.chat.words.limits import MESSAGE_MAX
 from controller.chat.words.text import code_block, newest_fitting, plain
 from controller.domain.bot import Bot
@@ -42,13 +42,13 @@ def test_any_custom_id_is_an_action_or_an_answer_in_words(tally: Tally, rubbish:
         )  # fmt: skip
         text = rubbish.choice((rubbish.inserted(good), rubbish.inserted(good), rubbish.text(9)))
         with only_ours(tally, text):
-            action, arguments = addresses.parse(text[:100])
+            action, arguments = custom_ids.parse(text[:100])
             assert ":" not in action
             for read in (
                 log_answers.query_in,
-                addresses.deadline_in,
-                addresses.key_in,
-                addresses.step_in,
+                custom_ids.deadline_in,
+                custom_ids.key_in,
+                custom_ids.step_in,
             ):
                 with only_ours(tally, text):
                     read(arguments)
@@ -68,7 +68,7 @@ def test_a_query_survives_its_way_through_a_button(tally: Tally, rubbish: Rubbis
             for item in row.children if row else ():
                 custom_id = str(getattr(item, "custom_id", ""))
                 assert len(custom_id) <= 100
-                _, arguments = addresses.parse(custom_id)
+                _, arguments = custom_ids.parse(custom_id)
                 assert log_answers.query_in(arguments).grep == grep
 
 

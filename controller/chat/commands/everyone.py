@@ -6,8 +6,8 @@ import time
 
 import discord
 
-from controller.chat.requests.addresses import deadline_in
 from controller.chat.requests.buttons import button, row
+from controller.chat.requests.custom_ids import deadline_in
 from controller.chat.requests.request import Request
 from controller.domain.access import Grant
 from controller.domain.acts import ACCESS_GRANT

@@ -7,8 +7,8 @@ from collections.abc import Awaitable
 
 import discord
 
-from controller.chat.requests.addresses import deadline_in
 from controller.chat.requests.buttons import button, row
+from controller.chat.requests.custom_ids import deadline_in
 from controller.chat.requests.request import Request
 from controller.chat.words.bot_facts import outcome_of
 from controller.domain.bot import Bot

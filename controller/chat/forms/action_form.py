@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 from controller.chat.forms import modals
 from controller.chat.forms.drafts import Drafts
-from controller.chat.requests.addresses import key_in, named_by, short
 from controller.chat.requests.buttons import button, row
+from controller.chat.requests.custom_ids import key_in, named_by, short
 from controller.chat.requests.request import Request
 from controller.chat.words.failures import NOTHING_DONE, failure_words
 from controller.chat.words.limits import MESSAGE_MAX

@@ -12,7 +12,7 @@ from typing import Any
 import discord
 
 from controller.catalog import FieldSpec, SecretSpec
-from controller.chat.requests.addresses import address
+from controller.chat.requests.custom_ids import address
 from controller.chat.words.fitting import distinct
 from controller.chat.words.limits import (
     INPUT_HINT_MAX,

@@ -17,8 +17,8 @@ from controller.chat.forms import modals
 from controller.chat.forms.drafts import Drafts
 from controller.chat.forms.pages import secret_pages
 from controller.chat.forms.settings_form import SettingsForm, page_buttons
-from controller.chat.requests.addresses import step_in
 from controller.chat.requests.buttons import button, row
+from controller.chat.requests.custom_ids import step_in
 from controller.chat.requests.discord_trouble import BROKEN, Unreadable, send_despite_break
 from controller.chat.requests.quiet import QUIETLY
 from controller.chat.requests.request import Request

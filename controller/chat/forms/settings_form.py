@@ -12,8 +12,8 @@ import discord
 from controller.chat.forms import modals
 from controller.chat.forms.drafts import Drafts
 from controller.chat.forms.pages import SettingsPage, settings_pages
-from controller.chat.requests.addresses import key_in, named_by, short
 from controller.chat.requests.buttons import button, row
+from controller.chat.requests.custom_ids import key_in, named_by, short
 from controller.chat.requests.request import Request
 from controller.chat.words.bot_facts import inside_of, outcome_of
 from controller.chat.words.failures import NOTHING_DONE, failure_words

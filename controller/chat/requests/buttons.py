@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import discord
 
-from controller.chat.requests.addresses import address
+from controller.chat.requests.custom_ids import address
 from controller.chat.words.limits import BUTTON_LABEL_MAX
 
 Button = discord.ui.Button[discord.ui.View]

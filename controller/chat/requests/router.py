@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import discord
 
-from controller.chat.requests.addresses import custom_id_of, parse
 from controller.chat.requests.admission import Admission
+from controller.chat.requests.custom_ids import custom_id_of, parse
 from controller.chat.requests.request import Debts, Request
 from controller.domain.errors import NotFound
 
