@@ -158,6 +158,7 @@ async def _manager(folder: Path, client: docker.APIClient) -> AsyncIterator[Inst
     (templates / "bench.toml").write_text(TEMPLATE)
     settings = Settings(
         _env_file=None,  # type: ignore[call-arg]  # pydantic-settings' own
+        admin_user_ids=(int(ADMIN.principal.id),),
         data_dir=folder / "data",
         secrets_dir=folder / "secrets",
         templates_dir=templates,
