@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from heapq import nsmallest
 
 from discord import app_commands
 
@@ -27,13 +28,14 @@ def suggest_titled(typed: str, titles: Mapping[str, str]) -> Choices:
 
     fitting = [item for item in titles.items() if any(needle in word.lower() for word in item)]
     # A value that doesn't fit can't be offered: cut, it would mean something else.
-    offered = [item for item in sorted(fitting, key=rank) if len(item[0]) <= CHOICE_MAX]
+    usable = [item for item in fitting if len(item[0]) <= CHOICE_MAX]
+    offered = nsmallest(CHOICES_MAX, usable, key=rank)
     count = Counter(fitted(title, CHOICE_MAX) for title in titles.values())
     return [
         app_commands.Choice(
             name=_name(value, title, alone=count[fitted(title, CHOICE_MAX)] == 1), value=value
         )
-        for value, title in offered[:CHOICES_MAX]
+        for value, title in offered
     ]
 
 
