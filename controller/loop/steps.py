@@ -155,7 +155,7 @@ class Steps:
         except ControllerError as error:
             ended = error.code
             await self._failed(step, bot, error)
-        except Exception as error:
+        except Exception as error:  # a bug of ours holds up this bot alone
             ended = type(error).__name__
             log.exception("bot %s (%s): %s failed", bot.name, bot.id, step)
             self._hold_back(step, bot, "Something went wrong inside BotMaker; its log has details.")

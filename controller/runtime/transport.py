@@ -23,7 +23,7 @@ class _Connection(UnixHTTPConnection):
         try:
             sock.settimeout(self.timeout)
             sock.connect(self.unix_socket)
-        except BaseException:
+        except BaseException:  # raised again, without a socket left open
             sock.close()
             raise
         self.sock = sock

@@ -199,3 +199,13 @@ async def test_a_request_that_an_edge_refuses_is_noted(rig: Rig) -> None:
     assert (entry.kind, entry.author.principal) == (Kind.REFUSED, BEN)
     wanted = {"act": "bot.stop", "code": "denied", "message": "In the wrong channel."}
     assert entry.data == wanted
+
+
+async def test_a_request_is_told_once_in_the_history(rig: Rig) -> None:
+    """By its own entry: the row, the secrets and the wish that it changed add none of theirs."""
+    bot = await rig.running()
+    await rig.manager.lifecycle.stop(ANN_ASKS, bot)
+    told = await rig.manager.history.of_bot(ANN_ASKS, bot)
+    written = {entry.kind for entry in await rig.entries()}
+    assert {Kind.CREATED, Kind.SECRETS, Kind.WISH} <= written
+    assert {event.entry.kind for event in told} == {Kind.ASKED}

@@ -101,7 +101,7 @@ class Publisher:
                     wait = await (self._notice.publish() if key == ENGINE else self._publish(key))
         except _FAILURES as error:
             self._failed(key, error)
-        except Exception as error:
+        except Exception as error:  # a bug in one card must not stop all others
             log.error("publishing %s failed", key, exc_info=error)
             self._schedule.put_off(key, pause_after(error, self._count(key)))
         else:
