@@ -40,8 +40,11 @@ _SHAPES: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
     )
 )
 
-# The end of a shape that begins with digits, which are everywhere: looked for first, it's faster.
-_ENDS = {":": re.compile(r":[\w-]{35}", re.ASCII)}
+# The ends of shapes that begin with what is everywhere: looked for first, it's faster.
+_ENDS = {
+    ":": re.compile(r":[\w-]{35}", re.ASCII),
+    ".": re.compile(r"\.[\w-]{6,7}\.[\w-]{27}", re.ASCII),
+}
 
 _WORDS = re.compile(
     r"TOKEN|SECRET|PASSW(?:OR)?D|PASSPHRASE|CREDENTIAL|(?:API|PRIVATE|ACCESS|SIGNING)_?KEY",

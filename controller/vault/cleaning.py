@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 
-_ESCAPES = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"  # CSI: colours, cursor
-    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"  # OSC, DCS …
-    r"|\x1b[ -/]*[0-~]?"  # the short ones
+_CSI = r"[0-?]*[ -/]*[@-~]?"  # colours, cursor
+_STRING = r"[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"  # OSC, DCS …
+# Every alternative begins with one fixed character: `re` then runs to the next such character
+# without trying anything else, which takes a quarter of the time.
+_FROM_ESC = rf"\x1b(?:\[{_CSI}|[\]PX^_]{_STRING}|[ -/]*[0-~]?)"
+_ESCAPE_OF_ASCII = re.compile(_FROM_ESC)
+_ESCAPE = re.compile(
+    "|".join((_FROM_ESC, rf"\x9b{_CSI}", *(c + _STRING for c in "\x90\x98\x9d\x9e\x9f")))
 )
 # Control characters except \n and \t, and everything invisible: format characters (bidi, zero
 # width, tags), line separators, fillers and variation selectors.
@@ -42,6 +46,8 @@ def _is_clean(text: str) -> bool:
 
 
 def _cleaned(text: str) -> str:
-    if "\x1b" in text or not text.isascii():
-        text = _ESCAPES.sub("", text)
+    if not text.isascii():
+        text = _ESCAPE.sub("", text)
+    elif "\x1b" in text:
+        text = _ESCAPE_OF_ASCII.sub("", text)
     return text if _is_clean(text) else _UNSEEN.sub("", text)

@@ -12,6 +12,7 @@ from controller.vault.cleaning import clean
 
 SHORTEST = 6  # characters; replacing a shorter value everywhere would garble most texts …
 WORD_SHORTEST = 4  # … so it is replaced only as a whole word, and below this length not at all
+FRAGMENT = 8  # characters of a secret at a cut edge from which they are hidden
 _LINE_SHORTEST = 16  # for one line of a secret with several lines
 
 # What to do where a form is found; a form may be of several kinds.

@@ -11,20 +11,18 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
-from threading import Lock
+from threading import Lock, RLock
 
 from controller.domain.events import LogLine
 from controller.domain.keys import hide_keys
 from controller.vault.cleaning import clean
-from controller.vault.forms import BREAK, BROKEN, PLAIN, RUN, WORD, fold, forms_of
+from controller.vault.forms import BREAK, BROKEN, FRAGMENT, PLAIN, RUN, WORD, fold, forms_of
 from controller.vault.search import Search
 
 MARK = "[redacted]"
 LONG_TEXT = 4096  # characters from which redaction belongs in a thread, beside the event loop
 CONTEXT_LINES = 100  # of a log, before those that are shown: a key may begin in them
 _WRAPPED_SHORTEST = 12  # for a form that a program has broken into lines
-_FRAGMENT = 8  # characters of a secret at a cut edge from which they are hidden
 _STRAY = 24  # characters that the rest of a cut escape code may leave at an edge
 _EDGE = 16  # what to do with a span: it is the edge of a cut text
 
@@ -41,7 +39,8 @@ class Redactor:
         self._search = Search()
         self._owners: dict[str, dict[str, int]] = {}
         self._lock = Lock()
-        self._long = Lock()
+        # One long text at a time: several threads that compute make the event loop wait its turn.
+        self._long = RLock()
 
     def learn(self, bot_id: str, values: Iterable[str]) -> None:
         """Hide these values too. The bot's earlier ones stay hidden: old logs still hold them."""
@@ -65,7 +64,10 @@ class Redactor:
         whether the text has its own beginning and end. Where something was cut off, what may be
         the rest of a known secret goes too. A "…" at the end stands for such a cut.
         """
-        text = clean(text)
+        with self._long if len(text) > LONG_TEXT else nullcontext():
+            return self._redacted(clean(text), begins=begins, ends=ends)
+
+    def _redacted(self, text: str, *, begins: bool, ends: bool) -> str:
         if not text:
             return text
         body = text.rstrip(".")
@@ -73,10 +75,8 @@ class Redactor:
             body, ends = body[:-1], False
         else:
             body = text
-        # One long text at a time: several threads that compute make the event loop wait its turn.
-        with self._long if len(text) > LONG_TEXT else nullcontext():
-            hidden = self._without_known(body, begins=begins, ends=ends)
-            return hide_keys(hidden + text[len(body) :], MARK)
+        hidden = self._without_known(body, begins=begins, ends=ends)
+        return hide_keys(hidden + text[len(body) :], MARK)
 
     def lines(self, texts: Sequence[str], *, begins: bool = True, ends: bool = True) -> list[str]:
         """The same for the lines of one log, taken together: a key may span several lines.
@@ -95,15 +95,21 @@ class Redactor:
 
     def log(self, part: Sequence[LogLine]) -> list[LogLine]:
         """The same for a part of a log, where lines and the part itself may have been cut."""
-        texts = [
-            line.text
-            if line.begins and line.ends
-            else self(line.text, begins=line.begins, ends=line.ends)
-            for line in part
-        ]
-        # What was written before the part and after it may belong to it.
-        hidden = self.lines(texts, begins=False, ends=False)
-        return [replace(line, text=text) for line, text in zip(part, hidden, strict=True)]
+        with self._long:
+            texts = [
+                line.text
+                if line.begins and line.ends
+                else self(line.text, begins=line.begins, ends=line.ends)
+                for line in part
+            ]
+            # What was written before the part and after it may belong to it.
+            hidden = self.lines(texts, begins=False, ends=False)
+            return [
+                line
+                if line.text == text
+                else LogLine(line.at, line.stream, text, line.begins, line.ends)
+                for line, text in zip(part, hidden, strict=True)
+            ]
 
     def _without_known(self, text: str, *, begins: bool, ends: bool) -> str:
         """Replace the forms of known values, also those that a program has broken into lines.
@@ -143,9 +149,9 @@ class Redactor:
     def _rest_of_secret(self, text: str) -> Iterator[tuple[int, int, int]]:
         """What may be the end of a secret whose beginning was cut off."""
         window = self._search.longest() + _STRAY
-        for form, seen in self._seen_in(text[:window], slice(-_FRAGMENT, None)):
-            for at in _all(seen, form[-_FRAGMENT:], 0, len(form) + _STRAY):
-                end = at + _FRAGMENT
+        for form, seen in self._seen_in(text[:window], slice(-FRAGMENT, None)):
+            for at in _all(seen, form[-FRAGMENT:], 0, len(form) + _STRAY):
+                end = at + FRAGMENT
                 edges = range(max(0, end - len(form) + 1), min(_STRAY, at) + 1)
                 if seen.endswith(form, 0, end):
                     continue  # a whole one
@@ -156,11 +162,11 @@ class Redactor:
         """What may be the beginning of a secret whose end was cut off."""
         window = self._search.longest() + _STRAY
         before = max(0, len(text) - window)
-        for form, seen in self._seen_in(text[before:], slice(_FRAGMENT)):
+        for form, seen in self._seen_in(text[before:], slice(FRAGMENT)):
             size = len(seen)
-            for at in _all(seen, form[:_FRAGMENT], max(0, size - len(form) - _STRAY), size):
+            for at in _all(seen, form[:FRAGMENT], max(0, size - len(form) - _STRAY), size):
                 left = size - at  # characters from here to the edge
-                strays = range(max(0, left - len(form) + 1), min(_STRAY, left - _FRAGMENT) + 1)
+                strays = range(max(0, left - len(form) + 1), min(_STRAY, left - FRAGMENT) + 1)
                 if seen.startswith(form, at):
                     continue
                 if any(form.startswith(seen[at : size - stray]) for stray in strays):
@@ -168,23 +174,27 @@ class Redactor:
 
     def _is_inside(self, text: str) -> bool:
         """Whether all of the text may come from the middle of a secret."""
+        if not FRAGMENT <= len(text) < self._search.longest() + _STRAY:
+            return False
         seen = (text, fold(text))
-        strays = range(min(_STRAY, len(text) - _FRAGMENT) + 1)
-        return len(text) >= _FRAGMENT and any(
+        strays = range(min(_STRAY, len(text) - FRAGMENT) + 1)
+        return any(
             any(seen[bool(kinds & RUN)][stray:] in form for stray in strays)
             for form, kinds in list(self._search.kinds.items())
-            if len(form) + _STRAY > len(text) and seen[bool(kinds & RUN)][-_FRAGMENT:] in form
+            if len(form) + _STRAY > len(text) and seen[bool(kinds & RUN)][-FRAGMENT:] in form
         )
 
     def _seen_in(self, text: str, part: slice) -> Iterator[tuple[str, str]]:
         """Each form of which that part is in the text, and the text as the form must be sought."""
         folded = fold(text)
+        if not self._search.touches(folded):
+            return
         pieces = [
-            {seen[at : at + _FRAGMENT] for at in range(len(seen) - _FRAGMENT + 1)}
+            {seen[at : at + FRAGMENT] for at in range(len(seen) - FRAGMENT + 1)}
             for seen in (text, folded)
         ]
         for form, kinds in list(self._search.kinds.items()):
-            if len(form) >= _FRAGMENT and form[part] in pieces[bool(kinds & RUN)]:
+            if len(form) >= FRAGMENT and form[part] in pieces[bool(kinds & RUN)]:
                 yield form, folded if kinds & RUN else text
 
 

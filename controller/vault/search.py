@@ -6,13 +6,15 @@ the same for all keys of a service. What stands around an anchor is then looked 
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from threading import Lock
 
 from ahocorasick_rs import AhoCorasick, Implementation
 
-from controller.vault.forms import RUN, SHORTEST, fold
+from controller.vault.forms import FRAGMENT, RUN, SHORTEST, fold
 
 # Characters up to which a text is searched without an automaton: faster, and nothing is built.
 SHORT_TEXT = 4096
@@ -31,6 +33,9 @@ class Search:
         self._shared: Counter[str] = Counter()  # further uses of forms that have several
         self._anchors: dict[str, tuple[int, ...]] = {}  # the lengths of the forms around each
         self._widths: Counter[int] = Counter()
+        self._lengths: Counter[int] = Counter()
+        # Hashes of the first and last pieces of all forms, sorted: so they take 8 bytes each.
+        self._edges = array("q")
         self._fresh: list[str] = []  # anchors that are in no automaton yet
         self._shards: tuple[tuple[list[str], AhoCorasick], ...] = ()
         self._gone = 0  # anchors in the automata that nobody needs any more
@@ -46,6 +51,9 @@ class Search:
                     self.kinds[form] |= kinds
                     continue
                 self.kinds[form] = kinds
+                self._lengths[len(form)] += 1
+                for piece in _edges(form):
+                    insort(self._edges, piece)
                 anchor = _anchor(form)
                 if anchor not in self._anchors:
                     self._widths[len(anchor)] += 1
@@ -60,6 +68,9 @@ class Search:
                     self._shared[form] -= 1
                     continue
                 del self._shared[form], self.kinds[form]
+                self._lengths[len(form)] -= 1
+                for piece in _edges(form):
+                    self._edges.pop(bisect_left(self._edges, piece))
                 anchor = _anchor(form)
                 lengths = list(self._anchors.pop(anchor))
                 lengths.remove(len(form))
@@ -90,7 +101,17 @@ class Search:
 
     def longest(self) -> int:
         """The length of the longest form."""
-        return max(map(len, list(self.kinds)), default=0)
+        with self._changing:
+            return max((length for length, count in self._lengths.items() if count), default=0)
+
+    def touches(self, folded: str) -> bool:
+        """Whether the first or last characters of some form may be in the folded text.
+
+        A quick no for nearly every text; it may say yes for nothing.
+        """
+        pieces = (folded[at : at + FRAGMENT] for at in range(len(folded) - FRAGMENT + 1))
+        with self._changing:
+            return any(_is_in(self._edges, hash(piece)) for piece in pieces)
 
     def _hits(self, folded: str) -> Iterator[tuple[str, int]]:
         """Anchors in the text, and where each begins."""
@@ -120,6 +141,18 @@ class Search:
                     shards.append((anchors, _automaton(anchors)))
                 self._shards = tuple(shards)
             return self._shards
+
+
+def _edges(form: str) -> tuple[int, ...]:
+    """Hashes of the form's first and last characters, folded."""
+    if len(form) < FRAGMENT:
+        return ()
+    return hash(fold(form[:FRAGMENT])), hash(fold(form[-FRAGMENT:]))
+
+
+def _is_in(ordered: Sequence[int], number: int) -> bool:
+    at = bisect_left(ordered, number)
+    return at < len(ordered) and ordered[at] == number
 
 
 def _anchor(form: str) -> str:
