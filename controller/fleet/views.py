@@ -23,6 +23,14 @@ _DATED = {(Phase.STARTING, Phase.RUNNING), (Phase.STOPPING, Phase.STOPPED)}
 
 
 @dataclass(frozen=True, slots=True)
+class ByHand:
+    """What somebody did to a bot's container outside BotMaker, and when that was noticed."""
+
+    what: str  # stopped, paused or renamed
+    at: float  # seconds since the epoch, by our clock
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """One bot as it is shown: the wish, the last look, what follows from both."""
 
@@ -34,6 +42,7 @@ class View:
     phase: Phase = Phase.STARTING
     since: float = 0.0  # when this phase began, seconds since the epoch
     tail: tuple[str, ...] = ()  # the last log lines before the last crash, already redacted
+    by_hand: ByHand | None = None  # the last such thing, for as long as it is news
 
     @property
     def may_have_container(self) -> bool:
@@ -150,6 +159,12 @@ class Fleet:
         if view is not None and view.held_up != why:
             self._show(replace(view, held_up=why))
 
+    def show_by_hand(self, bot_id: str, what: str) -> None:
+        """Show for a while that somebody stopped, paused or renamed it outside BotMaker."""
+        view = self._views.get(bot_id)
+        if view is not None:
+            self._show(replace(view, by_hand=ByHand(what, self._clock())))
+
     def forget(self, bot_id: str) -> None:
         """The bot is gone."""
         view = self._views.pop(bot_id, None)
@@ -178,13 +193,18 @@ class Fleet:
             self._engine_listeners.discard(listener)
 
     def next_decay(self, bot_id: str) -> float | None:
-        """Seconds until an old crash leaves the window and the phase may change by itself."""
+        """Seconds until something that is shown gets too old: a crash, which may change the phase,
+        or what somebody did by hand. None if nothing does."""
         view = self._views.get(bot_id)
-        if view is None or view.phase is not Phase.CRASH_LOOPING or view.bot.problem:
+        if view is None:
             return None
-        now = self._engine_time()
-        window = crash_rules.recent(view.crashes, now)
-        return max(1.0, window[0].at + crash_rules.WINDOW_SECONDS - now)
+        ages = []
+        if view.phase is Phase.CRASH_LOOPING and not view.bot.problem:
+            now = self._engine_time()
+            ages.append(now - crash_rules.recent(view.crashes, now)[0].at)
+        if view.by_hand is not None:
+            ages.append(self._clock() - view.by_hand.at)
+        return max(1.0, crash_rules.WINDOW_SECONDS - max(ages)) if ages else None
 
     def _show(self, view: View, *, first: bool = False) -> View:
         now = self._clock()
@@ -194,7 +214,7 @@ class Fleet:
         # will be after our next start.
         if first or (view.phase, phase) in _DATED:
             since = _beginning(view, phase) or since
-        view = replace(view, phase=phase, since=since)
+        view = replace(view, phase=phase, since=since, by_hand=_if_news(view.by_hand, now))
         if self._views.get(view.bot.id) != view:
             self._views[view.bot.id] = view
             self._tell(view.bot.id)
@@ -228,6 +248,13 @@ class Fleet:
                 async with asyncio.timeout(seconds):
                     await ended
         return self.get(bot_id)
+
+
+def _if_news(by_hand: ByHand | None, now: float) -> ByHand | None:
+    """The same while it is news. A clock that was set back ends that too."""
+    if by_hand is None or abs(now - by_hand.at) >= crash_rules.WINDOW_SECONDS:
+        return None
+    return by_hand
 
 
 def _beginning(view: View, phase: Phase) -> float:

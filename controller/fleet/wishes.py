@@ -79,6 +79,7 @@ class Wishes:
             view = self._fleet.show_bot(bot)
             if forgive:
                 view = self._fleet.show_crashes(bot_id, ()) or view
+            self._show_by_hand(bot_id, told)
             self._poke(bot_id)  # in here: what is written is acted on, whoever gave up waiting
             return view
 
@@ -108,6 +109,7 @@ class Wishes:
             if verdict.crashes:
                 known = (*view.crashes, *verdict.crashes)[-CRASHES_KEPT:]
                 view = self._fleet.show_crashes(bot_id, known) or view
+            self._show_by_hand(bot_id, told)
             return view, verdict
 
         return await self._alone(work)
@@ -125,6 +127,11 @@ class Wishes:
             self._fleet.forget(bot_id)
 
         await self._alone(work)
+
+    def _show_by_hand(self, bot_id: str, told: Sequence[Fact]) -> None:
+        for fact in told:
+            if fact.kind is Kind.BY_HAND:
+                self._fleet.show_by_hand(bot_id, str(fact.data["what"]))
 
     async def _alone(self, work: Callable[[], Awaitable[T]]) -> T:
         async def locked() -> T:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
+from controller.chat.cards.card_words import card
+from controller.chat.words.bot_words import UNDONE
 from controller.chat.words.history_words import history_words
-from controller.domain.bot import Bot
+from controller.domain.bot import Bot, Wish
 from controller.domain.journal import Kind
 from controller.domain.phase import Phase
+from controller.fleet.views import Fleet
+from tests.loop.test_queue import BOT, RUNNING
 from tests.manager.rig import ANN_ASKS, PLAIN, Rig, eventually
 
 HANDS: dict[str, Callable[[Rig, Bot], None]] = {
@@ -43,6 +49,27 @@ async def test_what_is_done_by_hand_is_undone_and_reported(rig: Rig, what: str) 
     (entry,) = await rig.entries(Kind.BY_HAND, bot=bot)
     assert entry.data["what"] == what
     assert f"{what} outside BotMaker" in history_words(await rig.history(bot), bot.name)
+    told = rf"{what.capitalize()} outside BotMaker <t:\d+:R>; {UNDONE[what]}\."
+    assert re.search(told, card(rig.view(bot)))
+
+
+@pytest.mark.parametrize("what", list(HANDS))
+async def test_what_was_done_by_hand_is_news_for_ten_minutes(what: str) -> None:
+    """Then the card is without it, and no wake-up is due any more. A stop that was asked for ends
+    it too: a bot that is stopped wasn't started again."""
+    now = [1000.0]
+    fleet = Fleet(clock=lambda: now[0])
+    fleet.add(BOT, RUNNING)
+    fleet.show_by_hand(BOT.id, what)
+    assert "outside BotMaker" in card(fleet.require(BOT.id))
+    stopped = replace(BOT, wish=Wish.STOP)
+    assert "outside BotMaker" not in card(fleet.show_bot(stopped))
+    assert "outside BotMaker" in card(fleet.show_bot(BOT))
+    now[0] += 100
+    assert fleet.next_decay(BOT.id) == 500.0
+    now[0] += 500
+    assert "outside BotMaker" not in card(fleet.show_bot(BOT))
+    assert fleet.next_decay(BOT.id) is None
 
 
 async def test_stops_by_hand_never_add_up_to_a_crash_loop(rig: Rig) -> None:

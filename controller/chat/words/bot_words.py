@@ -25,6 +25,13 @@ SIGNS = {
     Phase.REMOVING: "🟡",
 }
 _SINCE = {Phase.CREATED: "created", Phase.RUNNING: "started", Phase.STOPPED: "stopped"}
+# What is done about what people do to a container past BotMaker.
+UNDONE = {
+    "stopped": "started again",
+    "paused": "continued",
+    "renamed": "has its own name again",
+}
+_ALIVE = {Phase.STARTING, Phase.RUNNING, Phase.UNHEALTHY}
 _OF_A_CRASH = {"fatal-exit", "exited", "crash-loop"}  # problems that the last crash explains
 
 
@@ -65,7 +72,16 @@ def reasons(view: View, memory: int = 0) -> list[str]:
     found += view.world.faults  # our own words about our own files, with markup
     if view.held_up:
         found.append(f"Held up, and tried again: {plain(view.held_up)}")
-    return [*found, *_refused_start(view, found)]
+    return [*found, *_refused_start(view, found), *_by_hand(view)]
+
+
+def _by_hand(view: View) -> list[str]:
+    """What somebody did past BotMaker; that it's undone is said only while the bot does run."""
+    if view.by_hand is None or view.bot.wish is not Wish.RUN:
+        return []
+    what, at = view.by_hand.what, view.by_hand.at
+    undone = f"; {UNDONE[what]}" if view.phase in _ALIVE else ""
+    return [f"{what.capitalize()} outside BotMaker {moment(at)}{undone}."]
 
 
 def _of_container(view: View, container: Observation) -> list[str]:

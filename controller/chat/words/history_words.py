@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from controller.chat.words.bot_words import UNDONE
 from controller.chat.words.text import moment, plain, plural
 from controller.domain.access import Principal
 from controller.domain.crashes import describe_exit
@@ -12,11 +13,6 @@ from controller.domain.journal import Entry, Kind, Result
 from controller.manager.history import Event
 
 DETAIL_MAX = 160
-_UNDONE = {
-    "stopped": "started again",
-    "paused": "continued",
-    "renamed": "has its own name again",
-}
 _RESULTS = {
     Result.UNKNOWN: "not known whether it happened",
     Result.FAILED: "failed inside BotMaker",
@@ -80,7 +76,7 @@ def _of_the_container(kind: Kind, data: Mapping[str, Any]) -> str:
     match kind:
         case Kind.BY_HAND:
             what = str(data.get("what", ""))
-            return f"**{plain(what, 20)} outside BotMaker**: {_UNDONE.get(what, 'undone')}"
+            return f"**{plain(what, 20)} outside BotMaker**: {UNDONE.get(what, 'undone')}"
         case Kind.NEW_IMAGE:
             return f"**another image**: {_image_change(data)}"
         case _:
