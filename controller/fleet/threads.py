@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from controller.domain.errors import StorageTrouble
+from controller.vault import disk
 
 T = TypeVar("T")
 
@@ -43,30 +44,33 @@ class Threads:
     async def secrets(self, work: Callable[[], T]) -> T:
         """Run a function that touches the secrets folder.
 
-        Raises StorageTrouble after the limit, or at once while too many calls hang. A call that was
-        begun may still have its effect when the disk answers again.
+        Raises StorageTrouble after the limit, or at once while too many calls hang. What hung
+        before it wrote anything writes nothing when the disk answers again.
         """
         async with self._slots:
             if sum(not future.done() for future in self._stuck) >= STUCK_MAX:
                 raise _silent()
-            future = self._begin(work)
+            given_up = threading.Event()
+            future = self._begin(work, given_up)
             try:
                 async with asyncio.timeout(self._limit):
                     return await asyncio.wrap_future(future)
             except TimeoutError:
                 if future.done():  # the function's own TimeoutError, or an answer just now
                     return future.result()
+                given_up.set()
                 self._stuck = {one for one in self._stuck if not one.done()} | {future}
                 raise _silent() from None
 
-    def _begin(self, work: Callable[[], T]) -> Future[T]:
+    def _begin(self, work: Callable[[], T], given_up: threading.Event) -> Future[T]:
         future: Future[T] = Future()
         future.set_running_or_notify_cancel()
         self._running = {one for one in self._running if not one.done()} | {future}
 
         def run() -> None:
             try:
-                result = work()
+                with disk.working_while(lambda: not given_up.is_set()):
+                    result = work()
             except BaseException as error:  # noqa: BLE001 - the caller gets it, whatever it is
                 future.set_exception(error)
             else:

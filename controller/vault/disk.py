@@ -9,7 +9,8 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -20,6 +21,28 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 # NONBLOCK, or opening a pipe would hang.
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+_thread = threading.local()
+
+
+@contextmanager
+def working_while(wanted: Callable[[], bool]) -> Iterator[None]:
+    """What this thread does in the block takes effect only while somebody wants it."""
+    _thread.wanted = wanted
+    try:
+        yield
+    finally:
+        del _thread.wanted
+
+
+def require_wanted() -> None:
+    """Raise OSError if nobody wants the work of this thread any more.
+
+    Called right before a change takes effect: on a disk that hung, whoever asked was told so long
+    ago, and a newer value may be there.
+    """
+    if not getattr(_thread, "wanted", lambda: True)():
+        raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
 
 
 @contextmanager

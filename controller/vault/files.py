@@ -142,6 +142,7 @@ class Vault:
                     temp = disk.temp_name(name)
                     disk.write_new(temp, data, home, owner)
                     waiting[temp] = name
+                disk.require_wanted()
                 for temp, name in list(waiting.items()):
                     os.rename(temp, name, src_dir_fd=home, dst_dir_fd=home)
                     del waiting[temp]

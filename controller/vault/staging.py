@@ -50,6 +50,7 @@ class Staging:
             temp = disk.temp_name(name)
             disk.write_new(temp, text.encode(), home)
             try:
+                disk.require_wanted()
                 os.rename(temp, name, src_dir_fd=home, dst_dir_fd=home)
             except OSError:
                 disk.discard(temp, home)

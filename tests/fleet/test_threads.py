@@ -7,14 +7,17 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
 from controller.api.server import health
 from controller.domain.errors import StorageTrouble
+from controller.domain.names import new_bot_id
 from controller.fleet.threads import AT_ONCE, STUCK_MAX, Threads
+from controller.vault import Vault
+from controller.vault.staging import Staged, Staging
 from tests.manager.rig import Rig, eventually
 
 LIMIT = 0.1
@@ -63,6 +66,35 @@ async def test_a_read_of_a_pipe_that_nobody_writes_hangs_nobody(
         await threads.secrets((tmp_path / "pipe").read_bytes)
     (tmp_path / "pipe").write_bytes(b"over")
     await eventually(lambda: threads.secrets_answer)
+
+
+async def test_what_hung_writes_nothing_over_a_newer_value(
+    threads: Threads, tmp_path: Path
+) -> None:
+    """Neither a secret nor what was typed into a form; and it leaves nothing behind."""
+    vault, staging = Vault(tmp_path), Staging(tmp_path)
+    bot, form, owner = new_bot_id(), "0123abcd", (os.geteuid(), os.getegid())
+    gate = threading.Event()
+
+    def write(value: str) -> None:
+        vault.write(bot, {"key": value}, owner)
+        staging.keep(bot, form, Staged({"key": value}))
+
+    def late(action: Callable[[], None]) -> None:
+        gate.wait()
+        action()
+
+    for hung in (
+        lambda: vault.write(bot, {"key": "fake-older-value"}, owner),
+        lambda: staging.keep(bot, form, Staged({"key": "fake-older-value"})),
+    ):
+        with pytest.raises(StorageTrouble):
+            await threads.secrets(lambda hung=hung: late(hung))  # type: ignore[misc]
+    await threads.secrets(lambda: write("fake-newer-value"))
+    gate.set()
+    await eventually(lambda: threads.secrets_answer)
+    assert vault.read(bot) == staging.read(bot, form).secrets == {"key": "fake-newer-value"}
+    assert not list(tmp_path.rglob("*.tmp"))
 
 
 async def test_a_thousand_calls_hold_only_a_few_threads(threads: Threads) -> None:
