@@ -93,7 +93,7 @@ async def test_while_the_engine_is_stopped_answers_are_in_time_and_true(
         former = {two: shop.run_of(two)}
         await asyncio.to_thread(engine.stop)
         await shop.knows(reachable=False, within=5)
-        await shop.asks("one", words="engine")
+        await shop.asks("one", words="Docker")
         await shop.place.channel_says(AWAY)
         stopped = await ann.slash("bot stop", name="one")
         await stopped.wait(IN_TIME)
@@ -131,7 +131,7 @@ async def test_an_engine_that_hangs_and_thaws_has_changed_nothing(
         await listed.wait(IN_TIME)
         await said(listed, "Docker doesn't answer")
         if tally.full:
-            await said(logs, "engine does not answer", 25)  # it is given 20 s
+            await said(logs, "Docker doesn't answer", 25)  # it is given 20 s
         engine.thaw()
         began = time.monotonic()
         await shop.knows(reachable=True, within=RESYNC_SECONDS)
