@@ -135,7 +135,6 @@ class Loop:
             tools.fleet.add(bot, World(missing=missing, faults=faults), seen=False)
             tools.fleet.show_crashes(bot.id, tuple(crashes.get(bot.id, ())))
         unsettled = await tools.store.unsettled()
-        self.reloads.unsettled.update(form.bot_id for form in unsettled)
         swept = await tools.threads.secrets(tools.vault.sweep)
         if swept:
             log.warning("removed %d half-written secret files of an earlier crash", swept)
@@ -145,6 +144,12 @@ class Loop:
         await tools.threads.secrets(lambda: staging.sweep(lambda _, form_id: form_id in forms))
         for view in tools.fleet:
             await self._learn(view.bot)
+
+    def owe_reload(self, bot_id: str) -> None:
+        """A submit that the last controller's end cut short is written now: the bot's present run
+        must read it."""
+        self.reloads.unsettled.add(bot_id)
+        self._queue.poke(bot_id)
 
     async def run(self) -> None:
         """Converge and watch until cancelled. Every bot is looked at once at the start."""

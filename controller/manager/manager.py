@@ -98,13 +98,14 @@ class Installation:
         """Read what is known, and end what a controller that died left open."""
         await self.loop.load()
         await self.manager.access.load()
-        await self.manager.credentials.resume()
+        await self.manager.credentials.resume(self.loop.owe_reload)
         cut_short = await self.tools.journal.end_open()
         if cut_short:
             log.warning("%d requests were cut short by the end of the last controller", cut_short)
 
     async def close(self) -> None:
         """Let changes end whose callers have given up, then the threads. Before the store."""
+        await self.manager.credentials.close()
         await self.tools.wishes.drain()
         with contextlib.suppress(ControllerError):  # the disk may be the reason for the end
             await self.tools.journal.write_refusals()

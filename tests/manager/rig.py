@@ -196,6 +196,7 @@ class Rig:
         for change in tuple(self.house.tools.wishes._changes):
             change.cancel()
         await self.end_loop()
+        await self.manager.credentials.close()
         self.house.tools.threads.close()
         await self.store.close()
 
