@@ -174,18 +174,16 @@ class Loop:
 
     async def _learn(self, bots: Sequence[Bot]) -> None:
         """Teach the redactor the bots' values that are on the disk, in unfinished forms too."""
-        blueprints = self._tools.blueprints
+        blueprints, redactor = self._tools.blueprints, self._tools.redactor
 
-        def read(bot: Bot) -> list[str]:
+        def learn(bot: Bot) -> None:
             staged = blueprints.staging.of_bot(bot.id)
             typed = [value for form in staged for value in form.secrets.values()]
-            return [*blueprints.secret_values(bot).values(), *typed]
+            redactor.learn(bot.id, [*blueprints.secret_values(bot).values(), *typed])
 
-        found = await self._tools.threads.secrets_of_each(read, bots)
-        for bot, values in zip(bots, found, strict=True):
-            if isinstance(values, ControllerError):
-                raise values  # without them a log could show them
-            self._tools.redactor.learn(bot.id, values)
+        for trouble in await self._tools.threads.secrets_of_each(learn, bots):
+            if trouble is not None:
+                raise trouble  # without its values a log could show them
 
     async def _archive(self) -> None:
         while True:
