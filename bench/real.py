@@ -32,6 +32,7 @@ MEMORY_MB = 110
 SLOWER_THAN_RAW = 1.2  # at most, by whichever step
 RESYNC_SECONDS = 30.0  # of 600 bots: each is inspected once
 SECONDS_EACH = 3.0  # that a bot may take, whatever is done to all of them
+AFTERWARDS = 20.0  # seconds at rest after that, with at least one full list
 ASKED_EVERY = 2.0  # seconds between two commands while everything starts or stops
 
 
@@ -80,6 +81,7 @@ class _Run:
         async with self._watched():
             await self._process.until(bots, "running", SECONDS_EACH * bots)
             resynced = self._process.age
+            await asyncio.sleep(AFTERWARDS)
         figures += self._lag("all are seen again after a kill")
         disturbed = len(set(runs.items()) ^ set((await asyncio.to_thread(self._runs)).items()))
 
