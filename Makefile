@@ -53,7 +53,7 @@ check: ## check format, lint, types and import contracts
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-bench: ## run the benchmarks, as a table and as JSON
+bench: ## run the benchmarks, as a table and as JSON (ARGS="real --bots 600": with so many real bots, takes long)
 	@scripts/setup
 	@scripts/engine
 	@.venv/bin/python images/build.py demo --if-missing
