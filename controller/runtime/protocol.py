@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from controller.domain.events import ContainerEvent, LogPart, LogQuery
+from controller.domain.events import ContainerEvent, LogLine, LogPart, LogQuery, last_state
 from controller.domain.observation import ListedContainer, Observation
 from controller.domain.spec import ContainerSpec
 
@@ -69,6 +69,12 @@ class ProbeResult:
     exit_code: int
     output: str
     cut: bool = False
+
+    @property
+    def lines(self) -> list[LogLine]:
+        """The output in lines, as a terminal shows them at the end; their time is unknown."""
+        shown = map(last_state, self.output.split("\n"))
+        return [LogLine(0.0, "stdout", text, begins=begins) for text, begins in shown]
 
 
 class EventStream(Protocol):
