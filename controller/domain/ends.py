@@ -75,6 +75,8 @@ def classify(
         return Verdict(cause=Cause.NOTHING, run=run)
     found = crash_rules.detect(run.accounted_end, before, after)
     if not found:
+        if after.finished_at:
+            run = run.account(after.finished_at)
         return Verdict(cause=Cause.NOTHING, run=run)
     run = run.account(after.finished_at)
     engines = crash_rules.ended_with_engine(after, in_gap=hints.in_gap)

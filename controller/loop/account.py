@@ -7,7 +7,6 @@ engine's absences, which no look can see afterwards.
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import replace
 
 from controller.domain.bot import Bot
@@ -21,6 +20,7 @@ from controller.fleet.blueprint import Blueprints
 from controller.fleet.threads import Threads
 from controller.fleet.views import Fleet, View
 from controller.fleet.wishes import Wishes
+from controller.loop.queue import loop_time
 from controller.loop.story import Stories
 from controller.runtime import Runtime
 from controller.vault import CONTEXT_LINES, Redactor
@@ -82,7 +82,7 @@ class Accounts:
         view = self._fleet.get(bot_id)
         container = view.world.container if view else None
         if container is not None:
-            self._in_gap[bot_id] = (container.started_at, time.monotonic() + BACK_WITHIN)
+            self._in_gap[bot_id] = (container.started_at, loop_time() + BACK_WITHIN)
 
     def note_unchanged(self, bot_id: str) -> None:
         """The engine is back, and this bot's run seems to have outlived the gap."""
@@ -163,5 +163,5 @@ class Accounts:
 
     def _end_gap(self, bot_id: str) -> None:
         """Forget the gap once its time is over."""
-        if time.monotonic() > self._in_gap.get(bot_id, ("", 0.0))[1]:
+        if loop_time() > self._in_gap.get(bot_id, ("", 0.0))[1]:
             self._in_gap.pop(bot_id, None)

@@ -186,8 +186,10 @@ class Runtime(Protocol):
         """
         ...
 
-    async def start(self, bot_id: str) -> None:
+    async def start(self, bot_id: str) -> bool:
         """Start or unpause the container. Does nothing if it's running.
+
+        Returns whether it was paused.
 
         Raises NotFound if the container doesn't exist, and BadSpec with the engine's reason if it
         can't start as it is. A program that isn't in the image raises BadSpec only without `init`;
@@ -195,8 +197,8 @@ class Runtime(Protocol):
         """
         ...
 
-    async def rename(self, bot_id: str) -> None:
-        """Give the container its own name back, if somebody renamed it.
+    async def rename(self, bot_id: str) -> bool:
+        """Give the container its own name back, and return whether it had another.
 
         Every other call finds it by its labels too, so a renamed container is never replaced by a
         second one. Raises NotFound if the container doesn't exist, and Conflict if something else
