@@ -6,7 +6,6 @@ them, and cut afterwards.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -15,6 +14,7 @@ from controller.domain.errors import Conflict, StorageTrouble
 from controller.domain.observation import Observation, World
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.threads import Threads
+from controller.loop.queue import loop_time
 from controller.loop.signs import Signs
 from controller.runtime import Runtime
 from controller.vault import LONG_TEXT, Redactor
@@ -41,7 +41,7 @@ class Looker:
         blueprints: Blueprints,
         threads: Threads,
         redactor: Redactor,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = loop_time,
     ) -> None:
         self._runtime = runtime
         self._blueprints = blueprints

@@ -25,7 +25,6 @@ from controller.domain.errors import (
     RuntimeTrouble,
 )
 from controller.domain.journal import by_hand
-from controller.domain.observation import ContainerState
 from controller.domain.plan import Step
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.threads import Threads
@@ -34,6 +33,7 @@ from controller.fleet.wishes import Wishes
 from controller.loop.errands import Errands
 from controller.loop.pins import Pins
 from controller.loop.preparation import MISSING_PLUGIN, Preparation
+from controller.loop.queue import loop_time
 from controller.loop.reloads import Reloads
 from controller.loop.story import Stories
 from controller.runtime import Runtime
@@ -110,7 +110,7 @@ class Steps:
         """Begin the step; None. Or the seconds for which it is held back."""
         failed = self._failures.get(bot.id)
         if failed is not None and (failed.step, failed.wish) == (step, _wish_of(bot)):
-            left = failed.until - time.monotonic()
+            left = failed.until - loop_time()
             if left > 0:
                 return left
         if step in ENDING:
@@ -186,7 +186,7 @@ class Steps:
         count = before.count + 1 if before is not None and same else 1
         pause = min(PAUSE_CAP, PAUSE_BASE * 2.0 ** min(count, 12))
         pause *= random.uniform(0.8, 1.2)  # noqa: S311 - spreads retries, guards nothing
-        until = time.monotonic() + pause
+        until = loop_time() + pause
         self._failures[bot.id] = Failure(step, _wish_of(bot), count, until, why)
         if count > 1:  # once is no news: the next try mostly works
             self._fleet.show_held_up(bot.id, why)
@@ -218,8 +218,7 @@ class Steps:
             case Step.CREATE:
                 await self._create(bot)
             case Step.RENAME:
-                await self._runtime.rename(bot.id)
-                await self._tell_by_hand(bot, "renamed")
+                await self._rename(bot)
             case Step.START | Step.RESTART | Step.RELOAD:
                 await self._run_again(step, bot, grace)
             case Step.STOP:
@@ -262,11 +261,12 @@ class Steps:
         else:
             await self._reloads(bot)
 
+    async def _rename(self, bot: Bot) -> None:
+        if await self._runtime.rename(bot.id):
+            await self._tell_by_hand(bot, "renamed")
+
     async def _start(self, bot: Bot) -> None:
-        view = self._fleet.get(bot.id)
-        container = view.world.container if view else None
-        await self._runtime.start(bot.id)
-        if container is not None and container.state is ContainerState.PAUSED:
+        if await self._runtime.start(bot.id):
             await self._tell_by_hand(bot, "paused")
 
     async def _tell_by_hand(self, bot: Bot, what: str) -> None:

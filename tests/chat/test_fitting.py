@@ -101,7 +101,7 @@ def test_every_bot_in_trouble_is_counted() -> None:
         View(bot_of(name=f"b{n}", wish=Wish.RUN, problem=problem), phase=Phase.ERROR, since=1.0)
         for n in range(40)
     ]
-    found = fit(fleet_status(UP, views, 1.0, "1"))
+    found = fit(fleet_status(UP, views, 1.0, "1", now=1.0))
     more = re.search(r"and (\d+) more: see the file", found.text)
     assert more is not None
     assert found.text.count("— error") + int(more[1]) == 40
@@ -114,7 +114,7 @@ def test_the_warning_about_exposed_secrets_survives_many_long_settings() -> None
     view = View(bot_of(fields=fields), phase=Phase.STOPPED, since=1.0, seen=True)
     prints = {f"secret_{n}": "ab12-cd34" for n in range(12)}
     warning = bot_words.exposure(["API key"])
-    found = fit(bot_words.show(view, UP, prints, warning=warning))
+    found = fit(bot_words.show(view, UP, prints, warning=warning, now=1.0))
     assert warning in found.text
     assert all(f"secret_{n} `ab12-cd34`" in found.text for n in range(12))
     assert "field_39: v" in found.whole

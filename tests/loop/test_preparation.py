@@ -119,7 +119,7 @@ async def test_the_image_checks_the_config_before_each_container(rig: Rig) -> No
 
 async def test_a_refused_config_is_a_problem_in_the_images_own_words(rich: Rig) -> None:
     """Redacted and short, with the way to mend it; no container is made."""
-    said = f"\n\n  greeting: too loud\nkey {API_KEY} seen\n" + "more\n" * 500
+    said = f"\n\n  checking\r  greeting: too loud\nkey {API_KEY} seen\n" + "more\n" * 500
     bot = await checked(rich, 1, said)
     view = await rich.becomes(bot, Phase.ERROR)
     problem = view.bot.problem

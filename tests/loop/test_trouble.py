@@ -152,7 +152,7 @@ async def test_an_order_given_while_the_engine_hangs_comes_true(rig: Rig, wish: 
 async def test_a_foreign_container_of_that_name_is_named_and_left_alone(rig: Rig) -> None:
     """The bot says why it does not run; once the thing is away, start works."""
     bot = await rig.create()
-    rig.runtime.foreign.add(bot.container_name)
+    rig.runtime.make_foreign(bot.container_name)
     await rig.submit(bot)
     view = await rig.becomes(bot, Phase.ERROR)
     assert view.bot.problem is not None
@@ -168,7 +168,7 @@ async def test_a_foreign_container_of_that_name_is_named_and_left_alone(rig: Rig
 async def test_a_bot_with_a_foreign_namesake_can_be_removed(rig: Rig) -> None:
     """What is ours goes, the foreign container stays."""
     bot = await rig.create()
-    rig.runtime.foreign.add(bot.container_name)
+    rig.runtime.make_foreign(bot.container_name)
     await rig.submit(bot)
     await rig.becomes(bot, Phase.ERROR)
     await rig.manager.lifecycle.delete(ANN_ASKS, bot)

@@ -156,7 +156,8 @@ class Publisher:
             return None
         if not view.seen and (card is not None or self._manager.bots.engine.reachable):
             return None  # nothing is known yet; the first look, or an engine that's away, pokes
-        text = card_text(view, self._manager.bots.memory_limit(view.bot))
+        bots = self._manager.bots
+        text = card_text(view, bots.memory_limit(view.bot), now=bots.engine_time())
         buttons = card_buttons(view)
         digest = _digest(text, buttons)
         here = card is not None and card.channel_id == self._place.channel_id

@@ -118,6 +118,7 @@ class BotCommands(app_commands.Group):
             prints,
             memory=self._manager.bots.memory_limit(view.bot),
             warning=await warnings_of(self._manager, view.bot),
+            now=self._manager.bots.engine_time(),
         )
         await request.reply(text)
 

@@ -44,6 +44,7 @@ class FleetCommands(app_commands.Group):
             manager.started_at,
             controller.__version__,
             manager.bots.memory_limit,
+            now=manager.bots.engine_time(),
         )
         await request.reply(text)
 

@@ -78,11 +78,14 @@ def fleet_status(
     started_at: float,
     version: str,
     memory: Callable[[Bot], int] = lambda _: 0,
+    *,
+    now: float,
 ) -> str:
-    """The fleet in a few lines, naming the bots that somebody should look at."""
+    """The fleet in a few lines, naming the bots that somebody should look at. `now` is the engine's
+    time."""
     docker = "Docker answers." if engine.reachable else engine_reason(engine)
     lines = [f"BotMaker {version}, started {moment(started_at)}. {docker}", counts(views)]
     for view in _worst_first(view for view in views if view.phase.bad):
-        why = " ".join(reasons(view, memory(view.bot)))
+        why = " ".join(reasons(view, memory(view.bot), now=now))
         lines.append(f"{headline(view)}: {why or 'see its log'}")
     return "\n".join(lines)
