@@ -17,7 +17,14 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import Phase as Phases
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from controller.domain.bot import Bot, Wish
 from controller.domain.errors import (
@@ -301,12 +308,43 @@ Installation.TestCase.settings = settings(
     max_examples=EXAMPLES,
     stateful_step_count=STEPS,
     deadline=None,
-    # Two runs never meet the same moments: a shorter way to a failure would be another failure.
-    phases=[Phases.generate],
-    database=None,
+    # Two runs never meet the same moments: a shorter way to a failure would be another failure. A
+    # plan that failed is saved in .hypothesis/ and comes first in the next run.
+    phases=[Phases.reuse, Phases.generate],
     report_multiple_bugs=False,
     suppress_health_check=list(HealthCheck),
 )
+
+
+def test_a_plan_that_failed_comes_first_in_the_next_run() -> None:
+    """With the machine's own settings: whoever mends the fault sees the same plan pass."""
+    plans: list[list[int]] = []
+    broken = True
+
+    class Fragile(RuleBasedStateMachine):
+        def __init__(self) -> None:
+            super().__init__()
+            plans.append([])
+
+        @rule(number=st.integers())
+        def step(self, number: int) -> None:
+            """Fail at the first large number."""
+            plans[-1].append(number)
+            assert not broken or abs(number) < 1000
+
+    def run() -> list[int]:
+        plans.clear()
+        run_state_machine_as_test(Fragile, settings=Installation.TestCase.settings)
+        return plans[0]
+
+    with pytest.raises(AssertionError):
+        run()
+    failed = plans[-1]
+    with pytest.raises(AssertionError):
+        run()
+    assert plans[0] == failed
+    broken = False
+    assert run()[: len(failed)] == failed
 
 
 @pytest.mark.timeout(300)
