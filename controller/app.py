@@ -57,7 +57,7 @@ class Application:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.installation.loop.run(), name="loop")
             group.create_task(
-                serve_console(self.manager, self.client.is_ready, self.settings.data_dir),
+                serve_console(self.manager, self.is_online, self.settings.data_dir),
                 name="console",
             )
             group.create_task(self.publisher.run(), name="publisher")

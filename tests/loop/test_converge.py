@@ -216,6 +216,16 @@ async def test_a_lost_event_is_found_by_the_patrol(rig: Rig) -> None:
     await eventually(lambda: rig.active(bot))
 
 
+async def test_a_health_check_whose_event_was_lost_is_found_by_the_patrol(rig: Rig) -> None:
+    """The list tells the health too: better and worse."""
+    bot = await rig.running("demo")
+    rig.runtime.feeds.clear()
+    for health, phase in ((Health.UNHEALTHY, Phase.UNHEALTHY), (Health.HEALTHY, Phase.RUNNING)):
+        rig.runtime.set_health(bot.id, health)
+        await rig.loop.watcher.resync()
+        await rig.becomes(bot, phase)
+
+
 async def test_an_unhealthy_bot_is_shown_and_left_alone(rig: Rig) -> None:
     """A failing healthcheck changes the phase, not the run."""
     bot = await rig.running("demo")

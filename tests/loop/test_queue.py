@@ -18,7 +18,7 @@ from controller.domain.errors import NotFound, StorageTrouble
 from controller.domain.names import new_bot_id
 from controller.domain.observation import ContainerState, Observation, World
 from controller.domain.phase import Phase
-from controller.fleet.views import Fleet
+from controller.fleet.views import EngineState, Fleet
 from controller.fleet.wishes import Wishes
 from controller.loop.queue import BACKOFF_CAP, Queue
 from controller.store import Store
@@ -264,13 +264,15 @@ def test_only_changes_are_told() -> None:
         for _ in range(3):
             fleet.show_world(BOT.id, RUNNING)
         assert told == [BOT.id]
-    heard = list[bool]()
+    heard, since = list[bool](), 0.0
     with (
         fleet.listening(told.append),
         fleet.hearing_engine(lambda: heard.append(fleet.engine.reachable)),
     ):
-        for _ in range(3):
-            fleet.note_engine(False, "gone")
+        for reason in ("gone", "gone", "silent"):
+            fleet.note_engine(False, reason)
+            since = since or fleet.engine.since
+        assert fleet.engine == EngineState(False, since, "silent")
         fleet.note_engine(True)
     fleet.note_engine(False)
     assert heard == [False, True]

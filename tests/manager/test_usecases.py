@@ -14,7 +14,9 @@ from controller.domain.phase import Phase
 from controller.fleet.hostpaths import HostPaths, binds_only, own_container
 from controller.manager.doctor import Finding, worded
 from controller.manager.logbook import parse_query
-from controller.runtime import NetworkInfo, Probe, ProbeResult
+from controller.manager.orphans import Orphans
+from controller.runtime import NetworkInfo, Probe, ProbeResult, VolumeInfo
+from controller.runtime.memory import MemoryRuntime
 from tests.manager.rig import ANN_ASKS, API_KEY, Rig
 
 NOW = 1_700_000_000.0  # by the engine's clock
@@ -117,6 +119,20 @@ async def test_orphans_are_found_and_left_alone(rig: Rig) -> None:
     assert await rig.manager.orphans.find(ANN_ASKS) == found
 
 
+async def test_a_bot_that_is_created_meanwhile_is_no_orphan(rig: Rig) -> None:
+    """The world is listed before the rows are read: what belongs to a new row is its bot's."""
+
+    class Slow(MemoryRuntime):
+        async def list_volumes(self) -> list[VolumeInfo]:
+            await rig.running()
+            return await rig.runtime.list_volumes()
+
+    slow = Slow(images=rig.runtime.images)
+    tools, access = rig.house.tools, rig.manager.access
+    orphans = Orphans(slow, rig.fleet, tools.vault, tools.threads, access)
+    assert await orphans.find(ANN_ASKS) == []
+
+
 # Host paths
 
 MOUNTS = (("/srv/botmaker", "/data"), ("/srv/deep", "/data/secrets"), ("/", "/host"))
@@ -191,7 +207,7 @@ async def test_a_sound_installation_has_no_bad_finding(rig: Rig) -> None:
     found = await rig.manager.doctor.examine(ANN_ASKS)
     assert bad(found) == []
     assert {one.subject for one in found} == {"database", "disk", "templates", "engine", "secrets"}
-    assert rig.secrets_on_disk() == set()
+    assert list(rig.secrets.iterdir()) == []
     assert worded(found)[0] == "✅ database: sound"
 
 
@@ -204,7 +220,7 @@ async def test_unreadable_secrets_are_found_before_a_bot_needs_them(rig: Rig) ->
     assert line.startswith("❌ secrets: ")
     assert "Permission denied" in line
     assert " → " in line
-    assert rig.secrets_on_disk() == set()
+    assert list(rig.secrets.iterdir()) == []
 
 
 async def test_without_an_image_the_secrets_are_not_called_sound(rig: Rig) -> None:
