@@ -18,6 +18,7 @@ import controller
 from controller.api import read_story
 from controller.app import run
 from controller.cli import offline
+from controller.cli.init import init_command
 from controller.cli.offline import strangers
 from controller.cli.outcome import CANNOT_START, FAILED, status_of_async
 from controller.cli.past import report_check, worded
@@ -120,4 +121,5 @@ def story(name: str) -> None:
     execute(work)
 
 
+cli.add_command(init_command)
 cli.add_command(templates)
