@@ -344,6 +344,11 @@ def text_of(env_file: str | None) -> str:
             return ""
 
 
+def inherited(settings: Settings) -> dict[str, str]:
+    """The environment for a program that BotMaker starts: with Docker's variables from `.env`."""
+    return {**os.environ, **settings.docker}
+
+
 def set_outside() -> dict[str, str]:
     """Our settings in the environment, which come before those in the file."""
     return {

@@ -348,6 +348,7 @@ async def open_place(
         try:
             if start:
                 await controller.start()
+                await world.until(lambda _: place.welcomes)
             yield place
             leaks = controller.leaks()
             if controller.running:

@@ -5,6 +5,7 @@ The form must be the first answer, so everything before it comes from memory.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 from controller.catalog import FieldSpec, Template
@@ -77,6 +78,9 @@ def _fields(templates: Mapping[str, Template]) -> tuple[FieldSpec, ...]:
 
 
 def _kinds(templates: Mapping[str, Template]) -> tuple[str, ...]:
-    """The templates by their titles; by their ids where two have the same one."""
-    titles = tuple(template.title for template in templates.values())
-    return titles if len({title.lower() for title in titles}) == len(titles) else tuple(templates)
+    """The templates by their titles; by their ids where several have the same one."""
+    count = Counter(template.title.lower() for template in templates.values())
+    return tuple(
+        template.title if count[template.title.lower()] == 1 else template_id
+        for template_id, template in templates.items()
+    )
