@@ -38,7 +38,7 @@ class Seat:
         self.screen += data.decode(errors="replace").replace("\r\n", "\n")
         self._news.set()
 
-    async def sees(self, words: str, within: float = 45.0) -> str:
+    async def sees(self, words: str, within: float = 120.0) -> str:
         """Wait until these words appear after those that were seen last; what was shown so far."""
         try:
             async with asyncio.timeout(within):
@@ -59,7 +59,7 @@ class Seat:
         """Press keys."""
         os.write(self._master, keys.encode())
 
-    async def ends(self, within: float = 45.0) -> int:
+    async def ends(self, within: float = 120.0) -> int:
         """Wait for the program's end; its exit status."""
         status = await asyncio.wait_for(self._process.wait(), within)
         await asyncio.sleep(0.05)  # what it wrote last

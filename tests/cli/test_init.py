@@ -16,7 +16,7 @@ from tests.cli.seat import COMMAND, CTRL_C, CTRL_D, seated
 from tests.conftest import ROOT
 from tests.loopback import LoopbackDiscord
 
-pytestmark = pytest.mark.timeout(240)  # a dozen starts of the interpreter, on a busy machine
+pytestmark = pytest.mark.timeout(900)  # a dozen starts of the interpreter, on a busy machine
 VIEW, SEND, FILES, HISTORY = 1 << 10, 1 << 11, 1 << 15, 1 << 16
 TOKEN = "Bot token, from the developer portal"
 WRONG = "wrong.token.of-nobody-at-all"
@@ -61,7 +61,7 @@ async def piped(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await asyncio.wait_for(made.communicate(said.encode()), 60)
+    out, err = await asyncio.wait_for(made.communicate(said.encode()), 120)
     assert made.returncode is not None
     assert "Traceback" not in err.decode()
     assert world.token not in out.decode() + err.decode()
