@@ -109,7 +109,7 @@ async def test_a_refused_form_opens_again_with_what_was_typed(world: World) -> N
     """A name that is taken, a provider that doesn't exist: nothing is created, nothing is lost."""
     await make(world, "shop")
     for typed, words in (
-        ({"name": "shop"}, "There is already a bot named shop"),
+        ({"name": "shop"}, "There is already a bot called shop"),
         ({"name": "other", "provider": "acme"}, "Echo bot has no such provider."),
     ):
         refused = await submitted(world, **typed)
