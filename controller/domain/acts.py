@@ -51,6 +51,7 @@ ACCESS_GRANT = Act("access.grant", Role.ADMIN, "Granting a role", Scope.FLEET)
 ACCESS_REVOKE = Act("access.revoke", Role.ADMIN, "Revoking a role", Scope.FLEET)
 ACCESS_LIST = Act("access.list", Role.ADMIN, "Listing grants", Scope.FLEET)
 ACCESS_TEST = Act("access.test", Role.ADMIN, "Testing access", Scope.FLEET)
+HELP = Act("help", Role.VIEWER, "Reading the help", Scope.ANY)
 
 ACTS: dict[str, Act] = {
     act.id: act
@@ -75,5 +76,6 @@ ACTS: dict[str, Act] = {
         ACCESS_REVOKE,
         ACCESS_LIST,
         ACCESS_TEST,
+        HELP,
     )
 }

@@ -21,7 +21,16 @@ from controller.domain.access import (
     rule,
     strongest,
 )
-from controller.domain.acts import ACCESS_GRANT, ACCESS_LIST, ACCESS_REVOKE, ACCESS_TEST, Act, Scope
+from controller.domain.acts import (
+    ACCESS_GRANT,
+    ACCESS_LIST,
+    ACCESS_REVOKE,
+    ACCESS_TEST,
+    ACTS,
+    HELP,
+    Act,
+    Scope,
+)
 from controller.domain.bot import Bot
 from controller.domain.errors import BadInput, Denied, NotFound
 from controller.domain.roles import Role
@@ -175,6 +184,11 @@ class Access:
                 if found > role:
                     more[view.bot.name] = found
         return Tested(grant, {act.id: self.may(whom, act, bot) for act in acts}, more)
+
+    async def own_acts(self, caller: Caller) -> tuple[Act, ...]:
+        """The acts that the caller may ask for, for at least one bot."""
+        await self.require(caller, HELP)
+        return tuple(act for act in ACTS.values() if self.may_anywhere(caller.principal, act))
 
     async def grant(self, caller: Caller, grant: Grant, bot: Bot | None = None) -> None:
         """Give a role. Admin can be given for all bots only."""

@@ -68,8 +68,13 @@ def buttons_of(message: Message) -> list[dict[str, Any]]:
 
 
 def public(world: World) -> list[discord.Message]:
-    """Every message in the admin channel that everybody there can read."""
-    return [m for m in world.channel.history() if not m.flags.ephemeral]
+    """Every message in the admin channel that everybody there can read, but the very first one."""
+    return [m for m in world.channel.history() if not m.flags.ephemeral and not is_welcome(m)]
+
+
+def is_welcome(message: discord.Message) -> bool:
+    """Whether it's the message of the first start."""
+    return any(button["custom_id"] == "create:new" for button in buttons_of(message))
 
 
 def card(world: World, name: str) -> discord.Message | None:

@@ -92,6 +92,7 @@ def test_all_that_changes_something_is_worth_an_answer_later() -> None:
         "button fleetpast",
         "access test",
         "button secrets",
+        "button create",
         "button form",
         "button do",
         "bot edit",

@@ -74,6 +74,7 @@ async def test_a_deleted_card_is_posted_anew_at_the_next_change(world: World) ->
         r.json["nonce"]
         for r in world.env.http_requests
         if r.method == "POST" and r.path == f"/channels/{world.channel.id}/messages" and r.json
+        if r.json["nonce"] != "botmaker-welcome"
     ]
     assert len(set(posts)) == len(posts) == 2
 

@@ -256,8 +256,15 @@ class Place:
 
     @property
     def cards(self) -> list[Message]:
-        """The cards of the admin channel."""
-        return self.world.messages(self.world.admin_channel_id)
+        """What stands in the admin channel, but the message of the first start."""
+        found = self.world.messages(self.world.admin_channel_id)
+        return [message for message in found if message not in self.welcomes]
+
+    @property
+    def welcomes(self) -> list[Message]:
+        """The messages of the first start: one, or something is wrong."""
+        found = self.world.messages(self.world.admin_channel_id)
+        return [m for m in found if any(p.get("custom_id") == "create:new" for p in m.walk())]
 
     def card(self, name: str) -> Message:
         """The newest card about that bot."""
@@ -341,6 +348,7 @@ async def open_place(
         try:
             if start:
                 await controller.start()
+                await world.until(lambda _: place.welcomes)
             yield place
             leaks = controller.leaks()
             if controller.running:
