@@ -8,7 +8,7 @@ def main() -> None:
     try:
         from demo.session import run  # noqa: PLC0415 - loading takes a second
 
-        run(standalone_mode=False)
+        run()
     except KeyboardInterrupt:
         print("\nEnded before it began.")
         sys.exit(0)

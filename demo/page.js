@@ -28,6 +28,10 @@ document.addEventListener("focusin", ({ target: field }) => {
 const press = (field, key) => field.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
 const isExact = (field) => [...document.querySelectorAll("#command-suggestion-listbox .command-suggestion")]
   .some((item) => [item.dataset.value, item.textContent].includes(field.value));
+// On the command itself the suggestions are its options: Enter means one only after an arrow key.
+let hasChosen = false;
+document.addEventListener("keydown", ({ key }) => { hasChosen = key.startsWith("Arrow") || (hasChosen && key === "Enter"); }, true);
+const isReady = (field) => field.matches(".command-chip") ? !hasChosen : field.value && isExact(field);
 const isBusy = () => window.simcordPreview.pendingAction !== null || window.simcordPreview.awaitingRevision !== null;
 document.addEventListener("keydown", (event) => {
   const field = event.target;
@@ -36,12 +40,13 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     event.stopImmediatePropagation();
     setTimeout(() => press(document.activeElement, "Enter"), 50);
-  } else if (field.value && isExact(field)) {
+  } else if (isReady(field)) {
     press(field, "Escape"); // closes the suggestions
   }
 }, true);
 
 // Whoever looks at the newest message, or sends one, keeps seeing the end of the channel.
+const ANSWER_MS = 10000; // how long after a press a new message counts as its answer
 let atEnd = true;
 let pinnedUntil = 0;
 const distance = () => timeline.scrollHeight - timeline.clientHeight - timeline.scrollTop;
@@ -49,6 +54,14 @@ timeline.addEventListener("scroll", () => { if (performance.now() > pinnedUntil)
 timeline.addEventListener("wheel", () => { pinnedUntil = 0; });
 composer.addEventListener("submit", () => { atEnd = true; }, true);
 composer.addEventListener("keydown", ({ key }) => { if (key === "Enter") atEnd = true; }, true);
+// A press or a form is answered at the end, except where the answer changes an older message.
+let askedAt = -Infinity;
+document.addEventListener("click", ({ target }) => { if (target.closest?.("button")) askedAt = performance.now(); }, true);
+new MutationObserver((changes) => {
+  const last = timeline.querySelector(".channel-message:last-child");
+  const isNew = changes.some(({ addedNodes }) => [...addedNodes].includes(last));
+  if (isNew && performance.now() - askedAt < ANSWER_MS) { atEnd = true; keep(); }
+}).observe(document.getElementById("channel-message-list"), { childList: true });
 function pin() {
   if (performance.now() > pinnedUntil) return;
   if (distance() > 0) timeline.scrollTop = timeline.scrollHeight;

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from controller.vault import Redactor
 from demo.folder import Folder
 from demo.page import LivePreview
 from demo.services import stand_in
-from demo.world import close_dms, simulated
+from demo.world import World, close_dms, simulated
 
 REMOVE_SECONDS = 30.0
 LAST_LOOK_SECONDS = 0.7  # an open page polls twice a second, so it still shows the end
@@ -43,12 +43,23 @@ and try `/bot logs`, `/bot show`, `/bot do`, `/fleet status`, `/bot delete`.
 **5.** At the top you can be **Ben**, who may only look: see what BotMaker shows and refuses him."""
 
 
+async def nobody(_: World) -> None:
+    """Do nothing: people come through the page."""
+
+
 async def serve(
-    folder: Path, port: int, *, keep: bool, log_level: str, opening: Sequence[str] = (WELCOME,)
+    folder: Path,
+    port: int = 0,
+    *,
+    keep: bool = False,
+    log_level: str = "WARNING",
+    opening: Sequence[str] = (WELCOME,),
+    visit: Callable[[World], Awaitable[None]] = nobody,
 ) -> None:
     """Serve the page until it is closed or the process is told to stop; then remove the bots.
 
-    What it prints at the end is one line.
+    What it prints at the end is one line. `opening` is what the channel begins with. A `visit` is
+    made to the world besides the page, for the tests.
     """
     redactor, changed, signals = Redactor(), asyncio.Event(), asyncio.Queue[None]()
     set_up(log_level, "text", redactor)
@@ -73,6 +84,7 @@ async def serve(
             _say_where(preview.url, house, keep=keep)
             async with asyncio.TaskGroup() as group:
                 following = group.create_task(preview.follow(changed))
+                await visit(world)
                 await _first(preview.wait_closed(), signals.get(), asyncio.shield(world.background))
                 if keep:
                     click.echo(f"\nEnded. Bots left running: {_names(house) or 'none'}.")
@@ -152,6 +164,8 @@ def run(port: int, folder: Path, *, keep: bool, log_level: str) -> None:
     os.umask(0o077)
     try:
         asyncio.run(serve(folder, port, keep=keep, log_level=log_level))
+    except KeyboardInterrupt:  # between the loop's own signal handlers; click's status would be 1
+        click.echo("\nEnded.")
     except (ControllerError, SetupError, OSError) as error:
         code = getattr(error, "code", "")
         sys.exit("demo: " + REMEDIES.get(code, "{error}").format(error=error, folder=folder))
