@@ -11,7 +11,7 @@ from docker.errors import APIError
 
 from controller.domain.spec import INSTANCE_LABEL
 
-IMAGE = "botmaker-demo:1"
+IMAGE = "botmaker-demo:2"
 
 
 def connect() -> docker.APIClient:

@@ -25,8 +25,9 @@ def _fetch(route: Route) -> None:
 class Person:
     """Somebody who uses the page. Finds everything by the text on it."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, device: str) -> None:
         self.page = page
+        self._device = device
         self.messages = page.locator("#channel-message-list > article")
         self.problems: list[str] = []
         page.route("**/*", _fetch)
@@ -40,7 +41,7 @@ class Person:
 
     def begin(self, command: str) -> None:
         """Type a slash command and choose it from the list."""
-        self.page.get_by_placeholder("Message #bot-admin").click()
+        self._composer.click()
         self.page.keyboard.type(command, delay=20)
         entry = self.page.locator(".command-entry.is-active", has_text=command)
         expect(entry).to_be_visible()
@@ -58,7 +59,27 @@ class Person:
     def send(self) -> None:
         """Send the command, and wait for the page to be ready for the next."""
         self.page.get_by_role("button", name="Send").click()
+        self.sees_an_empty_composer()
+
+    def enter(self, command: str, *values: str) -> None:
+        """Send a command with the keyboard only: its options in order, then Enter."""
+        self.begin(command)
+        for number, value in enumerate(values):
+            if number:
+                self.page.keyboard.press("Tab")
+            self.page.keyboard.type(value, delay=20)
+        self.page.keyboard.press("Enter")
+        self.sees_an_empty_composer()
+
+    def sees_an_empty_composer(self) -> None:
+        """Wait until nothing is left of the command; nothing may be said about it, either."""
         expect(self.page.locator(".command-chip")).to_have_count(0)
+        expect(self._composer).to_have_value("")
+        expect(self.page.locator("#demo-ended")).to_be_hidden()
+
+    @property
+    def _composer(self) -> Locator:
+        return self.page.get_by_placeholder("Message #bot-admin")
 
     def on_bot(self, command: str, name: str) -> None:
         """Send a command that takes only a bot's name."""
@@ -82,6 +103,11 @@ class Person:
         """The last message."""
         return self.messages.last
 
+    def sees_newest(self, text: str, seconds: float = 15) -> None:
+        """Wait until the last message shows this text, within the window."""
+        self.sees(self.newest(), text, seconds)
+        expect(self.newest()).to_be_in_viewport(ratio=0.9)
+
     def sees(self, where: Locator, text: str, seconds: float = 15) -> None:
         """Wait until it shows this text."""
         expect(where).to_contain_text(text, timeout=seconds * 1000)
@@ -92,4 +118,4 @@ class Person:
         if not folder:
             return
         self.page.wait_for_timeout(600)  # scrolling and fonts come to rest
-        self.page.screenshot(path=Path(folder) / f"{name}.png")
+        self.page.screenshot(path=Path(folder) / f"{self._device}-{name}.png")

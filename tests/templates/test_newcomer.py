@@ -24,7 +24,7 @@ from tests.templates.shop import log_of, make, open_shop
 
 IMAGE = "botmaker-test-newcomer:1"
 # What the page says of `my-bot:1`: it runs as uid 1000 and reads its token from a file.
-PROGRAM = """FROM botmaker-demo:1
+PROGRAM = """FROM botmaker-demo:2
 ENTRYPOINT ["/bin/sh", "-c", \
 "echo $GREETING $(sha256sum </run/secrets/channel_token) as $(id -u); while sleep 1; do :; done"]
 """
