@@ -20,7 +20,7 @@ from tests.demo.conftest import QUIET, Demo, chromium
 from tests.demo.person import Person
 
 FOLDER = ROOT / "docs" / "screenshots"
-WIDTH, HEIGHT = 960, 600  # of every picture
+WIDTH, HEIGHT = 960, 700  # of every picture
 QUALITY = 82
 PATIENCE = 60_000  # milliseconds for a busy machine
 
@@ -33,11 +33,13 @@ class Film:
         self._frames: list[tuple[Image.Image, int]] = []
 
     def shoot(self, milliseconds: int, still: str = "") -> None:
-        """Add what the page shows now; keep it as a still too if that has a name."""
-        self._person.page.mouse.move(WIDTH - 4, HEIGHT // 2)  # nothing is hovered over
+        """Add what the page shows now, for so long; keep it as a still if that has a name."""
+        self._person.page.mouse.move(WIDTH // 2, 4)  # no message is hovered over
+        expect(self._person.page.locator("#demo-ended")).to_be_hidden()
         shot = self._person.page.screenshot(animations="disabled", caret="initial")
         image = Image.open(io.BytesIO(shot)).convert("RGB")
-        self._frames.append((image, milliseconds))
+        if milliseconds:
+            self._frames.append((image, milliseconds))
         if still:
             image.quantize(256).save(FOLDER / f"{still}.png", optimize=True)
 
@@ -57,7 +59,7 @@ class Film:
             duration=list(times),
             loop=0,
             quality=QUALITY,
-            method=6,
+            method=4,
         )
         size = file.stat().st_size
         print(f"{file.relative_to(ROOT)}: {len(times)} frames, {sum(times) / 1000:g} s, {size:,} B")
@@ -77,7 +79,7 @@ def create(person: Person, film: Film) -> None:
     film.shoot(700)
     keyboard.press("Tab")
     expect(person.suggestion("Demo bot")).to_be_visible()
-    film.shoot(900, still="create")
+    film.shoot(900)
     person.pick("Demo bot")
     film.shoot(500)
     person.send()
@@ -113,6 +115,9 @@ def crash(person: Person, film: Film) -> None:
     person.sees(card, "cannot reach the demo service", PATIENCE / 1000)
     card.scroll_into_view_if_needed()
     film.shoot(2800, still="crash")
+    person.press("Logs", card)
+    person.sees(person.newest(), "cannot reach the demo service", PATIENCE / 1000)
+    film.shoot(0, still="logs")
 
 
 def main() -> None:
