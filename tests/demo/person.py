@@ -15,7 +15,7 @@ def _fetch(route: Route) -> None:
     comes or goes, as other tests' containers make happen (ERR_NETWORK_CHANGED)."""
     with contextlib.suppress(Error):  # the page has been closed
         try:
-            response = route.fetch()
+            response = route.fetch(timeout=120_000)  # as long as the slowest command
         except Error:
             route.abort()
         else:

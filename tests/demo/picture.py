@@ -22,7 +22,7 @@ from tests.demo.person import Person
 FOLDER = ROOT / "docs" / "screenshots"
 WIDTH, HEIGHT = 960, 700  # of every picture
 QUALITY = 82
-PATIENCE = 60_000  # milliseconds for a busy machine
+PATIENCE = 180_000  # milliseconds for a busy machine
 
 
 class Film:
