@@ -82,9 +82,10 @@ class Person:
         self.sees_an_empty_composer()
 
     def sees_an_empty_composer(self) -> None:
-        """Wait until nothing is left of the command; nothing may be said about it, either."""
+        """Wait until nothing is left of the command, and SimCord doesn't doubt its outcome."""
         expect(self.page.locator(".command-chip")).to_have_count(0)
         expect(self._composer).to_have_value("")
+        expect(self.page.locator("#action-status")).to_have_text("Action completed")
         expect(self.page.locator("#demo-ended")).to_be_hidden()
 
     @property
