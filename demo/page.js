@@ -12,8 +12,10 @@ const ended = Object.assign(document.createElement("p"), {
 });
 document.querySelector(".channel-header").before(ended);
 const said = document.getElementById("action-status");
-new MutationObserver(() => { ended.hidden = !/interrupted|unavailable|uncertain/.test(said.textContent); })
-  .observe(said, { childList: true, characterData: true, subtree: true });
+new MutationObserver(() => {
+  const lost = ["error", "uncertain"].includes(window.simcordPreview.transport.state);
+  ended.hidden = !lost && !said.textContent.includes("unavailable");
+}).observe(said, { childList: true, characterData: true, subtree: true });
 
 // Show suggestions on focus, not only after a key press.
 document.addEventListener("focusin", ({ target: field }) => {
@@ -30,16 +32,20 @@ const isExact = (field) => [...document.querySelectorAll("#command-suggestion-li
   .some((item) => [item.dataset.value, item.textContent].includes(field.value));
 // On the command itself the suggestions are its options: Enter means one only after an arrow key.
 let hasChosen = false;
-document.addEventListener("keydown", ({ key }) => { hasChosen = key.startsWith("Arrow") || (hasChosen && key === "Enter"); }, true);
-const isReady = (field) => field.matches(".command-chip") ? !hasChosen : field.value && isExact(field);
+document.addEventListener("keydown", ({ key, target }) => {
+  hasChosen = isCommand(target) && (key.startsWith("Arrow") || (hasChosen && key === "Enter"));
+}, true);
+const isCommand = (field) => Boolean(field.matches?.(".command-chip"));
+const isPart = (field) => isCommand(field) || Boolean(field.matches?.(".command-option-input"));
+const isReady = (field) => isCommand(field) ? !hasChosen : field.value && isExact(field);
 const isBusy = () => window.simcordPreview.pendingAction !== null || window.simcordPreview.awaitingRevision !== null;
 document.addEventListener("keydown", (event) => {
   const field = event.target;
-  if (event.key !== "Enter" || event.isComposing || !field.matches?.(".command-option-input, .command-chip")) return;
+  if (event.key !== "Enter" || event.isComposing || !isPart(field)) return;
   if (isBusy()) {
     event.preventDefault();
     event.stopImmediatePropagation();
-    setTimeout(() => press(document.activeElement, "Enter"), 50);
+    setTimeout(() => { if (isPart(document.activeElement)) press(document.activeElement, "Enter"); }, 50);
   } else if (isReady(field)) {
     press(field, "Escape"); // closes the suggestions
   }

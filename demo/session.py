@@ -20,7 +20,7 @@ from controller.manager import Installation
 from controller.vault import Redactor
 from demo.folder import Folder
 from demo.page import LivePreview
-from demo.services import stand_in
+from demo.stand_in import stand_in
 from demo.world import World, close_dms, simulated
 
 REMOVE_SECONDS = 30.0

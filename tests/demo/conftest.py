@@ -89,6 +89,12 @@ class Demo:
         (found,) = self.containers()
         return found
 
+    def waits_for_line(self, text: str) -> None:
+        """Wait until the only container has logged this."""
+        for line in self._client.logs(self.container()["Id"], stream=True, follow=True):
+            if text in line.decode():
+                return
+
     def left(self) -> list[str]:
         """Its containers, volumes and networks, and its folder if that exists."""
         on_disk = [str(self.folder)] if self.folder.exists() else []

@@ -54,6 +54,8 @@ def test_a_tour_by_keyboard_in_a_full_channel(demo: Demo, person: Person) -> Non
     assert not person.page.evaluate(sideways)
     expect(person.page.get_by_text("SimCord").filter(visible=True)).to_have_count(0)
     assert person.problems == []
+    person.press("Restart", person.card("bee"))  # it still runs when Ctrl-C comes
+    person.sees(person.card("bee"), "bee — starting")
     status, out, err = demo.interrupt()
     assert (status, err) == (0, "")
     said = "Removing bee (Ctrl-C again quits at once) … removed, with all data and secrets."
@@ -79,7 +81,7 @@ def test_a_bot_says_what_it_is_told_to_and_a_watcher_may_only_look(
     person.page.get_by_label("What should it say?").fill("Hello, Workshop!")
     person.page.get_by_role("button", name="Submit").click()
     person.sees_newest("It says it in its log")
-    person.page.wait_for_timeout(2500)  # until the next heartbeat
+    demo.waits_for_line("says: Hello, Workshop!")
     person.press("Logs", person.card("bee"))
     person.sees_newest("says: Hello, Workshop!")
 
@@ -104,8 +106,7 @@ def test_a_refused_token_is_told_and_another_one_is_taken(demo: Demo, person: Pe
     person.sees_newest("Telegram doesn't accept it.")
     person.take_picture("token-refused")
     assert demo.containers() == []
-    again = person.newest().get_by_role("button").first
-    again.click()
+    person.press("Enter secrets", person.newest())
     person.page.get_by_label("Demo API key").fill("api-key-of-tele")
     person.page.get_by_label("Telegram bot token").fill("token-of-tele")
     person.page.get_by_role("button", name="Submit").click()
