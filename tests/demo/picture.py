@@ -22,6 +22,12 @@ from tests.demo.person import Person
 FOLDER = ROOT / "docs" / "screenshots"
 WIDTH, HEIGHT = 960, 700  # of every picture
 QUALITY = 82
+# A message shows more beside a button that has the focus.
+LEAVE_BUTTONS = (
+    "document.activeElement.matches('button, a, article') && document.activeElement.blur()"
+)
+    "document.activeElement.matches('button, a, article') && document.activeElement.blur()"
+)
 PATIENCE = 180_000  # milliseconds for a busy machine
 
 
@@ -35,6 +41,7 @@ class Film:
     def shoot(self, milliseconds: int, still: str = "") -> None:
         """Add what the page shows now, for so long; keep it as a still if that has a name."""
         self._person.page.mouse.move(WIDTH // 2, 4)  # no message is hovered over
+        self._person.page.evaluate(LEAVE_BUTTONS)
         expect(self._person.page.locator("#demo-ended")).to_be_hidden()
         shot = self._person.page.screenshot(animations="disabled", caret="initial")
         image = Image.open(io.BytesIO(shot)).convert("RGB")
@@ -95,7 +102,6 @@ def enter_secrets(person: Person, film: Film) -> None:
     person.page.get_by_label("Demo channel token").fill("a-token-for-the-demo")
     film.shoot(1200, still="form")
     person.page.get_by_role("button", name="Submit").click()
-    person.page.evaluate("document.activeElement.blur()")  # a focused button shows more beside it
     film.shoot_while(person.card("shop-helper"), "— starting", 1200)
     person.sees(person.card("shop-helper"), "— running", PATIENCE / 1000)
     person.sees(person.newest(), "fingerprint")
@@ -114,7 +120,10 @@ def crash(person: Person, film: Film) -> None:
     film.shoot(1200)
     person.page.get_by_role("button", name="Submit").click()
     person.sees(card, "cannot reach the demo service", PATIENCE / 1000)
-    card.scroll_into_view_if_needed()
+    person.page.mouse.move(WIDTH // 2, HEIGHT // 2)
+    person.page.mouse.wheel(0, -50)  # from here on the page stays where it is
+    card.evaluate("card => card.scrollIntoView({ block: 'start' })")
+    expect(card).to_be_in_viewport(ratio=0.95)
     film.shoot(2800, still="crash")
     person.press("Logs", card)
     person.sees(person.newest(), "cannot reach the demo service", PATIENCE / 1000)

@@ -28,9 +28,14 @@ def test_the_readme_begins_with_a_moving_picture_that_loads_quickly() -> None:
     assert links(README)[0] == str(PICTURE.relative_to(ROOT))
     assert PICTURE.stat().st_size < PICTURE_BYTES_MAX
     with Image.open(PICTURE) as picture:
-        shown = [frame.info["duration"] for frame in ImageSequence.Iterator(picture)]
+        shown = [_milliseconds(frame) for frame in ImageSequence.Iterator(picture)]
     assert len(shown) >= 5
     assert sum(shown) / 1000 <= PICTURE_SECONDS_MAX
+
+
+def _milliseconds(frame: Image.Image) -> int:
+    frame.load()  # Pillow knows it only then
+    return int(frame.info["duration"])
 
 
 def test_every_command_in_a_block_of_the_readme_is_run_by_a_test() -> None:
