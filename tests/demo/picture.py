@@ -1,8 +1,8 @@
 """`scripts/picture`: take the README's moving picture, and the documents' stills, from the demo.
 
 A person in a headless browser uses a real demo. Each scene is shot only once the page shows its
-words, so the pictures can't show what the demo doesn't do. The moving picture has its own clock: how
-long the machine took is not in it.
+words, so the pictures can't show what the demo doesn't do. The moving picture has its own clock:
+how long the machine took is not in it.
 """
 
 from __future__ import annotations
@@ -24,8 +24,6 @@ WIDTH, HEIGHT = 960, 700  # of every picture
 QUALITY = 82
 # A message shows more beside a button that has the focus.
 LEAVE_BUTTONS = (
-    "document.activeElement.matches('button, a, article') && document.activeElement.blur()"
-)
     "document.activeElement.matches('button, a, article') && document.activeElement.blur()"
 )
 PATIENCE = 180_000  # milliseconds for a busy machine
