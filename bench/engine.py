@@ -18,7 +18,7 @@ from docker.utils import parse_host
 from controller.domain.spec import INSTANCE_LABEL
 from controller.runtime import kept_images
 
-IMAGE = "botmaker-demo:1"
+IMAGE = "botmaker-demo:2"
 UNIX = "http+unix://"
 REMOVED_AT_ONCE = 4  # containers
 LEFT_WITHIN = 30.0  # seconds for containers to leave their network

@@ -70,7 +70,7 @@ def docker_environment() -> Mapping[str, str]:
 
 
 class Settings(BaseSettings):
-    """Every setting. Names and defaults are a contract (README, "Configuration")."""
+    """Every setting. Names and defaults are a contract (docs/configuration.md)."""
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True)
 
@@ -296,7 +296,7 @@ class Reading:
         found = "; ".join(f"{name}: {why}" for name, why in self.faults.items())
         raise BadSetting(
             f"A setting is wrong. {found}.",
-            hint="The README's Configuration table shows what each setting takes.",
+            hint="docs/configuration.md shows what each setting takes.",
         )
 
 

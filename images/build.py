@@ -46,6 +46,8 @@ def main() -> int:
         return fail(f"The Docker engine failed: {error}", 1)
     except OSError as error:
         return fail(f"{options.image} can't be built: {error}", 1)
+    except KeyboardInterrupt:
+        return fail("Stopped.", 130)
     return 0
 
 

@@ -19,7 +19,7 @@ from tests.loopback.openapi import description
 
 ROOT = Path(__file__).parents[1]
 OPENCLAW = Path(__file__).parent / "openclaw"
-DEMO_IMAGE = "botmaker-demo:1"
+DEMO_IMAGE = "botmaker-demo:2"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

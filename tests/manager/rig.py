@@ -43,7 +43,7 @@ KEY = b"j" * 32  # of the journal's chain
 API_KEY = "fake-provider-key-1"
 TOKEN = "fake-channel-token-1"
 SECRETS = {"api_key": API_KEY, "channel_token": TOKEN}
-DEMO_IMAGE = "botmaker-demo:1"
+DEMO_IMAGE = "botmaker-demo:2"
 WRITES = {
     *("create", "start", "stop", "restart", "remove", "remove_volume", "let_go"),
     *("execute", "rehearse"),
