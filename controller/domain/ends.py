@@ -149,8 +149,9 @@ def _told(
     same = before is not None and before.container_id == after.container_id
     end = found[-1].at
     since = end - TOLD_WITHIN
-    if before is not None and same:  # it may show the next run: a first try couldn't be saved
-        since = min(since, before.started)
+    # Else it shows the next run already: a first verdict couldn't be saved.
+    if before is not None and same and before.started <= end:
+        since = before.started
     told = [one for one in hints.exits if since < one[0] < end + TOLD_WITHIN]
     if len(told) != len(found) or abs(told[-1][0] - end) >= TOLD_WITHIN:
         return found

@@ -34,6 +34,7 @@ from tests.chat.acting import (
     until_phase,
     until_public,
 )
+from tests.chat.test_hostile import LIVE, kinds
 
 
 async def bot(world: World, command: str, **options: str) -> str:
@@ -284,12 +285,15 @@ async def test_a_failing_health_check_is_quoted_safely(world: World) -> None:
     filling = asyncio.create_task(_healthy_soon(world, view.bot.id))
     assert "🟢 **shop** — running" in said(await fill(world))
     await filling
-    said_by_check = f"**no** <@&123456789012345678> \x1b[31mkey {KEY}"
+    evil = "[1](2) [log in](https://evil.example/x) <#123456789012345678> @everyone"
+    said_by_check = f"**no** <@&123456789012345678> {evil} \x1b[31mkey {KEY}"
     engine_of(world).set_health(view.bot.id, Health.UNHEALTHY, said_by_check)
     message = await until_card(world, "shop", "🟠 **shop** — unhealthy")
     assert "Its health check fails:" in message.content
     assert "**no**" not in message.content
     assert "<@&123456789012345678>" not in message.content
+    assert "link_open" not in kinds(message.content)
+    assert not LIVE.search(message.content.split("Its health check fails:")[1])
     assert "\x1b" not in message.content
     assert KEY not in message.content
 
