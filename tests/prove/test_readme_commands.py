@@ -209,7 +209,7 @@ async def runs_it_for_real(stranger: Stranger) -> None:
         assert "oauth2/authorize" in said
         assert process.returncode == 0, said
         async with stranger.starts("make run", **env) as process:
-            await world.wait_ready()
+            await world.wait_ready(timeout=120)
             end = await press_ctrl_c(process)
         assert "Traceback" not in end
 
