@@ -53,11 +53,24 @@ document.addEventListener("keydown", (event) => {
 
 // Whoever looks at the newest message, or sends one, keeps seeing the end of the channel.
 const ANSWER_MS = 10000; // how long after a press a new message counts as its answer
+const MOVE_MS = 1000; // how long after a person's move a scroll counts as theirs
 let atEnd = true;
 let pinnedUntil = 0;
 const distance = () => timeline.scrollHeight - timeline.clientHeight - timeline.scrollTop;
-timeline.addEventListener("scroll", () => { if (performance.now() > pinnedUntil) atEnd = distance() < 120; });
-timeline.addEventListener("wheel", () => { pinnedUntil = 0; });
+// Only people leave the end. Browser and page scroll too, when messages come and go.
+let movedAt = -Infinity;
+for (const kind of ["wheel", "touchmove", "pointerdown", "keydown"]) {
+  timeline.addEventListener(kind, () => {
+    movedAt = kind === "pointerdown" ? Infinity : performance.now(); // the scroll bar may be held long
+    pinnedUntil = 0;
+  }, { passive: true });
+}
+for (const kind of ["pointerup", "pointercancel"]) {
+  document.addEventListener(kind, () => { if (movedAt === Infinity) movedAt = performance.now(); });
+}
+timeline.addEventListener("scroll", () => {
+  if (performance.now() - movedAt < MOVE_MS) atEnd = distance() < 120;
+});
 composer.addEventListener("submit", () => { atEnd = true; }, true);
 composer.addEventListener("keydown", ({ key }) => { if (key === "Enter") atEnd = true; }, true);
 // A press or a form is answered at the end, except where the answer changes an older message.

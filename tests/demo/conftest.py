@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.conftest import ROOT, remove_everything_of
 from tests.demo.leftovers import containers_of, instance_of, left_by
-from tests.demo.person import Person
+from tests.demo.person import PATIENCE_SECONDS, Person
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 QUIET = [
@@ -71,7 +71,7 @@ class Demo:
         """Press Ctrl-C; returns the exit status and what it printed until its end."""
         assert self.process is not None
         self.process.send_signal(signal.SIGINT)
-        out, err = self.process.communicate(timeout=45)
+        out, err = self.process.communicate(timeout=120)
         return self.process.returncode, out, err
 
     def kill(self) -> None:
@@ -152,7 +152,8 @@ def device() -> str:
 def person(browser: Browser, device: str) -> Iterator[Person]:
     """Somebody with a browser."""
     page = browser.new_page(**DEVICES[device])
-    page.set_default_timeout(15_000)
-    expect.set_options(timeout=15_000)  # the default 5 s are short for a busy machine
+    patience = PATIENCE_SECONDS * 1000
+    page.set_default_timeout(patience)
+    expect.set_options(timeout=patience)
     yield Person(page, device)
     page.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from playwright.sync_api import Error, Locator, Page, Route, expect
 
+PATIENCE_SECONDS = 60.0  # for each step: a machine may be busy with other tests
 # Chromium aborts its requests when a network interface comes or goes, as other tests' containers
 # make happen.
 NETWORK_CHANGED = "ERR_NETWORK_CHANGED"
@@ -18,7 +19,7 @@ def _fetch(route: Route) -> None:
     """Fetch it with Playwright's own client, which nothing interrupts."""
     with contextlib.suppress(Error):  # the page has been closed
         try:
-            response = route.fetch(timeout=120_000)  # as long as the slowest command
+            response = route.fetch(timeout=2 * PATIENCE_SECONDS * 1000)
         except Error:
             route.abort()
         else:
@@ -114,12 +115,12 @@ class Person:
         """The last message."""
         return self.messages.last
 
-    def sees_newest(self, text: str, seconds: float = 15) -> None:
+    def sees_newest(self, text: str, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until the last message shows this text, within the window."""
         self.sees(self.newest(), text, seconds)
         expect(self.newest()).to_be_in_viewport(ratio=0.9)
 
-    def sees(self, where: Locator, text: str, seconds: float = 15) -> None:
+    def sees(self, where: Locator, text: str, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until it shows this text."""
         expect(where).to_contain_text(text, timeout=seconds * 1000)
 

@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 from tests.demo.conftest import Demo, run_demo
 from tests.demo.person import Person
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(400)]
 
 KEY = "api-key-of-bee-12345"
 TOKEN = "channel-token-of-bee-67890"
@@ -155,7 +155,7 @@ def test_a_second_demo_on_the_same_folder_is_refused_in_one_sentence(demo: Demo)
     """The status is 1, without a traceback."""
     demo.start()
     second = run_demo(demo.folder)
-    out, err = second.communicate(timeout=20)
+    out, err = second.communicate(timeout=60)
     assert second.returncode == 1
     assert out == ""
     assert err == (
@@ -167,7 +167,7 @@ def test_a_second_demo_on_the_same_folder_is_refused_in_one_sentence(demo: Demo)
 def test_without_an_engine_the_demo_says_so_in_one_sentence(tmp_path: Path) -> None:
     """The status is 1, without a traceback."""
     process = run_demo(tmp_path / "demo", DOCKER_HOST=f"unix://{tmp_path}/nothing.sock")
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert err.startswith("demo: Can't reach Docker.")
     assert err.count("\n") == 1

@@ -9,7 +9,7 @@ from tests.demo.conftest import DEVICES, Demo
 from tests.demo.crowded import MESSAGES
 from tests.demo.person import Person
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
 # Commands that are refused, sent by Ann, once there is a bot bee. Each with what she reads.
 REFUSED = (
@@ -36,7 +36,7 @@ def test_a_tour_by_keyboard_in_a_full_channel(demo: Demo, person: Person) -> Non
     person.page.get_by_role("button", name="Submit").click()
     person.sees(person.card("bee"), "bee — starting")
     person.take_picture("starting")
-    person.sees(person.card("bee"), "bee — running", seconds=30)
+    person.sees(person.card("bee"), "bee — running")
     person.sees_newest("stored, fingerprint")
 
     for command, values, words in REFUSED:
@@ -73,7 +73,7 @@ def test_a_bot_says_what_it_is_told_to_and_a_watcher_may_only_look(
     person.page.get_by_label("Demo API key").fill("api-key-of-bee")
     person.page.get_by_label("Demo channel token").fill("channel-token-of-bee")
     person.page.get_by_role("button", name="Submit").click()
-    person.sees(person.card("bee"), "bee — running", seconds=30)
+    person.sees(person.card("bee"), "bee — running")
 
     person.enter("/bot do", "bee", "status")
     person.sees_newest("behaviour: steady")
@@ -111,4 +111,4 @@ def test_a_refused_token_is_told_and_another_one_is_taken(demo: Demo, person: Pe
     person.page.get_by_label("Telegram bot token").fill("token-of-tele")
     person.page.get_by_role("button", name="Submit").click()
     person.sees_newest("Telegram accepts it: the bot @workshop_bot.")
-    person.sees(person.card("tele"), "tele — running", seconds=30)
+    person.sees(person.card("tele"), "tele — running")
