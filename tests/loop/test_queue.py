@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import selectors
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
@@ -324,6 +325,22 @@ async def test_a_caller_who_gives_up_leaves_store_and_memory_agreeing(
     view = await wishes.change(BOT.id, lambda now: now)
     assert [view.bot] == await store.bots()
     assert len(poked) == (2 if view.bot.wish is Wish.STOP else 1)
+
+
+async def test_a_change_that_the_disk_refuses_is_shown_nowhere(
+    store: Store, tmp_path: Path
+) -> None:
+    """Neither in memory nor to those who listen, and nothing is poked."""
+    fleet, poked, told = Fleet(), list[str](), list[str]()
+    wishes = Wishes(store, fleet, poked.append)
+    await wishes.add(BOT, World())
+    poked.clear()
+    with contextlib.closing(sqlite3.connect(tmp_path / "botmaker.db")) as file:
+        file.execute("CREATE TRIGGER full BEFORE UPDATE ON bot BEGIN SELECT RAISE(ABORT, 'x'); END")
+    with fleet.listening(told.append), pytest.raises(StorageTrouble):
+        await wishes.change(BOT.id, lambda now: replace(now, wish=Wish.STOP))
+    assert fleet.require(BOT.id).bot == BOT
+    assert poked == told == []
 
 
 async def test_an_edit_that_refuses_changes_nothing(store: Store) -> None:
