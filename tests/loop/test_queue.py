@@ -257,6 +257,18 @@ def test_a_crash_loop_ends_by_itself() -> None:
     assert fleet.next_decay(BOT.id) is None
 
 
+def test_a_phase_has_begun_once_however_often_one_looks() -> None:
+    """Other news of the bot moves nothing; another phase begins anew."""
+    now = 100.0
+    fleet = Fleet(lambda: now)
+    fleet.add(BOT, World())
+    for now in (110.0, 120.0):
+        assert fleet.show_bot(replace(BOT, image=f"sha256:{now}")).since == 100.0
+    now = 130.0
+    view = fleet.show_bot(replace(BOT, wish=Wish.STOP))
+    assert (view.phase, view.since) == (Phase.STOPPED, 130.0)
+
+
 def test_only_changes_are_told() -> None:
     """The same look twice is no news; an engine that goes is told once, and of no bot."""
     fleet, told = Fleet(), list[str]()
