@@ -191,6 +191,7 @@ async def test_a_short_absence_of_the_engine_is_no_news(world: World) -> None:
     fleet = world.application.installation.tools.fleet
     for _ in range(5):
         fleet.note_engine(False, "busy")
+        await asyncio.sleep(0.1)
         fleet.note_engine(True)
         await asyncio.sleep(0.05)
     await asyncio.sleep(2.5)

@@ -33,6 +33,13 @@ def view(bot: Bot = BOT, phase: Phase = Phase.UNHEALTHY, **world: object) -> Vie
     return View(bot, World(container=RUNS, **world), seen=True, phase=phase, since=1.0)  # type: ignore[arg-type]
 
 
+def test_the_last_words_before_a_crash_are_on_no_card_of_a_bot_that_is_well_again() -> None:
+    """They explain trouble; afterwards they would only be in the way."""
+    tail = ("Traceback", "the last words")
+    assert "the last words" in card(replace(view(), tail=tail))
+    assert "the last words" not in card(replace(view(phase=Phase.RUNNING), tail=tail))
+
+
 def killed(problem: Problem | None = None) -> View:
     """A bot whose last run ended for lack of memory."""
     crash = Crash(NOW - 5, 137, oom_killed=True)

@@ -46,6 +46,9 @@ async def test_a_replaced_key_stays_hidden_after_a_new_start(off: Rig) -> None:
     await off.restart()
     await off.becomes(bot, Phase.RUNNING)
     assert await read(off, bot.id) == ["later"]
+    off.runtime.crash(bot.id, 1)
+    await eventually(lambda: off.view(bot).tail, "the last lines before the crash are shown")
+    assert off.view(bot).tail == ("later",)
 
 
 async def test_since_counts_back_from_the_engines_now(off: Rig) -> None:
