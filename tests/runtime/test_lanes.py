@@ -70,6 +70,34 @@ async def test_a_calls_limit_begins_with_its_thread(fake_engine: FakeEngine, cal
     assert time.monotonic() - began > 0.5
 
 
+async def test_hundreds_of_stops_at_once_leave_the_loop_its_turn(
+    fake_engine: FakeEngine, calls: Calls
+) -> None:
+    """Their threads begin one after another; all at once they kept the loop waiting for seconds."""
+    count, late = 400, [0.0]
+
+    async def tick() -> None:
+        while True:
+            began = time.monotonic()
+            await asyncio.sleep(0.005)
+            late.append(time.monotonic() - began - 0.005)
+
+    ticking = asyncio.create_task(tick())
+    began = time.monotonic()
+    answers = await asyncio.gather(
+        *(
+            calls(
+                lambda client: time.sleep(1) or client.base_url, write=True, limit=60, lane="stop"
+            )
+            for _ in range(count)
+        )
+    )
+    ticking.cancel()
+    assert len(answers) == count
+    assert max(late) < 0.7
+    assert time.monotonic() - began < count * 1 / 8, "they wait side by side"
+
+
 def hold_up(fake: FakeEngine, runtime: EngineRuntime, bot_id: str) -> dict[str, tuple[int, Call]]:
     """By what is slow: how many of it there are, and one of them."""
     for end in (f"/{'c' * 64}/logs", "/stop", "/images/create", "/exec", "/unpause"):
