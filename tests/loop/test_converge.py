@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from controller.domain.errors import NotFound, NotReady
 from controller.domain.observation import ContainerState, Health
 from controller.domain.phase import Phase
 from controller.manager.lifecycle import Order
-from tests.manager.rig import ANN_ASKS, DEMO_IMAGE, Rig, eventually
+from tests.manager.rig import ANN_ASKS, DEMO_IMAGE, SECRETS, Gate, Rig, eventually
 
 
 async def test_a_new_bot_waits_for_its_secrets_without_a_container(rig: Rig) -> None:
@@ -102,6 +103,20 @@ async def test_a_removed_bot_leaves_nothing_behind(rig: Rig) -> None:
     await rig.gone(bot)
     assert rig.secrets_on_disk() == set()
     assert await rig.store.crashes() == {}
+
+
+async def test_secrets_that_come_while_a_bot_is_forgotten_go_too(asleep: Rig) -> None:
+    """A submit that was under way may write them after the last look."""
+
+    async def submit(name: str) -> None:
+        if name == "let_go":
+            await asyncio.to_thread(vault.write, bot.id, SECRETS, (os.geteuid(), os.getegid()))
+
+    asleep.door = Gate(asleep.runtime, before=submit)
+    await asleep.restart()
+    bot, vault = await asleep.running(), asleep.house.tools.vault
+    assert await asleep.manager.lifecycle.delete(ANN_ASKS, bot) is None
+    await eventually(lambda: asleep.secrets_on_disk() == set(), "the late secrets go")
 
 
 async def test_a_bot_can_be_removed_before_it_had_secrets(rig: Rig) -> None:
