@@ -26,8 +26,9 @@ from controller.vault import Redactor
 
 log = logging.getLogger(__name__)
 DM_CLOSED = 50007
-# Commands wait for a real engine; SimCord's own limit of five seconds is meant for tests.
-LIVE_SETTLE_SECONDS = 30.0
+# Commands wait for a real engine, the longest for an action of five minutes. After this limit
+# SimCord calls their outcome uncertain; its own of five seconds is meant for tests.
+LIVE_SETTLE_SECONDS = 600.0
 
 
 @dataclass(slots=True)

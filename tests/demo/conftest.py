@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -91,9 +92,10 @@ class Demo:
 
     def waits_for_line(self, text: str) -> None:
         """Wait until the only container has logged this."""
-        for line in self._client.logs(self.container()["Id"], stream=True, follow=True):
-            if text in line.decode():
-                return
+        name, end = self.container()["Id"], time.monotonic() + PATIENCE_SECONDS
+        while text not in self._client.logs(name).decode():
+            assert time.monotonic() < end, f"{text!r} is not in its log"
+            time.sleep(0.2)
 
     def left(self) -> list[str]:
         """Its containers, volumes and networks, and its folder if that exists."""

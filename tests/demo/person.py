@@ -99,6 +99,10 @@ class Person:
         self.pick(name)
         self.send()
 
+    def fill(self, label: str, value: str) -> None:
+        """Fill in a box of the open form."""
+        self.page.get_by_role("textbox", name=label).fill(value)
+
     def press(self, label: str, within: Locator) -> None:
         """Press a button under a message."""
         within.get_by_role("button", name=label, exact=True).click()
