@@ -453,8 +453,11 @@ class EngineRig(Rig):
         return name
 
     def prune_images(self) -> None:
+        # One by one: an engine refuses a prune while another one runs.
         label = f"botmaker.built={self.instance}"
-        self.docker.prune_images(filters={"dangling": True, "label": label})
+        for image in self.docker.images(filters={"dangling": True, "label": label}):
+            with suppress(APIError):  # a container is made of it
+                self.docker.remove_image(image["Id"])
 
     def remove_image(self, image: str) -> None:
         self.docker.remove_image(image, force=True)
