@@ -90,6 +90,7 @@ CALLS: dict[str, dict[str, Call]] = {
     "access.revoke": {"access.revoke": lambda s, who: s.manager.access.revoke(who, "user", 2)},
     "access.list": {"access.listed": lambda s, who: s.manager.access.listed(who)},
     "access.test": {"access.test": lambda s, who: s.manager.access.test(who, BEN, None, [])},
+    "help": {"access.own_acts": lambda s, who: s.manager.access.own_acts(who)},
 }
 EACH = [(act, name) for act, calls in CALLS.items() for name in calls]
 
