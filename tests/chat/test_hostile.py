@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
@@ -15,7 +16,7 @@ from controller.chat.words.text import plain, sentences
 from controller.domain.errors import EngineUnavailable
 from controller.domain.observation import Health
 from demo.world import World
-from tests.chat.acting import VALUES, fill, make, ready_bot, until_card
+from tests.chat.acting import VALUES, fill, healthy_soon, make, said, until_card
 from tests.chat.house import House
 
 JUDGE = MarkdownIt("commonmark").enable(["strikethrough", "table"])
@@ -105,7 +106,10 @@ def test_a_sentence_that_quotes_hostile_text_stays_a_sentence(text: str) -> None
 async def test_a_failing_check_puts_no_link_on_a_card(house: House) -> None:
     """What a health check printed is only words on the public card."""
     async with house.controller() as world:
-        view = await ready_bot(world)
+        view = await make(world, "shop", "checked")
+        soon = asyncio.create_task(healthy_soon(world, view.bot.id))
+        assert "running" in said(await fill(world))
+        await soon
         evil = "[1](2) [log in](https://evil.example/x) <#123456789012345678> @everyone"
         house.engine.set_health(view.bot.id, Health.UNHEALTHY, evil)
         shown = await until_card(world, "shop", "health check fails")
