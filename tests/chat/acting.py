@@ -14,6 +14,7 @@ from simcord.results import InteractionResult, ResponseMessage
 
 from controller.domain.access import discord_user
 from controller.domain.errors import ControllerError
+from controller.domain.observation import Health
 from controller.domain.phase import Phase
 from controller.fleet.journal import Caller
 from controller.fleet.views import View
@@ -150,6 +151,14 @@ async def ready_bot(world: World, name: str = "shop", template: str = "echo") ->
     await make(world, name, template)
     assert "running" in said(await fill(world))
     return await until_phase(world, name, Phase.RUNNING)
+
+
+async def healthy_soon(world: World, bot_id: str) -> None:
+    """Let the bot's health check succeed once its program runs."""
+    engine = engine_of(world)
+    while bot_id not in engine.containers or not engine.containers[bot_id].seen.state.active:
+        await asyncio.sleep(0.01)
+    engine.set_health(bot_id, Health.HEALTHY)
 
 
 def newcomer(world: World, name: str, *roles: Any) -> MemberActor:

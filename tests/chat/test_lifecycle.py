@@ -23,6 +23,7 @@ from tests.chat.acting import (
     fill,
     filled,
     forge,
+    healthy_soon,
     invoked,
     labels,
     make,
@@ -282,7 +283,7 @@ async def test_a_failing_health_check_is_quoted_safely(world: World) -> None:
     """Its own words, without markup, mentions, controls or secrets."""
     await make(world, "shop", "checked")
     view = world.application.installation.tools.fleet.named("shop")
-    filling = asyncio.create_task(_healthy_soon(world, view.bot.id))
+    filling = asyncio.create_task(healthy_soon(world, view.bot.id))
     assert "🟢 **shop** — running" in said(await fill(world))
     await filling
     evil = "[1](2) [log in](https://evil.example/x) <#123456789012345678> @everyone"
@@ -296,13 +297,6 @@ async def test_a_failing_health_check_is_quoted_safely(world: World) -> None:
     assert not LIVE.search(message.content.split("Its health check fails:")[1])
     assert "\x1b" not in message.content
     assert KEY not in message.content
-
-
-async def _healthy_soon(world: World, bot_id: str) -> None:
-    while bot_id not in engine_of(world).containers:
-        await asyncio.sleep(0.01)
-    await asyncio.sleep(0.05)
-    engine_of(world).set_health(bot_id, Health.HEALTHY)
 
 
 async def test_with_the_engine_away_every_command_answers_and_says_so(world: World) -> None:
