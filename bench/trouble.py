@@ -12,6 +12,7 @@ from bench.engine import engine_socket
 from bench.figure import Figure
 from bench.house import ADMIN, running_house
 from bench.templates import SECRETS, STUBBORN_SECONDS
+from controller.chat.cards.card_words import card
 from controller.domain.bot import Bot
 from controller.domain.observation import ContainerState
 from controller.fleet.views import View
@@ -101,19 +102,28 @@ async def _ninth_restart(house: Installation, stubborn: list[Bot], ninth: Bot) -
 async def _hanging_look(house: Installation, door: Door, bots: list[Bot]) -> list[Figure]:
     """Every bot is looked at; one of these looks gets no answer."""
     flips: list[bool] = []
-    changed: list[str] = []
+    cards: list[str] = []
     manager, stuck, other = house.manager, bots[-1], bots[-2]
     await asyncio.sleep(1)
+    shown = {view.bot.id: card(view) for view in manager.bots}
+
+    def changed(bot_id: str) -> None:
+        view = manager.bots.get(bot_id)
+        text = card(view) if view else ""
+        if text != shown[bot_id]:
+            shown[bot_id] = text
+            cards.append(bot_id)
+
     with contextlib.ExitStack() as stack:
         stack.enter_context(
             manager.bots.hearing_engine(lambda: flips.append(manager.bots.engine.reachable))
         )
-        stack.enter_context(manager.bots.listening(changed.append))
+        stack.enter_context(manager.bots.listening(changed))
         door.held, before = f"/containers/{stuck.container_name}/json", door.requests
         for bot in bots:
             house.tools.queue.poke(bot.id)
         await asyncio.sleep(HANG_SECONDS)
-        calls, updates = door.requests - before, len(changed)
+        calls, updates = door.requests - before, len(cards)
         view = await manager.lifecycle.restart(ADMIN, other)
         assert _runs(view), "another bot can't be restarted meanwhile"
         assert manager.bots.engine.reachable

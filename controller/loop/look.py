@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from controller.domain.bot import Bot, Wish
 from controller.domain.errors import Conflict, StorageTrouble
-from controller.domain.observation import Observation, World
+from controller.domain.observation import Health, Observation, World
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.threads import Threads
 from controller.loop.queue import loop_time
@@ -111,7 +111,8 @@ class Looker:
             return _Secrets(trouble=error)
 
     def _late(self, bot: Bot, container: Observation | None) -> bool:
-        """Whether the run has had its time to become healthy: by a clock that nobody sets."""
+        """Whether the run has had its time to become healthy and isn't: by a clock that nobody
+        sets. Of one that is, that time's end would be no news."""
         template = self._blueprints.known(bot)
         if template is None or container is None or not container.started:
             return False
@@ -121,4 +122,5 @@ class Looker:
             age = max(0.0, self._runtime.engine_time() - container.started)
             first = self.clock() - age
             self._first_seen[bot.id] = (container.started_at, first)
-        return self.clock() - first > template.run.start_timeout
+        waits = container.health is Health.STARTING
+        return waits and self.clock() - first > template.run.start_timeout
