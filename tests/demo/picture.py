@@ -95,9 +95,9 @@ def create(person: Person, film: Film) -> None:
 def enter_secrets(person: Person, film: Film) -> None:
     """The form; then the card follows the container by itself."""
     person.press("Enter secrets", person.newest())
-    person.page.get_by_label("Demo API key").fill("a-key-for-the-demo")
+    person.page.get_by_role("textbox", name="Demo API key").fill("a-key-for-the-demo")
     film.shoot(600)
-    person.page.get_by_label("Demo channel token").fill("a-token-for-the-demo")
+    person.page.get_by_role("textbox", name="Demo channel token").fill("a-token-for-the-demo")
     film.shoot(1200, still="form")
     person.page.get_by_role("button", name="Submit").click()
     film.shoot_while(person.card("shop-helper"), "— starting", 1200)

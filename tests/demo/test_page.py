@@ -36,8 +36,8 @@ def make_bee(person: Person) -> None:
 def enter_secrets(person: Person) -> None:
     """Fill in the form behind the private answer's button."""
     person.press("Enter secrets", person.messages.filter(has_text="Only you can see this").last)
-    person.page.get_by_label("Demo API key").fill(KEY)
-    person.page.get_by_label("Demo channel token").fill(TOKEN)
+    person.page.get_by_role("textbox", name="Demo API key").fill(KEY)
+    person.page.get_by_role("textbox", name="Demo channel token").fill(TOKEN)
     expect(person.page.get_by_role("combobox", name="Behaviour")).to_contain_text("steady")
     person.take_picture("secrets")
     person.page.get_by_role("button", name="Submit").click()
@@ -48,7 +48,7 @@ def test_a_person_makes_watches_and_removes_a_bot_on_the_page(demo: Demo, person
     """The whole path; each step checks the words on the page and the real container."""
     person.open(demo.start())
     expect(person.page).to_have_title("BotMaker demo")
-    person.sees(person.newest(), "Type /bot create")
+    person.sees_newest("BotMaker is ready.")
 
     make_bee(person)
     assert demo.containers() == []

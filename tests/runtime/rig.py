@@ -455,9 +455,9 @@ class EngineRig(Rig):
     def prune_images(self) -> None:
         # One by one: an engine refuses a prune while another one runs.
         label = f"botmaker.built={self.instance}"
-        for image in self.docker.images(filters={"dangling": True, "label": label}):
+        for found in self.docker.images(filters={"dangling": True, "label": label}):
             with suppress(APIError):  # a container is made of it
-                self.docker.remove_image(image["Id"])
+                self.docker.remove_image(found["Id"])
 
     def remove_image(self, image: str) -> None:
         self.docker.remove_image(image, force=True)
