@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from controller.domain.bot import Bot, Crash, Problem, Wish
 from controller.domain.crashes import GIVE_UP_AT
-from controller.domain.ends import CRASHES_KEPT, TOLD_WITHIN, Cause, Hints, Verdict, classify
+from controller.domain.ends import (
+    CRASHES_KEPT,
+    STOP_WITHIN,
+    TOLD_WITHIN,
+    Cause,
+    Hints,
+    Verdict,
+    classify,
+)
 from controller.domain.observation import ContainerState, Observation
 from controller.domain.run import LAST_LINES, PRESENT, Run, is_over
 
@@ -77,6 +85,16 @@ TABLE: dict[str, tuple[Bot, Observation | None, Hints, Cause, Run, tuple[Crash, 
     "begun by hand": (BOT, BY_HAND, Hints(), Cause.ENGINE, DONE, ()),
     "ended in a gap": (BOT, ENDED, Hints(in_gap=True), Cause.ENGINE, DONE, ()),
     "counted in a gap": (BOT, BACK, Hints(in_gap=True), Cause.CRASH, DONE, (Crash(NOW, None),)),
+    # Somebody's, told by an event: a moment before the end, or as long before as a program may take
+    "stopped by hand": (BOT, ENDED, Hints(stopped_at=NOW - 1), Cause.HAND, DONE, ()),
+    "told a moment later": (BOT, ENDED, Hints(stopped_at=NOW + 1), Cause.HAND, DONE, ()),
+    "stubborn": (BOT, ENDED, Hints(stopped_at=NOW - STOP_WITHIN + 1), Cause.HAND, DONE, ()),
+    "stopped long before": (
+        *(BOT, ENDED, Hints(stopped_at=NOW - STOP_WITHIN), Cause.CRASH, DONE, (C,)),
+    ),
+    "stopped only after": (
+        *(BOT, ENDED, Hints(stopped_at=NOW + TOLD_WITHIN), Cause.CRASH, DONE, (C,)),
+    ),
     # Crashes
     "crashed": (BOT, ENDED, Hints(), Cause.CRASH, DONE, (C,)),
     "crashed, back": (BOT, BACK, Hints(), Cause.CRASH, DONE, (Crash(NOW, None),)),

@@ -13,6 +13,7 @@ from controller.domain.bot import Wish
 from controller.domain.errors import NotFound, NotReady
 from controller.domain.observation import ContainerState, Health
 from controller.domain.phase import Phase
+from controller.loop.look import SAID_MAX
 from controller.manager.lifecycle import Order
 from tests.manager.rig import ANN_ASKS, DEMO_IMAGE, SECRETS, Gate, Rig, eventually
 
@@ -250,6 +251,18 @@ async def test_an_unhealthy_bot_is_shown_and_left_alone(rig: Rig) -> None:
     assert view.world.container is not None
     assert view.world.container.probe_output == "no answer"
     assert rig.run_of(bot) == run
+
+
+async def test_what_a_failing_check_says_is_redacted_before_it_is_cut(rig: Rig) -> None:
+    """No piece of a key is left at the cut."""
+    bot = await rig.running("demo")
+    key = (rig.secrets / bot.id / "api_key").read_text()
+    rig.runtime.set_health(bot.id, Health.UNHEALTHY, "x" * (SAID_MAX - len(key) + 2) + key)
+    view = await rig.becomes(bot, Phase.UNHEALTHY)
+    assert view.world.container is not None
+    said = view.world.container.probe_output.lstrip("x")
+    assert said.startswith("[red")
+    assert key[:4] not in said
 
 
 async def test_secrets_that_vanish_do_not_stop_a_running_bot(rig: Rig) -> None:

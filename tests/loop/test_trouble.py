@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from controller.domain.bot import Bot, Wish
+from controller.domain.errors import EngineBusy
 from controller.domain.journal import Kind
+from controller.domain.observation import ListedContainer
 from controller.domain.phase import Phase
 from controller.runtime.memory import MemoryRuntime
 from tests.manager.rig import ANN_ASKS, PLAIN, Gate, Rig, eventually
@@ -106,6 +108,28 @@ async def test_a_bot_is_not_forgotten_when_another_one_finds_the_engine_first(ri
     await eventually(lambda: rig.fleet.engine.reachable)
     await rig.loop.watcher.resync()
     await eventually(lambda: not rig.active(left), "the order given meanwhile comes true")
+
+
+class Crowded(MemoryRuntime):
+    """An engine that our own calls keep from being asked."""
+
+    full = False
+
+    async def list_containers(self) -> list[ListedContainer]:
+        """The list, unless no thread is free for it."""
+        if self.full:
+            raise EngineBusy("No thread is free.")
+        return await super().list_containers()
+
+
+async def test_having_too_much_to_do_says_nothing_about_the_engine(asleep: Rig) -> None:
+    """Nobody asked it, so it isn't called away."""
+    crowded = asleep.door = asleep.runtime = Crowded(images=asleep.runtime.images)
+    await asleep.restart()
+    await asleep.running()
+    crowded.full = True
+    await asleep.loop.watcher.resync()
+    assert asleep.fleet.engine.reachable
 
 
 @pytest.mark.parametrize("step", WAYS)

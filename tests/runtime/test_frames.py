@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import tracemalloc
 from collections.abc import Iterator
 
 import pytest
@@ -17,7 +16,6 @@ from controller.runtime.frames import (
     SPARE,
     TEXT_MAX,
     FrameSplitter,
-    LineJoiner,
     LogTail,
     OutputEnd,
     Pipe,
@@ -186,20 +184,6 @@ def test_the_end_does_not_depend_on_how_the_bytes_are_cut(
     for part in cut(framed(*pieces), sizes):
         end.feed(part)
     assert end.text() == last_lines(b"".join(pieces), 1 << 20)
-
-
-def test_a_line_without_an_end_costs_bounded_memory() -> None:
-    """Of 8 MiB in entries without a newline only the first 256 KiB are kept."""
-    joiner, entry = LineJoiner(), b"2026-01-01T00:00:00Z " + b"x" * (16 << 10)
-    tracemalloc.start()
-    for _ in range(512):
-        assert joiner.feed("stdout", entry) is None
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < 2 << 20
-    (line,) = joiner.rest()
-    assert line.text == "x" * LINE_MAX + "…"
-    assert not line.ends
 
 
 def test_a_flood_is_let_go_of_while_it_comes() -> None:
