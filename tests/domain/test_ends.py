@@ -86,7 +86,6 @@ TABLE: dict[str, tuple[Bot, Observation | None, Hints, Cause, Run, tuple[Crash, 
     "ended in a gap": (BOT, ENDED, Hints(in_gap=True), Cause.ENGINE, DONE, ()),
     "counted in a gap": (BOT, BACK, Hints(in_gap=True), Cause.CRASH, DONE, (Crash(NOW, None),)),
     # Somebody's, told by an event: a moment before the end, or as long before as a program may take
-    "stopped by hand": (BOT, ENDED, Hints(stopped_at=NOW - 1), Cause.HAND, DONE, ()),
     "told a moment later": (BOT, ENDED, Hints(stopped_at=NOW + 1), Cause.HAND, DONE, ()),
     "stubborn": (BOT, ENDED, Hints(stopped_at=NOW - STOP_WITHIN + 1), Cause.HAND, DONE, ()),
     "stopped long before": (
