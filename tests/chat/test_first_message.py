@@ -70,8 +70,8 @@ async def test_the_first_message_says_what_to_do(world: World) -> None:
     assert labels(first) == ["Create a bot"]
     for words in (
         "**BotMaker is ready.** This channel is its control room",
-        "1. Press **Create a bot**, or type `/bot create`.",
-        "2. Enter its secrets",
+        "**1.** Press **Create a bot**, or type `/bot create`.",
+        "**2.** Enter its secrets",
         "`botmaker build-image demo`",
         "`/help` shows what you can do here.",
     ):

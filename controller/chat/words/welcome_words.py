@@ -15,10 +15,10 @@ def welcome_words(templates: Mapping[str, Template]) -> str:
     lines = [
         "👋 **BotMaker is ready.** This channel is its control room: each bot that you create gets "
         "one message here, which always shows how it is.",
-        "1. Press **Create a bot**, or type `/bot create`.",
-        "2. Enter its secrets in the form that follows. Each is stored in a file only that bot can "
-        "read, and is never shown again.",
-        "3. The bot starts by itself. If something is wrong, its message says what and why.",
+        "**1.** Press **Create a bot**, or type `/bot create`.",
+        "**2.** Enter its secrets in the form that follows. Each is stored in a file only that bot "
+        "can read, and is never shown again.",
+        "**3.** The bot starts by itself. If something is wrong, its message says what and why.",
     ]
     demo = templates.get(_DEMO)
     if demo is not None:
