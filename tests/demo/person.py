@@ -5,11 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import time
 from pathlib import Path
 
 from playwright.sync_api import Error, Locator, Page, Route, expect
 
 PATIENCE_SECONDS = 60.0  # for each step: a machine may be busy with other tests
+_ENDS_IN_VIEW = """message => {
+  const [inner, outer] = [message, message.closest("#channel-timeline")]
+    .map((element) => element.getBoundingClientRect());
+  return inner.bottom > outer.top && inner.bottom <= outer.bottom && outer.bottom <= innerHeight;
+}"""
 # Chromium aborts its requests when a network interface comes or goes, as other tests' containers
 # make happen.
 NETWORK_CHANGED = "ERR_NETWORK_CHANGED"
@@ -120,9 +126,12 @@ class Person:
         return self.messages.last
 
     def sees_newest(self, text: str, seconds: float = PATIENCE_SECONDS) -> None:
-        """Wait until the last message shows this text, within the window."""
+        """Wait until the last message shows this text, and its end is within the window."""
         self.sees(self.newest(), text, seconds)
-        expect(self.newest()).to_be_in_viewport(ratio=0.9)
+        end = time.monotonic() + seconds
+        while not self.newest().evaluate(_ENDS_IN_VIEW):
+            assert time.monotonic() < end, f"{text!r} is outside the window"
+            self.page.wait_for_timeout(100)
 
     def sees(self, where: Locator, text: str, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until it shows this text."""
