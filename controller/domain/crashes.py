@@ -11,6 +11,7 @@ from controller.domain.observation import ContainerState, Observation
 WINDOW_SECONDS = 600.0
 LOOPING_AT = 3  # crashes in the window from which a bot is called crash-looping
 GIVE_UP_AT = 5  # crashes in the window after which the controller stops the bot
+DATED_WITHIN = 60.0  # seconds between two dates of one end, at most; a clock is set back by more
 KILLED = 137  # the exit code of a process that was killed
 
 _SIGNALS = {
@@ -71,7 +72,7 @@ def detect(
     # Another end than the one accounted for, not a later one: a clock may have been set back.
     if not after.finished_at or abs(after.finished_at - accounted_end) < 1e-6:
         return ()
-    if before is not None and _is_same_end(accounted_end, before, after):
+    if _is_dated_anew(accounted_end, after):
         return ()
     same = before is not None and before.container_id == after.container_id
     grown = after.restart_count - before.restart_count if before is not None and same else 1
@@ -82,17 +83,17 @@ def detect(
     return (*earlier, Crash(at=end, exit_code=code, oom_killed=oom))
 
 
-def _is_same_end(accounted_end: float, before: Observation, after: Observation) -> bool:
-    """Whether the end was accounted for by another time: a run ends once.
+def _is_dated_anew(accounted_end: float, after: Observation) -> bool:
+    """Whether the end that is seen was accounted for by another date: a run ends once.
 
-    A program that is to be restarted is noted as ended when the restart begins. If that is given
-    up, because of a stop or because nothing can be mounted, the engine goes back to the time at
-    which the program ended: 70 ms before that, and more on a busy machine (measured on 20.10).
+    A program that is to be restarted is noted as ended when its restart begins. If that is given
+    up, because of a stop or because nothing can be mounted, the engine goes back to the moment at
+    which the program ended: 70 ms before that, and more on a busy machine (measured on 20.10). The
+    run that is seen is the container's last, so an end after its beginning was its own.
     """
-    accounted = abs(before.finished_at - accounted_end) < 1e-6
-    restarting = before.state is ContainerState.RESTARTING
-    run, now = (before.container_id, before.started_at), (after.container_id, after.started_at)
-    return accounted and restarting and run == now
+    if after.state is ContainerState.RUNNING or not after.started < accounted_end:
+        return False
+    return 0 < accounted_end - after.finished_at < DATED_WITHIN
 
 
 def ended_with_engine(container: Observation, *, in_gap: bool) -> bool:
