@@ -103,23 +103,28 @@ def ended_with_engine(container: Observation, *, in_gap: bool) -> bool:
     again uncounted was started by the engine, or by somebody by hand. An engine that was killed
     leaves its containers ended; that was its doing if it happened while it was away (`in_gap`).
     """
-    if container.state is ContainerState.RUNNING:
+    if container.state in {ContainerState.RUNNING, ContainerState.PAUSED}:
         return container.restart_count == 0
     return in_gap and container.state is ContainerState.EXITED
 
 
 def was_stopped(before: Observation | None, after: Observation, restart: str) -> bool:
-    """Whether somebody must have stopped what is seen ended, though no event told of it.
+    """Whether somebody must have stopped the run that is seen ended, though no event told of it.
 
-    After `unless-stopped`, which is the template's `restart` here, a program that ends by itself is
-    always run again. Even a try that fails is counted.
+    Under `unless-stopped`, which is the template's `restart` here, a program that ends by itself is
+    always run again. A try that fails leaves its error.
     """
-    if after.state is not ContainerState.EXITED or restart != "unless-stopped":
+    if after.state is not ContainerState.EXITED or restart != "unless-stopped" or after.error:
         return False
-    if before is None or before.container_id != after.container_id:
-        return after.restart_count == 0
-    waited = before.state is ContainerState.RESTARTING  # it had ended already
-    return not waited and after.restart_count == before.restart_count
+    same = before is not None and before.container_id == after.container_id
+    waited = same and before is not None and before.state is ContainerState.RESTARTING
+    return not (waited and before is not None and before.started_at == after.started_at)
+
+
+def are_more(before: Observation | None, after: Observation) -> bool:
+    """Whether the engine counted restarts between the two looks."""
+    same = before is not None and before.container_id == after.container_id
+    return before is not None and same and after.restart_count > before.restart_count
 
 
 def judge(

@@ -86,7 +86,10 @@ def classify(
     if _by_hand(after, hints):
         return Verdict(cause=Cause.HAND, run=run)
     if crash_rules.was_stopped(before, after, hints.restart):
-        return Verdict(cause=Cause.ENGINE, run=run)  # or by hand: nobody knows
+        if not crash_rules.are_more(before, after):
+            return Verdict(cause=Cause.ENGINE, run=run)  # or by hand: nobody knows
+        # There were crashes before the stop. The code that is seen may be the stop's own.
+        found = tuple(replace(crash, exit_code=None, oom_killed=False) for crash in found)
     noted = {crash.at for crash in hints.known}
     fresh = tuple(crash for crash in _told(found, before, after, hints) if crash.at not in noted)
     problem = crash_rules.judge(

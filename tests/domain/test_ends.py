@@ -28,7 +28,9 @@ BOT = Bot(id="b", name="shop", template="t", provider="p", model="m", channel="c
 # The run r1 goes on, ended, or ended and was followed by r2 in the same container.
 R1 = Observation(container_id="c", state=S.RUNNING, started_at="r1", started=NOW - 100, spec="now")
 # Its restart failed; without that it was stopped.
-ENDED = replace(R1, state=S.EXITED, exit_code=3, finished_at=NOW, restart_count=1)
+ENDED = replace(
+    R1, state=S.EXITED, exit_code=3, finished_at=NOW, restart_count=1, error="can't be mounted"
+)
 BACK = replace(  # by the restart policy, which counts
     R1, started_at="r2", started=NOW + 1, finished_at=NOW, restart_count=1
 )
@@ -106,7 +108,7 @@ TABLE: dict[str, tuple[Bot, Observation | None, Hints, Cause, Run, tuple[Crash, 
     ),
     # By hand, with an event and without
     "stopped by hand": (
-        *(BOT, replace(ENDED, restart_count=0), Hints(stopped_at=NOW - 1), Cause.HAND, DONE, ()),
+        *(BOT, replace(ENDED, error=""), Hints(stopped_at=NOW - 1), Cause.HAND, DONE, ()),
     ),
     "stopped once, then crashed": (
         *(BOT, BACK, Hints(stopped_at=NOW - 1), Cause.CRASH, DONE, (Crash(NOW, None),)),
@@ -196,12 +198,29 @@ def test_a_run_ends_once_however_often_the_engine_dates_its_end() -> None:
 
 def test_what_its_policy_did_not_run_again_was_stopped_though_nobody_heard_of_it() -> None:
     """A crash is followed by a try, which counts even if it fails; other policies let it end."""
-    stopped = replace(ENDED, restart_count=0)
+    stopped = replace(ENDED, restart_count=0, error="")
     for before in (R1, None):
         assert classify(BOT, before, stopped, FATAL).cause is Cause.ENGINE
         assert classify(BOT, before, ENDED, FATAL).cause is Cause.CRASH
     for restart in ("no", "on-failure:3"):
         assert told(BOT, stopped, Hints(restart=restart)).cause is Cause.CRASH
+
+
+def test_crashes_before_a_stop_that_nobody_heard_of_have_no_code() -> None:
+    """The engine counted them; the code that is seen is the stop's, who knows."""
+    stopped = replace(ENDED, restart_count=2, exit_code=137, error="")
+    verdict = told(BOT, stopped, FATAL)
+    assert (verdict.cause, [c.exit_code for c in verdict.crashes]) == (Cause.CRASH, [None] * 2)
+    exits = ((NOW - 9, 7), (NOW - 8, 8))
+    verdict = told(BOT, stopped, Hints(exits=exits))
+    assert [c.exit_code for c in verdict.crashes] == [None] * 2  # these were long before
+    assert classify(BOT, None, stopped, FATAL).cause is Cause.ENGINE
+
+
+def test_a_paused_run_that_was_begun_by_hand_followed_no_crash() -> None:
+    """As one that runs."""
+    assert told(BOT, replace(BY_HAND, state=S.PAUSED)).cause is Cause.ENGINE
+    assert told(BOT, replace(BACK, state=S.PAUSED)).cause is Cause.CRASH
 
 
 def test_an_end_that_was_not_accounted_for_counts_at_its_second_date() -> None:

@@ -48,6 +48,7 @@ class UnquietEngine(MemoryRuntime):
         )
         self._lists: deque[list[ListedContainer]] = deque(maxlen=KEPT_LOOKS)
         self.stale_looks: dict[str, int] = {}  # bot → how many looks back the next answer is
+        self._misled: set[str] = set()  # bots whose last look was a former one
         self.stale_list = 0
         self.stale_given = 0
 
@@ -61,13 +62,18 @@ class UnquietEngine(MemoryRuntime):
         return answer
 
     async def observe(self, bot_id: str) -> Observation | None:
-        """Look at the bot's container, or show a former look once more."""
+        """Look at the bot's container, or show a former look once more.
+
+        Never twice in a row: an absence that two looks show is believed.
+        """
         answer = await super().observe(bot_id)
         known = self._looks[bot_id]
-        back = self.stale_looks.pop(bot_id, 0)
+        back = 0 if bot_id in self._misled else self.stale_looks.pop(bot_id, 0)
         if back and known:
             self.stale_given += 1
+            self._misled.add(bot_id)
             return known[-min(back, len(known))]
+        self._misled.discard(bot_id)
         if not known or known[-1] != answer:
             known.append(answer)
         return answer
