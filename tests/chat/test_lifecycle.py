@@ -206,11 +206,15 @@ async def test_the_list_has_the_worst_first_and_can_be_narrowed(world: World) ->
 
 
 async def test_a_list_too_long_for_a_message_comes_as_a_file_too(world: World) -> None:
-    """Every bot is in the file, the message says how many it left out."""
+    """Every bot is in the file, the message says how many it left out. The first answer doesn't
+    wait for the file to be sent."""
     await asyncio.gather(
         *(_order(world, f"a-bot-with-a-rather-long-name-{n:02}") for n in range(40))
     )
     answer = await world.admin.slash(world.channel, "bot list")
+    sent = [line for line in world.env.transcript().splitlines() if "interaction" in line]
+    assert "/callback {'type': 5" in sent[-2], "it shows that it thinks"
+    assert "@original" in sent[-1], "then comes the list"
     assert "more: see the file." in said(answer)
     assert answer.response is not None
     (attachment,) = answer.response.attachments
