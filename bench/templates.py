@@ -36,7 +36,7 @@ test = ["CMD", "/bin/demo-bot", "check"]
 interval = 2
 """
 )
-STUBBORN_SECONDS = 3
+STUBBORN_SECONDS = 6
 # Ignores SIGTERM, so each of its stops takes the whole grace.
 _STUBBORN = (
     _BENCH.replace('id = "bench"', 'id = "stubborn"')

@@ -69,7 +69,7 @@ async def _ninth_restart(house: Installation, stubborn: list[Bot], ninth: Bot) -
     """Alternately: a restart alone, and one while eight programs ignore that they shall end."""
     alone: list[float] = []
     beside: list[float] = []
-    power = house.manager.lifecycle
+    power, fleet = house.manager.lifecycle, house.tools.fleet
 
     async def restart() -> float:
         began = time.perf_counter()
@@ -83,9 +83,12 @@ async def _ninth_restart(house: Installation, stubborn: list[Bot], ninth: Bot) -
         stops = [asyncio.create_task(power.stop(ADMIN, bot)) for bot in stubborn]
         await asyncio.sleep(0.5)  # every stop has reached its program
         beside.append(await restart())
-        early = [bot.name for bot, stop in zip(stubborn, stops, strict=True) if stop.done()]
-        assert not early, f"{early} stopped at once, so nothing was in the way"
+        early = [bot.name for bot in stubborn if not _runs(fleet.get(bot.id))]
+        assert not early, f"{early} stopped before the restart was over, so nothing was in its way"
         await asyncio.gather(*stops)
+        for bot in stubborn:
+            view = await fleet.wait_for(bot.id, lambda one: not _runs(one), RUNNING_WITHIN)
+            assert not _runs(view), f"{bot.name} doesn't stop"
         await asyncio.gather(*(power.start(ADMIN, bot) for bot in stubborn))
         await asyncio.gather(*(_until_running(house, bot) for bot in stubborn))
     mine, usual = statistics.median(beside) * 1000, statistics.median(alone) * 1000
