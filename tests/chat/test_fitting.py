@@ -119,7 +119,7 @@ def test_the_warning_about_exposed_secrets_survives_many_long_settings() -> None
     found = fit(bot_words.show(view, UP, prints, warning=warning, now=1.0))
     assert warning in found.text
     quiet = replace(view, world=Seen())
-    found = fit(bot_words.show(quiet, UP, prints, warning=warning))
+    found = fit(bot_words.show(quiet, UP, prints, warning=warning, now=1.0))
     assert all(f"secret_{n} `ab12-cd34`" in found.text for n in range(12))
     assert "field_39: v" in found.whole
 

@@ -36,8 +36,8 @@ def view(bot: Bot = BOT, phase: Phase = Phase.UNHEALTHY, **world: object) -> Vie
 def test_the_last_words_before_a_crash_are_on_no_card_of_a_bot_that_is_well_again() -> None:
     """They explain trouble; afterwards they would only be in the way."""
     tail = ("Traceback", "the last words")
-    assert "the last words" in card(replace(view(), tail=tail))
-    assert "the last words" not in card(replace(view(phase=Phase.RUNNING), tail=tail))
+    assert "the last words" in card(replace(view(), tail=tail), now=NOW)
+    assert "the last words" not in card(replace(view(phase=Phase.RUNNING), tail=tail), now=NOW)
 
 
 def killed(problem: Problem | None = None) -> View:

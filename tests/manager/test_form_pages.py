@@ -42,7 +42,10 @@ async def started(rig: Rig) -> Bot:
 
 def on_disk(rig: Rig, bot: Bot) -> dict[str, str]:
     home = rig.secrets / bot.id
-    return {path.name: path.read_text() for path in home.iterdir()} if home.exists() else {}
+    if not home.exists():
+        return {}
+    # Without those that are being written: they change their names.
+    return {p.name: p.read_text() for p in home.iterdir() if not p.name.startswith(".")}
 
 
 def staged(rig: Rig) -> list[str]:
