@@ -43,6 +43,7 @@ from controller.domain.bot import Bot, Wish
 from controller.domain.errors import (
     Conflict,
     EngineUnavailable,
+    ImageMissing,
     NotFound,
     NotReady,
     OutcomeUnknown,
@@ -274,7 +275,8 @@ class Installation(RuleBasedStateMachine):
     @rule(bot=bots, what=st.sampled_from(HANDS))
     def by_hand(self, bot: Bot, what: str) -> None:
         """Somebody uses the engine directly."""
-        self._by_hand(bot, what)
+        with contextlib.suppress(Conflict):  # somebody's container has the bot's name
+            self._by_hand(bot, what)
 
     def _by_hand(self, bot: Bot, what: str) -> None:
         engine, ledger = self.engine, self.ledgers[bot.id]
@@ -288,8 +290,7 @@ class Installation(RuleBasedStateMachine):
                 ledger.by_hand["stopped"] += state.active
                 engine.do_stop(bot.id)
             case "start":
-                with contextlib.suppress(Conflict):
-                    engine.do_start(bot.id)
+                engine.do_start(bot.id)
             case "remove":
                 engine.do_remove(bot.id)
             case "kill" if state is ContainerState.RUNNING:
@@ -310,7 +311,8 @@ class Installation(RuleBasedStateMachine):
     def unobserved(self, bot: Bot, acts: list[str]) -> None:
         """Things come and go between two looks."""
         for act in acts:
-            self._unobserved(bot, act)
+            with contextlib.suppress(Conflict, ImageMissing):
+                self._unobserved(bot, act)
 
     def _unobserved(self, bot: Bot, act: str) -> None:
         if not self._held(bot):
