@@ -48,6 +48,8 @@ ENDING = {  # steps after which nobody waits for a command in the bot any longer
     Step.RESTART: "is being restarted",
     Step.REMOVE_CONTAINER: "is being removed or created again",
 }
+# Steps that need a container, which somebody may have removed since the look.
+OF_A_CONTAINER = {Step.RENAME, Step.START, Step.RESTART, Step.RELOAD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,7 @@ class Steps:
             self._wake(bot.id)
 
     async def _failed(self, step: Step, bot: Bot, error: ControllerError) -> None:
-        if isinstance(error, NotFound) and step in {Step.START, Step.RESTART, Step.RELOAD}:
+        if isinstance(error, NotFound) and step in OF_A_CONTAINER:
             return  # removed by hand since the look; the next look sees that
         log.warning("bot %s (%s): %s: %s", bot.name, bot.id, step, error)
         if isinstance(error, EngineUnavailable):

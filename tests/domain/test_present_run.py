@@ -48,3 +48,10 @@ def test_a_name_is_compared_by_every_look() -> None:
     later = Observation(container_id="c", state=ContainerState.RUNNING, started_at="S")
     verdict = classify(bot(Run(to_end="R")), RUNNING, later, Hints(overlaps=True))
     assert (verdict.cause, verdict.run.to_end) == (Cause.WISH, "")
+
+
+@pytest.mark.parametrize("name", ["R", "", PRESENT])
+def test_a_name_never_takes_the_place_of_whichever_run_is_found(name: str) -> None:
+    """A restart by somebody who saw an older run doesn't forget what is owed to the newest one."""
+    assert Run(to_end=PRESENT).end(name).to_end == PRESENT
+    assert Run(to_end="S").end(name).to_end == name

@@ -18,7 +18,7 @@ from controller.domain.journal import Kind
 from controller.domain.phase import Phase
 from controller.fleet.views import Fleet
 from tests.loop.test_queue import BOT, RUNNING
-from tests.manager.rig import ANN_ASKS, PLAIN, Rig, eventually
+from tests.manager.rig import ANN_ASKS, PLAIN, Gate, Rig, eventually
 
 HANDS: dict[str, Callable[[Rig, Bot], None]] = {
     "stopped": lambda rig, bot: rig.runtime.do_stop(bot.id),
@@ -119,3 +119,28 @@ async def test_a_bot_that_is_wished_to_be_stopped_is_left_stopped(rig: Rig) -> N
     await eventually(lambda: not rig.runtime.containers[bot.id].seen.misnamed)
     rig.runtime.do_start(bot.id)
     await eventually(lambda: not rig.active(bot))
+
+
+@pytest.mark.parametrize("call", ["rename", "start"])
+async def test_a_container_that_goes_before_a_step_reaches_it_is_made_again(
+    rig: Rig, call: str
+) -> None:
+    """Nobody is told to act: the next look sees that it's gone."""
+
+    async def remove(name: str) -> None:
+        if name == call and not removed:
+            removed.append(name)
+            rig.runtime.do_remove(bot.id)
+
+    bot = await rig.running()
+    removed: list[str] = []
+    rig.door = Gate(rig.runtime, before=remove)  # type: ignore[assignment]
+    await rig.restart()
+    await rig.becomes(bot, Phase.RUNNING)
+    if call == "rename":
+        rig.runtime.rename_container(bot.id, "mine")
+    else:
+        rig.runtime.do_stop(bot.id)
+    await eventually(lambda: removed and bot.id in rig.runtime.containers and rig.active(bot))
+    view = await rig.becomes(bot, Phase.RUNNING)
+    assert view.bot.problem is None

@@ -45,7 +45,7 @@ TOKEN = "fake-channel-token-1"
 SECRETS = {"api_key": API_KEY, "channel_token": TOKEN}
 DEMO_IMAGE = "botmaker-demo:2"
 WRITES = {
-    *("create", "start", "stop", "restart", "remove", "remove_volume", "let_go"),
+    *("create", "start", "rename", "stop", "restart", "remove", "remove_volume", "let_go"),
     *("execute", "rehearse"),
 }
 
