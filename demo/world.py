@@ -35,16 +35,16 @@ LIVE_SETTLE_SECONDS = 600.0
 class World:
     """The simulated server, its people, and the application that serves it.
 
-    `viewers` are those whom a visitor can be: the admin and, in a world for a person, a watcher.
+    `viewers`, in a world for a person: those whom a visitor can be, the admin first.
     """
 
     env: Env
     guild: GuildHandle
     channel: ChannelHandle
     admin: MemberActor
-    viewers: tuple[MemberActor, ...]
     application: Application
     background: asyncio.Task[None]
+    viewers: tuple[MemberActor, ...] = ()
 
 
 @dataclass(slots=True)
@@ -99,7 +99,7 @@ async def simulated(
         channel = guild.create_text_channel("bot-admin", topic="The control room of the bots")
         boss = guild.create_role("admins", permissions=discord.Permissions(administrator=True))
         admin = guild.add_member(env.create_user("ann", global_name="Ann"), roles=[boss])
-        viewers = [admin]
+        viewers: list[MemberActor] = []
         chosen: dict[str, Any] = {
             "guild_id": guild.id,
             "admin_channel_id": channel.id,
@@ -114,7 +114,7 @@ async def simulated(
             guide = guild.add_member(env.create_user("guide", global_name="Demo guide", bot=True))
             watchers = guild.create_role("watchers")
             ben = env.create_user("ben", global_name="Ben")
-            viewers.append(guild.add_member(ben, roles=[watchers]))
+            viewers += [admin, guild.add_member(ben, roles=[watchers])]
             chosen["viewer_role_ids"] = (watchers.id,)
             env.backend.clock = WallClock()  # type: ignore[assignment]  # quacks like theirs
             for text in opening:
@@ -129,7 +129,7 @@ async def simulated(
                 if opening:
                     answer_refusals(application.client)
                     await _open_commands(application.client, guild, viewers[1:])
-                yield World(env, guild, channel, admin, tuple(viewers), application, background)
+                yield World(env, guild, channel, admin, application, background, tuple(viewers))
             finally:
                 background.cancel()
                 with contextlib.suppress(asyncio.CancelledError):

@@ -43,7 +43,8 @@ def test_demo_runs_in_a_row_leave_nothing(
             tally.lost["demo runs"] += 1
             remove_everything_of(docker_client, instance)
         assert left == []
-        assert (ended.returncode, ended.stderr) == (0, "")
+        assert ended.returncode == 0
+        assert "Traceback" not in ended.stderr  # it may warn of a slow engine
         assert "🟢 **bee** — running" in said
         assert said[-1].endswith("removed, with all data and secrets.")
         assert list(tmp_path.iterdir()) == []
