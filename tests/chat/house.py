@@ -66,10 +66,7 @@ class House:
         """A controller that runs until the block ends, and then lets go of everything."""
         async with open_application(self.settings, Redactor(), runtime=self.engine) as application:
             background = asyncio.create_task(application.run_background())
-            people = (self.admin,)
-            world = World(
-                self.env, self.guild, self.channel, self.admin, people, application, background
-            )
+            world = World(self.env, self.guild, self.channel, self.admin, application, background)
             try:
                 await self._attach(application.client)
                 await self._welcomed(world)
