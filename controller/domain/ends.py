@@ -72,7 +72,8 @@ def classify(
         run = replace(run, to_reload="", log_floor=floor)
     if _is_over(run.to_end, after, hints):
         return Verdict(cause=Cause.WISH, run=_ended(bot, run, after, hints.spec, floor))
-    if after is None:
+    if after is None or (hints.overlaps and run.to_end == PRESENT):
+        # Whether the run that ended is the one that had to, the next look can tell.
         return Verdict(cause=Cause.NOTHING, run=run)
     found = crash_rules.detect(run.accounted_end, before, after)
     if not found:

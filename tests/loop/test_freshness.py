@@ -75,6 +75,19 @@ def test_a_removal_that_failed_is_no_reason_to_doubt_the_container() -> None:
     assert fresh.doubts("bot", None) is True
 
 
+def test_what_was_started_is_not_as_it_was_before() -> None:
+    """Created or ended, by the name of the run; a run that was going on anyway is as it was."""
+    for before in (A0, A1_ENDED, A1_AGAIN):
+        fresh = Freshness()
+        fresh.doubts("bot", before)
+        fresh.expect_run("bot")
+        assert fresh.doubts("bot", before) is True
+        assert fresh.doubts("bot", A2) is False
+    fresh.doubts("bot", A2)
+    fresh.expect_run("bot")
+    assert fresh.doubts("bot", A2) is False
+
+
 def test_nothing_is_doubted_for_ever() -> None:
     """What an engine goes on to show is believed, however strange; then it's what counts."""
     fresh = Freshness()
