@@ -92,7 +92,7 @@ def classify(
         # There were crashes before the stop. The code that is seen may be the stop's own.
         found = tuple(replace(crash, exit_code=None, oom_killed=False) for crash in found)
     noted = {crash.at for crash in hints.known}
-    fresh = tuple(crash for crash in _told(found, before, after, hints) if crash.at not in noted)
+    fresh = tuple(crash for crash in _told(found, before, hints) if crash.at not in noted)
     problem = crash_rules.judge(
         (*hints.known, *fresh)[-CRASHES_KEPT:],
         after,
@@ -143,16 +143,13 @@ def _still_owed(bot: Bot, after: Observation | None, spec: str) -> str:
     return after.started_at if spec and after.spec != spec else ""
 
 
-def _told(
-    found: tuple[Crash, ...], before: Observation | None, after: Observation, hints: Hints
-) -> tuple[Crash, ...]:
+def _told(found: tuple[Crash, ...], before: Observation | None, hints: Hints) -> tuple[Crash, ...]:
     """The crashes with what events told of them, where the look came too late to see it.
 
     There is one event for each end. If there are more or fewer, nobody knows whose they are.
     """
-    same = before is not None and before.container_id == after.container_id
     end = found[-1].at
-    since = before.started if before is not None and same else end - TOLD_WITHIN
+    since = before.started if before is not None else end - TOLD_WITHIN
     told = [one for one in hints.exits if since < one[0] < end + TOLD_WITHIN]
     if len(told) != len(found) or abs(told[-1][0] - end) >= TOLD_WITHIN:
         return found

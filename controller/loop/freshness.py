@@ -15,6 +15,8 @@ from controller.domain.observation import ContainerState, Observation
 DOUBTS_MAX = 3  # looks in a row that are doubted; the next one is believed, whatever it shows
 NAMES_KEPT = 32  # of one bot's former containers and runs
 _GOING_ON = {ContainerState.RUNNING, ContainerState.PAUSED}
+# How far a run is. It may wait for its successor, but it never goes back; other states: it's over.
+_ORDER = {ContainerState.RUNNING: 0, ContainerState.PAUSED: 0, ContainerState.RESTARTING: 1}
 
 
 @dataclass(slots=True)
@@ -74,7 +76,7 @@ def _is_doubtful(seen: _Seen, look: Observation | None) -> bool:
         return True
     if last.started_at != look.started_at:
         return not look.started_at  # it ran, so it can't be as it was before its first run
-    return look.state in _GOING_ON and last.state not in _GOING_ON and bool(look.started_at)
+    return bool(look.started_at) and _ORDER.get(look.state, 2) < _ORDER.get(last.state, 2)
 
 
 def _note(seen: _Seen, look: Observation | None) -> None:

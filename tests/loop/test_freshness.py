@@ -37,6 +37,7 @@ B1 = replace(A1, container_id="b", started_at="3")
         ([A1], A0, True),  # it ran
         ([A1_ENDED], A1, True),  # a run that ended doesn't go on
         ([A1_AGAIN], A1, True),
+        ([A1, A1_AGAIN, A1_ENDED], A1_AGAIN, True),  # nor does it wait for another any more
         ([A1, A2], A1, True),  # nor does one that was followed by another
         ([A1, A2], A1_ENDED, True),
         ([A1, B0], A1, True),  # a container that was replaced stays gone
