@@ -72,7 +72,8 @@ def classify(
         run = replace(run, to_reload="", log_floor=floor)
     if _is_over(run.to_end, after, hints):
         return Verdict(cause=Cause.WISH, run=_ended(bot, run, after, hints.spec, floor))
-    if after is None:
+    if after is None or (hints.overlaps and run.to_end == PRESENT):
+        # Whether the run that ended is the one that had to, the next look can tell.
         return Verdict(cause=Cause.NOTHING, run=run)
     found = crash_rules.detect(run.accounted_end, before, after)
     if not found:
@@ -91,7 +92,7 @@ def classify(
         # There were crashes before the stop. The code that is seen may be the stop's own.
         found = tuple(replace(crash, exit_code=None, oom_killed=False) for crash in found)
     noted = {crash.at for crash in hints.known}
-    fresh = tuple(crash for crash in _told(found, before, after, hints) if crash.at not in noted)
+    fresh = tuple(crash for crash in _told(found, before, hints) if crash.at not in noted)
     problem = crash_rules.judge(
         (*hints.known, *fresh)[-CRASHES_KEPT:],
         after,
@@ -142,18 +143,15 @@ def _still_owed(bot: Bot, after: Observation | None, spec: str) -> str:
     return after.started_at if spec and after.spec != spec else ""
 
 
-def _told(
-    found: tuple[Crash, ...], before: Observation | None, after: Observation, hints: Hints
-) -> tuple[Crash, ...]:
+def _told(found: tuple[Crash, ...], before: Observation | None, hints: Hints) -> tuple[Crash, ...]:
     """The crashes with what events told of them, where the look came too late to see it.
 
     There is one event for each end. If there are more or fewer, nobody knows whose they are.
     """
-    same = before is not None and before.container_id == after.container_id
     end = found[-1].at
     since = end - TOLD_WITHIN
     # Else it shows the next run already: a first verdict couldn't be saved.
-    if before is not None and same and before.started <= end:
+    if before is not None and before.started <= end:
         since = before.started
     told = [one for one in hints.exits if since < one[0] < end + TOLD_WITHIN]
     if len(told) != len(found) or abs(told[-1][0] - end) >= TOLD_WITHIN:

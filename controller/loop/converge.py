@@ -38,6 +38,7 @@ class Converger:
         reloads: Reloads,
         errands: Errands,
         stories: Stories,
+        freshness: Freshness,
         doubt: Callable[[str], None],
     ) -> None:
         self._fleet = fleet
@@ -48,7 +49,7 @@ class Converger:
         self._errands = errands
         self._stories = stories
         self._doubt = doubt
-        self._freshness = Freshness()
+        self._freshness = freshness
         self.unfinished: set[str] = set()  # bots whose look the engine's absence cut short
 
     async def __call__(self, bot_id: str) -> float | None:
@@ -80,6 +81,10 @@ class Converger:
         if self._steps.turn(bot_id) != turn:
             # A step began or ended during the look: it may show the world from before.
             return PACE if self._steps.running(bot_id) else 0.0
+        if replace(view.bot, run=bot.run, problem=bot.problem) != bot:
+            # Somebody changed it meanwhile. What was looked at depends on what was wished: whether
+            # there is a volume matters for a removal only, and what is outdated for a run.
+            return 0.0
         step = decide(bot, world)
         self._serve(step, bot, world)
         return self._act(step, bot, world)
@@ -99,8 +104,6 @@ class Converger:
             case Step.LOOK_AGAIN:
                 return self._patience(bot, world)
             case _:
-                if step is Step.REMOVE_CONTAINER:
-                    self._freshness.expect_removal(bot.id)
                 return self._steps.begin(step, bot)
 
     def _next_look(self, bot_id: str) -> float | None:

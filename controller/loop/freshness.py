@@ -15,6 +15,8 @@ from controller.domain.observation import ContainerState, Observation
 DOUBTS_MAX = 3  # looks in a row that are doubted; the next one is believed, whatever it shows
 NAMES_KEPT = 32  # of one bot's former containers and runs
 _GOING_ON = {ContainerState.RUNNING, ContainerState.PAUSED}
+# How far a run is. It may wait for its successor, but it never goes back; other states: it's over.
+_ORDER = {ContainerState.RUNNING: 0, ContainerState.PAUSED: 0, ContainerState.RESTARTING: 1}
 
 
 @dataclass(slots=True)
@@ -25,6 +27,7 @@ class _Seen:
     former: deque[str] = field(default_factory=lambda: deque(maxlen=NAMES_KEPT))
     doubts: int = 0
     may_be_gone: bool = False  # whether we have it removed: its absence is no surprise
+    runs: bool = False  # whether we have started it since the last look
 
 
 class Freshness:
@@ -50,6 +53,12 @@ class Freshness:
         if seen is not None:
             seen.may_be_gone = True
 
+    def expect_run(self, bot_id: str) -> None:
+        """We have started the container: a look that shows it before its start is out of date."""
+        seen = self._bots.get(bot_id)
+        if seen is not None:
+            seen.runs = True
+
     def forget(self, bot_id: str) -> None:
         """The bot is gone."""
         self._bots.pop(bot_id, None)
@@ -63,14 +72,16 @@ def _is_doubtful(seen: _Seen, look: Observation | None) -> bool:
     last = seen.last
     if last is None or last.container_id != look.container_id:
         return False
+    if seen.runs and last.started_at == look.started_at and last.state not in _GOING_ON:
+        return True
     if last.started_at != look.started_at:
         return not look.started_at  # it ran, so it can't be as it was before its first run
-    return look.state in _GOING_ON and last.state not in _GOING_ON and bool(look.started_at)
+    return bool(look.started_at) and _ORDER.get(look.state, 2) < _ORDER.get(last.state, 2)
 
 
 def _note(seen: _Seen, look: Observation | None) -> None:
     last, seen.last = seen.last, look
-    seen.doubts, seen.may_be_gone = 0, False
+    seen.doubts, seen.may_be_gone, seen.runs = 0, False, False
     if last is None:
         return
     if look is None or look.container_id != last.container_id:

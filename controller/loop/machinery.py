@@ -19,6 +19,7 @@ from controller.fleet.wishes import Wishes
 from controller.loop.account import Accounts
 from controller.loop.converge import Converger
 from controller.loop.errands import Errands
+from controller.loop.freshness import Freshness
 from controller.loop.look import Looker
 from controller.loop.preparation import Preparation
 from controller.loop.queue import Queue
@@ -61,6 +62,7 @@ class Loop:
         self._tools = tools
         self._queue = tools.queue
         self.stories = Stories()
+        freshness = Freshness()
         self.looker = Looker(
             runtime=runtime, blueprints=blueprints, threads=threads, redactor=redactor
         )
@@ -100,6 +102,7 @@ class Loop:
             redactor=redactor,
             threads=threads,
             stories=self.stories,
+            freshness=freshness,
             wake=self._queue.poke,
             doubt=self._doubt,
         )
@@ -111,6 +114,7 @@ class Loop:
             reloads=self.reloads,
             errands=tools.errands,
             stories=self.stories,
+            freshness=freshness,
             doubt=self._doubt,
         )
         self.strays = Strays(runtime=runtime, fleet=fleet, store=tools.store)

@@ -31,6 +31,7 @@ from controller.fleet.threads import Threads
 from controller.fleet.views import Fleet
 from controller.fleet.wishes import Wishes
 from controller.loop.errands import Errands
+from controller.loop.freshness import Freshness
 from controller.loop.pins import Pins
 from controller.loop.preparation import MISSING_PLUGIN, Preparation
 from controller.loop.queue import loop_time
@@ -79,6 +80,7 @@ class Steps:
         redactor: Redactor,
         threads: Threads,
         stories: Stories,
+        freshness: Freshness,
         wake: Callable[[str], None],
         doubt: Callable[[str], None],
     ) -> None:
@@ -92,6 +94,7 @@ class Steps:
         self._redactor = redactor
         self._threads = threads
         self._stories = stories
+        self._freshness = freshness
         self._wake = wake
         self._doubt = doubt
         self._running: dict[str, tuple[Step, asyncio.Task[None]]] = {}
@@ -117,6 +120,8 @@ class Steps:
                 return left
         if step in ENDING:
             self._errands.give_up(bot.id, ENDING[step])
+        if step is Step.REMOVE_CONTAINER:
+            self._freshness.expect_removal(bot.id)
         task = asyncio.create_task(self._carry_out(step, bot), name=f"{step}-{bot.id}")
         self._running[bot.id] = (step, task)
         self._count(bot.id)
@@ -270,6 +275,8 @@ class Steps:
     async def _start(self, bot: Bot) -> None:
         if await self._runtime.start(bot.id):
             await self._tell_by_hand(bot, "paused")
+        else:
+            self._freshness.expect_run(bot.id)
 
     async def _tell_by_hand(self, bot: Bot, what: str) -> None:
         log.warning("bot %s (%s): somebody %s it outside BotMaker", bot.name, bot.id, what)

@@ -125,13 +125,20 @@ class Watcher:
         by_bot = {row.bot_id: row for row in rows}
         for view in self._fleet:
             bot_id = view.bot.id
-            unfinished = not view.seen or bot_id in self._unfinished
+            unfinished = not view.seen or bot_id in self._unfinished or _is_hidden(view)
             if was_away:
                 self._poke(bot_id)
             elif unfinished or _differs(view, by_bot.get(bot_id)):
                 self._nudge(bot_id)
             else:
                 self._accounts.note_unchanged(bot_id)
+
+
+def _is_hidden(view: View) -> bool:
+    """Whether somebody's container has the bot's name: the bot's own may go by another, which no
+    list shows, and comes to light when theirs is gone."""
+    problem = view.bot.problem
+    return problem is not None and problem.code == "foreign-container"
 
 
 def _differs(view: View, row: ListedContainer | None) -> bool:

@@ -106,6 +106,10 @@ TABLE: dict[str, tuple[Bot, Observation | None, Hints, Cause, Run, tuple[Crash, 
     "a clock set back": (
         *(owing(accounted_end=NOW + 3600), ENDED, Hints(), Cause.CRASH, DONE, (C,)),
     ),
+    "code told of the container before": (
+        *(BOT, replace(BACK, container_id="d"), Hints(exits=((NOW - 101, 143), (NOW, 7)))),
+        *(Cause.CRASH, DONE, (Crash(NOW, 7),)),
+    ),
     # By hand, with an event and without
     "stopped by hand": (
         *(BOT, replace(ENDED, error=""), Hints(stopped_at=NOW - 1), Cause.HAND, DONE, ()),

@@ -144,3 +144,19 @@ async def test_a_container_that_goes_before_a_step_reaches_it_is_made_again(
     await eventually(lambda: removed and bot.id in rig.runtime.containers and rig.active(bot))
     view = await rig.becomes(bot, Phase.RUNNING)
     assert view.bot.problem is None
+
+
+async def test_a_container_behind_a_foreign_one_comes_to_light_when_that_is_gone(rig: Rig) -> None:
+    """No list shows it under its other name, and no event tells that its own is free."""
+    bot = await rig.running()
+    rig.runtime.rename_container(bot.id, "mine")
+    rig.runtime.make_foreign(bot.container_name)
+    view = await rig.becomes(bot, Phase.ERROR)
+    assert view.bot.problem is not None
+    assert view.bot.problem.code == "foreign-container"
+    rig.runtime.foreign.clear()
+    await rig.loop.watcher.resync()
+    await eventually(lambda: not rig.runtime.containers[bot.id].seen.misnamed)
+    await eventually(lambda: not rig.active(bot), "a problem stops it until somebody acts")
+    await rig.manager.lifecycle.start(ANN_ASKS, bot)
+    await rig.becomes(bot, Phase.RUNNING)

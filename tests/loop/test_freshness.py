@@ -37,6 +37,7 @@ B1 = replace(A1, container_id="b", started_at="3")
         ([A1], A0, True),  # it ran
         ([A1_ENDED], A1, True),  # a run that ended doesn't go on
         ([A1_AGAIN], A1, True),
+        ([A1, A1_AGAIN, A1_ENDED], A1_AGAIN, True),  # nor does it wait for another any more
         ([A1, A2], A1, True),  # nor does one that was followed by another
         ([A1, A2], A1_ENDED, True),
         ([A1, B0], A1, True),  # a container that was replaced stays gone
@@ -73,6 +74,19 @@ def test_a_removal_that_failed_is_no_reason_to_doubt_the_container() -> None:
     fresh.expect_removal("bot")
     assert fresh.doubts("bot", A1) is False
     assert fresh.doubts("bot", None) is True
+
+
+def test_what_was_started_is_not_as_it_was_before() -> None:
+    """Created or ended, by the name of the run; a run that was going on anyway is as it was."""
+    for before in (A0, A1_ENDED, A1_AGAIN):
+        fresh = Freshness()
+        fresh.doubts("bot", before)
+        fresh.expect_run("bot")
+        assert fresh.doubts("bot", before) is True
+        assert fresh.doubts("bot", A2) is False
+    fresh.doubts("bot", A2)
+    fresh.expect_run("bot")
+    assert fresh.doubts("bot", A2) is False
 
 
 def test_nothing_is_doubted_for_ever() -> None:

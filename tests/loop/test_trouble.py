@@ -365,3 +365,30 @@ async def test_a_registry_that_hangs_holds_up_only_who_waits_for_it(rig: Rig) ->
     registry.answers.set()
     for bot in waiting[6:]:
         await rig.becomes(bot, Phase.RUNNING)
+
+
+async def test_a_delete_during_a_look_leaves_no_volume(rig: Rig) -> None:
+    """That look was made for a bot that should run, so it didn't ask whether there is a volume."""
+    bot = await rig.running()
+    volume = {bot.id}
+    looking, go_on = asyncio.Event(), asyncio.Event()
+
+    class Slow(Gate):
+        async def observe(self, bot_id: str) -> object:
+            answer = await rig.runtime.observe(bot_id)
+            if answer is None and rig.view(bot).bot.wish is Wish.RUN:
+                looking.set()
+                await go_on.wait()
+            return answer
+
+    rig.door = Slow(rig.runtime)  # type: ignore[assignment]
+    await rig.restart()
+    await rig.becomes(bot, Phase.RUNNING)
+    rig.runtime.do_remove(bot.id)
+    await looking.wait()
+    assert rig.runtime.volumes == volume
+    deletion = asyncio.create_task(rig.manager.lifecycle.delete(ANN_ASKS, bot))
+    await eventually(lambda: rig.view(bot).bot.wish is Wish.REMOVE)
+    go_on.set()
+    await deletion
+    await rig.gone(bot)
