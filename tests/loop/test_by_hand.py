@@ -154,7 +154,10 @@ async def test_a_container_behind_a_foreign_one_comes_to_light_when_that_is_gone
     view = await rig.becomes(bot, Phase.ERROR)
     assert view.bot.problem is not None
     assert view.bot.problem.code == "foreign-container"
+    await asyncio.sleep(0.2)  # the last look at it is over
     rig.runtime.foreign.clear()
+    await asyncio.sleep(0.05)
+    assert rig.runtime.containers[bot.id].seen.misnamed
     await rig.loop.watcher.resync()
     await eventually(lambda: not rig.runtime.containers[bot.id].seen.misnamed)
     await eventually(lambda: not rig.active(bot), "a problem stops it until somebody acts")
