@@ -150,7 +150,10 @@ class Converger:
         # Shown before it is accounted for: a cleared wish must never meet the former look.
         self._fleet.show_world(bot.id, world)
         await self._reloads.owe(bot.id, world.container)
-        bot = await self._accounts.settle(bot.id, before, world.spec, row)
+        if world.hidden:
+            bot = self._fleet.require(bot.id).bot  # its run may go on: nothing is over yet
+        else:
+            bot = await self._accounts.settle(bot.id, before, world.spec, row)
         world = replace(world, step=self._steps.running(bot.id), command=self._errands.busy(bot.id))
         self._stories.tell(bot.id, "look", seen(bot, world))
         if trouble is not None and bot.wish is Wish.RUN and bot.problem is None:

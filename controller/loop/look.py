@@ -54,11 +54,12 @@ class Looker:
 
     async def __call__(self, bot: Bot) -> tuple[World, StorageTrouble | None]:
         """What exists of the bot, and why its secret files can't be looked at, if they can't."""
-        container = await self._container(bot)
+        container, hidden = await self._container(bot)
         secrets = await self._secrets(bot)
         removing = bot.wish is Wish.REMOVE
         world = World(
             container=container,
+            hidden=hidden,
             volume=removing and await self._runtime.has_volume(bot.id),
             folder=removing
             and container is None
@@ -84,17 +85,16 @@ class Looker:
         self.signs.forget(bot_id)
         self._first_seen.pop(bot_id, None)
 
-    async def _container(self, bot: Bot) -> Observation | None:
+    async def _container(self, bot: Bot) -> tuple[Observation | None, bool]:
+        """The bot's container, and whether somebody else's hides it."""
         try:
             seen = await self._runtime.observe(bot.id)
         except Conflict:
             # Somebody else's, so none of our business. A create will say that it is in the way.
-            return None
-        if seen is None:
-            return None
-        return await self._hidden(seen)
+            return None, True
+        return None if seen is None else await self._redacted(seen), False
 
-    async def _hidden(self, seen: Observation) -> Observation:
+    async def _redacted(self, seen: Observation) -> Observation:
         def hide() -> Observation:
             said = self._redactor(seen.probe_output, ends=not seen.probe_cut)
             return replace(seen, probe_output=said[:SAID_MAX], error=self._redactor(seen.error))

@@ -18,7 +18,7 @@ from controller.domain.journal import Kind
 from controller.domain.phase import Phase
 from controller.fleet.views import Fleet
 from tests.loop.test_queue import BOT, RUNNING
-from tests.manager.rig import ANN_ASKS, PLAIN, Gate, Rig, eventually
+from tests.manager.rig import ANN_ASKS, PLAIN, SECRETS, Gate, Rig, eventually
 
 HANDS: dict[str, Callable[[Rig, Bot], None]] = {
     "stopped": lambda rig, bot: rig.runtime.do_stop(bot.id),
@@ -154,9 +154,28 @@ async def test_a_container_behind_a_foreign_one_comes_to_light_when_that_is_gone
     view = await rig.becomes(bot, Phase.ERROR)
     assert view.bot.problem is not None
     assert view.bot.problem.code == "foreign-container"
+    await asyncio.sleep(0.2)  # the last look at it is over
     rig.runtime.foreign.clear()
+    await asyncio.sleep(0.05)
+    assert rig.runtime.containers[bot.id].seen.misnamed
     await rig.loop.watcher.resync()
     await eventually(lambda: not rig.runtime.containers[bot.id].seen.misnamed)
     await eventually(lambda: not rig.active(bot), "a problem stops it until somebody acts")
     await rig.manager.lifecycle.start(ANN_ASKS, bot)
     await rig.becomes(bot, Phase.RUNNING)
+
+
+async def test_what_is_owed_to_a_hidden_run_stays_owed(rig: Rig) -> None:
+    """It goes on under another name, with the former secrets, until it can be seen again."""
+    bot = await rig.running()
+    run = rig.run_of(bot)
+    rig.runtime.rename_container(bot.id, "mine")
+    rig.runtime.make_foreign(bot.container_name)
+    await rig.becomes(bot, Phase.ERROR)
+    await rig.submit(bot, rotate=True, **{**SECRETS, "api_key": "fake-provider-key-2"})
+    await rig.becomes(bot, Phase.ERROR)
+    assert rig.run_of(bot) == run
+    rig.runtime.foreign.clear()
+    await rig.manager.lifecycle.start(ANN_ASKS, bot)
+    await rig.becomes(bot, Phase.RUNNING)
+    assert rig.run_of(bot) != run
