@@ -260,6 +260,14 @@ class Place:
         found = self.world.messages(self.world.admin_channel_id)
         return [message for message in found if message not in self.welcomes]
 
+    async def welcomed(self) -> None:
+        """Wait until the controller knows that its first message stands in the channel.
+
+        Discord has the message a moment before: what is armed in between would act on it.
+        """
+        sql = "SELECT 1 FROM installation WHERE key = 'welcome' AND value LIKE '%done%'"
+        await eventually(lambda: self.controller.rows(sql), 60)
+
     @property
     def welcomes(self) -> list[Message]:
         """The messages of the first start: one, or something is wrong."""
@@ -348,7 +356,7 @@ async def open_place(
         try:
             if start:
                 await controller.start()
-                await world.until(lambda _: place.welcomes)
+                await place.welcomed()
             yield place
             leaks = controller.leaks()
             if controller.running:

@@ -17,19 +17,13 @@ def messages_path(place: Place) -> str:
     return rf"/channels/{place.world.admin_channel_id}/messages$"
 
 
-async def until_noted(place: Place) -> None:
-    """Wait until the controller knows that its message stands there."""
-    sql = "SELECT 1 FROM installation WHERE key = 'welcome' AND value LIKE '%done%'"
-    await eventually(lambda: place.controller.rows(sql), 60)
-
-
 @ENDS
 async def test_the_first_start_says_what_to_do_and_no_later_one_does(
     idle: Place, how: signal.Signals
 ) -> None:
     """It is the channel's first message; its button works in the next run as well."""
     await idle.controller.start()
-    await until_noted(idle)
+    await idle.welcomed()
     (first,) = idle.world.messages(idle.world.admin_channel_id)
     assert first.content.startswith("👋 **BotMaker is ready.**")
     await idle.controller.restart(how)
@@ -52,7 +46,7 @@ async def test_a_kill_while_it_is_being_sent_leaves_one(idle: Place, *, arrived:
         await idle.controller.kill()
     assert len(idle.welcomes) == int(arrived)
     await idle.controller.start()
-    await until_noted(idle)
+    await idle.welcomed()
     assert len(idle.welcomes) == 1
 
 
@@ -62,5 +56,5 @@ async def test_while_discord_refuses_it_is_tried_again(idle: Place) -> None:
         await idle.controller.start()
         await eventually(lambda: away.hits, 60)
         assert idle.welcomes == []
-    await until_noted(idle)
+    await idle.welcomed()
     assert len(idle.welcomes) == 1
