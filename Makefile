@@ -25,7 +25,7 @@ ifdef WITH_ENGINE
 	@scripts/engine
 	@.venv/bin/python images/build.py demo --if-missing
 	@scripts/browser
-	@.venv/bin/pytest -n $(LANES) --dist loadfile $(ARGS)
+	@.venv/bin/pytest -n $(LANES) --dist loadfile --no-loadscope-reorder $(ARGS)
 else
 	@.venv/bin/pytest --no-engine $(ARGS)
 endif

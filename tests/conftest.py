@@ -56,6 +56,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not config.getoption("--openclaw"):
         without = [item for item in items if OPENCLAW in item.path.parents]
         _leave_out(config, items, without, "without --openclaw: its {} tests are left out")
+    _longest_first(items)
+
+
+def _longest_first(items: list[pytest.Item]) -> None:
+    """Files that wait for containers come first: no lane ends long after the others."""
+    waiting = {item.path for item in items if item.get_closest_marker("engine")}
+    items.sort(key=lambda item: item.path not in waiting)
 
 
 def _leave_out(

@@ -139,6 +139,7 @@ async def test_the_receipt_of_the_first_form_leads_to_what_was_not_asked(world: 
     await make(world, "shop", "handy")
     done = await fill(world, {"api_key": "obvious-fake-key-0123456789"})
     assert "🟢 **shop** — running" in said(done)
+    assert "Starting now" not in said(done)  # what has ended is no longer announced
     assert done.response is not None
     assert labels(done.response) == ["Settings", "Persona"]
     shown = await world.admin.user.click(done.response, label="Persona")

@@ -30,7 +30,7 @@ from controller.domain.bot import Bot
 from controller.domain.errors import BadInput, NotFound, NotReady, StorageTrouble
 from controller.manager import Manager
 from controller.manager.credentials import Submitted
-from controller.manager.submission import Input, OpenForm
+from controller.manager.submission import Input, OpenForm, Sequel
 
 DM_CLOSED = 50007  # Discord's error code
 NOTE_MAX = 300  # characters of what a service said
@@ -107,18 +107,18 @@ class SecretsForm:
             await request.reply(failure_words(error), view=form_button(form_id, step))
             return
         self._drafts.drop(request.person, _ids(form_id, step))
-        text = receipt(done)
         if not done.complete:
-            await request.reply(text, view=form_button(form_id, step + 1))
+            await request.reply(receipt(done), view=form_button(form_id, step + 1))
             return
         warning = inside_of(self._manager, done.bot)
-        text += f"\n{warning}" if warning else ""
-        await request.reply(text, more=True)
+        more = f"\n{warning}" if warning else ""
+        await request.reply(receipt(done) + more, more=True)
         ended = await self._manager.lifecycle.follow(done.bot)
         outcome = outcome_of(self._manager, ended, done.bot.name, "starting")
         later = self._settings.later_pages(done.bot)
         # How it went comes first: a long receipt would push it out.
-        await request.reply(f"{outcome}\n{text}", view=page_buttons(done.bot, later))
+        text = f"{outcome}\n{receipt(done, ended=True)}{more}"
+        await request.reply(text, view=page_buttons(done.bot, later))
 
 
 def _ids(form_id: str, step: int) -> tuple[str, ...]:
@@ -216,8 +216,11 @@ def _box(item: Input, form: OpenForm, typed: Mapping[str, str]) -> modals.Box:
     return modals.Box(item, hint=item.hint, required=item.required)
 
 
-def receipt(done: Submitted) -> str:
-    """What was stored, by fingerprints (never a part of a value), and what the services said."""
+def receipt(done: Submitted, *, ended: bool = False) -> str:
+    """What was stored, by fingerprints (never a part of a value), and what the services said.
+
+    With `ended` it stands beside how the start went, and doesn't announce it again.
+    """
     lines = [
         f"`{name}` stored, fingerprint `{print_}`" for name, print_ in done.fingerprints.items()
     ]
@@ -226,4 +229,6 @@ def receipt(done: Submitted) -> str:
     lines += [f"ℹ️ {with_invite(note, NOTE_MAX)}" for note in done.notes]
     if not done.complete:
         return "\n".join([*lines, "One more page: press Continue. Nothing is used before that."])
-    return "\n".join([f"✅ **{done.bot.name}**", *lines, after_secrets(done.sequel)])
+    announced = ended and done.sequel in (Sequel.STARTS, Sequel.RESTARTS)
+    after = [] if announced else [after_secrets(done.sequel)]
+    return "\n".join([f"✅ **{done.bot.name}**", *lines, *after])
