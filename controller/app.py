@@ -15,7 +15,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
-from controller.api import serve, serve_console
+from controller.api import KeyHolders, serve, serve_console
 from controller.catalog import Catalog, load
 from controller.chat import ControllerClient, Place, Publisher, redirect_discord, run_client
 from controller.domain.disk_words import starting
@@ -62,8 +62,13 @@ class Application:
             group.create_task(self.publisher.run(), name="publisher")
             group.create_task(self.client.late_answers.run(), name="late answers")
             if self.settings.http_listen:
-                listen = self.settings.http_listen
-                group.create_task(serve(self.manager, self.is_online, listen), name="http")
+                group.create_task(self._serve(self.settings.http_listen), name="http")
+
+    async def _serve(self, listen: str) -> None:
+        """Serve health, metrics and, if the settings say so, the API."""
+        members = self.client.members.roles_of
+        callers = KeyHolders(self.manager, members) if self.settings.api else None
+        await serve(self.manager, self.is_online, listen, callers)
 
     def is_online(self) -> bool:
         """Whether Discord is connected now."""

@@ -90,6 +90,7 @@ class Settings(BaseSettings):
     runtime: Literal["engine", "swarm"] = "engine"
     live_checks: str = "on"
     http_listen: str = "127.0.0.1:7100"
+    api: bool = False
     allow_remote_api: bool = False  # before the two URLs, which ask for it
     discord_api_url: str = ""
     discord_gateway_url: str = ""

@@ -1,4 +1,4 @@
-"""The HTTP server: two read-only pages with what the fleet in memory says."""
+"""The HTTP server: two read-only pages with what the fleet in memory says; and the API."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
 
 import controller
+from controller.api.callers import Callers
+from controller.api.dispatch import Dispatch
+from controller.api.table import PREFIX
 from controller.domain.disk_words import FAULTS
 from controller.domain.errors import BadSetting
 from controller.domain.phase import Phase
@@ -64,8 +67,10 @@ class _FleetCollector:
             yield GaugeMetricFamily(name, text, value=float(value))
 
 
-def application(manager: Manager, connected: Connected) -> web.Application:
-    """The web application with the two pages."""
+def application(
+    manager: Manager, connected: Connected, callers: Callers | None = None
+) -> web.Application:
+    """The web application: the two pages and, where somebody says who asks, the API."""
     registry = CollectorRegistry()
     registry.register(_FleetCollector(manager, connected))
     ProcessCollector(registry=registry)
@@ -79,13 +84,31 @@ def application(manager: Manager, connected: Connected) -> web.Application:
 
     app = web.Application()
     app.add_routes([web.get("/health", get_health), web.get("/metrics", get_metrics)])
+    if callers is not None:
+        add_api(app, manager, callers)
     return app
 
 
-async def serve(manager: Manager, connected: Connected, listen: str) -> None:
-    """Serve on `host:port` until cancelled; BadSetting if that address can't be used."""
+def add_api(app: web.Application, manager: Manager, callers: Callers) -> None:
+    """Add everything below /api/v1 for those whom `callers` knows."""
+    dispatch = Dispatch(manager, callers)
+    app.router.add_route("*", f"{PREFIX}/{{rest:.*}}", dispatch.answer)
+
+    async def end(_: web.Application) -> None:
+        await dispatch.deeds.end()
+
+    app.on_shutdown.append(end)
+
+
+async def serve(
+    manager: Manager, connected: Connected, listen: str, callers: Callers | None = None
+) -> None:
+    """Serve on `host:port` until cancelled; BadSetting if that address can't be used.
+
+    With `callers` the API is served too.
+    """
     host, _, port = listen.rpartition(":")
-    runner = web.AppRunner(application(manager, connected), access_log=None)
+    runner = web.AppRunner(application(manager, connected, callers), access_log=None)
     await runner.setup()
     try:
         try:

@@ -17,6 +17,7 @@ from controller.chat.handlers import handlers_of, rooms_of
 from controller.chat.requests.admission import Admission
 from controller.chat.requests.at_work import AtWork
 from controller.chat.requests.late_answers import LateAnswers
+from controller.chat.requests.members import Members
 from controller.chat.requests.place import Place
 from controller.chat.requests.router import Router
 from controller.domain.errors import BadSetting
@@ -48,7 +49,8 @@ class ControllerClient(discord.Client):
         self.place = place
         self.late_answers = LateAnswers(manager, self, place)
         self.at_work = AtWork()
-        admission = Admission(manager, place)
+        self.members = Members(self, place)
+        admission = Admission(manager, place, self.members)
         rooms = rooms_of(manager, place.guild_id)
         self.router = Router(admission, self.late_answers, handlers_of(rooms, manager))
         self.tree = CommandTree(self, admission, self.late_answers, self.at_work)

@@ -20,7 +20,15 @@ from controller.domain.access import (
     rule,
     strongest,
 )
-from controller.domain.acts import ACCESS_GRANT, ACCESS_LIST, ACCESS_REVOKE, ACCESS_TEST, Act, Scope
+from controller.domain.acts import (
+    ACCESS_GRANT,
+    ACCESS_LIST,
+    ACCESS_REVOKE,
+    ACCESS_TEST,
+    BOT_SHOW,
+    Act,
+    Scope,
+)
 from controller.domain.bot import Bot
 from controller.domain.errors import BadInput, Denied, NotFound
 from controller.domain.roles import Role
@@ -91,6 +99,7 @@ class Access:
         """Allow, hold or deny: the one question behind every act."""
         if act.scope is Scope.ANY:
             held = {grant.bot_id for grant in self._all()}
+            held |= principal.limit.bots or {""} if principal.limit else set()
             targets = [Target(bot_id) for bot_id in held if not bot_id or self._fleet.get(bot_id)]
         elif act.scope is Scope.BOT:
             targets = [Target.of(bot)]
@@ -102,10 +111,25 @@ class Access:
         """Whether it would be allowed now: for lists and suggestions, which note no refusal."""
         return self.ruling(principal, act, bot).answer is Answer.ALLOW
 
+    def role(self, principal: Principal, bot: Bot | None = None) -> Role:
+        """The principal's role for the bot, or in general."""
+        return rule(self._all(), principal, BOT_SHOW, [Target.of(bot)]).role
+
+    def seen(self, principal: Principal) -> list[tuple[View, Role]]:
+        """The bots that the principal may see, each with their role for it."""
+        general = self.role(principal)
+        views = self.allowed(principal, BOT_SHOW)
+        if not any(grant.bot_id or grant.own for grant in self._all()) and general:
+            return [(view, general) for view in views]
+        return [(view, self.role(principal, view.bot)) for view in views]
+
     def allowed(self, principal: Principal, act: Act) -> list[View]:
         """The bots to which the principal may do this. Quick also for a thousand bots: a role for
         all bots is found once, and only grants for single bots are asked for each bot."""
         views = list(self._fleet)
+        if principal.limit is not None and principal.limit.bots:
+            within = [view for view in views if view.bot.id in principal.limit.bots]
+            return [view for view in within if self.may(principal, act, view.bot)]
         if self.may(principal, act):
             return views
         single = tuple(grant for grant in self._all() if grant.bot_id or grant.own)

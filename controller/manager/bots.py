@@ -17,6 +17,7 @@ from controller.domain.acts import BOT_LIST, BOT_SHOW, FLEET_STATUS, Act
 from controller.domain.addresses import at_host, is_inside
 from controller.domain.bot import Bot
 from controller.domain.errors import ControllerError, NotFound
+from controller.domain.roles import Role
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.journal import Caller
 from controller.fleet.views import EngineState, Fleet, View
@@ -84,6 +85,11 @@ class Bots:
         if view is None:
             raise NotFound("That bot is gone.", code="no-such-bot")
         return view
+
+    async def seen(self, caller: Caller) -> list[tuple[View, Role]]:
+        """The bots that the caller may see, each with the caller's role for it."""
+        await self._access.require(caller, BOT_LIST)
+        return self._access.seen(caller.principal)
 
     def visible(self, principal: Principal, act: Act = BOT_SHOW) -> list[View]:
         """The bots to which the principal may do this: for lists and suggestions."""

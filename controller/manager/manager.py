@@ -37,6 +37,7 @@ from controller.manager.logbook import Logbook
 from controller.manager.notebook import Notebook
 from controller.manager.orphans import Orphans
 from controller.manager.single_use import SingleUse
+from controller.manager.tokens import Tokens
 from controller.runtime import Runtime
 from controller.services import LiveChecks
 from controller.store import Store
@@ -62,6 +63,7 @@ class Manager:
     history: History
     orphans: Orphans
     doctor: Doctor
+    tokens: Tokens
     notebook: Notebook
     stories: Stories
 
@@ -98,6 +100,7 @@ class Installation:
         """Read what is known, and end what a controller that died left open."""
         await self.loop.load()
         await self.manager.access.load()
+        await self.manager.tokens.load()
         await self.manager.credentials.resume()
         cut_short = await self.tools.journal.end_open()
         if cut_short:
@@ -205,9 +208,10 @@ def _manager(parts: Parts, tools: Tools, loop: Loop) -> Manager:
             errands=tools.errands,
         ),
         logbook=Logbook(runtime, tools.redactor, threads, access),
-        history=History(tools.store, journal, access),
+        history=History(tools.store, fleet, journal, access),
         orphans=Orphans(runtime, fleet, tools.vault, threads, access),
         doctor=Doctor(patient, fleet, loop.stories, access),
+        tokens=Tokens(tools.store, journal, access),
         notebook=Notebook(tools.store),
         stories=loop.stories,
     )

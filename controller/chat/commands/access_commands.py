@@ -7,9 +7,11 @@ from typing import Literal
 import discord
 from discord import app_commands
 
+from controller.chat.commands.access_roles import ROLES
 from controller.chat.commands.closed import CLOSED
 from controller.chat.commands.everyone import Grants
 from controller.chat.commands.suggestions import Choices, suggest
+from controller.chat.commands.token_commands import TokenCommands
 from controller.chat.commands.with_request import with_request
 from controller.chat.requests.admission import roles_of
 from controller.chat.requests.request import Request
@@ -20,14 +22,6 @@ from controller.domain.bot import Bot
 from controller.domain.roles import Role
 from controller.manager import Manager
 
-ROLES = [
-    app_commands.Choice(name=f"{role.word} — {what}", value=role.word)
-    for role, what in (
-        (Role.VIEWER, "lists, logs, history"),
-        (Role.OPERATOR, "also start, stop, restart"),
-        (Role.ADMIN, "everything"),
-    )
-]
 _SHOWN = (
     "If Discord doesn't offer them the commands: Server Settings → Integrations → this bot → "
     "Add roles or members."
@@ -44,6 +38,7 @@ class AccessCommands(app_commands.Group):
         )
         self._manager = manager
         self._grants = grants
+        self.add_command(TokenCommands(manager))
 
     @app_commands.command(description="Give a person or a Discord role a role here")
     @app_commands.describe(
