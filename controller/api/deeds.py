@@ -17,7 +17,6 @@ from controller.fleet.journal import Caller
 
 log = logging.getLogger(__name__)
 DEED_SECONDS = 120.0  # that a use-case waits for its end; the bot goes on after that
-WAIT_MOST = 30.0  # seconds that an answer may be held back
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +43,7 @@ class Deeds:
         asked: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
         def note(number: int) -> None:
+            caller.on_asked(number)
             if not asked.done():
                 asked.set_result(number)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from controller.domain.access import CONSOLE, Principal
+from controller.domain.errors import NotSignedIn
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +26,11 @@ def _always() -> None:
 
 
 AT_THE_CONSOLE = Identity(CONSOLE, "console", _always)
+
+
+def _never() -> None:
+    raise NotSignedIn("Nobody is signed in.")
+
+
+# Whoever asks for what needs no key. May do nothing: a service that nobody vouches for.
+NOBODY = Identity(Principal("service", "", "somebody"), "nobody", _never)

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from controller.api.callers import COOKIE
 from controller.api.operation import Nothing, Operation, Operations
 from controller.api.problems import PROBLEM, Problem
 
@@ -41,9 +42,12 @@ def _document(operations: Operations, version: str) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": shared.get("$defs", {}),
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+            },
         },
-        "security": [{"bearer": []}],
+        "security": [{"bearer": []}, {"session": []}],
     }
 
 
@@ -61,6 +65,8 @@ def _described(operation: Operation[Any, Any], refs: Any) -> dict[str, Any]:
         "parameters": [*_in_path(operation), *_in_query(operation), *_in_headers(operation)],
         "responses": _responses(operation, refs),
     }
+    if operation.anonymous:
+        found["security"] = []
     if operation.body is not Nothing:
         schema = refs[operation.body, "validation"]
         found["requestBody"] = {
@@ -115,6 +121,12 @@ def _in_headers(operation: Operation[Any, Any]) -> list[dict[str, Any]]:
     if operation.deed:
         text = "`wait=N`: hold the answer back for up to N (30) seconds, until it has ended."
         found.append(_header("Prefer", text))
+    if operation.etag and operation.changes:
+        text = "The ETag that was read, or `*`."
+        found.append(_header("If-Match", text, required=True))
+    if operation.changes and not operation.secret:
+        text = "For a request that may be sent again: it is carried out once."
+        found.append(_header("Idempotency-Key", text))
     return found
 
 

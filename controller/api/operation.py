@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict
 
+from controller.api.gate import Gate
 from controller.api.identity import Identity
 from controller.api.resources import BotPages
 from controller.domain.acts import Act
@@ -47,6 +48,7 @@ class Call(Generic[Q, B]):
     identity: Identity
     request: web.Request
     pages: BotPages
+    gate: Gate
     path: Mapping[str, str]
     query: Q
     body: B
@@ -80,7 +82,10 @@ class Operation(Generic[Q, B]):
     """An operation. `path` is below /api/v1; `{bot}` in it is a bot's id or name.
 
     `deed`: it takes its time, so its answer is an operation resource (202, or 200 with
-    `Prefer: wait`). `secret`: what is sent or answered holds a secret, so nothing of it is kept.
+    `Prefer: wait`). `secret`: what is sent or answered holds a secret, so nothing of it is kept and
+    no Idempotency-Key is taken. `kept`: whether a repeat gets the same answer again. `etag`: it
+    answers with an ETag, or where it changes something, needs If-Match. `anonymous`: it needs no
+    key, because it gives one; only our own page may send it.
     `answer` is what comes back; None: nothing, or (`media`) something that isn't JSON.
     """
 
@@ -96,7 +101,9 @@ class Operation(Generic[Q, B]):
     status: int = 200
     deed: bool = False
     secret: bool = False
-    etag: bool = False  # answers with an ETag; with a body: needs If-Match
+    kept: bool = True
+    etag: bool = False
+    anonymous: bool = False
     media: str = "application/json"
 
     @property

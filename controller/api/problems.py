@@ -38,7 +38,7 @@ STATUS: dict[type[ControllerError], int] = {
     errors.BadSpec: 409,
     ControllerError: 500,
 }
-CODES = {"changed-meanwhile": 412, "if-match-missing": 428}
+CODES = {"changed-meanwhile": 412}
 # What to do next, for whoever asks over HTTP. Other hints are the error's own.
 HINTS = {
     "denied": "An admin can give it with /access grant, or make a token that may.",

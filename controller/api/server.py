@@ -15,6 +15,7 @@ from prometheus_client.process_collector import ProcessCollector
 import controller
 from controller.api.callers import Callers
 from controller.api.dispatch import Dispatch
+from controller.api.limits import Limits
 from controller.api.table import PREFIX
 from controller.domain.disk_words import FAULTS
 from controller.domain.errors import BadSetting
@@ -68,7 +69,10 @@ class _FleetCollector:
 
 
 def application(
-    manager: Manager, connected: Connected, callers: Callers | None = None
+    manager: Manager,
+    connected: Connected,
+    callers: Callers | None = None,
+    limits: Limits | None = None,
 ) -> web.Application:
     """The web application: the two pages and, where somebody says who asks, the API."""
     registry = CollectorRegistry()
@@ -85,13 +89,15 @@ def application(
     app = web.Application()
     app.add_routes([web.get("/health", get_health), web.get("/metrics", get_metrics)])
     if callers is not None:
-        add_api(app, manager, callers)
+        add_api(app, manager, callers, limits)
     return app
 
 
-def add_api(app: web.Application, manager: Manager, callers: Callers) -> None:
+def add_api(
+    app: web.Application, manager: Manager, callers: Callers, limits: Limits | None = None
+) -> None:
     """Add everything below /api/v1 for those whom `callers` knows."""
-    dispatch = Dispatch(manager, callers)
+    dispatch = Dispatch(manager, callers, limits=limits)
     app.router.add_route("*", f"{PREFIX}/{{rest:.*}}", dispatch.answer)
 
     async def end(_: web.Application) -> None:
@@ -101,14 +107,18 @@ def add_api(app: web.Application, manager: Manager, callers: Callers) -> None:
 
 
 async def serve(
-    manager: Manager, connected: Connected, listen: str, callers: Callers | None = None
+    manager: Manager,
+    connected: Connected,
+    listen: str,
+    callers: Callers | None = None,
+    limits: Limits | None = None,
 ) -> None:
     """Serve on `host:port` until cancelled; BadSetting if that address can't be used.
 
     With `callers` the API is served too.
     """
     host, _, port = listen.rpartition(":")
-    runner = web.AppRunner(application(manager, connected, callers), access_log=None)
+    runner = web.AppRunner(application(manager, connected, callers, limits), access_log=None)
     await runner.setup()
     try:
         try:

@@ -8,14 +8,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from controller.api.operation import Operation, Operations
+from controller.api.operations.access_operations import ACCESS_OPERATIONS
 from controller.api.operations.bot_operations import BOT_OPERATIONS
+from controller.api.operations.fleet_operations import FLEET_OPERATIONS
+from controller.api.operations.inside_operations import INSIDE_OPERATIONS
 from controller.api.operations.request_operations import REQUEST_OPERATIONS
 from controller.api.operations.token_operations import TOKEN_OPERATIONS
 from controller.api.problems import HttpProblem
 from controller.domain.errors import NotFound
 
 PREFIX = "/api/v1"
-OPERATIONS: Operations = (*BOT_OPERATIONS, *REQUEST_OPERATIONS, *TOKEN_OPERATIONS)
+OPERATIONS: Operations = (
+    *BOT_OPERATIONS,
+    *INSIDE_OPERATIONS,
+    *FLEET_OPERATIONS,
+    *REQUEST_OPERATIONS,
+    *ACCESS_OPERATIONS,
+    *TOKEN_OPERATIONS,
+)
 
 
 @dataclass(frozen=True, slots=True)

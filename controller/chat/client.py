@@ -35,7 +35,14 @@ _ONLINE = {"connect": True, "ready": True, "resumed": True, "disconnect": False}
 class ControllerClient(discord.Client):
     """The controller as Discord sees it."""
 
-    def __init__(self, manager: Manager, place: Place, *, ready_timeout: float = 0.1) -> None:
+    def __init__(
+        self,
+        manager: Manager,
+        place: Place,
+        *,
+        ready_timeout: float = 0.1,
+        public_url: str = "",
+    ) -> None:
         super().__init__(
             intents=discord.Intents(guilds=True),
             allowed_mentions=discord.AllowedMentions.none(),
@@ -55,7 +62,7 @@ class ControllerClient(discord.Client):
         self.router = Router(admission, self.late_answers, handlers_of(rooms, manager))
         self.tree = CommandTree(self, admission, self.late_answers, self.at_work)
         self._guild = discord.Object(place.guild_id)
-        for group in command_groups(manager, rooms):
+        for group in command_groups(manager, rooms, public_url):
             self.tree.add_command(group, guild=self._guild)
 
     @property

@@ -73,9 +73,10 @@ def _ours(error: app_commands.AppCommandError) -> BaseException:
     return original
 
 
-def command_groups(manager: Manager, rooms: Rooms) -> list[app_commands.Group]:
-    """Every group of commands."""
+def command_groups(manager: Manager, rooms: Rooms, public_url: str) -> list[app_commands.Group]:
+    """Every group of commands. `public_url` is the dashboard's; empty: there is none."""
     bot = BotCommands(manager, rooms.power, rooms.secrets, rooms.logs, rooms.past)
     for command in InsideCommands(manager, rooms.actions, rooms.settings).all():
         bot.add_command(command)
-    return [bot, FleetCommands(manager, rooms.past), AccessCommands(manager, rooms.grants)]
+    access = AccessCommands(manager, rooms.grants, public_url)
+    return [bot, FleetCommands(manager, rooms.past), access]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from controller.catalog import Catalog, Need, SecretSpec, Template, addresses
 from controller.domain.access import Principal
-from controller.domain.acts import BOT_LIST, BOT_SHOW, FLEET_STATUS, Act
+from controller.domain.acts import BOT_CREATE, BOT_LIST, BOT_SHOW, FLEET_STATUS, Act
 from controller.domain.addresses import at_host, is_inside
 from controller.domain.bot import Bot
 from controller.domain.errors import ControllerError, NotFound
@@ -90,6 +90,11 @@ class Bots:
         """The bots that the caller may see, each with the caller's role for it."""
         await self._access.require(caller, BOT_LIST)
         return self._access.seen(caller.principal)
+
+    async def offered(self, caller: Caller) -> list[Template]:
+        """The templates that a new bot can be made of."""
+        await self._access.require(caller, BOT_CREATE)
+        return list(self._catalog.templates.values())
 
     def visible(self, principal: Principal, act: Act = BOT_SHOW) -> list[View]:
         """The bots to which the principal may do this: for lists and suggestions."""

@@ -38,6 +38,7 @@ from controller.manager.notebook import Notebook
 from controller.manager.orphans import Orphans
 from controller.manager.single_use import SingleUse
 from controller.manager.tokens import Tokens
+from controller.manager.web_sessions import WebSessions
 from controller.runtime import Runtime
 from controller.services import LiveChecks
 from controller.store import Store
@@ -64,6 +65,7 @@ class Manager:
     orphans: Orphans
     doctor: Doctor
     tokens: Tokens
+    web_sessions: WebSessions
     notebook: Notebook
     stories: Stories
 
@@ -101,6 +103,7 @@ class Installation:
         await self.loop.load()
         await self.manager.access.load()
         await self.manager.tokens.load()
+        await self.manager.web_sessions.load()
         await self.manager.credentials.resume()
         cut_short = await self.tools.journal.end_open()
         if cut_short:
@@ -212,6 +215,7 @@ def _manager(parts: Parts, tools: Tools, loop: Loop) -> Manager:
         orphans=Orphans(runtime, fleet, tools.vault, threads, access),
         doctor=Doctor(patient, fleet, loop.stories, access),
         tokens=Tokens(tools.store, journal, access),
+        web_sessions=WebSessions(tools.store, journal, access),
         notebook=Notebook(tools.store),
         stories=loop.stories,
     )

@@ -86,7 +86,7 @@ class WebSession:
     used_at: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class KeptAnswer:
     """What was answered to a request that may come again; no `status` while it is under way."""
 

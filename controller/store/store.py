@@ -14,18 +14,20 @@ from controller.domain.journal import Entry, Kind
 from controller.domain.roles import Role
 from controller.store import chain
 from controller.store.database import Database
-from controller.store.records import Card, Form, KeptAnswer, Owed, Token, WebSession
+from controller.store.records import Card, Form, KeptAnswer, Owed, SignIn, Token, WebSession
 from controller.store.rows import (
     ANSWER_COLUMNS,
     BOT_COLUMNS,
     KEY_COLUMNS,
     OWED_COLUMNS,
     SESSION_COLUMNS,
+    SIGN_IN_COLUMNS,
     answer_of,
     bot_of,
     entry_of,
     owed_of,
     session_of,
+    sign_in_of,
     token_of,
 )
 from controller.store.transaction import Transaction
@@ -145,6 +147,11 @@ class Store:
         """Every API token that is remembered, also those that are over, oldest first."""
         sql = f"SELECT {KEY_COLUMNS} FROM api_token ORDER BY created_at"  # noqa: S608
         return [token_of(row) for row in await self._db.read(sql)]
+
+    async def sign_in(self, hashed: bytes) -> SignIn | None:
+        """The right to sign in with the code of that hash."""
+        sql = f"SELECT {SIGN_IN_COLUMNS} FROM sign_in WHERE hash = ?"  # noqa: S608
+        return next((sign_in_of(row) for row in await self._db.read(sql, [hashed])), None)
 
     async def sessions(self) -> list[WebSession]:
         """Everybody who is signed in, oldest first."""

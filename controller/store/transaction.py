@@ -38,6 +38,7 @@ from controller.store.rows import (
 OWED_MOST = 1000  # answers; more than anybody reads, so the oldest go
 FORGET_FORMS_AFTER = 172_800.0  # seconds after a form was given out
 FORGET_TOKENS_AFTER = 7_776_000.0  # seconds after a token's end
+FORGET_SESSIONS_AFTER = 604_800.0  # seconds without a use
 FORGET_ANSWERS_AFTER = 86_400.0  # seconds
 
 
@@ -199,7 +200,9 @@ class Transaction:
         return next((sign_in_of(tuple(row)) for row in rows), None)
 
     async def add_session(self, session: WebSession) -> None:
-        """Somebody signed in."""
+        """Somebody signed in. Sessions that were not used for a week go."""
+        old = session.created_at - FORGET_SESSIONS_AFTER
+        await self._do("DELETE FROM web_session WHERE used_at < ?", [old])
         await self._insert("web_session", SESSION_COLUMNS, values_of(session, SESSION_COLUMNS))
 
     async def use_session(self, session_id: str, at: float) -> None:

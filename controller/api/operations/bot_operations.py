@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from typing import Annotated
 
 from pydantic import Field
 
+from controller.api.cursors import cursor_of, place_of
 from controller.api.deeds import DEED_SECONDS
 from controller.api.operation import Answer, Call, Given, Nothing, Operation, Operations
 from controller.api.resources import BotOut, OperationOut, Page, bot_out
 from controller.domain import acts
-from controller.domain.errors import BadInput
 from controller.domain.phase import Phase
 from controller.manager.lifecycle import Order
 
@@ -37,26 +36,6 @@ class NewBot(Given):
     provider: Annotated[str, Field(max_length=100)] | None = None
     model: Annotated[str, Field(max_length=300)] | None = None
     channel: Annotated[str, Field(max_length=100)] | None = None
-
-
-def cursor_of(place: str | int) -> str:
-    """A place in a list as an opaque text."""
-    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
-
-
-def place_of(cursor: str) -> str | int | None:
-    """The place that a cursor stands for; BadInput (`bad-cursor`) for anything else."""
-    if not cursor:
-        return None
-    try:
-        found = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except ValueError:
-        found = None
-    if not isinstance(found, str | int) or isinstance(found, bool):
-        raise BadInput(
-            "That cursor isn't one of ours.", hint="Send `next` of an answer.", code="bad-cursor"
-        )
-    return found
 
 
 async def list_bots(call: Call[BotsWanted, Nothing]) -> Answer:
