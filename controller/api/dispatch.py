@@ -71,6 +71,8 @@ class Dispatch:
         return answer
 
     async def _answered(self, request: web.Request, request_id: str) -> web.StreamResponse:
+        if request.version < (1, 0):
+            raise HttpProblem(505, "This needs HTTP/1.0 or later.", code="old-http")
         gate = self._callers.gate
         if gate is not None:
             gate.require_host(request)

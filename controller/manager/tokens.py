@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import re
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from controller.domain.access import CONSOLE, Limit, Principal
 from controller.domain.acts import TOKEN_CREATE, TOKEN_LIST, TOKEN_REVOKE
 from controller.domain.bot import Bot
-from controller.domain.errors import BadInput, Denied, NotFound, NotSignedIn
+from controller.domain.errors import BadInput, ControllerError, Denied, NotFound, NotSignedIn
 from controller.domain.roles import Role
 from controller.fleet.journal import Caller, Journal
 from controller.manager.access import Access
@@ -150,8 +151,9 @@ class Tokens:
         if known is None or now - (known.used_at or 0.0) < NOTE_USE_EVERY:
             return
         self._known[token.id] = replace(known, used_at=now)
-        async with self._store.transaction() as write:
-            await write.use_token(token.id, now)
+        with contextlib.suppress(ControllerError):  # a sick disk keeps nobody from looking
+            async with self._store.transaction() as write:
+                await write.use_token(token.id, now)
 
 
 def principal_of(token: Token, roles: Iterable[int]) -> Principal:

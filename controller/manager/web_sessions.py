@@ -6,6 +6,7 @@ they may now, and ends at once when somebody ends it.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import secrets
 import time
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from controller.domain.access import discord_user
 from controller.domain.acts import ACCESS_SESSIONS, ACCESS_WEB
-from controller.domain.errors import Denied, NotFound, NotSignedIn
+from controller.domain.errors import ControllerError, Denied, NotFound, NotSignedIn
 from controller.fleet.journal import Caller, Journal
 from controller.manager.access import Access
 from controller.store import SignIn, Store, WebSession
@@ -149,8 +150,9 @@ class WebSessions:
         if now - session.used_at < NOTE_USE_EVERY:
             return
         self._known[session.hash] = replace(session, used_at=now)
-        async with self._store.transaction() as write:
-            await write.use_session(session.id, now)
+        with contextlib.suppress(ControllerError):  # a sick disk keeps nobody from looking
+            async with self._store.transaction() as write:
+                await write.use_session(session.id, now)
 
     async def sign_out(self, session_id: str) -> None:
         """End one's own session."""

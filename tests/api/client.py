@@ -8,18 +8,28 @@ import json
 import socket
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 
-from controller.api import KeyHolders, serve
+from controller.api import Gate, KeyHolders, ServiceTokens, serve
+from controller.api.limits import Limits, Rate, Rates
 from controller.domain.bot import Bot
 from controller.domain.errors import Denied
 from controller.domain.roles import Role
 from controller.fleet.journal import Caller
-from tests.manager.rig import ANN_ASKS, Rig
+from controller.manager import Manager
+from tests.manager.rig import ANN_ASKS
 
 BASE = "/api/v1"
+
+
+class Managed(Protocol):
+    """What has a manager: an installation in memory, or a whole application."""
+
+    @property
+    def manager(self) -> Manager:
+        """What people ask."""
 
 
 class Members:
@@ -57,8 +67,7 @@ class Reply:
 class Api:
     """Asks one API, by one token unless another one is named."""
 
-    def __init__(self, rig: Rig, url: str, session: aiohttp.ClientSession, token: str) -> None:
-        self.rig = rig
+    def __init__(self, url: str, session: aiohttp.ClientSession, token: str) -> None:
         self.url = url
         self.token = token
         self.members = Members()
@@ -97,7 +106,7 @@ class Api:
 
 
 async def token_of(
-    rig: Rig,
+    rig: Managed,
     name: str,
     role: Role = Role.ADMIN,
     *bots: Bot,
@@ -108,25 +117,43 @@ async def token_of(
     return (await rig.manager.tokens.create(caller, name, role, bots, days)).text
 
 
+async def session_of(rig: Managed, caller: Caller) -> str:
+    """The key of a fresh session, as the browser's cookie holds it."""
+    code = await rig.manager.web_sessions.invite(caller)
+    return (await rig.manager.web_sessions.sign_in(code, "", "a browser")).key
+
+
 def free_port() -> int:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         return int(held.getsockname()[1])
 
 
+PLENTY = Rate(1e6, 1_000_000)
+GENEROUS = Rates(PLENTY, PLENTY, PLENTY)
+
+
 @contextlib.asynccontextmanager
-async def serving(rig: Rig) -> AsyncIterator[Api]:
+async def serving(
+    rig: Managed,
+    *,
+    owner: Caller = ANN_ASKS,
+    rates: Rates = GENEROUS,
+    gate: Gate | None = None,
+    services: ServiceTokens | None = None,
+) -> AsyncIterator[Api]:
     """The API of this installation's present controller, until the block ends."""
     port = free_port()
     members = Members()
-    callers = KeyHolders(rig.manager, members)
+    callers = KeyHolders(rig.manager, members, gate, services)
     server = asyncio.create_task(
-        serve(rig.manager, lambda: True, f"127.0.0.1:{port}", callers), name="server"
+        serve(rig.manager, lambda: True, f"127.0.0.1:{port}", callers, Limits(rates)),
+        name="server",
     )
-    token = await token_of(rig, "ann-has-all")
+    token = await token_of(rig, "ann-has-all", caller=owner)
     try:
-        async with aiohttp.ClientSession() as session:
-            api = Api(rig, f"http://127.0.0.1:{port}", session, token)
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+            api = Api(f"http://127.0.0.1:{port}", session, token)
             api.members = members
             for _ in range(400):
                 with contextlib.suppress(aiohttp.ClientConnectionError):

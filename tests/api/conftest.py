@@ -9,6 +9,7 @@ import pytest
 
 from tests.api.client import Api, serving
 from tests.manager.conftest import pytest_runtest_makereport
+from tests.manager.rich import with_rich
 from tests.manager.rig import Rig, eventually
 
 __all__ = ["pytest_runtest_makereport"]
@@ -28,5 +29,13 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
 @pytest.fixture
 async def api(rig: Rig) -> AsyncIterator[Api]:
     """Its API, asked by a token of Ann's with all her rights."""
+    async with serving(rig) as api:
+        yield api
+
+
+@pytest.fixture
+async def rich_api(rig: Rig) -> AsyncIterator[Api]:
+    """The same for an installation with a template that uses everything."""
+    await with_rich(rig)
     async with serving(rig) as api:
         yield api

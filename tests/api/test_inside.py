@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from controller.domain.events import LogLine
 from controller.domain.journal import Kind
 from controller.domain.phase import Phase
 from tests.api.client import Api
-from tests.manager.rich import with_rich
 from tests.manager.rig import API_KEY, SECRETS, TOKEN, Rig
 
 
@@ -53,9 +51,9 @@ async def test_a_wrong_secret_changes_nothing_and_is_not_repeated(rig: Rig, api:
     assert not any(b"another-key-99" in path.read_bytes() for path in kept)
 
 
-async def test_settings_change_only_as_they_were_seen(rig: Rig, api: Api) -> None:
+async def test_settings_change_only_as_they_were_seen(rig: Rig, rich_api: Api) -> None:
     """Without If-Match 428; with another ETag 412; with the right one they change."""
-    await with_rich(rig)
+    api = rich_api
     bot = await rig.running("rich")
     path = f"/bots/{bot.name}/settings"
     seen = await api.get(path)
@@ -77,8 +75,8 @@ async def test_settings_change_only_as_they_were_seen(rig: Rig, api: Api) -> Non
 async def test_a_log_is_read_in_pages_and_redacted(rig: Rig, api: Api) -> None:
     """Oldest first; the cursor leads to what is older; no secret in it."""
     bot = await rig.running()
-    lines = [LogLine(1_800_000_000.0 + n, "stdout", f"line {n} {API_KEY}") for n in range(30)]
-    rig.runtime.containers[bot.id].lines.extend(lines)
+    for number in range(30):
+        rig.runtime.write_log(bot.id, f"line {number} {API_KEY}")
     first = (await api.get(f"/bots/{bot.name}/logs?lines=10")).json
     assert [line["text"].split()[1] for line in first["items"]] == [str(n) for n in range(20, 30)]
     assert API_KEY not in str(first)
@@ -89,9 +87,9 @@ async def test_a_log_is_read_in_pages_and_redacted(rig: Rig, api: Api) -> None:
     assert (await api.get(f"/bots/{bot.name}/logs?since=never")).code == "bad-input"
 
 
-async def test_actions_are_offered_and_run(rig: Rig, api: Api) -> None:
+async def test_actions_are_offered_and_run(rig: Rig, rich_api: Api) -> None:
     """What the template offers, with the output redacted; the journal has its end."""
-    await with_rich(rig)
+    api = rich_api
     bot = await rig.running("rich")
     offered = (await api.get(f"/bots/{bot.name}/actions")).json["items"]
     assert {one["name"] for one in offered} >= {"status", "pair"}
