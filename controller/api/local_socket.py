@@ -26,7 +26,8 @@ from controller.domain.errors import ControllerError, NotFound, NotReady
 from controller.manager import Manager
 
 SOCKET = "console.sock"
-ANSWER_SECONDS = 5.0
+ANSWER_SECONDS = 5.0  # for a story
+OPERATION_SECONDS = 330.0  # an action may take 300
 
 
 async def serve_console(manager: Manager, connected: Connected, data_dir: Path) -> None:
@@ -82,7 +83,8 @@ async def ask_controller(data_dir: Path, method: str, path: str, body: object = 
 
     Raises NotReady when none runs, and what it answers as a problem as an error of that code.
     """
-    async with _asked(data_dir, method, PREFIX + path, body=body) as answer:
+    asked = _asked(data_dir, method, PREFIX + path, body=body, seconds=OPERATION_SECONDS)
+    async with asked as answer:
         text = await answer.read()
         found: Any = json.loads(text) if text else {}
         if answer.status < 400:
@@ -97,12 +99,13 @@ async def _asked(
     path: str,
     params: Mapping[str, str] | None = None,
     body: object = None,
+    seconds: float = ANSWER_SECONDS,
 ) -> AsyncIterator[aiohttp.ClientResponse]:
     """An answer of the controller's; NotReady when it can't be had."""
     try:
         with _short(data_dir) as folder:
             connector = aiohttp.UnixConnector(f"{folder}/{SOCKET}")
-            limit = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
+            limit = aiohttp.ClientTimeout(total=seconds)
             async with (
                 aiohttp.ClientSession(connector=connector, timeout=limit) as session,
                 session.request(

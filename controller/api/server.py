@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
@@ -23,6 +25,20 @@ from controller.domain.phase import Phase
 from controller.manager import Manager
 
 Connected = Callable[[], bool]
+
+
+class _WithoutMalformed(logging.Filter):
+    """Leaves out requests that can't be parsed: anybody can send them, and their bytes may be a key
+    in a header. The sender is answered 400."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is about anything else."""
+        error = record.exc_info[1] if record.exc_info else None
+        return not isinstance(error, HttpProcessingError)
+
+
+log = logging.getLogger(__name__)
+log.addFilter(_WithoutMalformed())
 
 
 def health(manager: Manager, connected: Connected) -> dict[str, object]:
@@ -118,7 +134,8 @@ async def serve(
     With `callers` the API is served too.
     """
     host, _, port = listen.rpartition(":")
-    runner = web.AppRunner(application(manager, connected, callers, limits), access_log=None)
+    app = application(manager, connected, callers, limits)
+    runner = web.AppRunner(app, access_log=None, logger=log)
     await runner.setup()
     try:
         try:

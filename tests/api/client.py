@@ -138,6 +138,7 @@ async def serving(
     rig: Managed,
     *,
     owner: Caller = ANN_ASKS,
+    named: str = "ann-has-all",
     rates: Rates = GENEROUS,
     gate: Gate | None = None,
     services: ServiceTokens | None = None,
@@ -150,7 +151,7 @@ async def serving(
         serve(rig.manager, lambda: True, f"127.0.0.1:{port}", callers, Limits(rates)),
         name="server",
     )
-    token = await token_of(rig, "ann-has-all", caller=owner)
+    token = await token_of(rig, named, caller=owner)
     try:
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
             api = Api(f"http://127.0.0.1:{port}", session, token)

@@ -90,8 +90,11 @@ async def test_a_path_in_disguise_reaches_no_use_case(rig: Rig, api: Api) -> Non
     await rig.becomes(bot, Phase.STOPPED)
 
 
-async def test_far_too_much_of_anything_reaches_no_use_case(rig: Rig, api: Api) -> None:
-    """A huge body, 10,000 bytes of a header, very many headers, a line without an end."""
+async def test_far_too_much_of_anything_reaches_no_use_case(
+    rig: Rig, api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A huge body, 10,000 bytes of a header, very many headers, a line without an end; and nobody
+    fills the log with it."""
     bot = await rig.running()
     line = b"POST /api/v1/bots/%b/stop HTTP/1.1" % bot.name.encode()
     huge = b'{"x": "' + b"x" * 2_000_000 + b'"}'
@@ -105,6 +108,8 @@ async def test_far_too_much_of_anything_reaches_no_use_case(rig: Rig, api: Api) 
         status = (await send(api, data)).split(b" ", 2)[1:2]
         assert status in ([], [b"400"], [b"413"], [b"431"]), (what, status)
     assert await nothing_was_asked(rig)
+    assert "xxxx" not in caplog.text
+    assert "Traceback" not in caplog.text
     assert (await api.get(f"/bots/{bot.name}")).json["phase"] == "running"
 
 

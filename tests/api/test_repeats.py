@@ -28,7 +28,7 @@ async def test_the_same_request_makes_one_bot(rig: Rig, api: Api) -> None:
     (asked,) = [e for e in await rig.entries(Kind.ASKED) if e.data["act"] == "bot.create"]
     assert asked.author.request.endswith(":a-1")
     await rig.restart()
-    async with serving(rig) as fresh:
+    async with serving(rig, named="another") as fresh:
         text = (await fresh.post("/bots", ORDER, token=api.token, headers=key("a-1"))).raw
     assert text == first.raw
     assert len(list(rig.fleet)) == 1

@@ -6,14 +6,18 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import aiohttp
+from simcord.env import Env
+
 from controller.api import ask_controller
 from controller.domain.access import CONSOLE, discord_user
 from controller.domain.journal import Entry, Kind
 from controller.domain.phase import Phase
 from controller.fleet.journal import Caller
 from demo.world import World
-from tests.api.client import serving
-from tests.chat.acting import VALUES, fill, make, newcomer, said, until_phase
+from tests.api.client import free_port, serving
+from tests.chat.acting import VALUES, buttons_of, fill, make, newcomer, said, until_phase
+from tests.chat.house import House
 
 Ask = Callable[[str, str, Any], Awaitable[Any]]
 
@@ -141,3 +145,27 @@ async def test_sessions_are_listed_and_ended(world: World) -> None:
     assert listed.endswith(", Firefox")
     ended = said(await world.admin.slash(world.channel, "access sessions", end=session.id))
     assert ended == f"✅ {world.admin.mention} is signed out of that browser."
+
+
+async def test_a_private_link_signs_in(house: House, env: Env) -> None:
+    """A button that one person sees; its code is behind the #, and the cookie is that person."""
+    port = free_port()
+    served = {"api": True, "http_listen": f"127.0.0.1:{port}"}
+    house.settings = house.settings.model_copy(update=served)
+    async with house.controller() as world, aiohttp.ClientSession() as browser:
+        answer = await world.admin.slash(world.channel, "access web")
+        assert said(answer).startswith("This signs you in once, within five minutes.")
+        assert answer.response is not None
+        (button,) = buttons_of(answer.response)
+        page, _, code = button["url"].partition("#")
+        assert page == f"http://127.0.0.1:{port}/login"
+        base, own = f"http://127.0.0.1:{port}/api/v1", {"Origin": f"http://127.0.0.1:{port}"}
+        async with browser.post(f"{base}/session", json={"code": code}, headers=own) as signed:
+            assert (signed.status, (await signed.json())["user"]["id"]) == (
+                201,
+                str(world.admin.id),
+            )
+            cookie = signed.headers["Set-Cookie"].partition(";")[0]
+        async with browser.get(f"{base}/session", headers={"Cookie": cookie}) as me:
+            assert (await me.json())["role"] == "admin"
+        assert code not in str(await told(world, ""))

@@ -23,6 +23,7 @@ from controller.domain.acts import (
     ACCESS_REVOKE,
     ACCESS_SESSIONS,
     ACCESS_TEST,
+    ACCESS_WEB,
     ACTS,
     Act,
 )
@@ -112,6 +113,7 @@ class AccessCommands(app_commands.Group):
     @with_request
     async def web(self, request: Request) -> None:
         """A link button; the code is behind the # and so in no log."""
+        await self._manager.access.require(request.caller, ACCESS_WEB)
         if not self._public_url:
             raise NotReady(
                 "The dashboard is off.",
