@@ -41,7 +41,8 @@ async def measure(folder: Path) -> list[Figure]:
         manager, house = application.manager, application.installation
         for view in manager.bots:
             await house.loop.converger(view.bot.id)
-        admission, rooms = Admission(manager, Place(GUILD, CHANNEL)), rooms_of(manager, GUILD)
+        place, rooms = Place(GUILD, CHANNEL), rooms_of(manager, GUILD)
+        admission = Admission(manager, place, application.client.members)
         commands = BotCommands(manager, rooms.power, rooms.secrets, rooms.logs, rooms.past)
         before = runtime.calls.total()
         spent: list[float] = []

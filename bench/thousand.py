@@ -87,7 +87,8 @@ async def measure_here(folder: Path) -> list[Figure]:
 
 async def _answers(application: Application, names: list[str]) -> list[Figure]:
     manager = application.manager
-    admission, rooms = Admission(manager, Place(GUILD, CHANNEL)), rooms_of(manager, GUILD)
+    place, rooms = Place(GUILD, CHANNEL), rooms_of(manager, GUILD)
+    admission = Admission(manager, place, application.client.members)
     commands = BotCommands(manager, rooms.power, rooms.secrets, rooms.logs, rooms.past)
     listed, completed = [], []
     for number in range(ROUNDS):

@@ -15,6 +15,8 @@ from controller.domain.roles import Role
 from controller.fleet.views import View
 from controller.manager.history import Event
 
+SPARE = 100  # bots that are gone and may be kept
+ROLES = len(Role)
 RoleWord = Literal["none", "viewer", "operator", "admin"]
 
 
@@ -201,7 +203,7 @@ class BotPages:
             self._made[key] = known
         return known[1]
 
-    def keep(self, ids: set[str]) -> None:
-        """Forget the bots that are gone."""
-        for key in [key for key in self._made if key[0] not in ids]:
-            del self._made[key]
+    def tidy(self, bots: int) -> None:
+        """Forget all of it where most is of bots that are gone; there are so many now."""
+        if len(self._made) > SPARE + ROLES * bots:
+            self._made.clear()

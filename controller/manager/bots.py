@@ -105,6 +105,9 @@ class Bots:
     def __iter__(self) -> Iterator[View]:
         return iter(self._fleet)
 
+    def __len__(self) -> int:
+        return len(self._fleet)
+
     def get(self, bot_id: str) -> View | None:
         """The view of that id, if the bot exists."""
         return self._fleet.get(bot_id)

@@ -42,7 +42,7 @@ async def list_bots(call: Call[BotsWanted, Nothing]) -> Answer:
     """A page of bots, each from its own kept JSON."""
     wanted, after = call.query, place_of(call.query.cursor)
     seen = await call.manager.bots.seen(call.caller)
-    call.pages.keep({view.bot.id for view in call.manager.bots})
+    call.pages.tidy(len(call.manager.bots))
     found = sorted(
         (
             (view.bot.name, view, role)
