@@ -2,7 +2,7 @@
 # ARGS is passed to the program: `make test ARGS="-k vault"`.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-openclaw test-engines run check bench prove lock image clean
+.PHONY: help demo test test-openclaw test-engines run check bench prove release lock image clean
 
 # Empty or 0 means "no".
 NO_ENGINE ?=
@@ -53,7 +53,7 @@ check: ## check format, lint, types and import contracts
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-bench: ## run the benchmarks, as a table and as JSON
+bench: ## run the benchmarks, as a table and as JSON (ARGS="real --bots 600": with so many real bots, takes long)
 	@scripts/setup
 	@scripts/engine
 	@.venv/bin/python images/build.py demo --if-missing
@@ -64,6 +64,10 @@ prove: ## run the long proofs (kills, faults, fuzz, soak); shows a table of what
 	@scripts/engine
 	@.venv/bin/python images/build.py demo --if-missing
 	@.venv/bin/python -m tests.prove $(ARGS)
+
+release: ## make a release, here only: ARGS=0.2.0, or ARGS=--check (see scripts/release)
+	@scripts/setup
+	@.venv/bin/python scripts/release $(ARGS)
 
 lock: ## lock the dependencies after a change in pyproject.toml (ARGS=--upgrade takes newer ones)
 	@scripts/lock $(ARGS)

@@ -5,87 +5,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import statistics
-import threading
 import time
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import docker
 
-from bench.engine import IMAGE, connect, installation, remove
+from bench.engine import connect, installation, remove
 from bench.figure import Figure
-from controller.app import open_application
-from controller.domain.access import discord_user
+from bench.house import ADMIN, running_house
+from bench.starts import Starts
+from bench.templates import SECRETS
 from controller.domain.bot import Bot
 from controller.domain.names import new_bot_id
-from controller.fleet.journal import Caller
 from controller.manager import Installation
 from controller.manager.lifecycle import Order
 from controller.runtime.hostconfig import container_body
-from controller.settings import Settings
-from controller.vault import Redactor
 
 ROUNDS = 20
 QUIET_SECONDS = 0.3  # for the engine to finish removing things
-ADMIN = Caller(discord_user(1, "bench"))
-VALUES = {"api_key": "bench-key-1234", "channel_token": "bench-token-1234"}
-# The demo bot without its healthcheck, whose first verdict would take two seconds.
-TEMPLATE = f"""
-schema = 1
-id = "bench"
-title = "Bench bot"
-description = "Runs."
-[image]
-ref = "{IMAGE}"
-pull = "never"
-[run]
-user = "1000:1000"
-stop_timeout = 1
-resources = {{ memory = "32m", cpus = 0.5, pids = 32 }}
-[state]
-path = "/data"
-[[secrets]]
-name = "api_key"
-label = "Key"
-[[secrets]]
-name = "channel_token"
-label = "Token"
-"""
-
-
-class Starts:
-    """When the engine reported each container's start, in `time.perf_counter` seconds."""
-
-    def __init__(self) -> None:
-        self._client = connect()
-        self._told: dict[str, float] = {}
-        self._news = threading.Condition()
-        filters = {"type": "container", "event": "start"}
-        self._events = self._client.events(decode=True, filters=filters)
-        threading.Thread(target=self._follow, daemon=True).start()
-
-    def _follow(self) -> None:
-        for event in self._events:
-            with self._news:
-                self._told[event["Actor"]["Attributes"]["name"]] = time.perf_counter()
-                self._news.notify_all()
-
-    async def of(self, name: str) -> float:
-        """The time of that container's start; waits for it."""
-
-        def wait() -> float:
-            with self._news:
-                assert self._news.wait_for(lambda: name in self._told, 30), f"{name} never started"
-                return self._told[name]
-
-        return await asyncio.to_thread(wait)
-
-    def close(self) -> None:
-        """Close the event stream."""
-        self._events.close()
-        self._client.close()
+VALUES = {name: f"bench-{name}-1234" for name in SECRETS}
 
 
 async def measure(folder: Path) -> list[Figure]:
@@ -94,7 +34,7 @@ async def measure(folder: Path) -> list[Figure]:
     ours: list[float] = []
     by_hand: list[float] = []
     with installation(client) as other, contextlib.closing(Starts()) as starts:
-        async with _manager(folder, client) as house:
+        async with running_house(folder) as house:
             # The first one also creates the network; the ones made by hand copy its spec.
             model, _ = await _through_manager(house, starts, "model")
             view = await house.tools.fleet.wait_for(
@@ -148,28 +88,3 @@ async def _through_manager(house: Installation, starts: Starts, name: str) -> tu
 def _by_hand(client: docker.APIClient, body: dict[str, Any], name: str) -> None:
     container = client.create_container_from_config(body, name=name)  # type: ignore[no-untyped-call]
     client.start(container)
-
-
-@contextlib.asynccontextmanager
-async def _manager(folder: Path, client: docker.APIClient) -> AsyncIterator[Installation]:
-    """A running manager with the real engine and without Discord; removes everything at the end."""
-    templates = folder / "templates"
-    templates.mkdir(parents=True)
-    (templates / "bench.toml").write_text(TEMPLATE)
-    settings = Settings(
-        _env_file=None,  # type: ignore[call-arg]  # pydantic-settings' own
-        admin_user_ids=(int(ADMIN.principal.id),),
-        data_dir=folder / "data",
-        secrets_dir=folder / "secrets",
-        templates_dir=templates,
-    )
-    async with open_application(settings, Redactor()) as application:
-        house = application.installation
-        running = asyncio.create_task(house.loop.run())
-        try:
-            yield house
-        finally:
-            running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await running
-            await asyncio.to_thread(remove, client, house.instance)

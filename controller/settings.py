@@ -53,7 +53,7 @@ def docker_environment() -> Mapping[str, str]:
 
 
 class Settings(WebSettings):
-    """Every setting. Names and defaults are a contract (README, "Configuration")."""
+    """Every setting. Names and defaults are a contract (docs/configuration.md)."""
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True)
 
@@ -211,7 +211,7 @@ class Settings(WebSettings):
         if missing:
             raise BadSetting(
                 f"Missing: {', '.join(missing)}.",
-                hint="Set them in the environment or in .env; .env.example shows how.",
+                hint="`botmaker init` asks for them; or set them in the environment or in .env.",
             )
         if self.runtime == "swarm":
             raise BadSetting(
@@ -268,7 +268,7 @@ class Reading:
         found = "; ".join(f"{name}: {why}" for name, why in self.faults.items())
         raise BadSetting(
             f"A setting is wrong. {found}.",
-            hint="The README's Configuration table shows what each setting takes.",
+            hint="docs/configuration.md shows what each setting takes.",
         )
 
 
@@ -276,7 +276,7 @@ def read_settings(env_file: str | None = ENV_FILE) -> Reading:
     """Read the settings, and find all that is wrong with them. Raises nothing."""
     faults: dict[str, str] = {}
     try:
-        given = _from_file(env_file) | dict(os.environ)
+        given = values_in(env_file) | dict(os.environ)
     except BadSetting as error:
         faults[str(env_file)] = error.message.rstrip(".")
         given = dict(os.environ)
@@ -298,18 +298,34 @@ def load_settings(env_file: str | None = ENV_FILE) -> Settings:
     return read_settings(env_file).require()
 
 
-def _from_file(env_file: str | None) -> dict[str, str]:
+def values_in(env_file: str | None) -> dict[str, str]:
     """What the file sets; nothing where there is no such file."""
+    found = dotenv_values(stream=io.StringIO(text_of(env_file)))
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def text_of(env_file: str | None) -> str:
+    """The settings file's text, empty where there is none. BadSetting if it can't be read."""
     if env_file is None:
-        return {}
+        return ""
     hint = "Save it as UTF-8 text that this user can read."
     with starting(f"The settings file {env_file} can't be read", hint):
         try:
-            text = read_text(Path(env_file), ENV_MAX)
+            return read_text(Path(env_file), ENV_MAX)
         except FileNotFoundError:
-            return {}
-    found = dotenv_values(stream=io.StringIO(text))
-    return {name: value for name, value in found.items() if value is not None}
+            return ""
+
+
+def inherited(settings: Settings) -> dict[str, str]:
+    """The environment for a program that BotMaker starts: with Docker's variables from `.env`."""
+    return {**os.environ, **settings.docker}
+
+
+def set_outside() -> dict[str, str]:
+    """Our settings in the environment, which come before those in the file."""
+    return {
+        name.upper(): value for name, value in os.environ.items() if name.upper().startswith(PREFIX)
+    }
 
 
 def _nearest(name: str) -> str:

@@ -1,146 +1,17 @@
-"""`make demo`: BotMaker on a simulated Discord, served as a page on this machine."""
+"""`make demo`: starts a session. Ctrl-C ends it quietly even while the program still loads."""
 
-from __future__ import annotations
-
-import asyncio
-import os
-import signal
 import sys
-from collections.abc import Awaitable
-from dataclasses import replace
-from pathlib import Path
-
-import click
-from simcord.backend.errors import SetupError
-
-from controller.domain.bot import Wish
-from controller.domain.errors import ControllerError
-from controller.log import set_up
-from controller.manager import Installation
-from controller.vault import Redactor
-from demo.page import LivePreview
-from demo.world import close_dms, simulated
-
-REMOVE_SECONDS = 30.0
-LAST_LOOK_SECONDS = 0.7  # an open page polls twice a second, so it still shows the end
-# What to do about a failed start. The demo reads no settings, so the usual hints don't apply.
-REMEDIES = {
-    "data-dir-locked": "Another demo is using the folder {folder}. "
-    "End that one, or give this one another folder with --folder.",
-    "bad-setting": "{error.message} The demo needs a Docker engine and a folder it can write to.",
-}
-WELCOME = """\
-**Welcome!** This page is a simulated Discord; BotMaker and the containers it creates are real.
-**1.** Type `/bot create`, enter a name, choose the template *Demo bot* and press Enter.
-**2.** Press **Enter secrets**. Any 8 letters will do as a key; \
-*Behaviour* can make a bot misbehave: `crash`, `hang`, `flood`, `hostile` …
-**3.** Watch its message follow the container, press its buttons \
-and try `/bot logs`, `/bot show`, `/fleet status`, `/bot delete`."""
 
 
-class Ended(Exception):
-    """Ends the demo: the page was closed or the process was told to stop."""
-
-
-async def serve(folder: Path, port: int, *, keep: bool) -> None:
-    """Serve the page until it is closed or the process is told to stop; then remove the bots."""
-    redactor, changed, signals = Redactor(), asyncio.Event(), asyncio.Queue[None]()
-    set_up("WARNING", "text", redactor)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, None)
-    async with simulated(
-        folder, published=changed.set, redactor=redactor, welcome=WELCOME
-    ) as world:
-        house = world.application.installation
-        close_dms(world.env)  # the page shows only one channel: the form's button must come there
-        async with LivePreview(world.env, world.channel, world.admin, port) as preview:
-            _say_where(preview.url, house, keep=keep)
-            try:
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(preview.follow(changed))
-                    group.create_task(_end_with(preview.wait_closed()))
-                    group.create_task(_end_with(signals.get()))
-                    group.create_task(_end_with(asyncio.shield(world.background)))
-            except* Ended:
-                pass
-            if keep:
-                click.echo(f"Bots left running: {_names(house) or 'none'}.")
-                return
-            await _remove(house, signals)
-            await preview.refresh()
-            await asyncio.sleep(LAST_LOOK_SECONDS)
-
-
-async def _end_with(end: Awaitable[None]) -> None:
-    await end
-    raise Ended
-
-
-def _say_where(url: str, house: Installation, *, keep: bool) -> None:
-    click.echo(f"\nBotMaker's demo is ready. Open this address in a browser:\n\n    {url}\n")
-    kept = [view.bot.name for view in house.tools.fleet if view.bot.wish is not Wish.REMOVE]
-    if kept:
-        click.echo(f"It continues with the bots from an earlier run: {', '.join(sorted(kept))}.")
-    click.echo("Ctrl-C ends it" + (" and keeps its bots." if keep else " and removes its bots."))
-    sys.stdout.flush()
-
-
-async def _remove(house: Installation, signals: asyncio.Queue[None]) -> None:
-    """Remove every bot; a second Ctrl-C quits at once. Says what happened either way."""
-    names = _names(house)
-    if not names:
-        click.echo("\nEnded. There were no bots to remove.")
-        return
-    click.echo(f"\nRemoving the demo's bots: {names}. Press Ctrl-C again to quit at once.")
-    removal = asyncio.ensure_future(_remove_all(house))
-    impatience = asyncio.ensure_future(signals.get())
-    await asyncio.wait((removal, impatience), return_when=asyncio.FIRST_COMPLETED)
-    for task in (removal, impatience):
-        task.cancel()
-    for result in await asyncio.gather(removal, impatience, return_exceptions=True):
-        if isinstance(result, Exception):
-            raise result
-    left = _names(house)
-    click.echo(
-        f"Not removed yet: {left}. The next demo with this folder will remove them."
-        if left
-        else "Removed their containers, data and secrets."
-    )
-
-
-async def _remove_all(house: Installation) -> None:
-    fleet = house.tools.fleet
-    bots = [view.bot.id for view in fleet]
-    for bot_id in bots:
-        await house.tools.wishes.change(bot_id, lambda bot: replace(bot, wish=Wish.REMOVE))
-    await asyncio.gather(
-        *(
-            house.tools.fleet.wait_for(bot_id, lambda view: view is None, REMOVE_SECONDS)
-            for bot_id in bots
-        )
-    )
-    # A bot's last message comes after its removal: wait for that too.
-    notebook = house.manager.notebook
-    while {card.bot_id for card in await notebook.cards()} & {*bots}:  # noqa: ASYNC110
-        await asyncio.sleep(0.1)
-
-
-def _names(house: Installation) -> str:
-    return ", ".join(sorted(view.bot.name for view in house.tools.fleet))
-
-
-@click.command()
-@click.option("--port", default=0, help="The port on 127.0.0.1; 0 picks a free one.")
-@click.option("--folder", type=click.Path(path_type=Path), default=Path("data/demo"))
-@click.option("--keep", is_flag=True, help="Leave the bots running at the end.")
-def main(port: int, folder: Path, *, keep: bool) -> None:
-    """Serve the demo."""
-    os.umask(0o077)
+def main() -> None:
+    """Run a session; before anything was made, Ctrl-C simply ends the program."""
     try:
-        asyncio.run(serve(folder, port, keep=keep))
-    except (ControllerError, SetupError) as error:
-        code = getattr(error, "code", "")
-        sys.exit("demo: " + REMEDIES.get(code, "{error}").format(error=error, folder=folder))
+        from demo.session import run  # noqa: PLC0415 - loading takes a second
+
+        run()
+    except KeyboardInterrupt:
+        print("\nEnded before it began.")
+        sys.exit(0)
 
 
 if __name__ == "__main__":

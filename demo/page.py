@@ -1,9 +1,9 @@
 """The demo's page: SimCord's preview, kept up to date while a person uses it.
 
-SimCord shows what was published, runs one operation at a time, and refuses an action that was made
-on an older publication. That suits tests. But here messages change while a person types, so
-publishing and acting take turns, and an action still works after newer publications. Written for
-SimCord 3.2; the overridden names aren't public.
+SimCord publishes when an action has ended, and refuses an action that was made on an older
+publication. That suits tests. But here messages change while a person types and while a command
+waits for a container, so every change is published at once, and an action still works after newer
+publications. Written for SimCord 3.2; the overridden names aren't public.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import contextlib
 import re
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,7 +24,8 @@ from simcord.env import Env
 from simcord.preview import Preview
 from simcord.preview._server import PreviewServer
 
-TICK_SECONDS = 5.0  # how often to update words such as "10 seconds ago"
+LOOK_SECONDS = 0.2  # how often to look for changes: SimCord tells nobody of private messages
+TICK_SECONDS = 5  # how often words such as "10 seconds ago" change in the first minute
 HERE = Path(__file__).parent
 _RELATIVE = re.compile(r"<t:(\d+):R>")
 _UNITS = (604_800, 86_400, 3600, 60)  # seconds; the units in which the page words a relative time
@@ -52,11 +53,13 @@ class _Server(PreviewServer):
 class LivePreview(Preview):
     """A preview that `follow` keeps up to date with its channel."""
 
-    def __init__(self, env: Env, channel: ChannelHandle, admin: MemberActor, port: int) -> None:
+    def __init__(
+        self, env: Env, channel: ChannelHandle, viewers: Sequence[MemberActor], port: int
+    ) -> None:
         super().__init__(
             env,
             channel,
-            (admin,),
+            tuple(viewers),
             layout="channel",
             display="responsive",
             width=960,
@@ -79,31 +82,37 @@ class LivePreview(Preview):
         return self
 
     async def follow(self, changed: asyncio.Event) -> None:
-        """Publish whenever a message or the wording of a relative time changes, until closed."""
+        """Publish whenever a message or the wording of a relative time changes, until closed.
+
+        Also while an action runs: whoever started a bot sees it starting.
+        """
         shown: object = None
         while not self._closed:
             state = self._state()
             if state != shown:
                 shown = state
-                await self.refresh()
+                self.publish()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), TICK_SECONDS)
+                await asyncio.wait_for(changed.wait(), LOOK_SECONDS)
             changed.clear()
 
-    async def refresh(self) -> None:
-        """Publish between two actions; does nothing if the page has been closed."""
-        async with self._turn:
-            if self._closed:
-                return
-            await super().refresh()
-            self._refreshed.extend((page.id, page.revision) for page in self._pages.values())
+    def publish(self) -> None:
+        """Publish the channel as it is now; does nothing if the page has been closed."""
+        if self._closed:
+            return
+        self._publish_message_pages(reason="refresh")
+        self._refreshed.extend((page.id, page.revision) for page in self._pages.values())
 
     async def _action(self, context_id: str | None, body: Mapping[str, Any]) -> dict[str, Any]:
-        async with self._turn:
-            return await super()._action(context_id, self._brought_up(context_id, body))
+        async with self._turn:  # SimCord refuses a second page's action while one runs
+            result = await super()._action(context_id, self._brought_up(context_id, body))
+        page = self._pages.get(context_id or "")
+        if page is not None and isinstance(body, Mapping) and body.get("kind") == "viewer":
+            page.window_end_id = None  # as in `__aenter__`
+        return result
 
     def _brought_up(self, context_id: str | None, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The action as if made on the newest publication, if only `refresh` made the newer ones.
+        """The action as if made on the newest publication, if only `publish` made the newer ones.
 
         SimCord then checks, as Discord does, whether its button or command still exists.
         """

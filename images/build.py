@@ -10,57 +10,55 @@ python images/build.py maubot [--if-missing]       the bot of the maubot templat
 
 import argparse
 import fcntl
+import importlib
 import sys
 from pathlib import Path
 
 from stop import Stop
 
-try:
-    import bot_image
-    import controller_image
-    import debian
-    import demo_image
-    import engine
-    import openclaw_image
-except ModuleNotFoundError as missing:
-    # Most likely somebody used the system's Python instead of the project's.
-    name = missing.name
-    print(
-        f"No Python package {name}: run scripts/setup, then use .venv/bin/python.", file=sys.stderr
-    )
-    sys.exit(69)
+IMAGES = ("demo", "python-base", "controller", "openclaw", "discordpy", "maubot")
+# Each needs only its own module: not all packages that the others import are everywhere.
+MODULES = {"python-base": "debian", "discordpy": "bot_image", "maubot": "bot_image"}
+CHECKOUT = (Path(__file__).parent.parent / "scripts" / "setup").exists()  # else a wheel
 
 
 def main() -> int:
     """Build the named image; every failure ends in one sentence and a non-zero status."""
     parser = argparse.ArgumentParser(description="Build one of BotMaker's images.")
-    parser.add_argument(
-        "image", choices=["demo", "python-base", "controller", "openclaw", *bot_image.TAGS]
-    )
+    parser.add_argument("image", choices=IMAGES)
     parser.add_argument("--if-missing", action="store_true", help="skip it if it already exists")
     options = parser.parse_args()
     # One build at a time: two would both install packages and build the same base.
     turn = Path(__file__).open("rb")  # noqa: SIM115 - held until this process ends
     fcntl.flock(turn, fcntl.LOCK_EX)
     try:
-        client = engine.connect()
-        if options.image == "demo":
-            demo_image.build(client, if_missing=options.if_missing)
-        elif options.image in bot_image.TAGS:
-            bot_image.build(client, options.image, if_missing=options.if_missing)
-        elif options.image == "python-base":
-            debian.build(client, if_missing=options.if_missing)
-        elif options.image == "openclaw":
-            openclaw_image.build(client, if_missing=options.if_missing)
-        else:
-            controller_image.build(client)
+        engine = importlib.import_module("engine")
+        recipe = importlib.import_module(MODULES.get(options.image, f"{options.image}_image"))
+    except ModuleNotFoundError as missing:
+        # Most likely somebody used the system's Python instead of the project's.
+        way = "run scripts/setup, then use .venv/bin/python" if CHECKOUT else "install it by pip"
+        return fail(f"No Python package {missing.name}: {way}.", 69)
+    try:
+        recipe.build(engine.connect(), *named(options.image), **unless(options))
     except Stop as stop:
         return fail(str(stop), stop.status)
     except engine.FAILURES as error:
         return fail(f"The Docker engine failed: {error}", 1)
     except OSError as error:
         return fail(f"{options.image} can't be built: {error}", 1)
+    except KeyboardInterrupt:
+        return fail("Stopped.", 130)
     return 0
+
+
+def named(image: str) -> tuple[str, ...]:
+    """The image's name, for the module that builds several."""
+    return (image,) if MODULES.get(image) == "bot_image" else ()
+
+
+def unless(options: argparse.Namespace) -> dict[str, bool]:
+    """Whether to build only what is missing. BotMaker's own image is built in any case."""
+    return {} if options.image == "controller" else {"if_missing": options.if_missing}
 
 
 def fail(sentence: str, status: int) -> int:

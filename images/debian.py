@@ -57,7 +57,8 @@ def need_debootstrap() -> None:
     """Install debootstrap if it is missing."""
     if not shutil.which("debootstrap"):
         print("Installing debootstrap from this system's packages.")
-        if subprocess.run([APT_INSTALL, "debootstrap"], check=False).returncode != 0:
+        done = APT_INSTALL.exists() and subprocess.run([APT_INSTALL, "debootstrap"], check=False)
+        if not done or done.returncode != 0:
             raise Stop("debootstrap couldn't be installed: install it yourself and try again.")
 
 

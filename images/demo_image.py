@@ -11,7 +11,7 @@ import docker
 import engine
 from stop import Stop
 
-TAG = "botmaker-demo:1"
+TAG = "botmaker-demo:2"
 SCRIPT = Path(__file__).parent / "demo" / "demo-bot"
 UID = 1000
 

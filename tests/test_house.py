@@ -1,4 +1,7 @@
-"""The house rules: sizes, names, docstrings, no patching, and a README that names everything."""
+"""The house rules: sizes, names, docstrings, no patching.
+
+Next door: docs/ holds the documents to the code.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.chat.requests.ways import command_of
-from controller.cli.console import cli
-from controller.domain.acts import ACTS
-from controller.settings import KNOWN, PREFIX
 from tests.conftest import ROOT
 
-README = ROOT / "README.md"
 OURS = ("controller", "demo", "tests", "images", "bench")
 LINES_MAX = 400
 GRAB_BAGS = {"utils", "util", "helpers", "helper", "common", "core", "misc"}
@@ -106,61 +104,3 @@ def test_every_package_is_shipped() -> None:
         if path.name == "__init__.py":
             name = ".".join(path.parent.relative_to(ROOT).parts)
             assert f'"{name}"' in text, name
-
-
-def error_codes() -> set[str]:
-    """Every code that an error of ours can carry, from the classes and from the raises."""
-    found = set()
-    for path in modules("controller"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            values: list[ast.expr | None] = []
-            if isinstance(node, ast.keyword) and node.arg == "code":
-                values.append(node.value)
-            elif isinstance(node, ast.ClassDef) and path.name == "errors.py":
-                values += [part.value for part in node.body if isinstance(part, ast.Assign)]
-            found |= {
-                value.value
-                for value in values
-                if isinstance(value, ast.Constant) and isinstance(value.value, str)
-            }
-    return found
-
-
-def test_every_code_is_kebab_case() -> None:
-    """Found in the sources, wherever it is raised."""
-    codes = error_codes()
-    assert {"bad-input", "name-taken", "database-newer"} <= codes
-    assert [code for code in codes if not re.fullmatch(r"[a-z]+(-[a-z]+)*", code)] == []
-
-
-def documented() -> list[str]:
-    """Every command and setting."""
-    chat = [f"/{command_of(act)}" for act in ACTS.values()]
-    console = [f"botmaker {name}" for name in cli.commands]
-    return [*chat, *console, *KNOWN]
-
-
-def in_readme(name: str) -> bool:
-    """Whether the README names it, also in a short form as `…_FILE` or `start · stop`."""
-    text = README.read_text()
-    first, _, last = name.partition(" ")
-    if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text):
-        return True
-    if name.startswith(PREFIX):
-        return any(
-            re.search(rf"…_?{re.escape(name[len(PREFIX) + cut :])}\b", text)
-            for cut in range(len(name) - len(PREFIX) - 3)
-        )
-    lines = [line for line in text.splitlines() if first in line]
-    return bool(last) and any(re.search(rf"\b{re.escape(last)}\b", line) for line in lines)
-
-
-@pytest.mark.parametrize("name", documented())
-def test_the_readme_names_it(name: str) -> None:
-    """Every command and every setting that exists is explained."""
-    assert in_readme(name)
-
-
-def test_the_readme_names_every_error_code() -> None:
-    """Whoever reads a code in an answer, the audit or a log finds it there."""
-    assert [code for code in sorted(error_codes()) if not in_readme(code)] == []

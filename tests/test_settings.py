@@ -79,9 +79,10 @@ def test_the_token_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path
     file.unlink()
     with pytest.raises(BadSetting, match="BOTMAKER_DISCORD_TOKEN_FILE"):
         made.token()
-    file.write_bytes(b"\xff\xfe\xfa")
-    with pytest.raises(BadSetting, match="BOTMAKER_DISCORD_TOKEN_FILE"):
-        made.token()
+    for wrong in (b"\xff\xfe\xfa", b"x" * 4097):
+        file.write_bytes(wrong)
+        with pytest.raises(BadSetting, match="BOTMAKER_DISCORD_TOKEN_FILE"):
+            made.token()
 
 
 def test_the_token_is_not_in_any_repr(monkeypatch: pytest.MonkeyPatch) -> None:

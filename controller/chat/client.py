@@ -12,7 +12,8 @@ import logging
 
 import discord
 
-from controller.chat.command_tree import CommandTree, command_groups
+from controller.chat.command_tree import CommandTree, every_command
+from controller.chat.footprint import INTENTS
 from controller.chat.handlers import handlers_of, rooms_of
 from controller.chat.requests.admission import Admission
 from controller.chat.requests.at_work import AtWork
@@ -44,7 +45,7 @@ class ControllerClient(discord.Client):
         public_url: str = "",
     ) -> None:
         super().__init__(
-            intents=discord.Intents(guilds=True),
+            intents=INTENTS,
             allowed_mentions=discord.AllowedMentions.none(),
             guild_ready_timeout=ready_timeout,
             max_messages=None,
@@ -62,8 +63,8 @@ class ControllerClient(discord.Client):
         self.router = Router(admission, self.late_answers, handlers_of(rooms, manager))
         self.tree = CommandTree(self, admission, self.late_answers, self.at_work)
         self._guild = discord.Object(place.guild_id)
-        for group in command_groups(manager, rooms, public_url):
-            self.tree.add_command(group, guild=self._guild)
+        for command in every_command(manager, rooms, public_url):
+            self.tree.add_command(command, guild=self._guild)
 
     @property
     def is_online(self) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import discord
 from discord import app_commands
 
 from controller.chat.commands.access_commands import AccessCommands
 from controller.chat.commands.bot_commands import BotCommands
 from controller.chat.commands.fleet_commands import FleetCommands
+from controller.chat.commands.help_command import HelpCommand
 from controller.chat.commands.inside_commands import InsideCommands
 from controller.chat.handlers import Rooms
 from controller.chat.requests.admission import Admission
@@ -73,10 +76,17 @@ def _ours(error: app_commands.AppCommandError) -> BaseException:
     return original
 
 
-def command_groups(manager: Manager, rooms: Rooms, public_url: str) -> list[app_commands.Group]:
-    """Every group of commands. `public_url` is the dashboard's; empty: there is none."""
+TopLevel = app_commands.Group | app_commands.Command[Any, ..., Any]
+
+
+def every_command(manager: Manager, rooms: Rooms, public_url: str) -> list[TopLevel]:
+    """Every group of commands, and `/help`, which lists them.
+
+    `public_url` is the dashboard's; empty: there is none.
+    """
     bot = BotCommands(manager, rooms.power, rooms.secrets, rooms.logs, rooms.past)
     for command in InsideCommands(manager, rooms.actions, rooms.settings).all():
         bot.add_command(command)
     access = AccessCommands(manager, rooms.grants, public_url)
-    return [bot, FleetCommands(manager, rooms.past), access]
+    groups = [bot, FleetCommands(manager, rooms.past), access]
+    return [*groups, HelpCommand(manager, groups).command]

@@ -5,32 +5,15 @@ from __future__ import annotations
 import aiohttp
 import discord
 
+from controller.chat.footprint import INTENTS, invite_link, missing_permissions
 from controller.chat.requests.place import Place
-
-# Exactly what is used: seeing the channel, its cards and answers with their files, and checking
-# whether a card from before a restart still exists.
-NEEDED = discord.Permissions(
-    view_channel=True, send_messages=True, attach_files=True, read_message_history=True
-)
 
 Result = tuple[str, bool | None, str, str]  # subject, ok, message, remedy
 
 
-def invite_link(application_id: int) -> str:
-    """The link that adds the controller to a server, with exactly these permissions."""
-    return discord.utils.oauth_url(
-        application_id, permissions=NEEDED, scopes=("bot", "applications.commands")
-    )
-
-
-def missing_permissions(has: discord.Permissions) -> list[str]:
-    """The needed permissions that are missing, in words."""
-    return [name.replace("_", " ") for name, needed in NEEDED if needed and not getattr(has, name)]
-
-
 async def check_discord(token: str, place: Place) -> list[Result]:
     """Log in over REST only (no gateway) and look. Each trouble is a result with its remedy."""
-    client = discord.Client(intents=discord.Intents(guilds=True))
+    client = discord.Client(intents=INTENTS)
     try:
         await client.login(token)
         return await _look(client, place)

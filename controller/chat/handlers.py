@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from controller.chat.commands.everyone import Grants
 from controller.chat.commands.power import Power
 from controller.chat.forms.action_form import ActionForm
+from controller.chat.forms.create_form import CreateForm
 from controller.chat.forms.drafts import Drafts
 from controller.chat.forms.secrets_form import SecretsForm
 from controller.chat.forms.settings_form import SettingsForm
@@ -24,6 +25,7 @@ class Rooms:
     """What answers requests, whichever way they come."""
 
     power: Power
+    creation: CreateForm
     secrets: SecretsForm
     settings: SettingsForm
     actions: ActionForm
@@ -36,9 +38,11 @@ def rooms_of(manager: Manager, guild_id: int) -> Rooms:
     """All of them, for one manager and one server."""
     drafts = Drafts()
     settings = SettingsForm(manager, drafts)
+    secrets = SecretsForm(manager, settings, drafts)
     return Rooms(
         power=Power(manager),
-        secrets=SecretsForm(manager, settings, drafts),
+        creation=CreateForm(manager, secrets, drafts),
+        secrets=secrets,
         settings=settings,
         actions=ActionForm(manager, drafts),
         logs=LogAnswers(manager),
@@ -65,6 +69,7 @@ def handlers_of(rooms: Rooms, manager: Manager) -> dict[str, Handler]:
         "button stop": bot(rooms.power.stop),
         "button restart": bot(rooms.power.restart),
         "button delete": bot(rooms.power.delete),
+        "button create": rooms.creation.open,
         "button secrets": bot(rooms.secrets.open_from_card),
         "button form": rooms.secrets.open_page,
         "button past": bot(rooms.past.turn),
@@ -72,6 +77,7 @@ def handlers_of(rooms: Rooms, manager: Manager) -> dict[str, Handler]:
         "button everyone": rooms.grants.give,
         "button edit": bot(rooms.settings.open),
         "button do": bot(rooms.actions.open_again),
+        "modal create": rooms.creation.submit,
         "modal do": bot(rooms.actions.submit),
         "modal edit": bot(rooms.settings.submit),
         "modal form": rooms.secrets.submit,

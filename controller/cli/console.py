@@ -17,6 +17,8 @@ import controller
 from controller.api import read_story
 from controller.app import run
 from controller.cli import offline
+from controller.cli.image_recipes import build_image
+from controller.cli.init import init_command
 from controller.cli.offline import strangers
 from controller.cli.outcome import CANNOT_START, FAILED, exit_after, status_of_async
 from controller.cli.past import report_check, worded
@@ -120,5 +122,7 @@ def story(name: str) -> None:
     execute(work)
 
 
+cli.add_command(init_command)
+cli.add_command(build_image)
 cli.add_command(templates)
 cli.add_command(tokens)

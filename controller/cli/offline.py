@@ -31,7 +31,7 @@ from controller.store import Store
 from controller.store.chain import Checked
 from controller.vault import Redactor, Vault, known_key
 
-HELP = "The README's Configuration table shows what it takes."
+HELP = "docs/configuration.md, in the project's repository, shows what it takes."
 DISCORD_URLS = {"BOTMAKER_DISCORD_API_URL", "BOTMAKER_DISCORD_GATEWAY_URL"}
 CONSOLE_ASKS = Caller(CONSOLE)
 

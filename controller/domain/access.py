@@ -78,15 +78,19 @@ class Grant:
     source: str = "granted"  # or the setting or record that it comes from
     own: bool = False
 
+    def held_by(self, principal: Principal) -> bool:
+        """Whether it was given to that principal, whatever it is about."""
+        if self.kind == "user":
+            return principal.kind == "user" and str(self.subject) == principal.id
+        return self.subject in principal.roles
+
     def covers(self, principal: Principal, target: Target) -> bool:
         """Whether this grant says something about that principal and that target."""
-        if self.kind == "user":
-            held = principal.kind == "user" and str(self.subject) == principal.id
-        else:
-            held = self.subject in principal.roles
         if self.own:
-            return held and target.owner != "" and target.owner == principal.id
-        return held and self.bot_id in ("", target.bot_id)
+            fits = target.owner != "" and target.owner == principal.id
+        else:
+            fits = self.bot_id in ("", target.bot_id)
+        return fits and self.held_by(principal)
 
 
 class Answer(Enum):
@@ -129,7 +133,7 @@ def rule(
     """
     if principal.kind in {"system", "console"} and principal.limit is None:
         return Ruling(Answer.ALLOW, Role.ADMIN)
-    held = tuple(grants)
+    held = tuple(grant for grant in grants if grant.held_by(principal))
     role = max((_limited_role(held, principal, target) for target in targets), default=Role.NONE)
     return Ruling(Answer.ALLOW if role >= act.role else Answer.DENY, role)
 

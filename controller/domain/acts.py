@@ -56,6 +56,7 @@ ACCESS_SESSIONS = Act("access.sessions", Role.ADMIN, "Ending sessions", Scope.FL
 TOKEN_CREATE = Act("access.token.create", Role.ADMIN, "Creating an API token", Scope.FLEET)
 TOKEN_LIST = Act("access.token.list", Role.ADMIN, "Listing API tokens", Scope.FLEET)
 TOKEN_REVOKE = Act("access.token.revoke", Role.ADMIN, "Revoking an API token", Scope.FLEET)
+HELP = Act("help", Role.VIEWER, "Reading the help", Scope.ANY)
 
 ACTS: dict[str, Act] = {
     act.id: act
@@ -85,5 +86,6 @@ ACTS: dict[str, Act] = {
         TOKEN_CREATE,
         TOKEN_LIST,
         TOKEN_REVOKE,
+        HELP,
     )
 }

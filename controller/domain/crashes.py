@@ -11,6 +11,7 @@ from controller.domain.observation import ContainerState, Observation
 WINDOW_SECONDS = 600.0
 LOOPING_AT = 3  # crashes in the window from which a bot is called crash-looping
 GIVE_UP_AT = 5  # crashes in the window after which the controller stops the bot
+DATED_WITHIN = 60.0  # seconds between two dates of one end, at most; a clock is set back by more
 KILLED = 137  # the exit code of a process that was killed
 
 _SIGNALS = {
@@ -66,17 +67,33 @@ def detect(
 
     The caller asks only for bots that are wished to run and that it did not stop itself; what ended
     then ended on its own. Looks may be rarer than crashes: the engine's restart count, compared
-    with the look `before`, says how many there were. All but the last then share its figures.
+    with the look `before`, says how many there were. How all but the last ended no look can tell.
     """
     # Another end than the one accounted for, not a later one: a clock may have been set back.
     if not after.finished_at or abs(after.finished_at - accounted_end) < 1e-6:
+        return ()
+    if _is_dated_anew(accounted_end, after):
         return ()
     same = before is not None and before.container_id == after.container_id
     grown = after.restart_count - before.restart_count if before is not None and same else 1
     code = None if after.state is ContainerState.RUNNING else after.exit_code
     oom = after.oom_killed and _may_be_oom(code)
-    last = Crash(at=after.finished_at, exit_code=code, oom_killed=oom)
-    return tuple(replace(last, at=last.at - 0.001 * i) for i in range(max(1, grown) - 1, -1, -1))
+    end = after.finished_at
+    earlier = (Crash(at=end - 0.001 * i, exit_code=None) for i in range(max(1, grown) - 1, 0, -1))
+    return (*earlier, Crash(at=end, exit_code=code, oom_killed=oom))
+
+
+def _is_dated_anew(accounted_end: float, after: Observation) -> bool:
+    """Whether the end that is seen was accounted for by another date: a run ends once.
+
+    A program that is to be restarted is noted as ended when its restart begins. If that is given
+    up, because of a stop or because nothing can be mounted, the engine goes back to the moment at
+    which the program ended: 70 ms before that, and more on a busy machine (measured on 20.10). The
+    run that is seen is the container's last, so an end after its beginning was its own.
+    """
+    if after.state is ContainerState.RUNNING or not after.started < accounted_end:
+        return False
+    return 0 < accounted_end - after.finished_at < DATED_WITHIN
 
 
 def ended_with_engine(container: Observation, *, in_gap: bool) -> bool:
@@ -86,9 +103,28 @@ def ended_with_engine(container: Observation, *, in_gap: bool) -> bool:
     again uncounted was started by the engine, or by somebody by hand. An engine that was killed
     leaves its containers ended; that was its doing if it happened while it was away (`in_gap`).
     """
-    if container.state is ContainerState.RUNNING:
+    if container.state in {ContainerState.RUNNING, ContainerState.PAUSED}:
         return container.restart_count == 0
     return in_gap and container.state is ContainerState.EXITED
+
+
+def was_stopped(before: Observation | None, after: Observation, restart: str) -> bool:
+    """Whether somebody must have stopped the run that is seen ended, though no event told of it.
+
+    Under `unless-stopped`, which is the template's `restart` here, a program that ends by itself is
+    always run again. A try that fails leaves its error.
+    """
+    if after.state is not ContainerState.EXITED or restart != "unless-stopped" or after.error:
+        return False
+    same = before is not None and before.container_id == after.container_id
+    waited = same and before is not None and before.state is ContainerState.RESTARTING
+    return not (waited and before is not None and before.started_at == after.started_at)
+
+
+def are_more(before: Observation | None, after: Observation) -> bool:
+    """Whether the engine counted restarts between the two looks."""
+    same = before is not None and before.container_id == after.container_id
+    return before is not None and same and after.restart_count > before.restart_count
 
 
 def judge(

@@ -34,8 +34,9 @@ class Hints:
     """What is known beside the two looks."""
 
     known: tuple[Crash, ...] = ()  # crashes that are noted already, oldest first
-    exit_at: float = 0.0  # when an event told of an exit (the engine's time)
-    exit_code: int | None = None  # the code that it told
+    # Exits that events told of, oldest first: when (the engine's time), and the code. Without those
+    # that somebody asked for.
+    exits: tuple[tuple[float, int], ...] = ()
     oom_at: float = 0.0  # when an event told that memory ran out
     stopped_at: float = 0.0  # when an event told that the present run was stopped or killed
     in_gap: bool = False  # the engine was away when the run may have ended
@@ -71,10 +72,13 @@ def classify(
         run = replace(run, to_reload="", log_floor=floor)
     if _is_over(run.to_end, after, hints):
         return Verdict(cause=Cause.WISH, run=_ended(bot, run, after, hints.spec, floor))
-    if after is None:
+    if after is None or (hints.overlaps and run.to_end == PRESENT):
+        # Whether the run that ended is the one that had to, the next look can tell.
         return Verdict(cause=Cause.NOTHING, run=run)
     found = crash_rules.detect(run.accounted_end, before, after)
     if not found:
+        if after.finished_at:
+            run = run.account(after.finished_at)
         return Verdict(cause=Cause.NOTHING, run=run)
     run = run.account(after.finished_at)
     engines = crash_rules.ended_with_engine(after, in_gap=hints.in_gap)
@@ -82,7 +86,13 @@ def classify(
         return Verdict(cause=Cause.ENGINE, run=run)
     if _by_hand(after, hints):
         return Verdict(cause=Cause.HAND, run=run)
-    fresh = _told(tuple(c for c in found if c.at not in {k.at for k in hints.known}), hints)
+    if crash_rules.was_stopped(before, after, hints.restart):
+        if not crash_rules.are_more(before, after):
+            return Verdict(cause=Cause.ENGINE, run=run)  # or by hand: nobody knows
+        # There were crashes before the stop. The code that is seen may be the stop's own.
+        found = tuple(replace(crash, exit_code=None, oom_killed=False) for crash in found)
+    noted = {crash.at for crash in hints.known}
+    fresh = tuple(crash for crash in _told(found, before, hints) if crash.at not in noted)
     problem = crash_rules.judge(
         (*hints.known, *fresh)[-CRASHES_KEPT:],
         after,
@@ -94,7 +104,13 @@ def classify(
 
 
 def _by_hand(after: Observation, hints: Hints) -> bool:
-    """Whether somebody asked the engine to end the run. A crash has no such event."""
+    """Whether somebody asked the engine to end the run. A crash has no such event.
+
+    What runs again, or is about to, was started by its restart policy: after a stop that does
+    nothing, so the stop was that of an earlier run.
+    """
+    if after.state.active:
+        return False
     since = after.finished_at - hints.stopped_at
     return hints.stopped_at > 0 and -TOLD_WITHIN < since < STOP_WITHIN
 
@@ -127,12 +143,24 @@ def _still_owed(bot: Bot, after: Observation | None, spec: str) -> str:
     return after.started_at if spec and after.spec != spec else ""
 
 
-def _told(found: tuple[Crash, ...], hints: Hints) -> tuple[Crash, ...]:
-    """The crashes with what an event told of the last one, where the look came too late."""
-    if not found or hints.exit_code is None:
+def _told(found: tuple[Crash, ...], before: Observation | None, hints: Hints) -> tuple[Crash, ...]:
+    """The crashes with what events told of them, where the look came too late to see it.
+
+    There is one event for each end. If there are more or fewer, nobody knows whose they are.
+    """
+    end = found[-1].at
+    since = end - TOLD_WITHIN
+    # Else it shows the next run already: a first verdict couldn't be saved.
+    if before is not None and before.started <= end:
+        since = before.started
+    told = [one for one in hints.exits if since < one[0] < end + TOLD_WITHIN]
+    if len(told) != len(found) or abs(told[-1][0] - end) >= TOLD_WITHIN:
         return found
-    if abs(hints.exit_at - found[-1].at) >= TOLD_WITHIN:
-        return found
-    oom = hints.exit_code == crash_rules.KILLED and abs(hints.oom_at - hints.exit_at) < TOLD_WITHIN
-    last = crash_rules.with_exit(found[-1], hints.exit_code, oom_killed=oom)
-    return (*found[:-1], last)
+    return tuple(
+        crash_rules.with_exit(crash, code, oom_killed=_of_memory(at, code, hints))
+        for crash, (at, code) in zip(found, told, strict=True)
+    )
+
+
+def _of_memory(at: float, code: int, hints: Hints) -> bool:
+    return code == crash_rules.KILLED and abs(hints.oom_at - at) < TOLD_WITHIN

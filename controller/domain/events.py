@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import AnyStr, Literal
 
 Stream = Literal["both", "stdout", "stderr"]
 STREAMS: dict[str, Stream] = {"both": "both", "stdout": "stdout", "stderr": "stderr"}
@@ -54,6 +54,16 @@ class LogLine:
     text: str
     begins: bool = True
     ends: bool = True
+
+
+def last_state(line: AnyStr) -> tuple[AnyStr, bool]:
+    """What a terminal shows of a line at the end, and whether nothing of it was written over.
+
+    A program that shows its progress writes over the line: what it wrote last is the line.
+    """
+    over = "\r" if isinstance(line, str) else b"\r"
+    before, _, state = line.rstrip(over).rpartition(over)
+    return state, not before
 
 
 class LogPart(list[LogLine]):

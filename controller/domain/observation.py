@@ -73,6 +73,8 @@ class World:
     """All that exists of one bot, as of one look."""
 
     container: Observation | None = None
+    # Somebody's container has the bot's name: whether the bot's own goes by another can't be seen.
+    hidden: bool = False
     volume: bool = False
     folder: bool = False  # its secrets folder or rendered files exist
     missing: tuple[str, ...] = ()  # names of secrets that don't exist or can't be used

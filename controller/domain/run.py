@@ -37,8 +37,11 @@ class Run:
         return bool(self.to_end or self.to_reload)
 
     def end(self, name: str) -> Run:
-        """The run of that name, or the PRESENT one, has to be over."""
-        return replace(self, to_end=name)
+        """The run of that name, or the PRESENT one, has to be over.
+
+        A name never takes the place of PRESENT: whoever knows it may not have seen the newest run.
+        """
+        return self if self.to_end == PRESENT else replace(self, to_end=name)
 
     def reload(self, name: str) -> Run:
         """The run of that name, or the PRESENT one, has to read its secrets again."""

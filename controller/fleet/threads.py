@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
-from controller.domain.errors import StorageTrouble
+from controller.domain.errors import ControllerError, StorageTrouble
 from controller.vault import disk
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 SECRETS_SECONDS = 5.0
 AT_ONCE = 4
 STUCK_MAX = 8  # threads that a hanging disk may hold; more calls then fail at once
+BATCH = 25  # things, such as bots, whose files a disk that answers reads within the limit
 
 
 class Threads:
@@ -41,19 +45,20 @@ class Threads:
         """Whether no call to the secrets disk is overdue."""
         return not any(not future.done() for future in self._stuck)
 
-    async def secrets(self, work: Callable[[], T]) -> T:
-        """Run a function that touches the secrets folder.
+    async def secrets(self, work: Callable[[], T], *, things: int = 1) -> T:
+        """Run a function that touches the secrets folder, and there the files of so many things.
 
         Raises StorageTrouble after the limit, or at once while too many calls hang. What hung
         before it wrote anything writes nothing when the disk answers again.
         """
+        limit = self._limit * max(1, math.ceil(things / BATCH))
         async with self._slots:
             if sum(not future.done() for future in self._stuck) >= STUCK_MAX:
                 raise _silent()
             given_up = threading.Event()
             future = self._begin(work, given_up)
             try:
-                async with asyncio.timeout(self._limit):
+                async with asyncio.timeout(limit):
                     return await asyncio.wrap_future(future)
             except TimeoutError:
                 if future.done():  # the function's own TimeoutError, or an answer just now
@@ -61,6 +66,23 @@ class Threads:
                 given_up.set()
                 self._stuck = {one for one in self._stuck if not one.done()} | {future}
                 raise _silent() from None
+
+    async def secrets_of_each(
+        self, work: Callable[[S], T], things: Sequence[S]
+    ) -> list[T | ControllerError]:
+        """The same for many things: a thread for each would take longer than the work itself.
+
+        In order, each thing's answer, or what it raised; other errors are raised here. A disk that
+        doesn't answer is the error of all things of that batch.
+        """
+        found: list[T | ControllerError] = []
+        for start in range(0, len(things), BATCH):
+            some = things[start : start + BATCH]
+            try:
+                found += await self.secrets(partial(_outcomes, work, some))
+            except StorageTrouble as error:
+                found += [error] * len(some)
+        return found
 
     def _begin(self, work: Callable[[], T], given_up: threading.Event) -> Future[T]:
         future: Future[T] = Future()
@@ -88,6 +110,16 @@ class Threads:
                 future.exception(self._limit)
             except TimeoutError:
                 return
+
+
+def _outcomes(work: Callable[[S], T], things: Sequence[S]) -> list[T | ControllerError]:
+    found: list[T | ControllerError] = []
+    for thing in things:
+        try:
+            found.append(work(thing))
+        except ControllerError as error:
+            found.append(error)
+    return found
 
 
 def _silent() -> StorageTrouble:

@@ -7,20 +7,21 @@ engine's absences, which no look can see afterwards.
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import replace
 
 from controller.domain.bot import Bot
 from controller.domain.crashes import describe_exit
 from controller.domain.ends import Cause, Hints, Verdict, classify
 from controller.domain.errors import ControllerError
-from controller.domain.events import LogQuery
+from controller.domain.events import ContainerEvent, LogQuery
 from controller.domain.observation import Observation
 from controller.domain.run import is_over
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.threads import Threads
 from controller.fleet.views import Fleet, View
 from controller.fleet.wishes import Wishes
+from controller.loop.heard import Heard
+from controller.loop.queue import loop_time
 from controller.loop.story import Stories
 from controller.runtime import Runtime
 from controller.vault import CONTEXT_LINES, Redactor
@@ -53,28 +54,25 @@ class Accounts:
         self._redactor = redactor
         self._threads = threads
         self._stories = stories
-        self._exits: dict[str, tuple[float, int]] = {}
-        self._ooms: dict[str, float] = {}
-        self._stops: dict[str, float] = {}
+        self._heard: dict[str, Heard] = {}
         # The run that each bot had when the engine went away, and until when an end belongs to
         # that absence, by a clock that nobody sets.
         self._in_gap: dict[str, tuple[str, float]] = {}
 
-    def note_exit(self, bot_id: str, at: float, exit_code: int) -> None:
-        """Remember the exit code that an event told: after a restart no look can see it."""
-        self._exits[bot_id] = (at, exit_code)
-
-    def note_stop(self, bot_id: str, at: float) -> None:
-        """Remember that somebody had the present run stopped or killed."""
-        self._stops[bot_id] = at
-
-    def note_start(self, bot_id: str) -> None:
-        """Remember that a run began, to which no former stop belongs."""
-        self._stops.pop(bot_id, None)
-
-    def note_oom(self, bot_id: str, at: float) -> None:
-        """Remember that the kernel killed a process for lack of memory, likewise."""
-        self._ooms[bot_id] = at
+    def hear(self, event: ContainerEvent) -> None:
+        """Remember what an event tells of a run: after a restart no look can see it."""
+        heard = self._heard.setdefault(event.bot_id, Heard())
+        match event.action:
+            case "oom":
+                heard.oom_at = event.at
+            case "start":
+                heard.start(event.at)
+            case _ if event.ending:
+                heard.stop(event.at)
+            case "die" if event.exit_code is not None:
+                heard.exit(event.at, event.exit_code)
+            case _:
+                pass
 
     def note_gap(self, bot_id: str) -> None:
         """The engine is or was away: the bot's present run may end, or have ended, with it. So may
@@ -82,7 +80,7 @@ class Accounts:
         view = self._fleet.get(bot_id)
         container = view.world.container if view else None
         if container is not None:
-            self._in_gap[bot_id] = (container.started_at, time.monotonic() + BACK_WITHIN)
+            self._in_gap[bot_id] = (container.started_at, loop_time() + BACK_WITHIN)
 
     def note_unchanged(self, bot_id: str) -> None:
         """The engine is back, and this bot's run seems to have outlived the gap."""
@@ -90,8 +88,8 @@ class Accounts:
 
     def forget(self, bot_id: str) -> None:
         """The bot is gone."""
-        for noted in (self._exits, self._ooms, self._stops, self._in_gap):
-            noted.pop(bot_id, None)
+        self._heard.pop(bot_id, None)
+        self._in_gap.pop(bot_id, None)
 
     async def settle(
         self, bot_id: str, before: Observation | None, spec: str, row: Bot | None
@@ -120,13 +118,12 @@ class Accounts:
 
     def _hints(self, view: View, spec: str, *, in_gap: bool) -> Hints:
         template = self._blueprints.known(view.bot)
-        exit_at, exit_code = self._exits.get(view.bot.id, (0.0, None))
+        heard = self._heard.get(view.bot.id) or Heard()
         return Hints(
             known=view.crashes,
-            exit_at=exit_at,
-            exit_code=exit_code,
-            oom_at=self._ooms.get(view.bot.id, 0.0),
-            stopped_at=self._stops.get(view.bot.id, 0.0),
+            exits=heard.exits,
+            oom_at=heard.oom_at,
+            stopped_at=heard.stopped_at,
             in_gap=in_gap,
             spec=spec,
             fatal=tuple(template.run.fatal_exit_codes) if template else (),
@@ -163,5 +160,5 @@ class Accounts:
 
     def _end_gap(self, bot_id: str) -> None:
         """Forget the gap once its time is over."""
-        if time.monotonic() > self._in_gap.get(bot_id, ("", 0.0))[1]:
+        if loop_time() > self._in_gap.get(bot_id, ("", 0.0))[1]:
             self._in_gap.pop(bot_id, None)

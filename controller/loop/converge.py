@@ -15,11 +15,13 @@ from controller.domain.plan import Step, decide
 from controller.fleet.views import Fleet, View
 from controller.loop.account import Accounts
 from controller.loop.errands import Errands, not_running
+from controller.loop.freshness import Freshness
 from controller.loop.look import Looker
 from controller.loop.reloads import Reloads
 from controller.loop.steps import Steps
 from controller.loop.story import Stories, seen
 
+AGAIN = 0.05  # seconds until the next look where one showed what was before
 PACE = 1.0  # seconds between looks while the engine is on its way; events usually come first
 
 
@@ -36,6 +38,7 @@ class Converger:
         reloads: Reloads,
         errands: Errands,
         stories: Stories,
+        freshness: Freshness,
         doubt: Callable[[str], None],
     ) -> None:
         self._fleet = fleet
@@ -46,6 +49,7 @@ class Converger:
         self._errands = errands
         self._stories = stories
         self._doubt = doubt
+        self._freshness = freshness
         self.unfinished: set[str] = set()  # bots whose look the engine's absence cut short
 
     async def __call__(self, bot_id: str) -> float | None:
@@ -63,7 +67,7 @@ class Converger:
             return None
         turn = self._steps.turn(bot_id)
         try:
-            bot, world = await self._look(view)
+            found = await self._look(view)
         except EngineUnavailable as error:
             self._put_off(bot_id, error)
             self._doubt(bot_id)
@@ -71,9 +75,16 @@ class Converger:
         except NotFound:  # forgotten during the look
             self._forget(bot_id)
             return None
+        if found is None:
+            return AGAIN
+        bot, world = found
         if self._steps.turn(bot_id) != turn:
             # A step began or ended during the look: it may show the world from before.
             return PACE if self._steps.running(bot_id) else 0.0
+        if replace(view.bot, run=bot.run, problem=bot.problem) != bot:
+            # Somebody changed it meanwhile. What was looked at depends on what was wished: whether
+            # there is a volume matters for a removal only, and what is outdated for a run.
+            return 0.0
         step = decide(bot, world)
         self._serve(step, bot, world)
         return self._act(step, bot, world)
@@ -125,16 +136,24 @@ class Converger:
         self._accounts.forget(bot_id)
         self._steps.forget(bot_id)
         self._stories.forget(bot_id)
+        self._freshness.forget(bot_id)
         self.unfinished.discard(bot_id)
 
-    async def _look(self, view: View) -> tuple[Bot, World]:
+    async def _look(self, view: View) -> tuple[Bot, World] | None:
+        """The bot's row and its world as they are now; None if what was found is out of date."""
         before, bot = view.world.container, view.bot
         row = None if self._steps.running(bot.id) else bot
         world, trouble = await self._looker(bot)
+        if self._freshness.doubts(bot.id, world.container):
+            self._stories.tell(bot.id, "doubt", seen(bot, world))
+            return None
         # Shown before it is accounted for: a cleared wish must never meet the former look.
         self._fleet.show_world(bot.id, world)
         await self._reloads.owe(bot.id, world.container)
-        bot = await self._accounts.settle(bot.id, before, world.spec, row)
+        if world.hidden:
+            bot = self._fleet.require(bot.id).bot  # its run may go on: nothing is over yet
+        else:
+            bot = await self._accounts.settle(bot.id, before, world.spec, row)
         world = replace(world, step=self._steps.running(bot.id), command=self._errands.busy(bot.id))
         self._stories.tell(bot.id, "look", seen(bot, world))
         if trouble is not None and bot.wish is Wish.RUN and bot.problem is None:

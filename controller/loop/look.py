@@ -6,15 +6,15 @@ them, and cut afterwards.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from controller.domain.bot import Bot, Wish
 from controller.domain.errors import Conflict, StorageTrouble
-from controller.domain.observation import Observation, World
+from controller.domain.observation import Health, Observation, World
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.threads import Threads
+from controller.loop.queue import loop_time
 from controller.loop.signs import Signs
 from controller.runtime import Runtime
 from controller.vault import LONG_TEXT, Redactor
@@ -41,7 +41,7 @@ class Looker:
         blueprints: Blueprints,
         threads: Threads,
         redactor: Redactor,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = loop_time,
     ) -> None:
         self._runtime = runtime
         self._blueprints = blueprints
@@ -54,11 +54,12 @@ class Looker:
 
     async def __call__(self, bot: Bot) -> tuple[World, StorageTrouble | None]:
         """What exists of the bot, and why its secret files can't be looked at, if they can't."""
-        container = await self._container(bot)
+        container, hidden = await self._container(bot)
         secrets = await self._secrets(bot)
         removing = bot.wish is Wish.REMOVE
         world = World(
             container=container,
+            hidden=hidden,
             volume=removing and await self._runtime.has_volume(bot.id),
             folder=removing
             and container is None
@@ -84,17 +85,16 @@ class Looker:
         self.signs.forget(bot_id)
         self._first_seen.pop(bot_id, None)
 
-    async def _container(self, bot: Bot) -> Observation | None:
+    async def _container(self, bot: Bot) -> tuple[Observation | None, bool]:
+        """The bot's container, and whether somebody else's hides it."""
         try:
             seen = await self._runtime.observe(bot.id)
         except Conflict:
             # Somebody else's, so none of our business. A create will say that it is in the way.
-            return None
-        if seen is None:
-            return None
-        return await self._hidden(seen)
+            return None, True
+        return None if seen is None else await self._redacted(seen), False
 
-    async def _hidden(self, seen: Observation) -> Observation:
+    async def _redacted(self, seen: Observation) -> Observation:
         def hide() -> Observation:
             said = self._redactor(seen.probe_output, ends=not seen.probe_cut)
             return replace(seen, probe_output=said[:SAID_MAX], error=self._redactor(seen.error))
@@ -111,7 +111,8 @@ class Looker:
             return _Secrets(trouble=error)
 
     def _late(self, bot: Bot, container: Observation | None) -> bool:
-        """Whether the run has had its time to become healthy: by a clock that nobody sets."""
+        """Whether the run has had its time to become healthy and isn't: by a clock that nobody
+        sets. Of one that is, that time's end would be no news."""
         template = self._blueprints.known(bot)
         if template is None or container is None or not container.started:
             return False
@@ -121,4 +122,5 @@ class Looker:
             age = max(0.0, self._runtime.engine_time() - container.started)
             first = self.clock() - age
             self._first_seen[bot.id] = (container.started_at, first)
-        return self.clock() - first > template.run.start_timeout
+        waits = container.health is Health.STARTING
+        return waits and self.clock() - first > template.run.start_timeout

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from controller.domain.bot import Bot
@@ -18,6 +19,7 @@ from controller.fleet.wishes import Wishes
 from controller.loop.account import Accounts
 from controller.loop.converge import Converger
 from controller.loop.errands import Errands
+from controller.loop.freshness import Freshness
 from controller.loop.look import Looker
 from controller.loop.preparation import Preparation
 from controller.loop.queue import Queue
@@ -60,6 +62,7 @@ class Loop:
         self._tools = tools
         self._queue = tools.queue
         self.stories = Stories()
+        freshness = Freshness()
         self.looker = Looker(
             runtime=runtime, blueprints=blueprints, threads=threads, redactor=redactor
         )
@@ -99,6 +102,7 @@ class Loop:
             redactor=redactor,
             threads=threads,
             stories=self.stories,
+            freshness=freshness,
             wake=self._queue.poke,
             doubt=self._doubt,
         )
@@ -110,6 +114,7 @@ class Loop:
             reloads=self.reloads,
             errands=tools.errands,
             stories=self.stories,
+            freshness=freshness,
             doubt=self._doubt,
         )
         self.strays = Strays(runtime=runtime, fleet=fleet, store=tools.store)
@@ -129,22 +134,28 @@ class Loop:
         """Read what is wished for, and sweep what a crash in the middle of a write left."""
         tools = self._tools
         crashes = await tools.store.crashes()
-        for known in await tools.store.bots():
-            bot = await self._with_reference(known)
-            missing, faults = await self._secret_trouble(bot)
+        bots = [await self._with_reference(known) for known in await tools.store.bots()]
+        troubles = await tools.threads.secrets_of_each(tools.blueprints.secret_trouble, bots)
+        for bot, found in zip(bots, troubles, strict=True):
+            # An error is one bot's trouble, of which its own look tells; it stops no start.
+            missing, faults = ((), ()) if isinstance(found, ControllerError) else found
             tools.fleet.add(bot, World(missing=missing, faults=faults), seen=False)
             tools.fleet.show_crashes(bot.id, tuple(crashes.get(bot.id, ())))
         unsettled = await tools.store.unsettled()
-        self.reloads.unsettled.update(form.bot_id for form in unsettled)
-        swept = await tools.threads.secrets(tools.vault.sweep)
+        swept = await tools.threads.secrets(tools.vault.sweep, things=len(bots))
         if swept:
             log.warning("removed %d half-written secret files of an earlier crash", swept)
         forms = await tools.store.usable_forms(time.time())
         forms |= {form.id for form in unsettled}  # `credentials` finishes what they began
         staging = tools.blueprints.staging
         await tools.threads.secrets(lambda: staging.sweep(lambda _, form_id: form_id in forms))
-        for view in tools.fleet:
-            await self._learn(view.bot)
+        await self._learn(bots)
+
+    def owe_reload(self, bot_id: str) -> None:
+        """A submit that the last controller's end cut short is written now: the bot's present run
+        must read it."""
+        self.reloads.unsettled.add(bot_id)
+        self._queue.poke(bot_id)
 
     async def run(self) -> None:
         """Converge and watch until cancelled. Every bot is looked at once at the start."""
@@ -170,24 +181,18 @@ class Loop:
             await write.save_bot(bot)
         return bot
 
-    async def _secret_trouble(self, bot: Bot) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        try:
-            return await self._tools.threads.secrets(
-                lambda: self._tools.blueprints.secret_trouble(bot)
-            )
-        except ControllerError:
-            return (), ()  # its own look tells of one bot's trouble, which stops no start
+    async def _learn(self, bots: Sequence[Bot]) -> None:
+        """Teach the redactor the bots' values that are on the disk, in unfinished forms too."""
+        blueprints, redactor = self._tools.blueprints, self._tools.redactor
 
-    async def _learn(self, bot: Bot) -> None:
-        """Teach the redactor the bot's values that are on the disk, in unfinished forms too."""
-        blueprints = self._tools.blueprints
-
-        def read() -> list[str]:
+        def learn(bot: Bot) -> None:
             staged = blueprints.staging.of_bot(bot.id)
             typed = [value for form in staged for value in form.secrets.values()]
-            return [*blueprints.secret_values(bot).values(), *typed]
+            redactor.learn(bot.id, [*blueprints.secret_values(bot).values(), *typed])
 
-        self._tools.redactor.learn(bot.id, await self._tools.threads.secrets(read))
+        for trouble in await self._tools.threads.secrets_of_each(learn, bots):
+            if trouble is not None:
+                raise trouble  # without its values a log could show them
 
     async def _archive(self) -> None:
         while True:

@@ -162,9 +162,10 @@ class Preparation:
         return True
 
     async def _said(self, result: ProbeResult) -> str:
-        given = result.output.split("\n")
-        hidden = await self._threads(lambda: self._redactor.lines(given, begins=not result.cut))
-        lines = [line.strip() for line in hidden]
+        hidden = await self._threads(
+            lambda: self._redactor.log(result.lines, begins=not result.cut, ends=True)
+        )
+        lines = [line.text.strip() for line in hidden]
         text = "\n".join([line for line in lines if line][:SAID_LINES])
         if not text:
             return "it didn't say why."

@@ -20,6 +20,11 @@ BACKOFF_BASE = 0.25  # seconds
 BACKOFF_CAP = 30.0
 
 
+def loop_time() -> float:
+    """The event loop's own clock, which its timers go by: seconds that nobody sets."""
+    return asyncio.get_running_loop().time()
+
+
 class Queue:
     """Holds the keys that are due; `run` has them looked at."""
 

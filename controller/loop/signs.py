@@ -6,7 +6,6 @@ The log is read a piece at a time while the bot runs, and never shown from here.
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +16,7 @@ from controller.domain.events import LogLine, LogQuery
 from controller.domain.observation import ContainerState, Health, Observation
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.threads import Threads
+from controller.loop.queue import loop_time
 from controller.runtime import Runtime
 
 EVERY = 30.0  # seconds between two readings of one bot's log
@@ -43,7 +43,7 @@ class Signs:
         runtime: Runtime,
         blueprints: Blueprints,
         threads: Threads,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = loop_time,
     ) -> None:
         self._runtime = runtime
         self._blueprints = blueprints

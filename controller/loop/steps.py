@@ -25,15 +25,16 @@ from controller.domain.errors import (
     RuntimeTrouble,
 )
 from controller.domain.journal import by_hand
-from controller.domain.observation import ContainerState
 from controller.domain.plan import Step
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.threads import Threads
 from controller.fleet.views import Fleet
 from controller.fleet.wishes import Wishes
 from controller.loop.errands import Errands
+from controller.loop.freshness import Freshness
 from controller.loop.pins import Pins
 from controller.loop.preparation import MISSING_PLUGIN, Preparation
+from controller.loop.queue import loop_time
 from controller.loop.reloads import Reloads
 from controller.loop.story import Stories
 from controller.runtime import Runtime
@@ -48,6 +49,8 @@ ENDING = {  # steps after which nobody waits for a command in the bot any longer
     Step.RESTART: "is being restarted",
     Step.REMOVE_CONTAINER: "is being removed or created again",
 }
+# Steps that need a container, which somebody may have removed since the look.
+OF_A_CONTAINER = {Step.RENAME, Step.START, Step.RESTART, Step.RELOAD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class Steps:
         redactor: Redactor,
         threads: Threads,
         stories: Stories,
+        freshness: Freshness,
         wake: Callable[[str], None],
         doubt: Callable[[str], None],
     ) -> None:
@@ -90,6 +94,7 @@ class Steps:
         self._redactor = redactor
         self._threads = threads
         self._stories = stories
+        self._freshness = freshness
         self._wake = wake
         self._doubt = doubt
         self._running: dict[str, tuple[Step, asyncio.Task[None]]] = {}
@@ -110,11 +115,13 @@ class Steps:
         """Begin the step; None. Or the seconds for which it is held back."""
         failed = self._failures.get(bot.id)
         if failed is not None and (failed.step, failed.wish) == (step, _wish_of(bot)):
-            left = failed.until - time.monotonic()
+            left = failed.until - loop_time()
             if left > 0:
                 return left
         if step in ENDING:
             self._errands.give_up(bot.id, ENDING[step])
+        if step is Step.REMOVE_CONTAINER:
+            self._freshness.expect_removal(bot.id)
         task = asyncio.create_task(self._carry_out(step, bot), name=f"{step}-{bot.id}")
         self._running[bot.id] = (step, task)
         self._count(bot.id)
@@ -167,7 +174,7 @@ class Steps:
             self._wake(bot.id)
 
     async def _failed(self, step: Step, bot: Bot, error: ControllerError) -> None:
-        if isinstance(error, NotFound) and step in {Step.START, Step.RESTART, Step.RELOAD}:
+        if isinstance(error, NotFound) and step in OF_A_CONTAINER:
             return  # removed by hand since the look; the next look sees that
         log.warning("bot %s (%s): %s: %s", bot.name, bot.id, step, error)
         if isinstance(error, EngineUnavailable):
@@ -186,7 +193,7 @@ class Steps:
         count = before.count + 1 if before is not None and same else 1
         pause = min(PAUSE_CAP, PAUSE_BASE * 2.0 ** min(count, 12))
         pause *= random.uniform(0.8, 1.2)  # noqa: S311 - spreads retries, guards nothing
-        until = time.monotonic() + pause
+        until = loop_time() + pause
         self._failures[bot.id] = Failure(step, _wish_of(bot), count, until, why)
         if count > 1:  # once is no news: the next try mostly works
             self._fleet.show_held_up(bot.id, why)
@@ -218,8 +225,7 @@ class Steps:
             case Step.CREATE:
                 await self._create(bot)
             case Step.RENAME:
-                await self._runtime.rename(bot.id)
-                await self._tell_by_hand(bot, "renamed")
+                await self._rename(bot)
             case Step.START | Step.RESTART | Step.RELOAD:
                 await self._run_again(step, bot, grace)
             case Step.STOP:
@@ -262,12 +268,15 @@ class Steps:
         else:
             await self._reloads(bot)
 
+    async def _rename(self, bot: Bot) -> None:
+        if await self._runtime.rename(bot.id):
+            await self._tell_by_hand(bot, "renamed")
+
     async def _start(self, bot: Bot) -> None:
-        view = self._fleet.get(bot.id)
-        container = view.world.container if view else None
-        await self._runtime.start(bot.id)
-        if container is not None and container.state is ContainerState.PAUSED:
+        if await self._runtime.start(bot.id):
             await self._tell_by_hand(bot, "paused")
+        else:
+            self._freshness.expect_run(bot.id)
 
     async def _tell_by_hand(self, bot: Bot, what: str) -> None:
         log.warning("bot %s (%s): somebody %s it outside BotMaker", bot.name, bot.id, what)

@@ -22,7 +22,7 @@ class Line:
     """One thing that happened to a bot, and how often in a row."""
 
     at: float  # seconds since the epoch
-    what: str  # look, verdict, step, end, held
+    what: str  # look, doubt, verdict, step, end, held
     text: str
     times: int = 1
 

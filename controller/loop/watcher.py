@@ -69,25 +69,15 @@ class Watcher:
             await events.aclose()
 
     def _hear(self, event: ContainerEvent) -> None:
-        match event.action:
-            case "resync":
-                self._note_gap()
-                self._look_now.set()
-                if self._subscribed:  # the loop looks at every bot at the start anyway
-                    self._gap.set()
-                self._subscribed = True
-                return
-            case "oom":
-                self._accounts.note_oom(event.bot_id, event.at)
-            case "start":
-                self._accounts.note_start(event.bot_id)
-            case _ if event.ending:
-                self._accounts.note_stop(event.bot_id, event.at)
-            case "die" if event.exit_code is not None:
-                self._accounts.note_exit(event.bot_id, event.at, event.exit_code)
-            case _:
-                pass
-        self._poke(event.bot_id)
+        if event.action != "resync":
+            self._accounts.hear(event)
+            self._poke(event.bot_id)
+            return
+        self._note_gap()
+        self._look_now.set()
+        if self._subscribed:  # the loop looks at every bot at the start anyway
+            self._gap.set()
+        self._subscribed = True
 
     def _note_gap(self) -> None:
         for view in self._fleet:
@@ -135,13 +125,20 @@ class Watcher:
         by_bot = {row.bot_id: row for row in rows}
         for view in self._fleet:
             bot_id = view.bot.id
-            unfinished = not view.seen or bot_id in self._unfinished
+            unfinished = not view.seen or bot_id in self._unfinished or _is_hidden(view)
             if was_away:
                 self._poke(bot_id)
             elif unfinished or _differs(view, by_bot.get(bot_id)):
                 self._nudge(bot_id)
             else:
                 self._accounts.note_unchanged(bot_id)
+
+
+def _is_hidden(view: View) -> bool:
+    """Whether somebody's container has the bot's name: the bot's own may go by another, which no
+    list shows, and comes to light when theirs is gone."""
+    problem = view.bot.problem
+    return problem is not None and problem.code == "foreign-container"
 
 
 def _differs(view: View, row: ListedContainer | None) -> bool:

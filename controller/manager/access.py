@@ -4,7 +4,8 @@ that every use-case asks for before it does anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 
@@ -25,7 +26,9 @@ from controller.domain.acts import (
     ACCESS_LIST,
     ACCESS_REVOKE,
     ACCESS_TEST,
+    ACTS,
     BOT_SHOW,
+    HELP,
     Act,
     Scope,
 )
@@ -98,9 +101,8 @@ class Access:
     def ruling(self, principal: Principal, act: Act, bot: Bot | None = None) -> Ruling:
         """Allow, hold or deny: the one question behind every act."""
         if act.scope is Scope.ANY:
-            held = {grant.bot_id for grant in self._all()}
-            held |= principal.limit.bots or {""} if principal.limit else set()
-            targets = [Target(bot_id) for bot_id in held if not bot_id or self._fleet.get(bot_id)]
+            limited = principal.limit is not None
+            targets = self._limited_targets(principal) if limited else self._best_target(principal)
         elif act.scope is Scope.BOT:
             targets = [Target.of(bot)]
         else:
@@ -124,24 +126,54 @@ class Access:
         return [(view, self.role(principal, view.bot)) for view in views]
 
     def allowed(self, principal: Principal, act: Act) -> list[View]:
-        """The bots to which the principal may do this. Quick also for a thousand bots: a role for
-        all bots is found once, and only grants for single bots are asked for each bot."""
-        views = list(self._fleet)
-        if principal.limit is not None and principal.limit.bots:
-            within = [view for view in views if view.bot.id in principal.limit.bots]
-            return [view for view in within if self.may(principal, act, view.bot)]
+        """The bots to which the principal may do this. Quick also for a thousand bots and grants: a
+        role for all bots is found once, and only grants that the principal holds are asked."""
         if self.may(principal, act):
-            return views
-        single = tuple(grant for grant in self._all() if grant.bot_id or grant.own)
-        return [
-            view
-            for view in views
-            if rule(single, principal, act, [Target.of(view.bot)]).answer is Answer.ALLOW
+            return list(self._fleet)
+        return list(self._singly_allowed(principal, act))
+
+    def _singly_allowed(self, principal: Principal, act: Act) -> Iterator[View]:
+        """The same by grants for single bots and for one's own, or by a token's list of bots."""
+        if principal.limit is not None and principal.limit.bots:
+            within = (view for view in self._fleet if view.bot.id in principal.limit.bots)
+            yield from (view for view in within if self.may(principal, act, view.bot))
+            return
+        own: list[Grant] = []
+        about: defaultdict[str, list[Grant]] = defaultdict(list)
+        for grant in self._all():
+            if (grant.own or grant.bot_id) and grant.held_by(principal):
+                (own if grant.own else about[grant.bot_id]).append(grant)
+        for view in self._fleet:
+            grants = (*own, *about.get(view.bot.id, ()))
+            if grants:
+                ruling = rule(grants, principal, act, [Target.of(view.bot)])
+                if ruling.answer is Answer.ALLOW:
+                    yield view
+
+    def _best_target(self, principal: Principal) -> list[Target]:
+        """Where the principal's strongest grant is valid; for an act that one fitting target allows
+        no other one matters."""
+        held = [
+            grant
+            for grant in self._all()
+            if not grant.own
+            and grant.held_by(principal)
+            and (not grant.bot_id or self._fleet.get(grant.bot_id))
         ]
+        best = max(held, key=lambda grant: grant.role, default=None)
+        return [Target(best.bot_id)] if best else []
+
+    def _limited_targets(self, principal: Principal) -> list[Target]:
+        """The same for a principal with a limit, whose strongest grant may be outside of it."""
+        held = {grant.bot_id for grant in self._all() if grant.held_by(principal)}
+        held |= principal.limit.bots or {""} if principal.limit else set()
+        return [Target(bot_id) for bot_id in held if not bot_id or self._fleet.get(bot_id)]
 
     def may_anywhere(self, principal: Principal, act: Act) -> bool:
         """Whether it would be allowed for at least one bot."""
-        return self.may(principal, act) or bool(self.allowed(principal, act))
+        if self.may(principal, act):
+            return True
+        return next(self._singly_allowed(principal, act), None) is not None
 
     async def require(self, caller: Caller, act: Act, bot: Bot | None = None) -> None:
         """Raise Denied, and note the refusal, unless the ruling allows it.
@@ -176,6 +208,11 @@ class Access:
                 if found > role:
                     more[view.bot.name] = found
         return Tested(grant, {act.id: self.may(whom, act, bot) for act in acts}, more)
+
+    async def own_acts(self, caller: Caller) -> tuple[Act, ...]:
+        """The acts that the caller may ask for, for at least one bot."""
+        await self.require(caller, HELP)
+        return tuple(act for act in ACTS.values() if self.may_anywhere(caller.principal, act))
 
     async def grant(self, caller: Caller, grant: Grant, bot: Bot | None = None) -> None:
         """Give a role. Admin can be given for all bots only."""

@@ -124,8 +124,8 @@ class Actions:
 
     def _hidden(self, action: Action, result: ProbeResult) -> str:
         """The output without secrets, and without what the template says to hide."""
-        lines = self._redactor.lines(result.output.split("\n"), begins=not result.cut)
-        text = "\n".join(lines)
+        lines = self._redactor.log(result.lines, begins=not result.cut, ends=True)
+        text = "\n".join(line.text for line in lines)
         for pattern in action.hide:
             text = re.sub(pattern, MARK, text, flags=re.ASCII)
         return text.strip("\n")[-TEXT_MAX:]

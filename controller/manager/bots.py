@@ -117,6 +117,10 @@ class Bots:
         """Whether the engine answers, since when, and why not."""
         return self._fleet.engine
 
+    def engine_time(self) -> float:
+        """The engine's time now, for whoever compares it with what the engine dated."""
+        return self._runtime.engine_time()
+
     def listening(self, listener: Callable[[str], None]) -> AbstractContextManager[None]:
         """Call `listener(bot_id)` at every change while the block runs. It must not block."""
         return self._fleet.listening(listener)

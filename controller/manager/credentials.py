@@ -5,6 +5,7 @@ What a submit does is decided next door in `submission`, which is pure; here it 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import secrets
@@ -43,6 +44,7 @@ from controller.store import Form, Store
 from controller.vault import Fingerprints, Redactor, Staged, Vault
 
 log = logging.getLogger(__name__)
+RESUME_SECONDS, RESUME_SECONDS_MAX = 1.0, 60.0  # until a cut short form is tried again
 FORM_SECONDS = 86_400.0  # a day: a DM may be read late, but the right has to end
 
 
@@ -100,6 +102,8 @@ class Credentials:
         self._live = live
         self._single_use = single_use
         self._engine_time = engine_time
+        self._resuming: asyncio.Task[None] | None = None
+        self._resumed: set[str] = set()
 
     async def open_form(self, caller: Caller, bot: Bot, *, rotate: bool) -> Form:
         """A fresh form for this person and bot."""
@@ -270,19 +274,49 @@ class Credentials:
         )
         await self._threads.secrets(lambda: self._blueprints.staging.drop(bot_id, form_id))
 
-    async def resume(self) -> None:
+    async def resume(self, written: Callable[[str], None]) -> None:
         """Write what forms gave whose commit a controller that died cut short. At the start only.
 
-        The bot has all of it then, never a part. What can't be written stays for the next start.
+        The bot has all of it then, never a part, and `written(bot_id)` is called: its present run
+        doesn't know of it. What can't be written now is tried again, beside everything else.
         """
-        for form in await self._store.unsettled():
+        if await self._try_to_resume(written):
+            self._resuming = asyncio.create_task(self._resume_later(written), name="resume forms")
+
+    async def close(self) -> None:
+        """Try no more; the next start does."""
+        if self._resuming is not None:
+            self._resuming.cancel()
+            await asyncio.gather(self._resuming, return_exceptions=True)
+
+    async def _resume_later(self, written: Callable[[str], None]) -> None:
+        pause, left = RESUME_SECONDS, True
+        while left:
+            await asyncio.sleep(pause)
+            left = await self._try_to_resume(written)
+            pause = min(2 * pause, RESUME_SECONDS_MAX)
+
+    async def _try_to_resume(self, written: Callable[[str], None]) -> bool:
+        """Whether some form has to be tried again."""
+        left = False
+        try:
+            unsettled = await self._store.unsettled()  # anew: a newer form settles older ones
+        except ControllerError as error:
+            log.warning("unfinished forms can't be read: %s", error)
+            return True
+        for form in unsettled:
             view = self._fleet.get(form.bot_id)
-            if view is None or view.bot.wish is Wish.REMOVE:
+            if view is None or view.bot.wish is Wish.REMOVE or form.id in self._resumed:
                 continue
             try:
                 await self._resume(form, view.bot)
             except ControllerError as error:
                 log.warning("bot %s: its new secrets can't be written: %s", view.bot.name, error)
+                left = True
+            else:
+                self._resumed.add(form.id)  # the loop settles it
+                written(form.bot_id)
+        return left
 
     async def _resume(self, form: Form, bot: Bot) -> None:
         staging = self._blueprints.staging

@@ -249,7 +249,7 @@ async def _try(patient: Patient, runtime: Runtime, image: str | None, canary: Ca
     )
     if image is None:
         text = f"not tried, because no template's image is on this machine ({who})"
-        return Finding("secrets", None, text, "Run images/build.py demo and ask again.")
+        return Finding("secrets", None, text, "Run botmaker build-image demo and ask again.")
     result = await runtime.probe(
         Probe(
             image=image,

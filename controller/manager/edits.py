@@ -88,7 +88,8 @@ class Edits:
             if not changed:
                 return Edited((), Sequel.NOTHING)
             # A bot that runs goes on while its secrets are unusable: a new run could not begin.
-            owed = view is not None and view.may_have_container and not view.world.missing
+            # Owed to whichever run the next look finds, if any: one may begin before this is saved.
+            owed = view is not None and not view.world.missing
             await self._wishes.change(
                 bot.id,
                 lambda now: _edited(_unless_changed(now, expected), bot, given, owed),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from dataclasses import dataclass, replace
 
 from controller.domain.acts import BOT_LOGS
@@ -53,18 +52,15 @@ def parse_query(
     grep: str | None,
     stream: str | None,
     *,
-    now: float | None = None,
+    now: float,
 ) -> LogQuery:
-    """What a person typed as a query; BadInput shows the right form.
-
-    `now` is the engine's time, if it isn't ours.
-    """
+    """What a person typed as a query; BadInput shows the right form. `now` is the engine's time."""
     count = 50 if lines is None else lines
     if not 1 <= count <= LINES_MAX:
         raise BadInput(f"`lines` must be from 1 to {LINES_MAX}.", hint="Leave it out for 50.")
     start = 0.0
     if since and since.strip():
-        start = (time.time() if now is None else now) - _seconds_in(since)
+        start = now - _seconds_in(since)
     chosen = STREAMS.get((stream or "").strip().lower() or "both")
     if chosen is None:
         raise BadInput("`stream` must be stdout, stderr or both.")

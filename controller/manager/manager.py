@@ -104,13 +104,14 @@ class Installation:
         await self.manager.access.load()
         await self.manager.tokens.load()
         await self.manager.web_sessions.load()
-        await self.manager.credentials.resume()
+        await self.manager.credentials.resume(self.loop.owe_reload)
         cut_short = await self.tools.journal.end_open()
         if cut_short:
             log.warning("%d requests were cut short by the end of the last controller", cut_short)
 
     async def close(self) -> None:
         """Let changes end whose callers have given up, then the threads. Before the store."""
+        await self.manager.credentials.close()
         await self.tools.wishes.drain()
         with contextlib.suppress(ControllerError):  # the disk may be the reason for the end
             await self.tools.journal.write_refusals()

@@ -144,8 +144,9 @@ def decide(page: OpenForm, staged: Staged, view: View | None, *, reloadable: boo
     changed = changed_fields(page, staged.fields)
     given = bool(staged.secrets)
     owes = ""
-    if may_exist and (given or changed):
-        # Most programs read their keys once: new values mean a new run then.
+    if given or changed:
+        # Most programs read their keys once: new values mean a new run, if the next look finds one.
+        # What is seen now doesn't tell: one may begin before the values are written.
         owes = "reload" if page.form.rotate and not changed and reloadable else "end"
     return Plan(
         owes=owes,

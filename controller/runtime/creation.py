@@ -74,12 +74,14 @@ def _inherits_labels(client: APIClient, inspected: _Json) -> bool:
     return BOT_LABEL in ((image.get("Config") or {}).get("Labels") or {})
 
 
-def rename(client: APIClient, instance: str, bot_id: str) -> None:
-    """Give the bot's container its own name back."""
+def rename(client: APIClient, instance: str, bot_id: str) -> bool:
+    """Give the bot's container its own name back. Returns whether it had another."""
     inspected = require_container(client, instance, bot_id)
     name = container_name(bot_id)
-    if inspected.get("Name") != f"/{name}":
-        client.rename(inspected["Id"], name)
+    if inspected.get("Name") == f"/{name}":
+        return False
+    client.rename(inspected["Id"], name)
+    return True
 
 
 def require_container(client: APIClient, instance: str, bot_id: str) -> _Json:

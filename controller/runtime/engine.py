@@ -156,28 +156,29 @@ class EngineRuntime(EnginePrograms):
         finally:
             given_up.set()
 
-    async def start(self, bot_id: str) -> None:
-        """Start or unpause the container."""
+    async def start(self, bot_id: str) -> bool:
+        """Start or unpause the container. Returns whether it was paused."""
         check_bot_id(bot_id)
 
-        def do(client: APIClient) -> None:
+        def do(client: APIClient) -> bool:
             inspected = creation.require_container(client, self._instance, bot_id)
             container_id, state = inspected["Id"], observations.state_of(inspected)
             if state is ContainerState.PAUSED:
                 client.unpause(container_id)
             elif state is not ContainerState.RUNNING:
                 self._retry_with_network(client, container_id, lambda: client.start(container_id))
+            return state is ContainerState.PAUSED
 
-        await self._calls(do, write=True, limit=WRITE_SECONDS)
+        return await self._calls(do, write=True, limit=WRITE_SECONDS)
 
-    async def rename(self, bot_id: str) -> None:
-        """Give the container its own name back."""
+    async def rename(self, bot_id: str) -> bool:
+        """Give the container its own name back. Returns whether it had another."""
         check_bot_id(bot_id)
 
-        def do(client: APIClient) -> None:
-            creation.rename(client, self._instance, bot_id)
+        def do(client: APIClient) -> bool:
+            return creation.rename(client, self._instance, bot_id)
 
-        await self._calls(do, write=True, limit=WRITE_SECONDS)
+        return await self._calls(do, write=True, limit=WRITE_SECONDS)
 
     async def stop(self, bot_id: str, timeout: int) -> None:  # noqa: ASYNC109 - the engine's grace
         """Stop the container with that grace."""

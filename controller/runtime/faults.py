@@ -147,11 +147,7 @@ def _translate_refusal(error: APIError) -> ControllerError:
         # Another engine took over a living connection; the next call negotiates the version again.
         return EngineUnavailable("Docker was replaced by another version.", hint="Try again.")
     if any(words in reason for words in _NETWORK_FULL):
-        return RuntimeTrouble(
-            "BotMaker's network is full: no further bot can start.",
-            hint="Delete or stop bots, or move to a larger subnet; /fleet doctor says how.",
-            code="network-full",
-        )
+        return network_full()
     host_fault = _HOST_FAULT in reason
     if status == 400 and not host_fault:
         return refused_container(reason)
@@ -163,6 +159,15 @@ def _translate_refusal(error: APIError) -> ControllerError:
     return RuntimeTrouble(
         f"Docker refused: {words}.",
         hint="Check that DOCKER_HOST leads to a Docker engine, and that it lets BotMaker in.",
+    )
+
+
+def network_full() -> RuntimeTrouble:
+    """The error when our network has no address left, or its bridge no port."""
+    return RuntimeTrouble(
+        "BotMaker's network is full: no further bot can start.",
+        hint="Delete or stop bots, or move to a larger subnet; /fleet doctor says how.",
+        code="network-full",
     )
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Literal
 
-from controller.domain.events import LogLine, LogPart, LogQuery
+from controller.domain.events import LogLine, LogPart, LogQuery, last_state
 from controller.runtime.observations import parse_time
 
 Pipe = Literal["stdout", "stderr"]
@@ -216,9 +216,7 @@ def read_lines(pieces: Iterable[bytes], query: LogQuery, entries: int | None = N
 
 
 def _decode_line(at: float, pipe: Pipe, line: bytearray, *, ends: bool) -> LogLine:
-    # A program that shows its progress writes over the line: what it showed last is the line.
-    whole = bytes(line).removesuffix(b"\n").rstrip(b"\r")
-    before, _, state = whole.rpartition(b"\r")
+    state, begins = last_state(bytes(line).removesuffix(b"\n"))
     cut = len(state) > LINE_MAX
     text = state[:LINE_MAX].decode("utf-8", "replace")
-    return LogLine(at, pipe, text + "…" if cut else text, begins=not before, ends=ends and not cut)
+    return LogLine(at, pipe, text + "…" if cut else text, begins=begins, ends=ends and not cut)

@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from controller.domain.errors import Conflict, ImageMissing, NotFound
@@ -20,7 +19,8 @@ from controller.domain.spec import ContainerSpec
 from controller.runtime.execution import took_too_long
 from controller.runtime.faults import foreign, lost_answer, unreachable
 from controller.runtime.frames import LOOK_BACK, LogTail
-from controller.runtime.memory_world import MemoryEvents, MemoryWorld
+from controller.runtime.memory_events import MemoryEvents
+from controller.runtime.memory_world import MemoryWorld
 from controller.runtime.protocol import (
     EngineInfo,
     NetworkInfo,
@@ -54,16 +54,19 @@ class MemoryRuntime(MemoryWorld):
     - `pullable`: those that a pull finds;
     - `absent`: paths that don't exist, on the host or in images;
     - `host_has`: a function that says whether a mount's source exists;
-    - `foreign`, `foreign_volumes`: names of containers and volumes that aren't ours;
+    - `foreign`, `foreign_volumes`: names of containers and volumes that aren't ours (`make_foreign`
+      and `make_foreign_volume` add to them), and `foreign_network`: whether the network isn't;
+    - `volume_users`: names of volumes that somebody else's container uses;
     - `answer_probe`, `answer_execute`, `answer_rehearse`: functions that give these calls' results;
     - `start_delay`, `execute_delay`: the seconds that these calls take;
-    - `network_info`: what is said about the network;
+    - `network_info`: what is said about the network, and how many bots can run in it;
     - `limit`: the seconds that a call waits for a hung engine;
     - `restart_at_once`: if False, a crashed container stays "restarting" until `revive`;
     - `seeded`: the files in volumes, as bot → path → text.
 
-    Methods that make something happen: `crash`, `revive`, `set_health`, `write_log`, `go_away`,
-    `come_back`, `hang`, `release`, `lose_answers`.
+    Methods that make something happen: `crash`, `revive`, `set_health`, `write_log`, `pause`,
+    `rename_container`, `go_away`, `come_back`, `hang`, `release`, `lose_answers`. What no engine
+    could do raises ImpossibleWorldError.
 
     Records: `calls` counts the calls that reached the engine, by name; `executed` and `rehearsed`
     list what was run.
@@ -165,22 +168,17 @@ class MemoryRuntime(MemoryWorld):
         check_spec(spec)
         return await self._write("create", lambda: self.do_create(spec))
 
-    async def start(self, bot_id: str) -> None:
-        """Start or unpause the container."""
+    async def start(self, bot_id: str) -> bool:
+        """Start or unpause the container. Returns whether it was paused."""
         check_bot_id(bot_id)
         if self.start_delay:
             await asyncio.sleep(self.start_delay)
-        await self._write("start", lambda: self.do_start(bot_id))
+        return await self._write("start", lambda: self.do_start(bot_id))
 
-    async def rename(self, bot_id: str) -> None:
-        """Give the container its own name back."""
+    async def rename(self, bot_id: str) -> bool:
+        """Give the container its own name back. Returns whether it had another."""
         check_bot_id(bot_id)
-
-        def do() -> None:
-            held = self.require_container(bot_id)
-            held.seen = replace(held.seen, misnamed="")
-
-        await self._write("rename", do)
+        return await self._write("rename", lambda: self.do_rename(bot_id))
 
     async def stop(self, bot_id: str, timeout: int) -> None:  # noqa: ASYNC109
         """Stop the container."""
@@ -217,7 +215,8 @@ class MemoryRuntime(MemoryWorld):
             if name in self.foreign_volumes:
                 raise foreign("volume", name, code="foreign-volume")
             held = self.containers.get(bot_id)
-            if held is not None and held.spec.state_path:
+            uses = held is not None and bool(held.spec.state_path)
+            if bot_id in self.volumes and (uses or name in self.volume_users):
                 raise Conflict("A container still uses the bot's volume.")
             self.volumes.discard(bot_id)
             self.seeded.pop(bot_id, None)

@@ -6,28 +6,30 @@ Nothing here is asynchronous and nothing runs: a test does with the knobs what a
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
 
-from controller.domain.errors import NotFound
+from controller.domain.errors import BadSpec, NotFound
 from controller.domain.events import ContainerEvent, LogLine
 from controller.domain.observation import ContainerState, Health, Observation
 from controller.domain.spec import ContainerSpec
 from controller.runtime.execution import not_running
-from controller.runtime.faults import foreign, image_not_here, refused_container
+from controller.runtime.faults import foreign, network_full, refused_container
+from controller.runtime.memory_events import MemoryEvents
+from controller.runtime.memory_images import MemoryImages
 from controller.runtime.protocol import NetworkInfo, Probe, ProbeResult
 from controller.runtime.seeding import Kind, parents, plan
 from controller.runtime.validation import container_name, parse_restart_policy
 
 LOG_MAX = 50_000  # lines that a container keeps, as the engine's own log is bounded
 DONE = ProbeResult(exit_code=0, output="")
+BETWEEN = 0.05  # seconds from a program's end to the restart that its policy begins
 _STOPPED = 143  # the exit code of a program that obeys SIGTERM
 
 
@@ -37,52 +39,25 @@ class Container:
 
     spec: ContainerSpec
     seen: Observation
+    ended: float = 0.0  # when the program of a "restarting" container ended
     log: deque[LogLine] = field(default_factory=lambda: deque(maxlen=LOG_MAX))
 
 
-class MemoryEvents(AsyncIterator[ContainerEvent]):
-    """Keeps the contract of `Runtime.events` for the in-memory runtime."""
-
-    def __init__(self, world: MemoryWorld) -> None:
-        self._world = world
-        self._waiting: asyncio.Queue[ContainerEvent | None] = asyncio.Queue()
-        self._begun = False
-        self._closed = False
-
-    async def __anext__(self) -> ContainerEvent:
-        """Return the next event. Ends only after a close."""
-        if not self._begun:
-            self._begun = True
-            self._world.feeds.append(self)
-            if not self._world.away:
-                self.put(ContainerEvent(action="resync"))
-        if self._closed:
-            raise StopAsyncIteration
-        event = await self._waiting.get()
-        if event is None:
-            raise StopAsyncIteration
-        return event
-
-    def put(self, event: ContainerEvent) -> None:
-        """Hand an event to whoever reads the stream."""
-        self._waiting.put_nowait(event)
-
-    async def aclose(self) -> None:
-        """End the stream."""
-        self._closed = True
-        if self in self._world.feeds:
-            self._world.feeds.remove(self)
-        self._waiting.put_nowait(None)
+class ImpossibleWorldError(Exception):
+    """A test asked for what no engine can do: nothing that it would show could ever happen."""
 
 
-class MemoryWorld:
-    """Everything that exists, the knobs that script it, and what a test can make happen."""
+class MemoryWorld(MemoryImages):
+    """Everything that exists, the knobs that script it, and what a test can make happen.
+
+    What can't happen on an engine raises ImpossibleWorldError: a stopped program doesn't crash, a
+    paused one prints nothing, and two containers never have one name.
+    """
 
     def __init__(
         self, *, images: Iterable[str] = (), clock: Callable[[], float] = time.time
     ) -> None:
-        self.images = set(images)
-        self.pullable: set[str] = set()
+        super().__init__(images)
         self.absent: set[str] = set()
         self.host_has: Callable[[str], bool] = os.path.exists
         self.foreign: set[str] = set()
@@ -102,25 +77,33 @@ class MemoryWorld:
         self.rehearsed: list[tuple[ContainerSpec, tuple[str, ...]]] = []
         self.network_info = NetworkInfo(name="botmaker-memory", fits=1023)
         self.has_network = False
-        self.kept: dict[str, str] = {}  # bot → the image that our tag keeps
-        self.unnamed: set[str] = set()
-        self._builds: dict[str, int] = {}
+        self.foreign_network = False
+        self.volume_users: set[str] = set()
         self._clock = clock
         self._runs = 0
 
     def crash(self, bot_id: str, exit_code: int, *, oom: bool = False) -> None:
         """End a running program. Its restart policy decides what comes next."""
+        self._demand(bot_id, ContainerState.RUNNING)
         self._crash(bot_id, exit_code, oom=oom, at_once=self.restart_at_once)
 
     def revive(self, bot_id: str) -> None:
         """Let a "restarting" container run again."""
         held = self.containers[bot_id]
-        if held.seen.state is ContainerState.RESTARTING:
+        if held.seen.state is not ContainerState.RESTARTING:
+            return
+        try:
+            self.require_sources(held.spec)
+        except BadSpec as error:
+            self._give_up_restart(held, error.message)
+        else:
             self._run(bot_id, held)
 
     def set_health(self, bot_id: str, health: Health, output: str = "") -> None:
         """Let a running container's health check reach a verdict."""
-        held = self.containers[bot_id]
+        held = self._demand(bot_id, ContainerState.RUNNING)
+        if (held.spec.health is None) is not (health is Health.NONE):
+            raise ImpossibleWorldError("a verdict comes from a check, and a check has a verdict")
         failed = output if health is Health.UNHEALTHY else held.seen.probe_output
         held.seen = replace(held.seen, health=health, probe_output=failed)
         self.emit(bot_id, f"health_status: {health.value}")
@@ -129,8 +112,20 @@ class MemoryWorld:
         self, bot_id: str, text: str, stream: Literal["stdout", "stderr"] = "stdout"
     ) -> None:
         """Let the program print whole lines."""
-        held = self.containers[bot_id]
+        held = self._demand(bot_id, ContainerState.RUNNING)
         held.log.extend(LogLine(self._clock(), stream, line) for line in text.splitlines())
+
+    def make_foreign(self, name: str) -> None:
+        """Make a container of that name that isn't ours."""
+        if name in self._names():
+            raise ImpossibleWorldError("no two containers have one name")
+        self.foreign.add(name)
+
+    def make_foreign_volume(self, name: str) -> None:
+        """Make a volume of that name that isn't ours."""
+        if name in {container_name(bot_id) for bot_id in self.volumes}:
+            raise ImpossibleWorldError("no two volumes have one name")
+        self.foreign_volumes.add(name)
 
     def go_away(self) -> None:
         """Let every call find no engine."""
@@ -139,8 +134,23 @@ class MemoryWorld:
     def come_back(self) -> None:
         """Undo `go_away`. Every event stream gets a resync."""
         self.away = False
-        for feed in self.feeds:
-            feed.put(ContainerEvent(action="resync"))
+        self.tell(ContainerEvent(action="resync"))
+
+    def _demand(self, bot_id: str, state: ContainerState) -> Container:
+        """Return a container that is in that state. Nothing else could do what is asked of it."""
+        held = self.containers.get(bot_id)
+        if held is None or held.seen.state is not state:
+            raise ImpossibleWorldError(f"only a container that is {state} can do that")
+        return held
+
+    def _names(self) -> set[str]:
+        held = self.containers.items()
+        ours = {one.seen.misnamed or container_name(bot_id) for bot_id, one in held}
+        return ours | self.foreign
+
+    def used_images(self) -> set[str]:
+        """The images that containers are made of."""
+        return {held.seen.image for held in self.containers.values()}
 
     def find_container(self, bot_id: str) -> Container | None:
         """Return the bot's container, or None. Raises Conflict if its name is taken."""
@@ -160,32 +170,6 @@ class MemoryWorld:
         """Raise NotReady if the bot's container isn't running."""
         if self.require_container(bot_id).seen.state is not ContainerState.RUNNING:
             raise not_running()
-
-    def image(self, ref: str) -> str | None:
-        """Return the id of an image that is on this machine, or None."""
-        if ref in self.images:
-            return self._image_of(ref)
-        used = {held.seen.image for held in self.containers.values()}
-        named = {self._image_of(name) for name in self.images}
-        return ref if ref in named | self.unnamed | set(self.kept.values()) | used else None
-
-    def rebuild(self, ref: str) -> None:
-        """Build another image under that name. The old one stays, without it."""
-        self.unnamed.add(self._image_of(ref))
-        self._builds[ref] = self._builds.get(ref, 0) + 1
-
-    def prune_images(self) -> None:
-        """Remove images that have neither a name nor a container."""
-        self.unnamed.clear()
-
-    def _image_of(self, name: str) -> str:
-        builds = self._builds.get(name, 0)
-        return image_id(f"{name} build {builds}" if builds else name)
-
-    def require_image(self, ref: str) -> None:
-        """Raise ImageMissing if an image isn't on this machine."""
-        if self.image(ref) is None:
-            raise image_not_here(ref)
 
     def require_sources(self, spec: ContainerSpec) -> None:
         """Raise BadSpec if a folder that the spec mounts doesn't exist."""
@@ -218,13 +202,15 @@ class MemoryWorld:
         if held is not None:
             return held.seen.container_id
         self.require_image(spec.image)
+        if self.foreign_network:
+            raise foreign("network", self.network_info.name, code="foreign-network")
+        self.has_network = True
         self.require_sources(spec)
         if spec.state_path:
             if spec.name in self.foreign_volumes:
                 raise foreign("volume", spec.name, code="foreign-volume")
             self.volumes.add(spec.bot_id)
             self._seed(spec)
-        self.has_network = True
         self._runs += 1
         unique = f"{spec.bot_id} {self._runs}"
         seen = Observation(
@@ -249,16 +235,25 @@ class MemoryWorld:
 
         files.update(plan(spec.seeds, look).files)
 
-    def do_start(self, bot_id: str) -> None:
-        """Start or unpause a container."""
+    def do_rename(self, bot_id: str) -> bool:
+        """Give a container its own name back. Returns whether it had another."""
+        held = self.require_container(bot_id)
+        if not held.seen.misnamed:
+            return False
+        self.rename_container(bot_id, container_name(bot_id))
+        return True
+
+    def do_start(self, bot_id: str) -> bool:
+        """Start or unpause a container. Returns whether it was paused."""
         held = self.require_container(bot_id)
         if held.seen.state is ContainerState.PAUSED:
             held.seen = replace(held.seen, state=ContainerState.RUNNING)
             self.emit(bot_id, "unpause")
-            return
-        if held.seen.state is ContainerState.RUNNING:
-            return
+            return True
+        if held.seen.state.active:
+            return False  # restarting too: the engine counts that as running
         self.require_sources(held.spec)
+        self._require_address(held)
         program = [*held.spec.entrypoint, *held.spec.command][:1]
         if self.absent.intersection(program) and not held.spec.init:
             error = f'exec: "{program[0]}": no such file or directory'
@@ -268,6 +263,15 @@ class MemoryWorld:
         self._run(bot_id, held)
         if self.absent.intersection(program):
             self._crash(bot_id, 127, oom=False, at_once=False)
+        return False
+
+    def _require_address(self, held: Container) -> None:
+        """Raise RuntimeTrouble if the network is full. Only what runs has an address."""
+        if sum(one.seen.state.active for one in self.containers.values()) < self.network_info.fits:
+            return
+        error = "no available IPv4 addresses on this network"
+        held.seen = replace(held.seen, exit_code=128, error=error)
+        raise network_full()
 
     def _crash(self, bot_id: str, exit_code: int, *, oom: bool, at_once: bool) -> None:
         held = self.containers[bot_id]
@@ -276,6 +280,9 @@ class MemoryWorld:
         count = held.seen.restart_count
         if policy == "no" or (policy == "on-failure" and (exit_code == 0 or count >= tries)):
             return
+        # Measured on 20.10: the end of a run is noted as the moment in which its restart begins. A
+        # restart that is given up changes that to the program's own end, which was before.
+        held.ended = held.seen.finished_at - BETWEEN
         held.seen = replace(held.seen, state=ContainerState.RESTARTING, restart_count=count + 1)
         if at_once:
             self.revive(bot_id)
@@ -300,11 +307,18 @@ class MemoryWorld:
         held = self.find_container(bot_id)
         if held is not None and held.seen.state.active:
             if held.seen.state is ContainerState.RESTARTING:
-                held.seen = replace(held.seen, state=ContainerState.EXITED)
+                self._give_up_restart(held)
             else:
+                if held.seen.state is ContainerState.PAUSED:
+                    self.do_start(bot_id)  # or it couldn't react to the signal
                 self.emit(bot_id, "kill", ending=True)
                 self._end(bot_id, held, _STOPPED)
             self.emit(bot_id, "stop", ending=True)
+
+    def _give_up_restart(self, held: Container, error: str = "") -> None:
+        held.seen = replace(
+            held.seen, state=ContainerState.EXITED, finished_at=held.ended, error=error
+        )
 
     def do_remove(self, bot_id: str) -> None:
         """Stop a container and remove it."""
@@ -340,29 +354,29 @@ class MemoryWorld:
 
     def pause(self, bot_id: str) -> None:
         """Freeze a running program, as `docker pause` does."""
-        held = self.containers[bot_id]
+        held = self._demand(bot_id, ContainerState.RUNNING)
         held.seen = replace(held.seen, state=ContainerState.PAUSED)
         self.emit(bot_id, "pause")
 
     def rename_container(self, bot_id: str, name: str) -> None:
         """Give a container another name, as `docker rename` does."""
         held = self.containers[bot_id]
-        held.seen = replace(held.seen, misnamed=name)
+        if name in self._names():
+            raise ImpossibleWorldError("no two containers have one name, nor one the same twice")
+        held.seen = replace(held.seen, misnamed="" if name == container_name(bot_id) else name)
         self.emit(bot_id, "rename")
 
     def emit(
         self, bot_id: str, action: str, exit_code: int | None = None, *, ending: bool = False
     ) -> None:
-        """Hand an event to every stream."""
-        if self.away:
-            return  # what happens while nobody listens is lost, as with a real engine
+        """Let something be heard."""
         event = ContainerEvent(
             action=action, bot_id=bot_id, at=self._clock(), exit_code=exit_code, ending=ending
         )
+        if not self.away:  # what happens while nobody listens is lost, as with a real engine
+            self.tell(event)
+
+    def tell(self, event: ContainerEvent) -> None:
+        """Hand an event to every stream."""
         for feed in self.feeds:
             feed.put(event)
-
-
-def image_id(ref: str) -> str:
-    """The id that an image of that name has in this world."""
-    return f"sha256:{hashlib.sha256(ref.encode()).hexdigest()}"

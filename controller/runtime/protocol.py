@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from controller.domain.events import ContainerEvent, LogPart, LogQuery
+from controller.domain.events import ContainerEvent, LogLine, LogPart, LogQuery, last_state
 from controller.domain.observation import ListedContainer, Observation
 from controller.domain.spec import ContainerSpec
 
@@ -69,6 +69,12 @@ class ProbeResult:
     exit_code: int
     output: str
     cut: bool = False
+
+    @property
+    def lines(self) -> list[LogLine]:
+        """The output in lines, as a terminal shows them at the end; their time is unknown."""
+        shown = map(last_state, self.output.split("\n"))
+        return [LogLine(0.0, "stdout", text, begins=begins) for text, begins in shown]
 
 
 class EventStream(Protocol):
@@ -180,8 +186,10 @@ class Runtime(Protocol):
         """
         ...
 
-    async def start(self, bot_id: str) -> None:
+    async def start(self, bot_id: str) -> bool:
         """Start or unpause the container. Does nothing if it's running.
+
+        Returns whether it was paused.
 
         Raises NotFound if the container doesn't exist, and BadSpec with the engine's reason if it
         can't start as it is. A program that isn't in the image raises BadSpec only without `init`;
@@ -189,8 +197,8 @@ class Runtime(Protocol):
         """
         ...
 
-    async def rename(self, bot_id: str) -> None:
-        """Give the container its own name back, if somebody renamed it.
+    async def rename(self, bot_id: str) -> bool:
+        """Give the container its own name back, and return whether it had another.
 
         Every other call finds it by its labels too, so a renamed container is never replaced by a
         second one. Raises NotFound if the container doesn't exist, and Conflict if something else

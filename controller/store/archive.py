@@ -41,7 +41,9 @@ def add(folder: Path, rows: Sequence[Row]) -> None:
     numbers only grow. Raises StorageTrouble; what was there before is still there then.
     """
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not folder.exists():
+            folder.mkdir(mode=0o700, parents=True)
+            _sync(folder.parent)
         month = max((path.name.partition(".")[0] for path in folder.glob(_FILES)), default="")
         by_month: dict[str, list[Row]] = {}
         for row in rows:
@@ -97,7 +99,12 @@ def _extend(path: Path, rows: Sequence[Row]) -> None:
         file.flush()
         os.fsync(file.fileno())
     fresh.rename(path)
-    handle = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    """Have the names in a folder on the disk."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
     finally:

@@ -93,7 +93,9 @@ class Redactor:
             found.append(text if left[text] >= 0 else MARK)
         return found
 
-    def log(self, part: Sequence[LogLine]) -> list[LogLine]:
+    def log(
+        self, part: Sequence[LogLine], *, begins: bool = False, ends: bool = False
+    ) -> list[LogLine]:
         """The same for a part of a log, where lines and the part itself may have been cut."""
         with self._long:
             texts = [
@@ -103,7 +105,7 @@ class Redactor:
                 for line in part
             ]
             # What was written before the part and after it may belong to it.
-            hidden = self.lines(texts, begins=False, ends=False)
+            hidden = self.lines(texts, begins=begins, ends=ends)
             return [
                 line
                 if line.text == text

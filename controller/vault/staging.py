@@ -147,6 +147,7 @@ class Staging:
         with disk.folder(self._root) as root:
             with suppress(FileExistsError):
                 os.mkdir(FOLDER, 0o700, dir_fd=root)
+                os.fsync(root)
             with disk.folder(FOLDER, root) as home:
                 disk.hand_over(home, 0o700, None)
                 yield home

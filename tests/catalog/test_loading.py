@@ -271,7 +271,7 @@ def test_a_template_can_be_given_another_image() -> None:
     assert after.get("demo").image.pull == "never"
     assert after.get("demo").run == before.get("demo").run
     assert after.get("openclaw") is before.get("openclaw")
-    assert before.get("demo").image.ref == "botmaker-demo:1"
+    assert before.get("demo").image.ref == "botmaker-demo:2"
     assert before.with_images({}).templates == before.templates
 
 

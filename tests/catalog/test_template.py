@@ -201,6 +201,12 @@ def test_a_bad_secret_is_refused_with_the_reason(case: str) -> None:
     assert str(caught.value) == f"The Acme key {reason}"
 
 
+@pytest.mark.parametrize("length", [4, 20])
+def test_a_secret_of_just_the_shortest_or_the_longest_length_is_taken(length: int) -> None:
+    """The limits themselves are fine."""
+    secret(min_length=4, max_length=20).check("f" * length)
+
+
 _REFUSALS = {
     f"The Acme key {_EDGES}",
     f"The Acme key {_LINES}",

@@ -14,6 +14,7 @@ from simcord.results import InteractionResult, ResponseMessage
 
 from controller.domain.access import discord_user
 from controller.domain.errors import ControllerError
+from controller.domain.observation import Health
 from controller.domain.phase import Phase
 from controller.fleet.journal import Caller
 from controller.fleet.views import View
@@ -68,8 +69,13 @@ def buttons_of(message: Message) -> list[dict[str, Any]]:
 
 
 def public(world: World) -> list[discord.Message]:
-    """Every message in the admin channel that everybody there can read."""
-    return [m for m in world.channel.history() if not m.flags.ephemeral]
+    """Every message in the admin channel that everybody there can read, but the very first one."""
+    return [m for m in world.channel.history() if not m.flags.ephemeral and not is_welcome(m)]
+
+
+def is_welcome(message: discord.Message) -> bool:
+    """Whether it's the message of the first start."""
+    return any(button["custom_id"] == "create:new" for button in buttons_of(message))
 
 
 def card(world: World, name: str) -> discord.Message | None:
@@ -145,6 +151,14 @@ async def ready_bot(world: World, name: str = "shop", template: str = "echo") ->
     await make(world, name, template)
     assert "running" in said(await fill(world))
     return await until_phase(world, name, Phase.RUNNING)
+
+
+async def healthy_soon(world: World, bot_id: str) -> None:
+    """Let the bot's health check succeed once its program runs."""
+    engine = engine_of(world)
+    while bot_id not in engine.containers or not engine.containers[bot_id].seen.state.active:
+        await asyncio.sleep(0.01)
+    engine.set_health(bot_id, Health.HEALTHY)
 
 
 def newcomer(world: World, name: str, *roles: Any) -> MemberActor:

@@ -69,6 +69,7 @@ class House:
             world = World(self.env, self.guild, self.channel, self.admin, application, background)
             try:
                 await self._attach(application.client)
+                await self._welcomed(world)
                 yield world
             finally:
                 background.cancel()
@@ -83,6 +84,13 @@ class House:
             self.env.bot, self.started = client, True
             await self.env.start()
         open_commands(self.env, self.guild)
+
+    async def _welcomed(self, world: World) -> None:
+        """Wait for the message of the first start, if it wasn't posted before."""
+        notebook = world.application.manager.notebook
+        async with asyncio.timeout(10):
+            while '"done"' not in await notebook.recall("welcome"):
+                await asyncio.sleep(0.01)
 
     def requests(self, method: str, path: str) -> list[str]:
         """The requests of that method whose path ends so."""

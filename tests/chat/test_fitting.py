@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import discord
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from controller.catalog import FieldSpec
@@ -23,6 +23,7 @@ from controller.chat.words.fleet_words import fleet_status
 from controller.domain.access import Grant
 from controller.domain.bot import Bot, Problem, Wish
 from controller.domain.names import new_bot_id
+from controller.domain.observation import World as Seen
 from controller.domain.phase import Phase
 from controller.domain.roles import Role
 from controller.fleet.views import EngineState, View
@@ -101,7 +102,7 @@ def test_every_bot_in_trouble_is_counted() -> None:
         View(bot_of(name=f"b{n}", wish=Wish.RUN, problem=problem), phase=Phase.ERROR, since=1.0)
         for n in range(40)
     ]
-    found = fit(fleet_status(UP, views, 1.0, "1"))
+    found = fit(fleet_status(UP, views, 1.0, "1", now=1.0))
     more = re.search(r"and (\d+) more: see the file", found.text)
     assert more is not None
     assert found.text.count("— error") + int(more[1]) == 40
@@ -111,11 +112,14 @@ def test_every_bot_in_trouble_is_counted() -> None:
 def test_the_warning_about_exposed_secrets_survives_many_long_settings() -> None:
     """Warnings and fingerprints come before what may be long."""
     fields = {f"field_{n}": "v" * 100 for n in range(40)}
-    view = View(bot_of(fields=fields), phase=Phase.STOPPED, since=1.0, seen=True)
+    world = Seen(degraded=tuple(f"{n} of its services refuses the key " * 8 for n in range(9)))
+    view = View(bot_of(fields=fields), world, phase=Phase.UNHEALTHY, since=1.0, seen=True)
     prints = {f"secret_{n}": "ab12-cd34" for n in range(12)}
     warning = bot_words.exposure(["API key"])
-    found = fit(bot_words.show(view, UP, prints, warning=warning))
+    found = fit(bot_words.show(view, UP, prints, warning=warning, now=1.0))
     assert warning in found.text
+    quiet = replace(view, world=Seen())
+    found = fit(bot_words.show(quiet, UP, prints, warning=warning, now=1.0))
     assert all(f"secret_{n} `ab12-cd34`" in found.text for n in range(12))
     assert "field_39: v" in found.whole
 
@@ -133,6 +137,7 @@ def test_a_receipt_of_four_checked_secrets_and_its_outcome_fit() -> None:
 
 
 @given(names)
+@example("a" * 63)
 def test_every_name_fits_into_a_custom_id_and_comes_back(name: str) -> None:
     """Of fields, actions and pages; ids that carry a longer name from before still work."""
     for action in ("edit", "do"):

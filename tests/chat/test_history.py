@@ -9,6 +9,7 @@ import discord
 from controller.domain.journal import Kind
 from demo.world import World
 from tests.chat.acting import labels, make, newcomer, said
+from tests.chat.house import House
 
 
 def acts(text: str) -> list[str]:
@@ -31,6 +32,18 @@ async def test_twenty_refusals_are_two_entries_and_bury_nothing(world: World) ->
     assert "refused (denied), 19 more times within ten minutes (shop)" in said(every)
     assert len(await store.entries(kinds=[Kind.REFUSED])) == 2
     assert eve.user.name in said(every)
+
+
+async def test_refusals_that_were_counted_are_not_lost_with_the_controller(house: House) -> None:
+    """Nobody looked before it ended; the next one tells of all of them."""
+    async with house.controller() as world:
+        await make(world)
+        eve = newcomer(world, "eve")
+        for _ in range(3):
+            await eve.slash(world.channel, "bot stop", name="shop")
+    async with house.controller() as world:
+        every = await world.admin.slash(world.channel, "bot history", name="shop", refusals=True)
+        assert "refused (denied), 2 more times within ten minutes (shop)" in said(every)
 
 
 async def test_refusals_are_shown_and_hidden_by_a_button(world: World) -> None:
@@ -98,5 +111,6 @@ async def test_the_history_can_be_asked_for_one_person(world: World) -> None:
 async def test_strangers_are_not_offered_the_commands(world: World) -> None:
     """The server's administrators open them to others; nobody has them by default."""
     tree = world.application.client.tree
-    groups = tree.get_commands(guild=discord.Object(world.guild.id))
-    assert [group.default_permissions for group in groups] == [discord.Permissions.none()] * 3
+    top = tree.get_commands(guild=discord.Object(world.guild.id))
+    assert {one.name for one in top} == {"bot", "fleet", "access", "help"}
+    assert {one.default_permissions for one in top} == {discord.Permissions.none()}

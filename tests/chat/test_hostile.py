@@ -13,10 +13,8 @@ from markdown_it.token import Token
 from controller.chat.words.failures import failure_words
 from controller.chat.words.text import plain, sentences
 from controller.domain.errors import EngineUnavailable
-from controller.domain.observation import Health
 from demo.world import World
-from tests.chat.acting import VALUES, fill, make, ready_bot, until_card
-from tests.chat.house import House
+from tests.chat.acting import VALUES, fill, make, until_card
 
 JUDGE = MarkdownIt("commonmark").enable(["strikethrough", "table"])
 # What Discord's clients make live beyond markdown: addresses, mentions, times, commands, emojis.
@@ -100,17 +98,6 @@ def test_a_sentence_that_quotes_hostile_text_stays_a_sentence(text: str) -> None
     words = failure_words(EngineUnavailable(f"It said {text}", hint=text))
     outside = re.sub(r"`[^`\n]+`", "", words)
     assert not LIVE.search(outside), words
-
-
-async def test_a_failing_check_puts_no_link_on_a_card(house: House) -> None:
-    """What a health check printed is only words on the public card."""
-    async with house.controller() as world:
-        view = await ready_bot(world)
-        evil = "[1](2) [log in](https://evil.example/x) <#123456789012345678> @everyone"
-        house.engine.set_health(view.bot.id, Health.UNHEALTHY, evil)
-        shown = await until_card(world, "shop", "health check fails")
-        assert "link_open" not in kinds(shown.content)
-        assert not LIVE.search(shown.content.split("health check fails")[1])
 
 
 async def test_everything_that_is_sent_suppresses_previews(world: World) -> None:

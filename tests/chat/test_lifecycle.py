@@ -23,6 +23,7 @@ from tests.chat.acting import (
     fill,
     filled,
     forge,
+    healthy_soon,
     invoked,
     labels,
     make,
@@ -34,6 +35,7 @@ from tests.chat.acting import (
     until_phase,
     until_public,
 )
+from tests.chat.test_hostile import LIVE, kinds
 
 
 async def bot(world: World, command: str, **options: str) -> str:
@@ -204,11 +206,15 @@ async def test_the_list_has_the_worst_first_and_can_be_narrowed(world: World) ->
 
 
 async def test_a_list_too_long_for_a_message_comes_as_a_file_too(world: World) -> None:
-    """Every bot is in the file, the message says how many it left out."""
+    """Every bot is in the file, the message says how many it left out. The first answer doesn't
+    wait for the file to be sent."""
     await asyncio.gather(
         *(_order(world, f"a-bot-with-a-rather-long-name-{n:02}") for n in range(40))
     )
     answer = await world.admin.slash(world.channel, "bot list")
+    sent = [line for line in world.env.transcript().splitlines() if "interaction" in line]
+    assert "/callback {'type': 5" in sent[-2], "it shows that it thinks"
+    assert "@original" in sent[-1], "then comes the list"
     assert "more: see the file." in said(answer)
     assert answer.response is not None
     (attachment,) = answer.response.attachments
@@ -281,24 +287,20 @@ async def test_a_failing_health_check_is_quoted_safely(world: World) -> None:
     """Its own words, without markup, mentions, controls or secrets."""
     await make(world, "shop", "checked")
     view = world.application.installation.tools.fleet.named("shop")
-    filling = asyncio.create_task(_healthy_soon(world, view.bot.id))
+    filling = asyncio.create_task(healthy_soon(world, view.bot.id))
     assert "🟢 **shop** — running" in said(await fill(world))
     await filling
-    said_by_check = f"**no** <@&123456789012345678> \x1b[31mkey {KEY}"
+    evil = "[1](2) [log in](https://evil.example/x) <#123456789012345678> @everyone"
+    said_by_check = f"**no** <@&123456789012345678> {evil} \x1b[31mkey {KEY}"
     engine_of(world).set_health(view.bot.id, Health.UNHEALTHY, said_by_check)
     message = await until_card(world, "shop", "🟠 **shop** — unhealthy")
     assert "Its health check fails:" in message.content
     assert "**no**" not in message.content
     assert "<@&123456789012345678>" not in message.content
+    assert "link_open" not in kinds(message.content)
+    assert not LIVE.search(message.content.split("Its health check fails:")[1])
     assert "\x1b" not in message.content
     assert KEY not in message.content
-
-
-async def _healthy_soon(world: World, bot_id: str) -> None:
-    while bot_id not in engine_of(world).containers:
-        await asyncio.sleep(0.01)
-    await asyncio.sleep(0.05)
-    engine_of(world).set_health(bot_id, Health.HEALTHY)
 
 
 async def test_with_the_engine_away_every_command_answers_and_says_so(world: World) -> None:

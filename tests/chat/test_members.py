@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
 
+import aiohttp
 import discord
 import pytest
 from simcord.results import InteractionResult
@@ -92,9 +96,19 @@ async def test_a_role_that_discordpy_has_not_heard_of_counts(world: World) -> No
     assert "**shop**" in said(InteractionResult(world.env, record))
 
 
+@contextlib.asynccontextmanager
+async def asking_console(house: House) -> AsyncIterator[aiohttp.ClientSession]:
+    """A session with the controller's own socket, under a name short enough for one."""
+    folder = os.open(house.settings.data_dir, os.O_RDONLY | os.O_DIRECTORY)
+    where = aiohttp.UnixConnector(f"/proc/self/fd/{folder}/console.sock")
+    async with aiohttp.ClientSession(connector=where) as session:
+        yield session
+    os.close(folder)
+
+
 async def test_health_knows_when_the_gateway_is_away(house: House) -> None:
-    """Connected, dropped, resumed, dropped again, and closed."""
-    async with house.controller() as world:
+    """Connected, dropped, resumed, dropped again; also what the image's health check asks."""
+    async with house.controller() as world, asking_console(house) as session:
         client, online = world.application.client, world.application.is_online
         assert online()
         for event, expected in (
@@ -103,4 +117,7 @@ async def test_health_knows_when_the_gateway_is_away(house: House) -> None:
         ):  # fmt: skip
             client.dispatch(event)
             assert online() is expected, event
+            async with session.get("http://console/health") as answer:
+                told = await answer.json()
+            assert told["discord"] == {"connected": expected}, event
         assert client.is_ready()

@@ -92,6 +92,7 @@ def test_all_that_changes_something_is_worth_an_answer_later() -> None:
         "button fleetpast",
         "access test",
         "button secrets",
+        "button create",
         "button form",
         "button do",
         "bot edit",
@@ -149,6 +150,24 @@ async def test_an_answer_older_than_a_day_is_dropped_with_a_line_in_the_log(
     await owe(house, words="done", asked_at=time.time() - 86_500)
     async with house.controller() as world:
         await until_nothing_is_owed(world)
+        assert late(world) == []
+    assert "dropped an answer" in caplog.text
+
+
+async def test_an_answer_that_becomes_a_day_old_while_it_waits_is_dropped(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Discord takes nothing until then; when it does again, nobody is told yesterday's news."""
+    async with house.controller() as world:
+        await make(world)
+    old_at = time.time() + 3.0
+    await owe(house, words="done", asked_at=old_at - 86_400)
+    house.env.inject_error("POST", "/users/@me/channels", status=503, times=None)
+    house.env.inject_error("POST", "/channels/*/messages", status=503, times=None)
+    async with house.controller() as world:
+        await asyncio.sleep(max(0.0, old_at - time.time()))
+        house.env.backend.faults.clear()
+        await until_nothing_is_owed(world, 20)
         assert late(world) == []
     assert "dropped an answer" in caplog.text
 

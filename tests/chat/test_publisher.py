@@ -74,6 +74,7 @@ async def test_a_deleted_card_is_posted_anew_at_the_next_change(world: World) ->
         r.json["nonce"]
         for r in world.env.http_requests
         if r.method == "POST" and r.path == f"/channels/{world.channel.id}/messages" and r.json
+        if r.json["nonce"] != "botmaker-welcome"
     ]
     assert len(set(posts)) == len(posts) == 2
 
@@ -190,6 +191,7 @@ async def test_a_short_absence_of_the_engine_is_no_news(world: World) -> None:
     fleet = world.application.installation.tools.fleet
     for _ in range(5):
         fleet.note_engine(False, "busy")
+        await asyncio.sleep(0.1)
         fleet.note_engine(True)
         await asyncio.sleep(0.05)
     await asyncio.sleep(2.5)

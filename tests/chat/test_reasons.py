@@ -25,6 +25,7 @@ RUNS = Observation(
     container_id="c" * 64, state=ContainerState.RUNNING, health=Health.HEALTHY, started_at="now"
 )
 UP = EngineState(True, 1.0, "")
+NOW = 1_700_000_000.0  # by the engine's clock, which is years behind ours
 
 
 def view(bot: Bot = BOT, phase: Phase = Phase.UNHEALTHY, **world: object) -> View:
@@ -32,9 +33,16 @@ def view(bot: Bot = BOT, phase: Phase = Phase.UNHEALTHY, **world: object) -> Vie
     return View(bot, World(container=RUNS, **world), seen=True, phase=phase, since=1.0)  # type: ignore[arg-type]
 
 
+def test_the_last_words_before_a_crash_are_on_no_card_of_a_bot_that_is_well_again() -> None:
+    """They explain trouble; afterwards they would only be in the way."""
+    tail = ("Traceback", "the last words")
+    assert "the last words" in card(replace(view(), tail=tail), now=NOW)
+    assert "the last words" not in card(replace(view(phase=Phase.RUNNING), tail=tail), now=NOW)
+
+
 def killed(problem: Problem | None = None) -> View:
     """A bot whose last run ended for lack of memory."""
-    crash = Crash(time.time() - 5, 137, oom_killed=True)
+    crash = Crash(NOW - 5, 137, oom_killed=True)
     return replace(view(replace(BOT, problem=problem)), crashes=(crash,))
 
 
@@ -49,7 +57,7 @@ def killed(problem: Problem | None = None) -> View:
 )
 def test_a_lack_of_memory_names_the_limit_and_where_it_is_raised(memory: int, words: str) -> None:
     """In a crash that the bot came back from."""
-    text = card(killed(), memory)
+    text = card(killed(), memory, now=NOW)
     assert "exit 137: out of memory" in text
     assert words in text
     assert "give it more in its template, `run.resources.memory`." in text
@@ -59,26 +67,29 @@ def test_a_bot_given_up_for_lack_of_memory_says_the_same() -> None:
     """With the way to begin anew, and not in the words for any other end."""
     memory = 64 * MIB
     problem = Problem("crash-loop", "Stopped after 5 crashes.", "Give it more memory.", 1.0)
-    found = bot_words.reasons(killed(problem), memory)
+    found = bot_words.reasons(killed(problem), memory, now=NOW)
     assert found == [
         "Stopped after 5 crashes.",
         "It was killed for lack of memory (limit 64 MiB): give it more in its template, "
         "`run.resources.memory`. Then press Restart.",
     ]
     other = Problem("image-missing", "The image is gone.", "Get it.", 1.0)
-    assert bot_words.reasons(killed(other), memory) == ["The image is gone.", "Get it."]
+    assert bot_words.reasons(killed(other), memory, now=NOW) == ["The image is gone.", "Get it."]
 
 
 def test_nobody_is_told_why_a_stopped_bot_ended() -> None:
     """It was wished for."""
     stopped = killed()
-    assert bot_words.reasons(replace(stopped, bot=replace(BOT, wish=Wish.STOP))) == []
+    assert bot_words.reasons(replace(stopped, bot=replace(BOT, wish=Wish.STOP)), now=NOW) == []
 
 
 def test_what_its_log_gives_away_is_said_in_the_templates_words() -> None:
     """On the card and in the outcome of an action, as one line of plain text."""
     seen = view(degraded=("A secret could not be read.", "**No** <@123456789012345678>"))
-    for text in (card(seen), bot_words.outcome(seen, "shop", "starting", UP)):
+    for text in (
+        card(seen, now=NOW),
+        bot_words.outcome(seen, "shop", "starting", UP, now=NOW),
+    ):
         assert "🟠 **shop** — unhealthy" in text
         assert "A secret could not be read." in text
         assert "**No**" not in text
@@ -89,9 +100,9 @@ def test_why_secret_files_cannot_be_used_is_said_also_while_it_waits_for_them() 
     """ "Waiting for secrets" alone would send somebody to type what is there already."""
     fault = "`api_key`: The file belongs to 0:0, but the bot runs as 1000:1000 and can't read it."
     waiting = view(phase=Phase.CREATED, missing=("api_key",), faults=(fault,))
-    assert bot_words.reasons(waiting) == [fault]
+    assert bot_words.reasons(waiting, now=NOW) == [fault]
     running = view(phase=Phase.RUNNING, missing=("api_key", "token"), faults=(fault,))
-    assert bot_words.reasons(running) == [
+    assert bot_words.reasons(running, now=NOW) == [
         "Secrets missing or not usable: api_key, token.",
         fault,
     ]
@@ -106,7 +117,7 @@ def refused(phase: Phase = Phase.STARTING, **bot: object) -> View:
 
 def test_the_engines_own_reason_for_a_failed_start_is_shown_as_hostile_text() -> None:
     """On the card and in /bot show, without its markup and mentions."""
-    for text in (card(refused()), bot_words.show(refused(), UP, {})):
+    for text in (card(refused(), now=NOW), bot_words.show(refused(), UP, {}, now=NOW)):
         assert (
             "Docker couldn't start it: driver failed: \\*\\*port\\*\\* 80 @\u200beveryone" in text
         )
@@ -117,10 +128,10 @@ def test_the_engines_reason_is_not_said_twice() -> None:
     problem = Problem(
         "start-failed", "It cannot start: driver failed: **port** 80 @everyone.", "", 1.0
     )
-    (said,) = bot_words.reasons(refused(Phase.ERROR, problem=problem))
+    (said,) = bot_words.reasons(refused(Phase.ERROR, problem=problem), now=NOW)
     assert said.startswith("It cannot start")
-    assert bot_words.reasons(refused(Phase.RUNNING)) == []
-    assert bot_words.reasons(refused(Phase.STOPPED, wish=Wish.STOP)) == []
+    assert bot_words.reasons(refused(Phase.RUNNING), now=NOW) == []
+    assert bot_words.reasons(refused(Phase.STOPPED, wish=Wish.STOP), now=NOW) == []
 
 
 @pytest.mark.parametrize("reason", ["it was refused", "it was refused.", "it was refused. "])
@@ -128,7 +139,7 @@ def test_the_engines_reason_ends_with_one_full_stop(reason: str) -> None:
     """However its own words end."""
     fleet = Fleet()
     fleet.note_engine(False, reason)
-    status = fleet_status(fleet.engine, [], time.time(), "1")
+    status = fleet_status(fleet.engine, [], time.time(), "1", now=NOW)
     assert ". it was refused.\n" in status
     note = bot_words.engine_note(fleet.engine)
     assert note.endswith("⚠️ it was refused. These are the last known states.")
@@ -136,7 +147,9 @@ def test_the_engines_reason_ends_with_one_full_stop(reason: str) -> None:
 
 def test_the_status_says_of_each_bot_in_trouble_what_its_limit_was() -> None:
     """The limits come from whoever knows the templates."""
-    text = fleet_status(Fleet().engine, [killed()], time.time(), "1", lambda bot: 128 * MIB)
+    text = fleet_status(
+        Fleet().engine, [killed()], time.time(), "1", lambda bot: 128 * MIB, now=NOW
+    )
     assert "(limit 128 MiB)" in text
 
 
@@ -174,3 +187,16 @@ def test_whatever_an_action_prints_fits_a_message(text: str) -> None:
     shown, fits = result_words(ActionResult("T" * 45, 255, text), "n" * 32)
     assert len(shown) <= 2000
     assert fits == (not text.strip())
+
+
+def test_crashes_in_ten_minutes_are_counted_by_the_engines_clock() -> None:
+    """It dates them, and ours may be anywhere: NOW is years ago."""
+    crashes = tuple(Crash(NOW - seconds, 1) for seconds in (700, 500, 5))
+    seen = replace(view(), crashes=crashes)
+    (said,) = bot_words.reasons(seen, now=NOW)
+    assert said.endswith("(exit 1); 2 crashes in ten minutes.")
+    assert bot_words.reasons(seen, now=NOW + 3600) == []
+    assert "2 crashes in ten minutes" in card(seen, now=NOW)
+    assert "2 crashes in ten minutes" in bot_words.show(seen, UP, {}, now=NOW)
+    assert "2 crashes in ten minutes" in bot_words.outcome(seen, "shop", "starting", UP, now=NOW)
+    assert "2 crashes in ten minutes" in fleet_status(UP, [seen], NOW, "1", now=NOW)

@@ -28,6 +28,15 @@ async def test_a_direct_messages_button_works_after_a_restart(house: House) -> N
         assert "🟢 **shop** — running" in said(await fill(world))
 
 
+async def test_each_start_sweeps_the_throw_away_containers_of_the_last_controller(
+    house: House,
+) -> None:
+    """Once, before anything is tried out: one of a killed controller still holds secrets."""
+    for starts in (1, 2):
+        async with house.controller():
+            assert house.engine.calls["sweep"] == starts
+
+
 async def test_a_modal_opened_before_the_restart_is_accepted_after_it(house: House) -> None:
     """Nobody types a key twice because the controller was updated."""
     async with house.controller() as world:

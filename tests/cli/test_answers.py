@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import struct
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -15,8 +16,10 @@ import pytest
 from controller.cli import offline
 from controller.domain.bot import Bot
 from controller.domain.errors import ControllerError
+from controller.runtime.hostconfig import bot_labels
 from controller.settings import Reading, Settings, read_settings
-from tests.cli.places import read_only, reading_of, settings_for, start_once
+from controller.store import Store
+from tests.cli.places import SECRETS, read_only, reading_of, settings_for, start_once
 from tests.runtime.fakeengine import Exchange, FakeEngine
 
 Rows = Mapping[str, str]  # phase by name
@@ -59,6 +62,28 @@ async def test_the_engine_is_asked_once_for_all_bots(fake: FakeEngine, tmp_path:
     assert list(found.values()) == ["running"] * 10 + ["starting"] * 10
     asked = [request for request in fake.requests if "/version" not in request]
     assert len(asked) == 1
+
+
+async def test_a_printed_log_hides_the_bots_secrets(fake: FakeEngine, tmp_path: Path) -> None:
+    """By their values: they have the form of no key that everybody knows."""
+    (bot,) = await start_once(tmp_path, "bee")
+    store = await Store.open_read_only(tmp_path / "data")
+    labels = bot_labels(bot.id, await store.recall("instance"))
+    await store.close()
+    text = f"2026-01-01T00:00:00Z it is {SECRETS['api_key']}, really\n".encode()
+
+    def printed(exchange: Exchange) -> None:
+        exchange.send_response(200)
+        exchange.send_header("Content-Length", str(8 + len(text)))
+        exchange.end_headers()
+        exchange.wfile.write(struct.pack(">BxxxL", 1, len(text)) + text)
+
+    fake.rules[f"/{bot.container_name}/json"] = lambda e: e.answer(
+        200, {"Id": "c" * 64, "Name": f"/{bot.container_name}", "Config": {"Labels": labels}}
+    )
+    fake.rules["/logs"] = printed
+    shown = await offline.read_log(settings_with(fake, tmp_path), "bee", 10)
+    assert shown == ["2026-01-01T00:00:00Z stdout it is [redacted], really"]
 
 
 async def test_a_hanging_engine_costs_one_time_limit(fake: FakeEngine, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import stat
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -13,7 +14,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from aiohttp import web
 
+from controller import healthcheck
 from controller.api import read_story, serve_console
 from controller.domain.errors import BadSetting, ControllerError, NotFound, NotReady
 from tests.cli.places import start_once
@@ -103,6 +106,7 @@ async def test_the_health_check_needs_no_http(served: Rig, which: str) -> None:
     """It finds a controller that has BOTMAKER_HTTP_LISTEN off, and misses one that isn't there."""
     command = health_checks()[which].replace("python3", sys.executable)
     env = environment(served.folder)
+    assert stat.S_IMODE((served.data / "console.sock").stat().st_mode) == 0o600
 
     async def status() -> int:
         made = await asyncio.create_subprocess_exec(
@@ -117,6 +121,21 @@ async def test_the_health_check_needs_no_http(served: Rig, which: str) -> None:
     assert await status() == 1
     env["BOTMAKER_DATA_DIR"] = str(served.templates)
     assert await status() == 1
+
+
+async def test_a_controller_that_answers_with_an_error_is_not_healthy(tmp_path: Path) -> None:
+    """Only the status tells: something listens and speaks HTTP."""
+
+    async def broken(_: web.Request) -> web.Response:
+        return web.Response(status=500, text="200")
+
+    app = web.Application()
+    app.add_routes([web.get("/health", broken)])
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.UnixSite(runner, tmp_path / "console.sock").start()
+    assert await asyncio.to_thread(healthcheck.main, str(tmp_path)) == 1
+    await runner.cleanup()
 
 
 async def test_a_story_is_told_by_the_controller_that_runs(served: Rig) -> None:

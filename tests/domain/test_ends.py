@@ -9,8 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.domain.bot import Bot, Crash, Problem, Wish
-from controller.domain.crashes import GIVE_UP_AT
-from controller.domain.ends import CRASHES_KEPT, TOLD_WITHIN, Cause, Hints, Verdict, classify
+from controller.domain.crashes import DATED_WITHIN, GIVE_UP_AT
+from controller.domain.ends import (
+    CRASHES_KEPT,
+    STOP_WITHIN,
+    TOLD_WITHIN,
+    Cause,
+    Hints,
+    Verdict,
+    classify,
+)
 from controller.domain.observation import ContainerState, Observation
 from controller.domain.run import LAST_LINES, PRESENT, Run, is_over
 
@@ -19,7 +27,10 @@ NOW = 1_000_000.0
 BOT = Bot(id="b", name="shop", template="t", provider="p", model="m", channel="c")
 # The run r1 goes on, ended, or ended and was followed by r2 in the same container.
 R1 = Observation(container_id="c", state=S.RUNNING, started_at="r1", started=NOW - 100, spec="now")
-ENDED = replace(R1, state=S.EXITED, exit_code=3, finished_at=NOW)
+# Its restart failed; without that it was stopped.
+ENDED = replace(
+    R1, state=S.EXITED, exit_code=3, finished_at=NOW, restart_count=1, error="can't be mounted"
+)
 BACK = replace(  # by the restart policy, which counts
     R1, started_at="r2", started=NOW + 1, finished_at=NOW, restart_count=1
 )
@@ -76,6 +87,15 @@ TABLE: dict[str, tuple[Bot, Observation | None, Hints, Cause, Run, tuple[Crash, 
     "begun by hand": (BOT, BY_HAND, Hints(), Cause.ENGINE, DONE, ()),
     "ended in a gap": (BOT, ENDED, Hints(in_gap=True), Cause.ENGINE, DONE, ()),
     "counted in a gap": (BOT, BACK, Hints(in_gap=True), Cause.CRASH, DONE, (Crash(NOW, None),)),
+    # Somebody's, told by an event: a moment before the end, or as long before as a program may take
+    "told a moment later": (BOT, ENDED, Hints(stopped_at=NOW + 1), Cause.HAND, DONE, ()),
+    "stubborn": (BOT, ENDED, Hints(stopped_at=NOW - STOP_WITHIN + 1), Cause.HAND, DONE, ()),
+    "stopped long before": (
+        *(BOT, ENDED, Hints(stopped_at=NOW - STOP_WITHIN), Cause.CRASH, DONE, (C,)),
+    ),
+    "stopped only after": (
+        *(BOT, ENDED, Hints(stopped_at=NOW + TOLD_WITHIN), Cause.CRASH, DONE, (C,)),
+    ),
     # Crashes
     "crashed": (BOT, ENDED, Hints(), Cause.CRASH, DONE, (C,)),
     "crashed, back": (BOT, BACK, Hints(), Cause.CRASH, DONE, (Crash(NOW, None),)),
@@ -86,26 +106,40 @@ TABLE: dict[str, tuple[Bot, Observation | None, Hints, Cause, Run, tuple[Crash, 
     "a clock set back": (
         *(owing(accounted_end=NOW + 3600), ENDED, Hints(), Cause.CRASH, DONE, (C,)),
     ),
+    "code told of the container before": (
+        *(BOT, replace(BACK, container_id="d"), Hints(exits=((NOW - 101, 143), (NOW, 7)))),
+        *(Cause.CRASH, DONE, (Crash(NOW, 7),)),
+    ),
+    # By hand, with an event and without
+    "stopped by hand": (
+        *(BOT, replace(ENDED, error=""), Hints(stopped_at=NOW - 1), Cause.HAND, DONE, ()),
+    ),
+    "stopped once, then crashed": (
+        *(BOT, BACK, Hints(stopped_at=NOW - 1), Cause.CRASH, DONE, (Crash(NOW, None),)),
+    ),
     "noted already": (BOT, ENDED, Hints(known=(C,)), Cause.CRASH, DONE, ()),
     # What an event told
-    "code told": (
-        *(BOT, BACK, Hints(exit_at=NOW + 1, exit_code=7), Cause.CRASH, DONE, (Crash(NOW, 7),)),
-    ),
+    "code told": (*(BOT, BACK, Hints(exits=((NOW + 1, 7),)), Cause.CRASH, DONE, (Crash(NOW, 7),)),),
     "code told too late": (
-        *(BOT, BACK, Hints(exit_at=NOW + TOLD_WITHIN, exit_code=7), Cause.CRASH),
+        *(BOT, BACK, Hints(exits=((NOW + TOLD_WITHIN, 7),)), Cause.CRASH),
         *(DONE, (Crash(NOW, None),)),
     ),
-    "code seen": (BOT, ENDED, Hints(exit_at=NOW, exit_code=7), Cause.CRASH, DONE, (C,)),
+    "code told of the run before": (
+        *(BOT, replace(BACK, started=NOW - 98, finished_at=NOW - 99)),
+        *(Hints(exits=((NOW - 101, 143),)), Cause.CRASH),
+        *(Run(accounted_end=NOW - 99), (Crash(NOW - 99, None),)),
+    ),
+    "code seen": (BOT, ENDED, Hints(exits=((NOW, 7),)), Cause.CRASH, DONE, (C,)),
     "memory told": (
-        *(BOT, BACK, Hints(exit_at=NOW, exit_code=137, oom_at=NOW - 1), Cause.CRASH),
+        *(BOT, BACK, Hints(exits=((NOW, 137),), oom_at=NOW - 1), Cause.CRASH),
         *(DONE, (Crash(NOW, 137, True),)),
     ),
     "memory told of another end": (
-        *(BOT, BACK, Hints(exit_at=NOW, exit_code=137, oom_at=NOW - 60), Cause.CRASH),
+        *(BOT, BACK, Hints(exits=((NOW, 137),), oom_at=NOW - 60), Cause.CRASH),
         *(DONE, (Crash(NOW, 137),)),
     ),
     "memory told of a child": (
-        *(BOT, BACK, Hints(exit_at=NOW, exit_code=1, oom_at=NOW), Cause.CRASH),
+        *(BOT, BACK, Hints(exits=((NOW, 1),), oom_at=NOW), Cause.CRASH),
         *(DONE, (Crash(NOW, 1),)),
     ),
     "memory seen": (
@@ -114,7 +148,7 @@ TABLE: dict[str, tuple[Bot, Observation | None, Hints, Cause, Run, tuple[Crash, 
     ),
     "memory of a child": (BOT, replace(ENDED, oom_killed=True), Hints(), Cause.CRASH, DONE, (C,)),
     "memory flag, code told": (
-        *(BOT, replace(BACK, oom_killed=True), Hints(exit_at=NOW, exit_code=1), Cause.CRASH),
+        *(BOT, replace(BACK, oom_killed=True), Hints(exits=((NOW, 1),)), Cause.CRASH),
         *(DONE, (Crash(NOW, 1),)),
     ),
     # Reloads close with their run; the floor of the log rises with it
@@ -151,6 +185,54 @@ def test_every_end_has_its_cause(case: str) -> None:
     assert told(bot, after, hints) == Verdict(cause=cause, run=run, crashes=crashes)
 
 
+WAITS = replace(R1, state=S.RESTARTING, exit_code=3, finished_at=NOW, restart_count=1)
+GIVEN_UP = replace(WAITS, state=S.EXITED, finished_at=NOW - 0.07)
+
+
+def test_a_run_ends_once_however_often_the_engine_dates_its_end() -> None:
+    """A restart that is given up moves the end back to where the program ended (20.10)."""
+    noted = owing(accounted_end=NOW)
+    for before in (WAITS, None):  # also where the controller is another one
+        verdict = classify(noted, before, GIVEN_UP, Hints(known=(C,)))
+        assert (verdict.cause, verdict.crashes) == (Cause.NOTHING, ())
+        assert verdict.run.accounted_end == GIVEN_UP.finished_at
+    then = classify(verdict.applied_to(noted), GIVEN_UP, GIVEN_UP, Hints(known=(C,)))
+    assert (then.cause, then.crashes) == (Cause.NOTHING, ())
+
+
+def test_what_its_policy_did_not_run_again_was_stopped_though_nobody_heard_of_it() -> None:
+    """A crash is followed by a try, which counts even if it fails; other policies let it end."""
+    stopped = replace(ENDED, restart_count=0, error="")
+    for before in (R1, None):
+        assert classify(BOT, before, stopped, FATAL).cause is Cause.ENGINE
+        assert classify(BOT, before, ENDED, FATAL).cause is Cause.CRASH
+    for restart in ("no", "on-failure:3"):
+        assert told(BOT, stopped, Hints(restart=restart)).cause is Cause.CRASH
+
+
+def test_crashes_before_a_stop_that_nobody_heard_of_have_no_code() -> None:
+    """The engine counted them; the code that is seen is the stop's, who knows."""
+    stopped = replace(ENDED, restart_count=2, exit_code=137, error="")
+    verdict = told(BOT, stopped, FATAL)
+    assert (verdict.cause, [c.exit_code for c in verdict.crashes]) == (Cause.CRASH, [None] * 2)
+    exits = ((NOW - 9, 7), (NOW - 8, 8))
+    verdict = told(BOT, stopped, Hints(exits=exits))
+    assert [c.exit_code for c in verdict.crashes] == [None] * 2  # these were long before
+    assert classify(BOT, None, stopped, FATAL).cause is Cause.ENGINE
+
+
+def test_a_paused_run_that_was_begun_by_hand_followed_no_crash() -> None:
+    """As one that runs."""
+    assert told(BOT, replace(BY_HAND, state=S.PAUSED)).cause is Cause.ENGINE
+    assert told(BOT, replace(BACK, state=S.PAUSED)).cause is Cause.CRASH
+
+
+def test_an_end_that_was_not_accounted_for_counts_at_its_second_date() -> None:
+    """The look that showed the first one failed before anything was noted."""
+    verdict = classify(BOT, WAITS, GIVEN_UP, Hints())
+    assert (verdict.cause, [c.exit_code for c in verdict.crashes]) == (Cause.CRASH, [3])
+
+
 def many(count: int, code: int = 1) -> tuple[Crash, ...]:
     return tuple(Crash(NOW - 10 * n, code) for n in range(count, 0, -1))
 
@@ -166,8 +248,8 @@ def many(count: int, code: int = 1) -> tuple[Crash, ...]:
         (ENDED, Hints(known=tuple(Crash(NOW - 700 - n, 1) for n in range(20))), ""),
         (replace(ENDED, exit_code=78), FATAL, "fatal-exit"),
         (replace(ENDED, exit_code=78), Hints(), ""),
-        (BACK, replace(FATAL, exit_at=NOW, exit_code=78), "fatal-exit"),
-        (BACK, replace(FATAL, exit_at=NOW - 60, exit_code=78), ""),
+        (BACK, replace(FATAL, exits=((NOW, 78),)), "fatal-exit"),
+        (BACK, replace(FATAL, exits=((NOW - 60, 78),)), ""),
         (ENDED, Hints(restart="no"), "exited"),
         (replace(ENDED, exit_code=0), Hints(restart="on-failure:3"), "exited"),
         (BACK, Hints(restart="on-failure:3"), ""),
@@ -192,11 +274,19 @@ def test_only_a_crash_is_a_reason_to_give_up(case: str) -> None:
 
 
 def test_many_crashes_between_two_looks_are_all_found() -> None:
-    """By the engine's count; the event's code is that of the last."""
+    """By the engine's count; events tell how they ended."""
     after = replace(BACK, restart_count=4)
-    found = told(BOT, after, Hints(exit_at=NOW, exit_code=9)).crashes
-    assert [crash.exit_code for crash in found] == [None, None, None, 9]
+    exits = tuple((NOW - ago, 9 - ago) for ago in (3, 2, 1, 0))
+    found = told(BOT, after, Hints(exits=exits)).crashes
+    assert [crash.exit_code for crash in found] == [6, 7, 8, 9]
     assert found[-1].at == NOW
+    # With one missing, or one too many, nobody knows whose they are.
+    for some in (exits[:-1], ((NOW - 4, 143), *exits)):
+        unknown = told(BOT, after, Hints(exits=some)).crashes
+        assert [crash.exit_code for crash in unknown] == [None] * 4
+    waits = replace(after, state=S.RESTARTING, exit_code=9)
+    seen = told(BOT, waits, Hints(exits=exits[:-1])).crashes
+    assert [crash.exit_code for crash in seen] == [None, None, None, 9]
     assert told(BOT, replace(BACK, restart_count=9)).problem is not None
 
 
@@ -238,8 +328,7 @@ rows = st.builds(
 all_hints = st.builds(
     Hints,
     known=st.lists(st.builds(Crash, times, st.none() | st.integers(0, 255)), max_size=6).map(tuple),
-    exit_at=times,
-    exit_code=st.none() | st.sampled_from([0, 1, 78, 137]),
+    exits=st.lists(st.tuples(times, st.sampled_from([0, 1, 78, 137])), max_size=4).map(tuple),
     oom_at=times,
     in_gap=st.booleans(),
     spec=st.sampled_from(["", "now", "newer"]),
@@ -256,7 +345,11 @@ def test_no_unaccounted_end_is_lost(
     """Whatever is owed or known besides: another end than the one accounted for has a cause."""
     verdict = classify(bot, before, after, hints)
     news = after.finished_at > 0 and abs(after.finished_at - bot.run.accounted_end) >= 1e-6
-    if news:
+    earlier = 0 < bot.run.accounted_end - after.finished_at < DATED_WITHIN
+    if news and earlier and after.started < bot.run.accounted_end and after.state is not S.RUNNING:
+        assert verdict.cause in {Cause.NOTHING, Cause.WISH}  # the same end, dated anew
+        assert verdict.run.accounted_end == after.finished_at
+    elif news:
         assert verdict.cause is not Cause.NOTHING
         assert verdict.run.accounted_end == after.finished_at
     elif verdict.cause is not Cause.WISH:

@@ -48,3 +48,26 @@ def test_a_name_is_compared_by_every_look() -> None:
     later = Observation(container_id="c", state=ContainerState.RUNNING, started_at="S")
     verdict = classify(bot(Run(to_end="R")), RUNNING, later, Hints(overlaps=True))
     assert (verdict.cause, verdict.run.to_end) == (Cause.WISH, "")
+
+
+@pytest.mark.parametrize("name", ["R", "", PRESENT])
+def test_a_name_never_takes_the_place_of_whichever_run_is_found(name: str) -> None:
+    """A restart by somebody who saw an older run doesn't forget what is owed to the newest one."""
+    assert Run(to_end=PRESENT).end(name).to_end == PRESENT
+    assert Run(to_end="S").end(name).to_end == name
+
+
+def test_an_end_is_not_judged_while_nobody_knows_whose_it_is() -> None:
+    """Our own stop of a run that had to end anyway is nobody's hand and no crash."""
+    ended = Observation(
+        container_id="c",
+        state=ContainerState.EXITED,
+        started_at="R",
+        finished_at=9.0,
+        exit_code=143,
+    )
+    hints = Hints(overlaps=True, stopped_at=8.9)
+    first = classify(bot(Run(to_end=PRESENT)), RUNNING, ended, hints)
+    assert (first.cause, first.run) == (Cause.NOTHING, Run(to_end=PRESENT))
+    then = classify(bot(first.run), ended, ended, Hints(stopped_at=8.9))
+    assert (then.cause, then.crashes) == (Cause.WISH, ())

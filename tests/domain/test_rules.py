@@ -193,7 +193,7 @@ CLASSES = [
 
 
 def test_codes_are_kebab_case_and_no_two_classes_share_one() -> None:
-    """People search for them, and the README lists them."""
+    """People search for them, and docs/codes.md lists them."""
     codes = [found.code for found in CLASSES]
     assert len(set(codes)) == len(codes) <= 20
     assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", code) for code in codes)

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from controller.api.server import health
-from controller.domain.errors import StorageTrouble
+from controller.domain.errors import NotFound, StorageTrouble
 from controller.domain.names import new_bot_id
-from controller.fleet.threads import AT_ONCE, STUCK_MAX, Threads
+from controller.fleet.threads import AT_ONCE, BATCH, STUCK_MAX, Threads
 from controller.vault import Vault
 from controller.vault.staging import Staged, Staging
 from tests.manager.rig import Rig, eventually
@@ -127,6 +127,47 @@ async def test_many_quick_calls_wait_their_turn(threads: Threads) -> None:
     )
     assert len(answers) == 100
     assert threads.secrets_answer
+
+
+async def test_each_of_many_things_has_its_own_answer(threads: Threads) -> None:
+    """In order, from few threads; what one of them raises is that one's alone."""
+
+    def work(number: int) -> int:
+        if number == 30:
+            raise NotFound("Number 30 is missing.")
+        return number * 2
+
+    found = await threads.secrets_of_each(work, range(3 * BATCH))
+    assert isinstance(found[30], NotFound)
+    assert [one for one in found if not isinstance(one, NotFound)] == [
+        number * 2 for number in range(3 * BATCH) if number != 30
+    ]
+    assert await threads.secrets_of_each(work, []) == []
+    with pytest.raises(ZeroDivisionError):
+        await threads.secrets_of_each(lambda number: 1 // number, [1, 0])
+
+
+async def test_a_disk_that_hangs_at_one_thing_costs_its_batch_alone(threads: Threads) -> None:
+    """The others are answered, before and after it."""
+    gate = threading.Event()
+    found = await threads.secrets_of_each(
+        lambda number: gate.wait() if number == BATCH else True, range(3 * BATCH)
+    )
+    assert found[:BATCH] == found[2 * BATCH :] == [True] * BATCH
+    assert {type(one) for one in found[BATCH : 2 * BATCH]} == {StorageTrouble}
+    gate.set()
+
+
+async def test_a_call_about_many_things_has_longer(threads: Threads) -> None:
+    """A disk that answers isn't taken for one that hangs because there are many bots."""
+
+    def slow() -> int:
+        time.sleep(2 * LIMIT)
+        return 7
+
+    with pytest.raises(StorageTrouble):
+        await threads.secrets(slow)
+    assert await threads.secrets(slow, things=8 * BATCH) == 7
 
 
 async def test_closing_does_not_wait_for_what_hangs() -> None:

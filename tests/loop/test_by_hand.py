@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -17,7 +18,7 @@ from controller.domain.journal import Kind
 from controller.domain.phase import Phase
 from controller.fleet.views import Fleet
 from tests.loop.test_queue import BOT, RUNNING
-from tests.manager.rig import ANN_ASKS, PLAIN, Rig, eventually
+from tests.manager.rig import ANN_ASKS, PLAIN, SECRETS, Gate, Rig, eventually
 
 HANDS: dict[str, Callable[[Rig, Bot], None]] = {
     "stopped": lambda rig, bot: rig.runtime.do_stop(bot.id),
@@ -50,7 +51,7 @@ async def test_what_is_done_by_hand_is_undone_and_reported(rig: Rig, what: str) 
     assert entry.data["what"] == what
     assert f"{what} outside BotMaker" in history_words(await rig.history(bot), bot.name)
     told = rf"{what.capitalize()} outside BotMaker <t:\d+:R>; {UNDONE[what]}\."
-    assert re.search(told, card(rig.view(bot)))
+    assert re.search(told, card(rig.view(bot), now=time.time()))
 
 
 @pytest.mark.parametrize("what", list(HANDS))
@@ -61,14 +62,14 @@ async def test_what_was_done_by_hand_is_news_for_ten_minutes(what: str) -> None:
     fleet = Fleet(clock=lambda: now[0])
     fleet.add(BOT, RUNNING)
     fleet.show_by_hand(BOT.id, what)
-    assert "outside BotMaker" in card(fleet.require(BOT.id))
+    assert "outside BotMaker" in card(fleet.require(BOT.id), now=now[0])
     stopped = replace(BOT, wish=Wish.STOP)
-    assert "outside BotMaker" not in card(fleet.show_bot(stopped))
-    assert "outside BotMaker" in card(fleet.show_bot(BOT))
+    assert "outside BotMaker" not in card(fleet.show_bot(stopped), now=now[0])
+    assert "outside BotMaker" in card(fleet.show_bot(BOT), now=now[0])
     now[0] += 100
     assert fleet.next_decay(BOT.id) == 500.0
     now[0] += 500
-    assert "outside BotMaker" not in card(fleet.show_bot(BOT))
+    assert "outside BotMaker" not in card(fleet.show_bot(BOT), now=now[0])
     assert fleet.next_decay(BOT.id) is None
 
 
@@ -118,3 +119,63 @@ async def test_a_bot_that_is_wished_to_be_stopped_is_left_stopped(rig: Rig) -> N
     await eventually(lambda: not rig.runtime.containers[bot.id].seen.misnamed)
     rig.runtime.do_start(bot.id)
     await eventually(lambda: not rig.active(bot))
+
+
+@pytest.mark.parametrize("call", ["rename", "start"])
+async def test_a_container_that_goes_before_a_step_reaches_it_is_made_again(
+    rig: Rig, call: str
+) -> None:
+    """Nobody is told to act: the next look sees that it's gone."""
+
+    async def remove(name: str) -> None:
+        if name == call and not removed:
+            removed.append(name)
+            rig.runtime.do_remove(bot.id)
+
+    bot = await rig.running()
+    removed: list[str] = []
+    rig.door = Gate(rig.runtime, before=remove)  # type: ignore[assignment]
+    await rig.restart()
+    await rig.becomes(bot, Phase.RUNNING)
+    if call == "rename":
+        rig.runtime.rename_container(bot.id, "mine")
+    else:
+        rig.runtime.do_stop(bot.id)
+    await eventually(lambda: removed and bot.id in rig.runtime.containers and rig.active(bot))
+    view = await rig.becomes(bot, Phase.RUNNING)
+    assert view.bot.problem is None
+
+
+async def test_a_container_behind_a_foreign_one_comes_to_light_when_that_is_gone(rig: Rig) -> None:
+    """No list shows it under its other name, and no event tells that its own is free."""
+    bot = await rig.running()
+    rig.runtime.rename_container(bot.id, "mine")
+    rig.runtime.make_foreign(bot.container_name)
+    view = await rig.becomes(bot, Phase.ERROR)
+    assert view.bot.problem is not None
+    assert view.bot.problem.code == "foreign-container"
+    await asyncio.sleep(0.2)  # the last look at it is over
+    rig.runtime.foreign.clear()
+    await asyncio.sleep(0.05)
+    assert rig.runtime.containers[bot.id].seen.misnamed
+    await rig.loop.watcher.resync()
+    await eventually(lambda: not rig.runtime.containers[bot.id].seen.misnamed)
+    await eventually(lambda: not rig.active(bot), "a problem stops it until somebody acts")
+    await rig.manager.lifecycle.start(ANN_ASKS, bot)
+    await rig.becomes(bot, Phase.RUNNING)
+
+
+async def test_what_is_owed_to_a_hidden_run_stays_owed(rig: Rig) -> None:
+    """It goes on under another name, with the former secrets, until it can be seen again."""
+    bot = await rig.running()
+    run = rig.run_of(bot)
+    rig.runtime.rename_container(bot.id, "mine")
+    rig.runtime.make_foreign(bot.container_name)
+    await rig.becomes(bot, Phase.ERROR)
+    await rig.submit(bot, rotate=True, **{**SECRETS, "api_key": "fake-provider-key-2"})
+    await rig.becomes(bot, Phase.ERROR)
+    assert rig.run_of(bot) == run
+    rig.runtime.foreign.clear()
+    await rig.manager.lifecycle.start(ANN_ASKS, bot)
+    await rig.becomes(bot, Phase.RUNNING)
+    assert rig.run_of(bot) != run

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from controller.domain.observation import Health
 from controller.domain.phase import Phase
 from controller.runtime.memory import MemoryRuntime
 from tests.manager.rig import ANN_ASKS, API_KEY, DEMO_IMAGE, SECRETS, Rig, eventually
@@ -46,6 +48,9 @@ async def test_a_replaced_key_stays_hidden_after_a_new_start(off: Rig) -> None:
     await off.restart()
     await off.becomes(bot, Phase.RUNNING)
     assert await read(off, bot.id) == ["later"]
+    off.runtime.crash(bot.id, 1)
+    await eventually(lambda: off.view(bot).tail, "the last lines before the crash are shown")
+    assert off.view(bot).tail == ("later",)
 
 
 async def test_since_counts_back_from_the_engines_now(off: Rig) -> None:
@@ -82,6 +87,24 @@ async def test_a_start_has_its_time_and_no_more(off: Rig) -> None:
     off.loop.looker.clock = lambda: time.monotonic() + left + 1
     off.poke(bot)
     await off.becomes(bot, Phase.UNHEALTHY)
+
+
+async def test_the_end_of_that_time_is_no_news_of_a_healthy_bot(off: Rig) -> None:
+    """Nobody hears of it: with a thousand bots, each card would be worded again for nothing."""
+    bot = await off.create("demo")
+    await off.submit(bot)
+    left = await eventually_left(off, bot.id)
+    off.runtime.set_health(bot.id, Health.HEALTHY)
+    await off.becomes(bot, Phase.RUNNING)
+    await eventually(off.at_rest)
+    before, heard = off.view(bot), list[str]()
+    looks = off.runtime.calls["observe"]
+    off.loop.looker.clock = lambda: time.monotonic() + left + 1
+    with off.fleet.listening(heard.append):
+        off.poke(bot)
+        await eventually(lambda: off.runtime.calls["observe"] > looks)
+        await asyncio.sleep(0.1)
+    assert (off.view(bot), heard) == (before, [])
 
 
 async def eventually_left(rig: Rig, bot_id: str) -> float:

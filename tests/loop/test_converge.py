@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from dataclasses import replace
 
@@ -12,8 +13,9 @@ from controller.domain.bot import Wish
 from controller.domain.errors import NotFound, NotReady
 from controller.domain.observation import ContainerState, Health
 from controller.domain.phase import Phase
+from controller.loop.look import SAID_MAX
 from controller.manager.lifecycle import Order
-from tests.manager.rig import ANN_ASKS, DEMO_IMAGE, Rig, eventually
+from tests.manager.rig import ANN_ASKS, DEMO_IMAGE, SECRETS, Gate, Rig, eventually
 
 
 async def test_a_new_bot_waits_for_its_secrets_without_a_container(rig: Rig) -> None:
@@ -102,6 +104,20 @@ async def test_a_removed_bot_leaves_nothing_behind(rig: Rig) -> None:
     await rig.gone(bot)
     assert rig.secrets_on_disk() == set()
     assert await rig.store.crashes() == {}
+
+
+async def test_secrets_that_come_while_a_bot_is_forgotten_go_too(asleep: Rig) -> None:
+    """A submit that was under way may write them after the last look."""
+
+    async def submit(name: str) -> None:
+        if name == "let_go":
+            await asyncio.to_thread(vault.write, bot.id, SECRETS, (os.geteuid(), os.getegid()))
+
+    asleep.door = Gate(asleep.runtime, before=submit)
+    await asleep.restart()
+    bot, vault = await asleep.running(), asleep.house.tools.vault
+    assert await asleep.manager.lifecycle.delete(ANN_ASKS, bot) is None
+    await eventually(lambda: asleep.secrets_on_disk() == set(), "the late secrets go")
 
 
 async def test_a_bot_can_be_removed_before_it_had_secrets(rig: Rig) -> None:
@@ -216,6 +232,16 @@ async def test_a_lost_event_is_found_by_the_patrol(rig: Rig) -> None:
     await eventually(lambda: rig.active(bot))
 
 
+async def test_a_health_check_whose_event_was_lost_is_found_by_the_patrol(rig: Rig) -> None:
+    """The list tells the health too: better and worse."""
+    bot = await rig.running("demo")
+    rig.runtime.feeds.clear()
+    for health, phase in ((Health.UNHEALTHY, Phase.UNHEALTHY), (Health.HEALTHY, Phase.RUNNING)):
+        rig.runtime.set_health(bot.id, health)
+        await rig.loop.watcher.resync()
+        await rig.becomes(bot, phase)
+
+
 async def test_an_unhealthy_bot_is_shown_and_left_alone(rig: Rig) -> None:
     """A failing healthcheck changes the phase, not the run."""
     bot = await rig.running("demo")
@@ -225,6 +251,18 @@ async def test_an_unhealthy_bot_is_shown_and_left_alone(rig: Rig) -> None:
     assert view.world.container is not None
     assert view.world.container.probe_output == "no answer"
     assert rig.run_of(bot) == run
+
+
+async def test_what_a_failing_check_says_is_redacted_before_it_is_cut(rig: Rig) -> None:
+    """No piece of a key is left at the cut."""
+    bot = await rig.running("demo")
+    key = (rig.secrets / bot.id / "api_key").read_text()
+    rig.runtime.set_health(bot.id, Health.UNHEALTHY, "x" * (SAID_MAX - len(key) + 2) + key)
+    view = await rig.becomes(bot, Phase.UNHEALTHY)
+    assert view.world.container is not None
+    said = view.world.container.probe_output.lstrip("x")
+    assert said.startswith("[red")
+    assert key[:4] not in said
 
 
 async def test_secrets_that_vanish_do_not_stop_a_running_bot(rig: Rig) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -51,6 +53,29 @@ async def test_a_crash_is_remembered_with_its_reason(rig: Rig) -> None:
     assert view.tail == ("before", "the reason")
     (entry,) = await rig.entries(Kind.CRASH, bot=bot)
     assert (entry.data["exit_code"], entry.data["ended"]) == (7, view.last_crash.at)
+
+
+async def test_a_crash_is_noted_and_accounted_for_at_once_or_not_at_all(rig: Rig) -> None:
+    """While the row can't be written nothing of the crash is; afterwards it counts once."""
+    bot = await rig.running()
+
+    def sql(text: str) -> None:
+        with contextlib.closing(sqlite3.connect(rig.data / "botmaker.db")) as file:
+            file.execute(text)
+
+    sql("CREATE TRIGGER full BEFORE UPDATE ON bot BEGIN SELECT RAISE(ABORT, 'no room'); END")
+    looks = rig.runtime.calls["observe"]
+    rig.runtime.crash(bot.id, 7)
+    await eventually(lambda: rig.runtime.calls["observe"] > looks + 1, "it is tried again")
+    assert await rig.entries(Kind.CRASH, bot=bot) == []
+    assert await rig.store.crashes() == {}
+    sql("DROP TRIGGER full")
+    rig.poke(bot)
+    await eventually(lambda: rig.view(bot).crashes, "the crash is noticed")
+    await rig.restart()
+    await rig.becomes(bot, Phase.RUNNING)
+    assert [one.exit_code for one in rig.view(bot).crashes] == [7]
+    assert len(await rig.entries(Kind.CRASH, bot=bot)) == 1
 
 
 async def test_the_words_before_a_crash_are_redacted(rig: Rig) -> None:

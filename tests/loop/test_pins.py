@@ -6,7 +6,7 @@ import pytest
 
 from controller.domain.journal import Kind
 from controller.domain.phase import Phase
-from controller.runtime.memory_world import image_id
+from controller.runtime.memory_images import image_id
 from tests.manager.rig import ANN_ASKS, PLAIN, Rig, eventually
 
 OLD, NEW = "example/plain:1", "example/plain:2"

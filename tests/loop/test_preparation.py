@@ -119,7 +119,7 @@ async def test_the_image_checks_the_config_before_each_container(rig: Rig) -> No
 
 async def test_a_refused_config_is_a_problem_in_the_images_own_words(rich: Rig) -> None:
     """Redacted and short, with the way to mend it; no container is made."""
-    said = f"\n\n  greeting: too loud\nkey {API_KEY} seen\n" + "more\n" * 500
+    said = f"\n\n  checking\r  greeting: too loud\nkey {API_KEY} seen\n" + "more\n" * 500
     bot = await checked(rich, 1, said)
     view = await rich.becomes(bot, Phase.ERROR)
     problem = view.bot.problem
@@ -241,6 +241,10 @@ async def test_config_with_secrets_is_written_private_before_the_start(rig: Rig)
     path = rig.secrets / bot.id / "channel_config"
     assert json.loads(path.read_text()) == {"key": QUOTED, "greeting": "hello"}
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    plain = (
+        rig.data / "files" / bot.id / "0" / "rich.json"
+    )  # for the bot's own user, who may be any
+    assert [stat.S_IMODE(p.stat().st_mode) for p in (plain, plain.parent)] == [0o644, 0o755]
     assert [p for p in files_below(rig.data) if QUOTED[:9] in p.read_bytes().decode("latin1")] == []
 
 

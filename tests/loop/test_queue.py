@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import selectors
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from controller.domain.errors import NotFound, StorageTrouble
 from controller.domain.names import new_bot_id
 from controller.domain.observation import ContainerState, Observation, World
 from controller.domain.phase import Phase
-from controller.fleet.views import Fleet
+from controller.fleet.views import EngineState, Fleet
 from controller.fleet.wishes import Wishes
 from controller.loop.queue import BACKOFF_CAP, Queue
 from controller.store import Store
@@ -256,6 +257,18 @@ def test_a_crash_loop_ends_by_itself() -> None:
     assert fleet.next_decay(BOT.id) is None
 
 
+def test_a_phase_has_begun_once_however_often_one_looks() -> None:
+    """Other news of the bot moves nothing; another phase begins anew."""
+    now = 100.0
+    fleet = Fleet(lambda: now)
+    fleet.add(BOT, World())
+    for now in (110.0, 120.0):
+        assert fleet.show_bot(replace(BOT, image=f"sha256:{now}")).since == 100.0
+    now = 130.0
+    view = fleet.show_bot(replace(BOT, wish=Wish.STOP))
+    assert (view.phase, view.since) == (Phase.STOPPED, 130.0)
+
+
 def test_only_changes_are_told() -> None:
     """The same look twice is no news; an engine that goes is told once, and of no bot."""
     fleet, told = Fleet(), list[str]()
@@ -264,13 +277,15 @@ def test_only_changes_are_told() -> None:
         for _ in range(3):
             fleet.show_world(BOT.id, RUNNING)
         assert told == [BOT.id]
-    heard = list[bool]()
+    heard, since = list[bool](), 0.0
     with (
         fleet.listening(told.append),
         fleet.hearing_engine(lambda: heard.append(fleet.engine.reachable)),
     ):
-        for _ in range(3):
-            fleet.note_engine(False, "gone")
+        for reason in ("gone", "gone", "silent"):
+            fleet.note_engine(False, reason)
+            since = since or fleet.engine.since
+        assert fleet.engine == EngineState(False, since, "silent")
         fleet.note_engine(True)
     fleet.note_engine(False)
     assert heard == [False, True]
@@ -322,6 +337,22 @@ async def test_a_caller_who_gives_up_leaves_store_and_memory_agreeing(
     view = await wishes.change(BOT.id, lambda now: now)
     assert [view.bot] == await store.bots()
     assert len(poked) == (2 if view.bot.wish is Wish.STOP else 1)
+
+
+async def test_a_change_that_the_disk_refuses_is_shown_nowhere(
+    store: Store, tmp_path: Path
+) -> None:
+    """Neither in memory nor to those who listen, and nothing is poked."""
+    fleet, poked, told = Fleet(), list[str](), list[str]()
+    wishes = Wishes(store, fleet, poked.append)
+    await wishes.add(BOT, World())
+    poked.clear()
+    with contextlib.closing(sqlite3.connect(tmp_path / "botmaker.db")) as file:
+        file.execute("CREATE TRIGGER full BEFORE UPDATE ON bot BEGIN SELECT RAISE(ABORT, 'x'); END")
+    with fleet.listening(told.append), pytest.raises(StorageTrouble):
+        await wishes.change(BOT.id, lambda now: replace(now, wish=Wish.STOP))
+    assert fleet.require(BOT.id).bot == BOT
+    assert poked == told == []
 
 
 async def test_an_edit_that_refuses_changes_nothing(store: Store) -> None:

@@ -12,7 +12,7 @@ from controller.domain.events import LogLine, LogPart, LogQuery
 from controller.domain.observation import Health
 from controller.domain.phase import Phase
 from controller.loop.signs import LINE_MAX, standing_after
-from tests.manager.rich import DOWN, rich_bot, with_rich
+from tests.manager.rich import DOWN, RICH, rich_bot, with_rich
 from tests.manager.rig import ANN_ASKS, Gate, Rig, eventually
 
 NO_MODEL = "It has no model."
@@ -157,7 +157,14 @@ async def test_a_reload_is_followed_by_a_reading(rig: Rig) -> None:
 
 async def test_where_the_health_check_fails_too_the_log_says_why(rig: Rig) -> None:
     """At once, not only with the next regular reading."""
-    bot = await rich_bot(rig)
+    checked = RICH.replace("[[health.log]]", '[health]\ntest = ["CMD", "ok"]\n[[health.log]]', 1)
+    rig.template(checked, "rich")
+    await rig.restart()
+    bot = await rig.create("rich")
+    await rig.submit(bot)
+    await eventually(lambda: rig.active(bot))
+    rig.runtime.set_health(bot.id, Health.HEALTHY)
+    await rig.becomes(bot, Phase.RUNNING)
     await eventually(lambda: rig.runtime.calls["logs"] > 0)
     rig.runtime.write_log(bot.id, "CHANNEL_DOWN 503")
     rig.runtime.set_health(bot.id, Health.UNHEALTHY, "no answer")

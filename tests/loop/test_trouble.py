@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from controller.domain.bot import Bot, Wish
+from controller.domain.errors import EngineBusy
 from controller.domain.journal import Kind
+from controller.domain.observation import ListedContainer
 from controller.domain.phase import Phase
 from controller.runtime.memory import MemoryRuntime
 from tests.manager.rig import ANN_ASKS, PLAIN, Gate, Rig, eventually
@@ -108,6 +110,28 @@ async def test_a_bot_is_not_forgotten_when_another_one_finds_the_engine_first(ri
     await eventually(lambda: not rig.active(left), "the order given meanwhile comes true")
 
 
+class Crowded(MemoryRuntime):
+    """An engine that our own calls keep from being asked."""
+
+    full = False
+
+    async def list_containers(self) -> list[ListedContainer]:
+        """The list, unless no thread is free for it."""
+        if self.full:
+            raise EngineBusy("No thread is free.")
+        return await super().list_containers()
+
+
+async def test_having_too_much_to_do_says_nothing_about_the_engine(asleep: Rig) -> None:
+    """Nobody asked it, so it isn't called away."""
+    crowded = asleep.door = asleep.runtime = Crowded(images=asleep.runtime.images)
+    await asleep.restart()
+    await asleep.running()
+    crowded.full = True
+    await asleep.loop.watcher.resync()
+    assert asleep.fleet.engine.reachable
+
+
 @pytest.mark.parametrize("step", WAYS)
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_a_controller_killed_at_a_step_is_finished_by_the_next(
@@ -152,7 +176,7 @@ async def test_an_order_given_while_the_engine_hangs_comes_true(rig: Rig, wish: 
 async def test_a_foreign_container_of_that_name_is_named_and_left_alone(rig: Rig) -> None:
     """The bot says why it does not run; once the thing is away, start works."""
     bot = await rig.create()
-    rig.runtime.foreign.add(bot.container_name)
+    rig.runtime.make_foreign(bot.container_name)
     await rig.submit(bot)
     view = await rig.becomes(bot, Phase.ERROR)
     assert view.bot.problem is not None
@@ -168,7 +192,7 @@ async def test_a_foreign_container_of_that_name_is_named_and_left_alone(rig: Rig
 async def test_a_bot_with_a_foreign_namesake_can_be_removed(rig: Rig) -> None:
     """What is ours goes, the foreign container stays."""
     bot = await rig.create()
-    rig.runtime.foreign.add(bot.container_name)
+    rig.runtime.make_foreign(bot.container_name)
     await rig.submit(bot)
     await rig.becomes(bot, Phase.ERROR)
     await rig.manager.lifecycle.delete(ANN_ASKS, bot)
@@ -341,3 +365,32 @@ async def test_a_registry_that_hangs_holds_up_only_who_waits_for_it(rig: Rig) ->
     registry.answers.set()
     for bot in waiting[6:]:
         await rig.becomes(bot, Phase.RUNNING)
+
+
+async def test_a_delete_during_a_look_leaves_no_volume(rig: Rig) -> None:
+    """That look was made for a bot that should run, so it didn't ask whether there is a volume."""
+    bot = await rig.running()
+    volume = {bot.id}
+    looking, go_on = asyncio.Event(), asyncio.Event()
+    absent: list[str] = []
+
+    class Slow(Gate):
+        async def observe(self, bot_id: str) -> object:
+            answer = await rig.runtime.observe(bot_id)
+            absent.extend([bot_id] if answer is None else [])
+            if len(absent) == 2:  # the first absence is doubted, the second believed
+                looking.set()
+                await go_on.wait()
+            return answer
+
+    rig.door = Slow(rig.runtime)  # type: ignore[assignment]
+    await rig.restart()
+    await rig.becomes(bot, Phase.RUNNING)
+    rig.runtime.do_remove(bot.id)
+    await looking.wait()
+    assert rig.runtime.volumes == volume
+    deletion = asyncio.create_task(rig.manager.lifecycle.delete(ANN_ASKS, bot))
+    await eventually(lambda: rig.view(bot).bot.wish is Wish.REMOVE)
+    go_on.set()
+    await deletion
+    await rig.gone(bot)

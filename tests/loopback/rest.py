@@ -47,6 +47,7 @@ class Rest:
             ("GET", "/gateway", self.gateway),
             ("GET", "/gateway/bot", self.gateway),
             ("GET", "/users/@me", self.me),
+            ("GET", "/users/@me/guilds", self.servers),
             ("POST", "/users/@me/channels", self.open_dm),
             ("GET", r"/users/{user:\d+}", self.user),
             ("GET", "/oauth2/applications/@me", self.application_info),
@@ -84,6 +85,24 @@ class Rest:
 
     async def me(self, call: Call) -> Json:
         return self.world.guild.bot.json() | {"verified": True, "mfa_enabled": False, "flags": 0}
+
+    async def servers(self, call: Call) -> list[Json]:
+        world = self.world
+        named = ({world.guild_id: world.guild.name} if world.invited else {}) | world.other_servers
+        after, limit = int(call.query.get("after", 0)), int(call.query.get("limit", 200))
+        later = sorted(found for found in named if found > after)
+        return [
+            {
+                "id": str(found),
+                "name": named[found],
+                "icon": None,
+                "banner": None,
+                "owner": False,
+                "permissions": "0",
+                "features": [],
+            }
+            for found in later[:limit]
+        ]
 
     async def application_info(self, call: Call) -> Json:
         self._own_application(call)
@@ -226,7 +245,7 @@ class Rest:
         return self.world.guild.members[wanted]
 
     def _own_guild(self, call: Call) -> None:
-        if call.ids("guild") != [self.world.guild_id]:
+        if call.ids("guild") != [self.world.guild_id] or not self.world.invited:
             raise unknown("Guild", 10004)
 
     def _own_application(self, call: Call) -> None:

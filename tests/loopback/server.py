@@ -71,6 +71,8 @@ class LoopbackDiscord:
         self.guild = Guild()
         self.admin_channel_id = self.guild.add_channel("admin").id
         self.other_channel_id = self.guild.add_channel("general").id
+        self.invited = True  # whether the bot is in the guild yet
+        self.other_servers: dict[int, str] = {}  # names of further servers that it is in, by id
         self.people: dict[int, Person] = {}
         self.owner = self._person(self.guild.owner)
         self.team: list[Person] = []  # non-empty: the application belongs to a team of these

@@ -43,9 +43,9 @@ KEY = b"j" * 32  # of the journal's chain
 API_KEY = "fake-provider-key-1"
 TOKEN = "fake-channel-token-1"
 SECRETS = {"api_key": API_KEY, "channel_token": TOKEN}
-DEMO_IMAGE = "botmaker-demo:1"
+DEMO_IMAGE = "botmaker-demo:2"
 WRITES = {
-    *("create", "start", "stop", "restart", "remove", "remove_volume", "let_go"),
+    *("create", "start", "rename", "stop", "restart", "remove", "remove_volume", "let_go"),
     *("execute", "rehearse"),
 }
 
@@ -196,6 +196,7 @@ class Rig:
         for change in tuple(self.house.tools.wishes._changes):
             change.cancel()
         await self.end_loop()
+        await self.manager.credentials.close()
         self.house.tools.threads.close()
         await self.store.close()
 

@@ -82,6 +82,24 @@ async def test_what_is_not_cut_is_shown_from_its_first_word(rig: Rig) -> None:
     assert (await rig.manager.actions.run(ANN_ASKS, bot, "status", {})).text == text
 
 
+async def test_a_progress_bar_is_shown_as_it_was_last(rig: Rig) -> None:
+    """Each line as a terminal shows it at the end, whatever ends the line."""
+    bot = await rich_bot(rig)
+    text = "10%\r50%\r100%\r\nplain\nagain 1\ragain 2\r"
+    rig.runtime.answer_execute = lambda *_: ProbeResult(exit_code=0, output=text)
+    done = await rig.manager.actions.run(ANN_ASKS, bot, "status", {})
+    assert done.text == "100%\nplain\nagain 2"
+
+
+async def test_the_rest_of_a_secret_that_was_written_over_is_not_shown(rig: Rig) -> None:
+    """What stood before it isn't there to recognise it by; a whole one goes anyway."""
+    bot = await rich_bot(rig)
+    text = f"{API_KEY[:8]}\r{API_KEY[8:]} and on\nloading\rthe key is {API_KEY}"
+    rig.runtime.answer_execute = lambda *_: ProbeResult(exit_code=0, output=text)
+    done = await rig.manager.actions.run(ANN_ASKS, bot, "status", {})
+    assert done.text == "[redacted] and on\nthe key is [redacted]"
+
+
 async def test_a_bot_has_the_actions_of_its_channel(rig: Rig) -> None:
     """Others are not there, also for somebody who knows their name."""
     bot = await rich_bot(rig)

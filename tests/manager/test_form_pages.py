@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import stat
+import time
 from collections.abc import Iterable
 
 import pytest
@@ -41,7 +42,10 @@ async def started(rig: Rig) -> Bot:
 
 def on_disk(rig: Rig, bot: Bot) -> dict[str, str]:
     home = rig.secrets / bot.id
-    return {path.name: path.read_text() for path in home.iterdir()} if home.exists() else {}
+    if not home.exists():
+        return {}
+    # Without those that are being written: they change their names.
+    return {p.name: p.read_text() for p in home.iterdir() if not p.name.startswith(".")}
 
 
 def staged(rig: Rig) -> list[str]:
@@ -180,3 +184,27 @@ async def test_a_form_that_expired_is_swept_at_the_next_start(wide: Rig) -> None
         await write.use_form(forms[0], 1.0)
     await wide.restart()
     assert staged(wide) == [f"{bot.id}.{forms[1]}.json"]
+
+
+async def test_a_commit_that_was_cut_short_is_finished_once_the_disk_allows_it(wide: Rig) -> None:
+    """Killed after the form was used up; the next start can't write either. Nothing is lost: when
+    the disk takes it, the bot has all of the new set, and its run reads it."""
+    bot = await started(wide)
+    run = wide.run_of(bot)
+    form = await wide.form(bot, rotate=True)
+    new = keys(range(1, 8), "newer-value")
+    await wide.fill_in(form, new, names=new, last=False)
+    async with wide.store.transaction() as write:
+        assert await write.use_form(form, time.time())
+    obstacle = wide.secrets / bot.id / "key_7"
+    obstacle.unlink(missing_ok=True)
+    obstacle.mkdir()
+    await wide.restart()
+    await wide.becomes(bot, Phase.RUNNING)
+    await asyncio.sleep(0.2)
+    assert staged(wide)
+    obstacle.rmdir()
+    await eventually(lambda: on_disk(wide, bot).items() >= new.items(), "it is written")
+    await eventually(lambda: wide.run_of(bot) != run, "it is read")
+    await eventually(lambda: not staged(wide))
+    assert await wide.store.unsettled() == []

@@ -112,6 +112,7 @@ CALLS: dict[str, dict[str, Call]] = {
     "access.token.revoke": {
         "tokens.revoke": lambda s, who: s.manager.tokens.revoke(who, "deploy"),
     },
+    "help": {"access.own_acts": lambda s, who: s.manager.access.own_acts(who)},
 }
 EACH = [(act, name) for act, calls in CALLS.items() for name in calls]
 

@@ -20,7 +20,7 @@ BARE = """
 schema = 1
 id = "bare"
 title = "Bare bot"
-image = { ref = "botmaker-demo:1", pull = "never" }
+image = { ref = "botmaker-demo:2", pull = "never" }
 [run]
 user = "1234:1235"
 stop_timeout = 1

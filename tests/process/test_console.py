@@ -4,6 +4,7 @@ Next door: test_start.py has `run` itself."""
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +35,20 @@ async def test_list_shows_the_bots_as_they_are(shared: Place) -> None:
     )
     assert {row["phase"] for row in json.loads(text)} == {"unknown"}
     assert status == 0
+
+
+async def test_what_the_controller_knows_and_writes_is_for_nobody_else(shared: Place) -> None:
+    """A crash dumps no memory, which holds every secret; only what bots read is open to others."""
+    await shared.bot("private")
+    controller = shared.controller
+    assert controller.process is not None
+    limits = Path(f"/proc/{controller.process.pid}/limits").read_text().splitlines()
+    (core,) = [line for line in limits if line.startswith("Max core file size")]
+    assert core.split()[4:6] == ["0", "0"]
+    files = controller.data / "files"
+    ours = [path for path in controller.data.rglob("*") if files not in path.parents]
+    assert controller.data / "botmaker.db" in ours
+    assert [path.name for path in ours if path.stat().st_mode & 0o077] == []
 
 
 async def test_logs_prints_the_newest_lines(shared: Place) -> None:

@@ -3,10 +3,12 @@ Next door: ../loopback/faults.py makes the trouble."""
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tests.loopback import Invocation
-from tests.process.process import Place, said
+from tests.process.process import Place, eventually, said
 
 pytestmark = [pytest.mark.engine, pytest.mark.asyncio(loop_scope="module")]
 CALLBACK = r"/interactions/.*/callback$"
@@ -131,6 +133,17 @@ async def test_an_interrupted_edit_is_made_once_more(shared: Place, when: str) -
         inv = await shared.create(f"edit-{when.replace('_', '-')}")
         await said(inv, "direct message")
     assert fault.hits == 1
+
+
+async def test_an_answer_that_arrived_unconfirmed_is_not_given_again(shared: Place) -> None:
+    """Both tries break after Discord took them: it's asked what stands there, and that's it."""
+    later = shared.controller.log.count("it will be said later")
+    with shared.world.fault("PATCH", r"/messages/@original$", times=2, drop_after=True) as fault:
+        inv = await shared.create("arrived")
+        await said(inv, "direct message")
+        await eventually(lambda: fault.hits == 2)
+        await asyncio.sleep(0.5)  # for the question what stands there, and for what comes of it
+    assert shared.controller.log.count("it will be said later") == later
 
 
 async def test_a_public_message_that_could_not_be_sent_is_sent_later(shared: Place) -> None:

@@ -16,7 +16,7 @@ from tests.process.process import BRISK, Place, a_secret, eventually, open_place
 
 pytestmark = [pytest.mark.engine, pytest.mark.asyncio(loop_scope="module")]
 NO_IMAGE = BRISK.replace('id = "brisk"', 'id = "absent"').replace(
-    "botmaker-demo:1", "botmaker-absent:9"
+    "botmaker-demo:2", "botmaker-absent:9"
 )
 NO_PROGRAM = BRISK.replace('id = "brisk"', 'id = "noprogram"').replace(
     "[run]\n", '[run]\nentrypoint = ["/bin/not-there"]\n', 1

@@ -265,6 +265,7 @@ async def open_driver(
         armed.env["BOTMAKER_ADMIN_USER_IDS"] = ",".join(str(person.id) for person in admins)
         place.controller = armed
         await armed.start()
+        await place.welcomed()
         try:
             yield Driver(place, armed)
             assert not armed.leaks(), "a secret is where it must not be"

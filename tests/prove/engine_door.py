@@ -31,6 +31,7 @@ class Door:
         self.path = path
         self.delay = 0.0  # seconds before each answer
         self.deaf = False  # no new event stream can be opened
+        self.held = ""  # a pattern of paths: such requests are never answered
         self.given: Counter[str] = Counter()  # replaced answers, by "METHOD status"
         self.requests = 0
         self._engine = engine
@@ -99,6 +100,9 @@ class Door:
         self.requests += 1
         events = "/events" in path.partition("?")[0]
         if events and self.deaf:
+            return
+        if self.held and re.search(self.held, path):
+            await reader.read(1)  # until the client gives up
             return
         wished = self._wished(method, path)
         if wished is not None and not wished.after:

@@ -162,7 +162,7 @@ def fitting(field: FieldSpec) -> str:
 def shaped(template: Template) -> Template:
     """A built-in template with only its program and image replaced: `sleep` in the demo image."""
     run = {"entrypoint": ("/bin/sleep",), "command": ("600",)}
-    image = {"ref": "botmaker-demo:1", "pull": "never"}
+    image = {"ref": "botmaker-demo:2", "pull": "never"}
     return template.model_copy(
         update={
             "run": template.run.model_copy(update=run),

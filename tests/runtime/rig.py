@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import random
 import tarfile
 import time
 import uuid
@@ -20,7 +21,7 @@ from docker.errors import APIError, NotFound
 
 from controller.domain.events import ContainerEvent, LogQuery
 from controller.domain.names import new_bot_id
-from controller.domain.observation import Health, Observation
+from controller.domain.observation import ContainerState, Health, Observation
 from controller.domain.spec import ContainerSpec
 from controller.runtime import Probe, ProbeResult, Runtime, kept_images
 from controller.runtime.engine import EngineRuntime
@@ -149,6 +150,22 @@ class Rig(ABC):
         """Whether that volume is still there."""
 
     @abstractmethod
+    def use_volume(self, name: str) -> None:
+        """Make a container that isn't ours and uses that volume."""
+
+    @abstractmethod
+    def make_foreign_network(self) -> None:
+        """Make a network of our network's name that nobody labelled."""
+
+    @abstractmethod
+    def narrow(self) -> None:
+        """From now on our network, which doesn't exist yet, has room for one bot."""
+
+    @abstractmethod
+    async def waiting_to_restart(self) -> ContainerSpec:
+        """A container whose program ended, and which is to run again in a second or more."""
+
+    @abstractmethod
     def expect_probe(self, exit_code: int, output: str) -> None:
         """Say how the next probe's program ends, where it does not really run."""
 
@@ -213,16 +230,31 @@ class MemoryRig(Rig):
         self.world.rename_container(bot_id, name)
 
     def make_foreign(self, name: str) -> None:
-        self.world.foreign.add(name)
+        self.world.make_foreign(name)
 
     def is_intact(self, name: str) -> bool:
         return name in self.world.foreign
 
     def make_foreign_volume(self, name: str) -> None:
-        self.world.foreign_volumes.add(name)
+        self.world.make_foreign_volume(name)
 
     def has_foreign_volume(self, name: str) -> bool:
         return name in self.world.foreign_volumes
+
+    def use_volume(self, name: str) -> None:
+        self.world.volume_users.add(name)
+
+    def make_foreign_network(self) -> None:
+        self.world.foreign_network = True
+
+    def narrow(self) -> None:
+        self.world.network_info = replace(self.world.network_info, fits=1)
+
+    async def waiting_to_restart(self) -> ContainerSpec:
+        self.world.restart_at_once = False
+        spec = await self.running()
+        await self.crash(spec.bot_id, 127)
+        return spec
 
     def expect_probe(self, exit_code: int, output: str) -> None:
         self.world.answer_probe = lambda _: ProbeResult(exit_code=exit_code, output=output)
@@ -377,6 +409,31 @@ class EngineRig(Rig):
         self._foreign_volumes.append(name)
         self.docker.create_volume(name)
 
+    def use_volume(self, name: str) -> None:
+        body = {"Image": IMAGE, "Cmd": ["/bin/act"]}
+        mount = {"Type": "volume", "Source": name, "Target": "/backup"}
+        other = f"somebodys-{uuid.uuid4().hex[:8]}"
+        self._foreign.append(self.make({**body, "HostConfig": {"Mounts": [mount]}}, other))
+
+    def make_foreign_network(self) -> None:
+        self.docker.create_network(f"botmaker-{self.instance}")
+
+    def narrow(self) -> None:
+        # Of 4 addresses one is a bot's. Which of 256 such subnets is left to chance: others test.
+        subnet = f"10.253.{random.randrange(256)}.0/30"
+        self.runtime = EngineRuntime(self.instance, real_engine(), subnet=subnet)
+
+    async def waiting_to_restart(self) -> ContainerSpec:
+        spec = await self.running(entrypoint=(ABSENT_PROGRAM,))
+
+        async def waits() -> bool:
+            found = await seen(self, spec.bot_id)
+            # The pauses double from 100 ms on.
+            return found.state is ContainerState.RESTARTING and found.restart_count >= 5
+
+        await eventually(waits)
+        return spec
+
     def has_foreign_volume(self, name: str) -> bool:
         return bool(self.docker.inspect_volume(name)["Name"] == name)
 
@@ -396,8 +453,11 @@ class EngineRig(Rig):
         return name
 
     def prune_images(self) -> None:
+        # One by one: an engine refuses a prune while another one runs.
         label = f"botmaker.built={self.instance}"
-        self.docker.prune_images(filters={"dangling": True, "label": label})
+        for found in self.docker.images(filters={"dangling": True, "label": label}):
+            with suppress(APIError):  # a container is made of it
+                self.docker.remove_image(found["Id"])
 
     def remove_image(self, image: str) -> None:
         self.docker.remove_image(image, force=True)

@@ -7,7 +7,6 @@ import uuid
 
 import pytest
 
-from controller.domain.errors import Conflict
 from controller.domain.events import LogQuery
 from controller.domain.observation import ContainerState
 from controller.domain.spec import BOT_LABEL
@@ -95,17 +94,3 @@ async def test_labels_that_come_from_an_image_prove_nothing(engine_rig: EngineRi
         engine_rig.docker.remove_container(copy)
     finally:
         engine_rig.docker.remove_image(f"{name}:1")
-
-
-@pytest.mark.engine
-async def test_a_name_that_somebody_took_is_a_conflict(engine_rig: EngineRig) -> None:
-    """Neither container is touched."""
-    spec = await engine_rig.running()
-    engine_rig.rename(spec.bot_id, other_name())
-    engine_rig.make_foreign(f"botmaker-{spec.bot_id}")
-    for call in (engine_rig.runtime.observe, engine_rig.runtime.rename):
-        with pytest.raises(Conflict):
-            await call(spec.bot_id)
-    with pytest.raises(Conflict):
-        await engine_rig.runtime.create(spec)
-    assert engine_rig.is_intact(f"botmaker-{spec.bot_id}")

@@ -98,6 +98,18 @@ async def test_only_a_bot_can_keep_an_image(rig: Rig) -> None:
 
 
 @pytest.mark.engine
+async def test_an_image_that_a_container_still_uses_stays(engine_rig: EngineRig) -> None:
+    """The bot is let go all the same; a later sweep finds the tag."""
+    name, bot_id = engine_rig.build_image(), new_bot_id()
+    pinned = await engine_rig.runtime.pin_image(name, "never", keep_for=bot_id)
+    engine_rig.build_image()
+    await engine_rig.created(bot_id=bot_id, image=pinned)
+    await engine_rig.runtime.let_go(bot_id)
+    assert await engine_rig.runtime.pin_image(pinned, "never") == pinned
+    assert await engine_rig.runtime.list_kept() == [bot_id]
+
+
+@pytest.mark.engine
 async def test_other_installations_tags_are_not_ours(engine_rig: EngineRig) -> None:
     """Their images are never let go by us."""
     other = EngineRig(engine_rig.folder)

@@ -73,9 +73,13 @@ async def test_a_program_that_init_cannot_find_ends_with_127(rig: Rig) -> None:
     assert (await seen(rig, spec.bot_id)).exit_code == 127
 
 
-async def test_stop_ends_it_and_again_changes_nothing(rig: Rig) -> None:
-    """stop returns when it ended; what does not run or exist is fine already."""
+@pytest.mark.parametrize("paused", [False, True])
+async def test_stop_ends_it_and_again_changes_nothing(rig: Rig, paused: bool) -> None:
+    """stop returns when it ended, by the signal and not by the kill, also if it was paused; what
+    does not run or exist is fine already."""
     spec = await rig.running()
+    if paused:
+        rig.pause(spec.bot_id)
     before = time.time()
     await rig.runtime.stop(spec.bot_id, 5)
     found = await seen(rig, spec.bot_id)

@@ -57,6 +57,20 @@ async def test_a_stream_may_begin_while_the_engine_is_away(
         assert await asyncio.wait_for(anext(events), 10) == RESYNC
 
 
+async def test_an_engine_that_breaks_every_stream_is_asked_less_and_less(
+    fake_engine: FakeEngine, runtime: EngineRuntime
+) -> None:
+    """At once, then after 0.1, 0.2 and 0.4 seconds: an engine in trouble isn't kept busy."""
+    fake_engine.rules["/_ping"] = Exchange.reset
+    async with aclosing(runtime.events()) as events:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(events), 1.2)
+        asked = [line for line in fake_engine.requests if "/_ping" in line]
+        assert 1 < len(asked) <= 5
+        del fake_engine.rules["/_ping"]
+        assert await asyncio.wait_for(anext(events), 10) == RESYNC
+
+
 async def test_what_a_new_subscription_repeats_is_told_once(
     fake_engine: FakeEngine, runtime: EngineRuntime
 ) -> None:

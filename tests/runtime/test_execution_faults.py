@@ -181,13 +181,15 @@ async def test_a_container_that_is_removed_meanwhile_leaves_the_outcome_unknown(
         await runtime.execute(bot_id, ("x",), 5)
 
 
-async def test_a_look_into_an_image_that_hangs_is_unavailable_and_cleaned_up(
-    fake_engine: FakeEngine, runtime: EngineRuntime
+@pytest.mark.parametrize("lost", ["/archive", "/containers/create"])
+async def test_a_look_into_an_image_that_loses_an_answer_is_unavailable_and_cleaned_up(
+    fake_engine: FakeEngine, runtime: EngineRuntime, lost: str
 ) -> None:
-    """Nothing was changed, so nothing is unknown; the container is removed by its name."""
+    """Nothing was changed, so nothing is unknown. The container is removed by its name: it may
+    exist although nobody heard so."""
     fake_engine.rules["/images/bot:1/json"] = lambda e: e.answer(200, {"Id": "sha256:1"})
     fake_engine.rules["/containers/create"] = lambda e: e.answer(201, {"Id": "d" * 64})
-    fake_engine.rules["/archive"] = Exchange.reset
+    fake_engine.rules[lost] = Exchange.reset
     with pytest.raises(EngineUnavailable):
         await runtime.image_has("bot:1", ("/x",))
     removed = [line for line in fake_engine.requests if line.startswith("DELETE")]

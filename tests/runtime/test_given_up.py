@@ -108,7 +108,7 @@ async def test_a_throwaway_container_is_removed_as_soon_as_nobody_waits(
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     await eventually(
-        lambda: [ln for ln in fake_engine.requests[before:] if ln.startswith("DELETE")], 3
+        lambda: [ln for ln in fake_engine.requests[before:] if ln.startswith("DELETE")], 15
     )
 
 

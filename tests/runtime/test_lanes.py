@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import docker
 import pytest
 
 from controller.domain.errors import EngineBusy, EngineUnavailable, RegistryUnavailable
@@ -68,6 +69,39 @@ async def test_a_calls_limit_begins_with_its_thread(fake_engine: FakeEngine, cal
     began = time.monotonic()
     assert await asyncio.gather(*asked) == [[]] * 60
     assert time.monotonic() - began > 0.5
+
+
+async def test_hundreds_of_stops_at_once_leave_the_loop_its_turn(
+    fake_engine: FakeEngine, calls: Calls
+) -> None:
+    """Their threads begin one after another; all at once they kept the loop waiting for seconds.
+
+    How late it is, is measured by `make bench`; here the loop has turns while they begin.
+    """
+    count, begun, between = 500, list[int](), [0]
+    seen = 0
+
+    def stop(client: docker.APIClient) -> str:
+        begun.append(1)
+        time.sleep(1)
+        return str(client.base_url)
+
+    async def tick() -> None:
+        nonlocal seen
+        while True:
+            await asyncio.sleep(0.005)
+            between.append(len(begun) - seen)
+            seen = len(begun)
+
+    ticking = asyncio.create_task(tick())
+    began = time.monotonic()
+    answers = await asyncio.gather(
+        *(calls(stop, write=True, limit=60, lane="stop") for _ in range(count))
+    )
+    ticking.cancel()
+    assert len(answers) == count
+    assert max(between) < count / 2
+    assert time.monotonic() - began < count * 1 / 8, "they wait side by side"
 
 
 def hold_up(fake: FakeEngine, runtime: EngineRuntime, bot_id: str) -> dict[str, tuple[int, Call]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -11,10 +12,11 @@ import pytest
 from controller.domain.errors import EngineUnavailable, ImageMissing, OutcomeUnknown
 from controller.domain.events import ContainerEvent
 from controller.domain.names import new_bot_id
-from controller.domain.observation import ContainerState, Observation
+from controller.domain.observation import ContainerState, Health, Observation
 from controller.domain.spec import ContainerSpec, SeedFile
 from controller.runtime import ProbeResult
 from controller.runtime.memory import MemoryRuntime
+from controller.runtime.memory_world import ImpossibleWorldError
 
 
 @pytest.fixture
@@ -212,3 +214,62 @@ async def test_the_files_of_a_volume_can_be_looked_at_and_changed(world: MemoryR
     await world.remove(made.bot_id, 1)
     await world.create(made)
     assert world.seeded == {made.bot_id: {"a/b": "the bot's"}}
+
+
+IMPOSSIBLE: dict[str, Callable[[MemoryRuntime, str], None]] = {
+    "crash": lambda world, bot_id: world.crash(bot_id, 1),
+    "pause": lambda world, bot_id: world.pause(bot_id),
+    "print": lambda world, bot_id: world.write_log(bot_id, "hello"),
+    "fall ill": lambda world, bot_id: world.set_health(bot_id, Health.UNHEALTHY, "no"),
+}
+
+
+@pytest.mark.parametrize("what", list(IMPOSSIBLE))
+async def test_what_does_not_run_does_nothing(world: MemoryRuntime, what: str) -> None:
+    """Neither what never ran, nor what was stopped, nor what is gone."""
+    made = spec()
+    with pytest.raises(ImpossibleWorldError):
+        IMPOSSIBLE[what](world, made.bot_id)
+    await world.create(made)
+    with pytest.raises(ImpossibleWorldError):
+        IMPOSSIBLE[what](world, made.bot_id)
+    await world.start(made.bot_id)
+    await world.stop(made.bot_id, 1)
+    before = await seen(world, made.bot_id)
+    with pytest.raises(ImpossibleWorldError):
+        IMPOSSIBLE[what](world, made.bot_id)
+    assert await seen(world, made.bot_id) == before
+
+
+async def test_what_is_paused_does_nothing_either(world: MemoryRuntime) -> None:
+    """Its program is frozen; it can only go on or be ended by somebody."""
+    bot_id = await running(world)
+    world.pause(bot_id)
+    for do in IMPOSSIBLE.values():
+        with pytest.raises(ImpossibleWorldError):
+            do(world, bot_id)
+
+
+async def test_a_container_without_a_check_has_no_verdict(world: MemoryRuntime) -> None:
+    """And one with a check is never without."""
+    bot_id = await running(world)
+    with pytest.raises(ImpossibleWorldError):
+        world.set_health(bot_id, Health.HEALTHY)
+
+
+async def test_a_name_is_one_containers_and_one_volumes(world: MemoryRuntime) -> None:
+    """Ours or somebody else's, given at the start or by a rename."""
+    first, second = await running(world), await running(world)
+    for name in (f"botmaker-{first}", f"botmaker-{second}"):
+        with pytest.raises(ImpossibleWorldError):
+            world.make_foreign(name)
+        with pytest.raises(ImpossibleWorldError):
+            world.rename_container(first, name)
+    world.rename_container(first, "mine")
+    with pytest.raises(ImpossibleWorldError):
+        world.rename_container(second, "mine")
+    world.make_foreign(f"botmaker-{first}")
+    made = replace(spec(), state_path="/data")
+    await world.create(made)
+    with pytest.raises(ImpossibleWorldError):
+        world.make_foreign_volume(made.name)

@@ -111,6 +111,19 @@ def test_a_failed_start_is_told_without_paths_of_the_host() -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "cut"),
+    [("x" * 4095, False), ("x" * 4096, True), ("é" * 2048, True), ("é" * 2047, False)],
+)
+def test_what_a_check_said_may_be_cut_where_it_is_as_long_as_the_engine_keeps(
+    said: str, cut: bool
+) -> None:
+    """4,096 bytes: then half a secret may be at its end."""
+    health = {"Status": "unhealthy", "Log": [{"ExitCode": 1, "Output": said}]}
+    found = observation(inspected(Status="running", Health=health))
+    assert (found.probe_cut, found.probe_output) == (cut, said)
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         (ZERO, 0.0),

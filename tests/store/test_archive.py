@@ -20,6 +20,7 @@ from controller.fleet.journal import BATCH, Journal
 from controller.fleet.threads import Threads
 from controller.manager.history import verify
 from controller.store import Store, archive, chain
+from tests.disk_order import DiskOrder
 
 KEY = bytes(range(32))
 
@@ -88,6 +89,16 @@ def test_entries_go_to_the_files_of_their_months(folder: Path) -> None:
     assert chain.check(KEY, archive.read(folder)).fault == ""
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+
+
+def test_a_month_is_on_the_disk_before_its_entries_leave_the_table(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its content before its name, and the names of the file and of the folder after that."""
+    order = DiskOrder(monkeypatch)
+    archive.add(folder, rows_of("2026-01-01", "2026-02-01"))
+    assert order.names() == {"2026-01.jsonl.gz", "2026-02.jsonl.gz"}
+    assert (order.too_early(), order.unsure()) == ([], [])
 
 
 def test_a_clock_set_back_keeps_the_order(folder: Path) -> None:

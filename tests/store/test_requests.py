@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from controller.domain.access import discord_user
 from controller.domain.acts import BOT_STOP
 from controller.domain.bot import Bot
-from controller.domain.errors import Conflict, NotReady, OutcomeUnknown
+from controller.domain.errors import Conflict, NotReady, OutcomeUnknown, StorageTrouble
 from controller.domain.journal import Entry, Fact, Kind
 from controller.fleet.journal import Caller, Journal
 from controller.fleet.threads import Threads
@@ -66,6 +67,23 @@ async def test_a_request_and_its_outcome_are_two_entries(store: Store, journal: 
         asked_at=asked.at,
     )
     assert await store.owed() == [owed]
+
+
+async def test_a_request_is_written_down_with_the_answer_that_it_is_owed_or_not_at_all(
+    store: Store, journal: Journal, tmp_path: Path
+) -> None:
+    """If the debt can't be noted, nothing is carried out and nobody has asked."""
+    with contextlib.closing(sqlite3.connect(tmp_path / "botmaker.db")) as file:
+        file.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON owed BEGIN SELECT RAISE(ABORT, 'no room'); END"
+        )
+    with pytest.raises(StorageTrouble, match="no room"):
+        async with journal.request(Caller(ANN, "discord:1", "discord"), BOT_STOP, BOT):
+            pytest.fail("carried out")
+    assert await written(store) == []
+    async with journal.request(Caller(ANN, "discord:1"), BOT_STOP, BOT):
+        pass
+    assert [one.kind for one in await written(store)] == [Kind.ASKED, Kind.OUTCOME]
 
 
 @pytest.mark.parametrize("caller", [Caller(ANN), Caller(ANN, "a:1"), Caller(ANN, "", "discord")])

@@ -22,7 +22,7 @@ HEAD = """
 schema = 1
 id = "{id}"
 title = "A bot that gets its secret"
-image = {{ ref = "botmaker-demo:1", pull = "never" }}
+image = {{ ref = "botmaker-demo:2", pull = "never" }}
 """
 SECRET = """
 [[secrets]]

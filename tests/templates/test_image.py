@@ -35,10 +35,7 @@ async def test_without_its_image_the_channel_says_how_to_make_it_and_then_it_run
         secrets = {"channel_token": a_secret(), "api_key": a_secret()}
         await make(place, "bot", "absent", secrets)
         await place.card_says("bot", f"The image {absent} isn't on this machine", timeout=20)
-        assert (
-            "Build it on the host: .venv/bin/python images/build.py demo"
-            in place.card("bot").content
-        )
+        assert "Build it on the host: botmaker build-image demo" in place.card("bot").content
         docker_client.tag(demo_image, *absent.split(":"))
         await place.ann.slash("bot start", name="bot")
         await place.card_says("bot", "— running", timeout=30)

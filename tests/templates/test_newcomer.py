@@ -1,10 +1,12 @@
-"""A template written from the README alone: its ten lines are taken from there and run."""
+"""A template written from docs/templates.md alone: its ten lines are taken from there and run.
+
+Next door: ../docs/test_reference.py holds the page's tables of keys to the code.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import io
-import re
 import subprocess
 import sys
 import tomllib
@@ -13,37 +15,33 @@ from pathlib import Path
 
 import docker
 import pytest
-from pydantic import BaseModel
 
-from controller.catalog import Template, inputs, tables
+from controller.catalog import Template
 from tests.conftest import ROOT
+from tests.docs.pages import DOCS, blocks, code_in
 from tests.process.process import a_secret, eventually
 from tests.templates.shop import log_of, make, open_shop
 
 IMAGE = "botmaker-test-newcomer:1"
-# What the README says of `my-bot:1`: it runs as uid 1000 and reads its token from a file.
-PROGRAM = """FROM botmaker-demo:1
+# What the page says of `my-bot:1`: it runs as uid 1000 and reads its token from a file.
+PROGRAM = """FROM botmaker-demo:2
 ENTRYPOINT ["/bin/sh", "-c", \
 "echo $GREETING $(sha256sum </run/secrets/channel_token) as $(id -u); while sleep 1; do :; done"]
 """
 
 
-def section() -> str:
-    """The README's part about templates."""
-    text = (ROOT / "README.md").read_text()
-    return text.partition("## Write a template\n")[2].partition("\n## ")[0]
+PAGE = DOCS / "templates.md"
 
 
 def ten_lines() -> str:
-    """The template that the README shows."""
-    found = re.search(r"```toml\n(.*?)```", section(), re.DOTALL)
-    assert found is not None
-    return found[1]
+    """The template that the page shows."""
+    (found,) = blocks(PAGE, "toml")
+    return found
 
 
 @pytest.fixture
 def my_bot(docker_client: docker.APIClient, demo_image: str) -> Iterator[str]:
-    """An image as the README describes it."""
+    """An image as the page describes it."""
     made = docker_client.build(
         fileobj=io.BytesIO(PROGRAM.encode()), tag=IMAGE, rm=True, network_mode="none"
     )
@@ -55,7 +53,7 @@ def my_bot(docker_client: docker.APIClient, demo_image: str) -> Iterator[str]:
 
 @pytest.mark.engine
 @pytest.mark.timeout(120)
-async def test_the_ten_lines_of_the_readme_are_a_bot_that_runs(
+async def test_the_ten_lines_of_the_page_are_a_bot_that_runs(
     tmp_path: Path, docker_client: docker.APIClient, my_bot: str
 ) -> None:
     """Copied as they stand; only the image is called something else here."""
@@ -72,7 +70,7 @@ async def test_the_ten_lines_of_the_readme_are_a_bot_that_runs(
         assert place.controller.leaks() == []
 
 
-def test_the_ten_lines_pass_the_check_that_the_readme_names(tmp_path: Path) -> None:
+def test_the_ten_lines_pass_the_check_that_the_page_names(tmp_path: Path) -> None:
     """And a mistake in them does not: it is told with its line."""
     file = tmp_path / "my-bot.toml"
     command = [sys.executable, "-m", "controller", "templates", "check", str(file)]
@@ -87,27 +85,7 @@ def test_the_ten_lines_pass_the_check_that_the_readme_names(tmp_path: Path) -> N
     assert f"my-bot.toml:{wrong}: " in done.stdout + done.stderr
 
 
-def keys_of(part: type[BaseModel]) -> list[str]:
-    """The keys of a table as they are written in a template."""
-    return [field.alias or name for name, field in part.model_fields.items()]
-
-
-PARTS = [
-    *(tables.Tables, tables.Image, tables.Run, tables.Resources, tables.State, tables.Seed),
-    *(tables.HealthCheck, tables.LogSign, tables.Provider, tables.Channel, tables.Needs),
-    *(tables.ConfigFile, tables.Validation, tables.Action, inputs.SecretSpec, inputs.FieldSpec),
-]
-
-
-@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.__name__)
-def test_the_readme_names_every_key(part: type[BaseModel]) -> None:
-    """In code, in the table of all keys; a new key needs its words there."""
-    table = section().partition("**All keys.**")[2]
-    code = " ".join(re.findall(r"`([^`]+)`", table))
-    assert [key for key in keys_of(part) if not re.search(rf"\b{key}\b", code)] == []
-
-
-def test_each_way_of_handing_over_stands_in_the_readme_as_it_is_written() -> None:
+def test_each_way_of_handing_over_stands_on_the_page_as_it_is_written() -> None:
     """What the table says can be copied into the ten lines: each loads, or tells what it needs."""
     lines = ten_lines()
     shim = lines.replace(
@@ -123,5 +101,5 @@ def test_each_way_of_handing_over_stands_in_the_readme_as_it_is_written() -> Non
         'path = "/run/secrets/bot_config"': lines + config,
         '"{{secret.channel_token}}"': lines + config,
     }.items():
-        assert f"`{said}`" in section()
+        assert said in code_in(PAGE)
         Template.model_validate(tomllib.loads(text))

@@ -17,7 +17,7 @@ DIARY = """
 schema = 1
 id = "diary"
 title = "A bot with files of its own"
-image = { ref = "botmaker-demo:1", pull = "never" }
+image = { ref = "botmaker-demo:2", pull = "never" }
 state = { path = "/home/bot" }
 
 [run]

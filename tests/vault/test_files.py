@@ -252,6 +252,19 @@ def test_sweep_removes_left_over_copies_only(vault: Vault) -> None:
     assert (vault.root / "README").exists()
 
 
+def test_a_folder_that_cannot_be_swept_keeps_no_other_from_it(vault: Vault) -> None:
+    """Said at the end, when all the others are clean."""
+    left = {bot: vault.folder(bot) / ".api_key.0123456789abcdef.tmp" for bot in (BOT, OTHER)}
+    for bot in left:
+        vault.write(bot, OLD, OWNER)
+    bad, good = (left[bot] for bot in sorted(left))
+    (bad / "somebody's").mkdir(parents=True)  # a folder in a file's place
+    good.write_text("fake")
+    with pytest.raises(StorageTrouble, match="couldn't be swept"):
+        vault.sweep()
+    assert (bad.exists(), good.exists()) == (True, False)
+
+
 def test_writers_at_the_same_time_do_not_tear_a_value(vault: Vault) -> None:
     """After simultaneous writes the file holds one whole value, and no copy is left."""
     values = [{"api_key": mark * 5000} for mark in "ABCD"]

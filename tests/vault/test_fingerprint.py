@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.domain.errors import StorageTrouble
-from controller.vault import Fingerprints, install_key
+from controller.vault import Fingerprints, disk, fingerprint, install_key
 
 KEY = bytes(range(32))
 prints = Fingerprints(KEY)
@@ -61,6 +61,15 @@ def test_first_calls_at_the_same_time_agree_on_one_key(tmp_path: Path) -> None:
         thread.join()
     assert len(keys) == 8
     assert set(keys) == {install_key(tmp_path)}
+
+
+def test_a_call_that_comes_late_keeps_the_key_that_is_there(tmp_path: Path) -> None:
+    """It found no key, and another call was faster: the first one stays."""
+    key = install_key(tmp_path)
+    with disk.folder(tmp_path) as home:
+        fingerprint._make(home)
+    assert install_key(tmp_path) == key
+    assert [path.name for path in tmp_path.iterdir()] == ["install.key"]
 
 
 def test_an_open_key_file_is_closed_to_others(tmp_path: Path) -> None:

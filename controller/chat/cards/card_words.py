@@ -10,12 +10,14 @@ from controller.fleet.views import View
 _TAIL_ROOM = 60  # characters; the last log lines in less than that say nothing
 
 
-def card(view: View, memory: int = 0) -> str:
-    """How the bot is and, if something is wrong, why. `memory`: its limit in bytes, or 0.
+def card(view: View, memory: int = 0, *, now: float) -> str:
+    """How the bot is and, if something is wrong, why. `memory`: its limit in bytes, or 0; `now`:
+    the engine's time.
 
     Whether the engine answers isn't on it: that's told once, by `notice`.
     """
-    lines = [headline(view), f"{made_of(view.bot)} · {since(view)}", *reasons(view, memory)]
+    why = reasons(view, memory, now=now)
+    lines = [headline(view), f"{made_of(view.bot)} · {since(view)}", *why]
     text = "\n".join(lines)
     room = MESSAGE_MAX - len(text) - 1
     if view.tail and view.phase.bad and room >= _TAIL_ROOM:

@@ -22,6 +22,7 @@ from controller.chat.cards.card_words import card as card_text
 from controller.chat.cards.card_words import removed_card
 from controller.chat.cards.notice import Notice
 from controller.chat.cards.schedule import Budget, Schedule
+from controller.chat.cards.welcome import Welcome
 from controller.chat.requests.buttons import Button, row
 from controller.chat.requests.discord_trouble import TROUBLE, reading_discord
 from controller.chat.requests.place import Place
@@ -40,7 +41,8 @@ AT_ONCE = 4  # cards that are being published
 CLOSED_AFTER = 3  # refusals in a row that mean the channel, not one card
 GONE = {10003, 10008}  # Discord's error codes: the channel, the message
 TOO_MANY_EDITS = 30046  # of a message older than an hour
-ENGINE = "engine"  # the key of the notice about the engine; bots' ids are UUIDs
+# The keys of the first message, and of the notice about the engine; bots' ids are UUIDs.
+WELCOME, ENGINE = "welcome", "engine"
 _FAILURES = (*TROUBLE, OSError)
 
 
@@ -61,6 +63,7 @@ class Publisher:
         self._budget = Budget(EDITS, EDITS_SECONDS)
         self._schedule = Schedule(self._budget, self._rank)
         self._notice = Notice(manager, client, place)
+        self._welcome = Welcome(manager, client, place)
         self._cards: dict[str, Card] = {}
         self._failures: Counter[str] = Counter()
         self._refused = 0  # times in a row, whichever card
@@ -68,9 +71,11 @@ class Publisher:
     async def run(self) -> None:
         """Publish until cancelled."""
         self._cards = {card.bot_id: card for card in await self._manager.notebook.cards()}
+        await self._welcome.plan()
         bots = self._manager.bots
         with bots.listening(self._schedule.poke), bots.hearing_engine(self._engine_changed):
             await self._client.wait_until_ready()
+            self._schedule.poke(WELCOME)
             for bot_id in {*self._cards, *(view.bot.id for view in bots), ENGINE}:
                 self._schedule.poke(bot_id)
             async with asyncio.TaskGroup() as group:
@@ -98,7 +103,7 @@ class Publisher:
         try:
             async with asyncio.timeout(SECONDS):
                 with reading_discord():
-                    wait = await (self._notice.publish() if key == ENGINE else self._publish(key))
+                    wait = await self._publish_what(key)
         except _FAILURES as error:
             self._failed(key, error)
         except Exception as error:  # a bug in one card must not stop all others
@@ -147,6 +152,13 @@ class Publisher:
             log.info("not known whether the card of %s still exists: %s", card.title, error)
         return True
 
+    async def _publish_what(self, key: str) -> float | None:
+        """Bring what the key stands for up to date. Seconds until it is to be looked at again."""
+        if key == WELCOME:
+            await self._welcome.publish()
+            return None
+        return await (self._notice.publish() if key == ENGINE else self._publish(key))
+
     async def _publish(self, bot_id: str) -> float | None:
         """Bring one card up to date. Seconds until it may be edited again, if it was."""
         view, card = self._manager.bots.get(bot_id), self._cards.get(bot_id)
@@ -156,7 +168,8 @@ class Publisher:
             return None
         if not view.seen and (card is not None or self._manager.bots.engine.reachable):
             return None  # nothing is known yet; the first look, or an engine that's away, pokes
-        text = card_text(view, self._manager.bots.memory_limit(view.bot))
+        bots = self._manager.bots
+        text = card_text(view, bots.memory_limit(view.bot), now=bots.engine_time())
         buttons = card_buttons(view)
         digest = _digest(text, buttons)
         here = card is not None and card.channel_id == self._place.channel_id

@@ -101,8 +101,11 @@ class BotCommands(app_commands.Group):
                 await request.reply(f"No bot is in the phase {wanted}.")
                 return
         text, whole = fleet_words.listing(views, self._manager.bots.engine)
-        make = (lambda: text_file(whole, "bots.tsv")) if whole is not None else None
-        await request.reply(text, make_file=make)
+        if whole is None:
+            await request.reply(text)
+            return
+        await request.acknowledge()  # a file takes its time on the way; this doesn't wait for it
+        await request.reply(text, make_file=lambda: text_file(whole, "bots.tsv"))
 
     @app_commands.command(description="Everything about one bot")
     @app_commands.describe(name="Which bot")
@@ -118,6 +121,7 @@ class BotCommands(app_commands.Group):
             prints,
             memory=self._manager.bots.memory_limit(view.bot),
             warning=await warnings_of(self._manager, view.bot),
+            now=self._manager.bots.engine_time(),
         )
         await request.reply(text)
 

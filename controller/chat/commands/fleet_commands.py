@@ -8,7 +8,7 @@ from discord import app_commands
 import controller
 from controller.chat.commands.closed import CLOSED
 from controller.chat.commands.with_request import with_request
-from controller.chat.discord_check import missing_permissions
+from controller.chat.footprint import missing_permissions
 from controller.chat.logs.history_pages import HistoryPages
 from controller.chat.requests.request import Request
 from controller.chat.words.fleet_words import fleet_status
@@ -44,6 +44,7 @@ class FleetCommands(app_commands.Group):
             manager.started_at,
             controller.__version__,
             manager.bots.memory_limit,
+            now=manager.bots.engine_time(),
         )
         await request.reply(text)
 

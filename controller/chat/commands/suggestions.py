@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
 from heapq import nsmallest
 
 from discord import app_commands
@@ -21,22 +21,36 @@ def suggest(typed: str, values: Iterable[str]) -> Choices:
 
 def suggest_titled(typed: str, titles: Mapping[str, str]) -> Choices:
     """The same for values with titles, which people read: either may contain what was typed."""
-    needle = typed.strip().lower()
-
-    def rank(item: tuple[str, str]) -> tuple[bool, str]:
-        return not any(word.lower().startswith(needle) for word in item), item[1].lower()
-
-    fitting = [item for item in titles.items() if any(needle in word.lower() for word in item)]
-    # A value that doesn't fit can't be offered: cut, it would mean something else.
-    usable = [item for item in fitting if len(item[0]) <= CHOICE_MAX]
-    offered = nsmallest(CHOICES_MAX, usable, key=rank)
-    count = Counter(fitted(title, CHOICE_MAX) for title in titles.values())
+    offered = _best(typed.strip().lower(), titles)
+    shown = {value: fitted(title, CHOICE_MAX) for value, title in offered}
+    count = _alike(set(shown.values()), titles.values())
     return [
-        app_commands.Choice(
-            name=_name(value, title, alone=count[fitted(title, CHOICE_MAX)] == 1), value=value
-        )
+        app_commands.Choice(name=_name(value, title, alone=count[shown[value]] == 1), value=value)
         for value, title in offered
     ]
+
+
+def _best(needle: str, titles: Mapping[str, str]) -> list[tuple[str, str]]:
+    """What is offered, in order. One pass: there may be a thousand, and a person types quickly."""
+    first: list[tuple[str, int, str, str]] = []  # the number keeps the order of equal titles
+    later: list[tuple[str, int, str, str]] = []
+    for number, (value, title) in enumerate(titles.items()):
+        read = title.lower()
+        sent = read if value is title else value.lower()
+        # A value that doesn't fit can't be offered: cut, it would mean something else.
+        if (needle in read or needle in sent) and len(value) <= CHOICE_MAX:
+            begins = read.startswith(needle) or sent.startswith(needle)
+            (first if begins else later).append((read, number, value, title))
+    found = nsmallest(CHOICES_MAX, first)
+    found += nsmallest(CHOICES_MAX - len(found), later)
+    return [(value, title) for _, _, value, title in found]
+
+
+def _alike(shown: Set[str], titles: Collection[str]) -> Counter[str]:
+    """How many of all titles look like each of those that are shown."""
+    count = Counter(title for title in titles if title in shown)
+    count.update(fitted(title, CHOICE_MAX) for title in titles if len(title) > CHOICE_MAX)
+    return count
 
 
 def _name(value: str, title: str, *, alone: bool) -> str:

@@ -13,6 +13,7 @@ from controller.chat.requests.custom_ids import address
 from controller.chat.words.limits import BUTTON_LABEL_MAX
 
 Button = discord.ui.Button[discord.ui.View]
+CREATE = ("create", "new")  # the parts of the custom id of the button and the form that create
 
 
 def button(
@@ -29,3 +30,8 @@ def row(buttons: Iterable[Button]) -> discord.ui.View | None:
         view.add_item(item)
     view.stop()
     return view if view.children else None
+
+
+def create_button() -> discord.ui.View | None:
+    """The button that opens the form for a new bot. It works as long as its message stands."""
+    return row([button("Create a bot", *CREATE, style=discord.ButtonStyle.primary)])

@@ -40,4 +40,5 @@ async def warnings_of(manager: Manager, bot: Bot) -> str:
 def outcome_of(manager: Manager, view: View | None, name: str, doing: str) -> str:
     """How it went for a bot: finished, or still `doing` it."""
     memory = manager.bots.memory_limit(view.bot) if view else 0
-    return bot_words.outcome(view, name, doing, manager.bots.engine, memory)
+    now = manager.bots.engine_time()
+    return bot_words.outcome(view, name, doing, manager.bots.engine, memory, now=now)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 
 from controller.chat.words.text import fitted, moment, plain, plural
@@ -58,12 +57,13 @@ def since(view: View) -> str:
     return f"{_SINCE.get(view.phase, 'changed')} {moment(started or view.since)}"
 
 
-def reasons(view: View, memory: int = 0) -> list[str]:
+def reasons(view: View, memory: int = 0, *, now: float) -> list[str]:
     """Why the bot isn't simply running: a problem, a crash, a failing check, its own log, a pause.
 
-    `memory` is the bot's limit in bytes, for a lack of it; 0 if unknown.
+    `memory` is the bot's limit in bytes, for a lack of it; 0 if unknown. `now` is the engine's
+    time, as that of the crashes is.
     """
-    found = _ended(view, memory) if view.bot.wish is Wish.RUN else []
+    found = _ended(view, memory, now) if view.bot.wish is Wish.RUN else []
     if view.world.container is not None:
         found += _of_container(view, view.world.container)
     found += [plain(words) for words in view.world.degraded]
@@ -107,7 +107,7 @@ def _refused_start(view: View, found: Sequence[str]) -> list[str]:
     return [f"Docker couldn't start it: {said}"]
 
 
-def _ended(view: View, memory: int) -> list[str]:
+def _ended(view: View, memory: int, now: float) -> list[str]:
     """Why its last run ended though nobody asked for that, and what to do."""
     crash, problem = view.last_crash, view.bot.problem
     short_of_memory = crash is not None and crash.oom_killed
@@ -115,7 +115,7 @@ def _ended(view: View, memory: int) -> list[str]:
         return [plain(problem.message), f"{_lacking(memory)} Then press Restart."]
     if problem is not None:
         return [plain(words) for words in (problem.message, problem.hint) if words]
-    count = len(recent(view.crashes, time.time()))
+    count = len(recent(view.crashes, now))
     if crash is None or not count:
         return []
     what = describe_exit(crash.exit_code, oom_killed=crash.oom_killed)
@@ -195,11 +195,12 @@ def show(
     *,
     memory: int = 0,
     warning: str = "",
+    now: float,
 ) -> str:
-    """Everything about one bot. `secrets` are fingerprints by name."""
+    """Everything about one bot. `secrets` are fingerprints by name; `now` is the engine's time."""
     bot, container = view.bot, view.world.container
     warnings = [words for words in (warning, engine_note(engine).strip()) if words]
-    lines = [headline(view), *warnings, made_of(bot), since(view), *reasons(view, memory)]
+    lines = [headline(view), *warnings, made_of(bot), since(view), *reasons(view, memory, now=now)]
     prints = [f"{name} `{value}`" for name, value in sorted(secrets.items())]
     prints += [f"{name} missing" for name in view.world.missing if name not in secrets]
     for at in range(0, len(prints), _PRINTS_A_LINE):
@@ -218,12 +219,20 @@ def show(
     return "\n".join(lines)
 
 
-def outcome(view: View | None, name: str, doing: str, engine: EngineState, memory: int = 0) -> str:
-    """How it went: finished, or still `doing` it."""
+def outcome(
+    view: View | None,
+    name: str,
+    doing: str,
+    engine: EngineState,
+    memory: int = 0,
+    *,
+    now: float,
+) -> str:
+    """How it went: finished, or still `doing` it. `now` is the engine's time."""
     if view is None:
         return f"🗑️ **{name}** — removed. Nothing is left of it."
     renewing = view.bot.wish is Wish.RUN and view.bot.run.to_end
     if not view.phase.settled or renewing:
         text = f"{SIGNS[view.phase]} **{name}** — {doing}… Its card shows how it goes."
         return text + engine_note(engine)
-    return "\n".join([headline(view) + engine_note(engine), *reasons(view, memory)])
+    return "\n".join([headline(view) + engine_note(engine), *reasons(view, memory, now=now)])

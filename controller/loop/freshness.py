@@ -1,0 +1,90 @@
+"""Whether a look shows what is, or what was before: an answer may be older than the last one.
+
+What runs are called makes that certain without comparing clocks: a run that was followed by another
+never comes back, one that ended doesn't go on, and a container that was replaced stays gone.
+Absence has no name, so it's believed only when two looks in a row show it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from controller.domain.observation import ContainerState, Observation
+
+DOUBTS_MAX = 3  # looks in a row that are doubted; the next one is believed, whatever it shows
+NAMES_KEPT = 32  # of one bot's former containers and runs
+_GOING_ON = {ContainerState.RUNNING, ContainerState.PAUSED}
+# How far a run is. It may wait for its successor, but it never goes back; other states: it's over.
+_ORDER = {ContainerState.RUNNING: 0, ContainerState.PAUSED: 0, ContainerState.RESTARTING: 1}
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What was seen of one bot."""
+
+    last: Observation | None = None
+    former: deque[str] = field(default_factory=lambda: deque(maxlen=NAMES_KEPT))
+    doubts: int = 0
+    may_be_gone: bool = False  # whether we have it removed: its absence is no surprise
+    runs: bool = False  # whether we have started it since the last look
+
+
+class Freshness:
+    """Remembers the runs of every bot, and doubts a look that shows a former one."""
+
+    def __init__(self) -> None:
+        self._bots: dict[str, _Seen] = {}
+
+    def doubts(self, bot_id: str, look: Observation | None) -> bool:
+        """Whether to look again before anything is done. A look that isn't doubted is noted."""
+        seen = self._bots.setdefault(bot_id, _Seen())
+        if _is_doubtful(seen, look):
+            if seen.doubts < DOUBTS_MAX:
+                seen.doubts += 1
+                return True
+            seen.former.clear()  # what was concluded from them was wrong
+        _note(seen, look)
+        return False
+
+    def expect_removal(self, bot_id: str) -> None:
+        """We have the container removed: its absence needs no second look."""
+        seen = self._bots.get(bot_id)
+        if seen is not None:
+            seen.may_be_gone = True
+
+    def expect_run(self, bot_id: str) -> None:
+        """We have started the container: a look that shows it before its start is out of date."""
+        seen = self._bots.get(bot_id)
+        if seen is not None:
+            seen.runs = True
+
+    def forget(self, bot_id: str) -> None:
+        """The bot is gone."""
+        self._bots.pop(bot_id, None)
+
+
+def _is_doubtful(seen: _Seen, look: Observation | None) -> bool:
+    if look is None:
+        return seen.last is not None and not seen.doubts and not seen.may_be_gone
+    if look.container_id in seen.former or look.started_at in seen.former:
+        return True
+    last = seen.last
+    if last is None or last.container_id != look.container_id:
+        return False
+    if seen.runs and last.started_at == look.started_at and last.state not in _GOING_ON:
+        return True
+    if last.started_at != look.started_at:
+        return not look.started_at  # it ran, so it can't be as it was before its first run
+    return bool(look.started_at) and _ORDER.get(look.state, 2) < _ORDER.get(last.state, 2)
+
+
+def _note(seen: _Seen, look: Observation | None) -> None:
+    last, seen.last = seen.last, look
+    seen.doubts, seen.may_be_gone, seen.runs = 0, False, False
+    if last is None:
+        return
+    if look is None or look.container_id != last.container_id:
+        seen.former.append(last.container_id)
+    if last.started_at and (look is None or look.started_at != last.started_at):
+        seen.former.append(last.started_at)

@@ -1,0 +1,54 @@
+"""The images of the in-memory runtime's world: names, builds, and what keeps an image here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from controller.runtime.faults import image_not_here
+
+
+class MemoryImages:
+    """The images on a machine that exists only here."""
+
+    def __init__(self, images: Iterable[str]) -> None:
+        self.images = set(images)
+        self.pullable: set[str] = set()
+        self.kept: dict[str, str] = {}  # bot → the image that our tag keeps
+        self.unnamed: set[str] = set()
+        self._builds: dict[str, int] = {}
+
+    def used_images(self) -> set[str]:
+        """The images that containers are made of: no engine removes these."""
+        return set()
+
+    def image(self, ref: str) -> str | None:
+        """Return the id of an image that is on this machine, or None."""
+        if ref in self.images:
+            return self._image_of(ref)
+        named = {self._image_of(name) for name in self.images}
+        here = named | self.unnamed | set(self.kept.values()) | self.used_images()
+        return ref if ref in here else None
+
+    def rebuild(self, ref: str) -> None:
+        """Build another image under that name. The old one stays, without it."""
+        self.unnamed.add(self._image_of(ref))
+        self._builds[ref] = self._builds.get(ref, 0) + 1
+
+    def prune_images(self) -> None:
+        """Remove images that have neither a name nor a container."""
+        self.unnamed.clear()
+
+    def _image_of(self, name: str) -> str:
+        builds = self._builds.get(name, 0)
+        return image_id(f"{name} build {builds}" if builds else name)
+
+    def require_image(self, ref: str) -> None:
+        """Raise ImageMissing if an image isn't on this machine."""
+        if self.image(ref) is None:
+            raise image_not_here(ref)
+
+
+def image_id(ref: str) -> str:
+    """The id that an image of that name has in this world."""
+    return f"sha256:{hashlib.sha256(ref.encode()).hexdigest()}"
