@@ -93,7 +93,8 @@ async def _answers(
     application: Application, runtime: MemoryRuntime, names: list[str]
 ) -> list[Figure]:
     manager = application.manager
-    admission, rooms = Admission(manager, Place(GUILD, CHANNEL)), rooms_of(manager, GUILD)
+    place, rooms = Place(GUILD, CHANNEL), rooms_of(manager, GUILD)
+    admission = Admission(manager, place, application.client.members)
     commands = BotCommands(manager, rooms.power, rooms.secrets, rooms.logs, rooms.past)
     listed, completed = [], []
     before = runtime.calls.total()

@@ -16,7 +16,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
-from controller.api import serve, serve_console
+from controller.api import Gate, KeyHolders, ServiceTokens, serve, serve_console
 from controller.catalog import Catalog, load
 from controller.chat import ControllerClient, Place, Publisher, redirect_discord, run_client
 from controller.domain.disk_words import starting
@@ -63,8 +63,21 @@ class Application:
             group.create_task(self.publisher.run(), name="publisher")
             group.create_task(self.client.late_answers.run(), name="late answers")
             if self.settings.http_listen:
-                listen = self.settings.http_listen
-                group.create_task(serve(self.manager, self.is_online, listen), name="http")
+                group.create_task(self._serve(self.settings.http_listen), name="http")
+
+    async def _serve(self, listen: str) -> None:
+        """Serve health, metrics and, if the settings say so, the API."""
+        callers = self._callers() if self.settings.api else None
+        await serve(self.manager, self.is_online, listen, callers)
+
+    def _callers(self) -> KeyHolders:
+        settings = self.settings
+        return KeyHolders(
+            self.manager,
+            self.client.members.roles_of,
+            Gate(settings.public_url, settings.trusted_proxies),
+            service_tokens(settings),
+        )
 
     def is_online(self) -> bool:
         """Whether Discord is connected now."""
@@ -136,7 +149,7 @@ async def open_application(
         await installation.load()
         place = Place(settings.guild_id, settings.admin_channel_id)
         manager = installation.manager
-        client = ControllerClient(manager, place)
+        client = ControllerClient(manager, place, public_url=settings.web_url)
         await client.late_answers.load()
         publisher = Publisher(manager, client, place, published)
         yield Application(settings, installation, client, publisher)
@@ -156,6 +169,23 @@ def journal_key(key: bytes) -> bytes:
 def catalog_of(settings: Settings) -> Catalog:
     """The templates, with the images that the settings choose for them."""
     return load(settings.templates_dir).with_images(settings.images)
+
+
+def service_tokens(settings: Settings) -> ServiceTokens | None:
+    """Whose service tokens are taken, as the settings pin it; None: nobody's."""
+    key = settings.jwt_key()
+    if not key:
+        return None
+    found = ServiceTokens(
+        key=key,
+        algorithm=settings.jwt_algorithm,
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+        roles=settings.jwt_roles,
+        seconds_most=settings.jwt_seconds,
+    )
+    found.require_usable()
+    return found
 
 
 def live_checks(settings: Settings) -> LiveChecks:
@@ -242,6 +272,7 @@ async def run(
     for note in notes:
         log.warning("%s", note)
     settings.require_discord()
+    settings.require_private_way()
     redirect_discord(settings.discord_api_url, settings.discord_gateway_url)
     opening = open_application(
         settings, redactor, wait=wait, store_type=store_type, engine_type=engine_type

@@ -19,7 +19,6 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import (
-    AfterValidator,
     Field,
     SecretStr,
     ValidationError,
@@ -31,6 +30,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from controller.domain.disk_words import read_begin, starting
 from controller.domain.errors import BadSetting
+from controller.web_settings import Place, WebSettings, is_loopback
 
 PREFIX = "BOTMAKER_"
 ENV_FILE = ".env"
@@ -45,23 +45,6 @@ _PRIVATE = tuple(
     for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
 )
 _IMAGE = re.compile(r"[A-Za-z0-9][\w./:@-]*", re.ASCII)
-_HOST_NAME = re.compile(
-    r"(?![\d.]+$)([A-Za-z0-9][A-Za-z0-9-]{0,62}\.)*[A-Za-z0-9][A-Za-z0-9-]{0,62}"
-)
-_NOT_IN_URLS = re.compile(r"[\s\\@\x00-\x1f]")
-
-
-def _at_home(path: Path) -> Path:
-    """Expand a leading `~`, which no shell has expanded for us."""
-    if "\0" in str(path):
-        raise ValueError("must not have a NUL character")
-    try:
-        return path.expanduser()
-    except RuntimeError:
-        raise ValueError("begins with ~ and a user that doesn't exist here") from None
-
-
-Place = Annotated[Path, AfterValidator(_at_home)]
 
 
 def docker_environment() -> Mapping[str, str]:
@@ -69,7 +52,7 @@ def docker_environment() -> Mapping[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith("DOCKER_")}
 
 
-class Settings(BaseSettings):
+class Settings(WebSettings):
     """Every setting. Names and defaults are a contract (docs/configuration.md)."""
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True)
@@ -85,11 +68,10 @@ class Settings(BaseSettings):
     data_dir: Place = Path("./data")
     secrets_dir: Place = Path("./secrets")
     templates_dir: Place | None = None
-    images: Images = {}
+    images: Images = Field(default_factory=dict)
     network_subnet: str = ""
     runtime: Literal["engine", "swarm"] = "engine"
     live_checks: str = "on"
-    http_listen: str = "127.0.0.1:7100"
     allow_remote_api: bool = False  # before the two URLs, which ask for it
     discord_api_url: str = ""
     discord_gateway_url: str = ""
@@ -172,19 +154,10 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("http_listen")
-    @classmethod
-    def _check_listen(cls, value: str) -> str:
-        host, colon, port = value.rpartition(":")
-        number = int(port) if port.isascii() and port.isdigit() and len(port) < 6 else 0
-        if value and not (colon and _is_host(host) and 0 < number < 65536):
-            raise ValueError("must look like 127.0.0.1:7100, or be empty to turn it off")
-        return value
-
     @field_validator("discord_api_url", "discord_gateway_url")
     @classmethod
     def _only_loopback(cls, value: str, info: ValidationInfo) -> str:
-        if value and not info.data.get("allow_remote_api") and not _is_loopback(value):
+        if value and not info.data.get("allow_remote_api") and not is_loopback(value):
             raise ValueError(
                 "must be a loopback URL, or the bot's token goes to another machine. To allow "
                 "that, set BOTMAKER_ALLOW_REMOTE_API=1"
@@ -206,6 +179,26 @@ class Settings(BaseSettings):
             "can read.",
         ):
             return read_text(self.discord_token_file, TOKEN_MAX).strip()
+
+    def jwt_key(self) -> str:
+        """The public key of whoever signs service tokens; empty where none are taken."""
+        if self.jwt_key_file is None:
+            return ""
+        missing = [
+            f"BOTMAKER_{name.upper()}"
+            for name in ("jwt_issuer", "jwt_audience", "jwt_roles")
+            if not getattr(self, name)
+        ]
+        if missing:
+            raise BadSetting(
+                f"BOTMAKER_JWT_KEY_FILE is set, and these are missing: {', '.join(missing)}.",
+                hint="They say whose service tokens count, and for what.",
+            )
+        with starting(
+            "BOTMAKER_JWT_KEY_FILE can't be read",
+            "Set it to the PEM file of the signer's public key.",
+        ):
+            return read_text(self.jwt_key_file, ENV_MAX)
 
     def require_discord(self) -> None:
         """Raise BadSetting that names every setting `botmaker run` still needs."""
@@ -231,27 +224,6 @@ def _is_for_networks(subnet: ipaddress.IPv4Network) -> bool:
     return any(subnet.subnet_of(block) for block in _PRIVATE)
 
 
-def _is_host(text: str) -> bool:
-    """Whether it is an address, an IPv6 one in brackets, or a plain host name."""
-    inner = text[1:-1] if text.startswith("[") and text.endswith("]") else text
-    try:
-        version = ipaddress.ip_address(inner).version
-    except ValueError:
-        return inner == text and len(text) < 254 and bool(_HOST_NAME.fullmatch(text))
-    return (version == 6) == (inner != text)
-
-
-def _is_loopback(url: str) -> bool:
-    """Whether a URL's host is exactly this machine, however another program may parse it."""
-    if _NOT_IN_URLS.search(url):
-        return False
-    try:
-        host = urlsplit(url).hostname or ""
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _is_plain_loopback(url: str) -> bool:
     try:
         parts = urlsplit(url)
@@ -259,7 +231,7 @@ def _is_plain_loopback(url: str) -> bool:
     except ValueError:
         return False
     plain = not (parts.query or parts.fragment or parts.username or parts.password)
-    return parts.scheme in ("http", "https") and plain and _is_loopback(url)
+    return parts.scheme in ("http", "https") and plain and is_loopback(url)
 
 
 def read_text(file: Path, limit: int) -> str:

@@ -1,9 +1,22 @@
-"""HTTP: `GET /health` and `GET /metrics` for machines, and a socket for the console script.
+"""HTTP: health and metrics for machines, the API for programs, and a socket for the console script.
 
-Answers come from memory; the engine is never asked.
+Health and metrics come from memory; the engine is never asked. The API is a table of operations
+(`table`), each of them a use-case of the manager.
 """
 
-from controller.api.local_socket import read_story, serve_console
+from controller.api.callers import KeyHolders, Members
+from controller.api.gate import Gate
+from controller.api.local_socket import ask_controller, read_story, serve_console
 from controller.api.server import serve
+from controller.api.service_tokens import ServiceTokens
 
-__all__ = ["read_story", "serve", "serve_console"]
+__all__ = [
+    "Gate",
+    "KeyHolders",
+    "Members",
+    "ServiceTokens",
+    "ask_controller",
+    "read_story",
+    "serve",
+    "serve_console",
+]

@@ -1,24 +1,44 @@
-"""The HTTP server: two read-only pages with what the fleet in memory says."""
+"""The HTTP server: two read-only pages with what the fleet in memory says; and the API."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
 
 import controller
+from controller.api.callers import Callers
+from controller.api.dispatch import Dispatch
+from controller.api.limits import Limits
+from controller.api.table import PREFIX
 from controller.domain.disk_words import FAULTS
 from controller.domain.errors import BadSetting
 from controller.domain.phase import Phase
 from controller.manager import Manager
 
 Connected = Callable[[], bool]
+
+
+class _WithoutMalformed(logging.Filter):
+    """Leaves out requests that can't be parsed: anybody can send them, and their bytes may be a key
+    in a header. The sender is answered 400."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is about anything else."""
+        error = record.exc_info[1] if record.exc_info else None
+        return not isinstance(error, HttpProcessingError)
+
+
+log = logging.getLogger(__name__)
+log.addFilter(_WithoutMalformed())
 
 
 def health(manager: Manager, connected: Connected) -> dict[str, object]:
@@ -64,8 +84,13 @@ class _FleetCollector:
             yield GaugeMetricFamily(name, text, value=float(value))
 
 
-def application(manager: Manager, connected: Connected) -> web.Application:
-    """The web application with the two pages."""
+def application(
+    manager: Manager,
+    connected: Connected,
+    callers: Callers | None = None,
+    limits: Limits | None = None,
+) -> web.Application:
+    """The web application: the two pages and, where somebody says who asks, the API."""
     registry = CollectorRegistry()
     registry.register(_FleetCollector(manager, connected))
     ProcessCollector(registry=registry)
@@ -79,13 +104,38 @@ def application(manager: Manager, connected: Connected) -> web.Application:
 
     app = web.Application()
     app.add_routes([web.get("/health", get_health), web.get("/metrics", get_metrics)])
+    if callers is not None:
+        add_api(app, manager, callers, limits)
     return app
 
 
-async def serve(manager: Manager, connected: Connected, listen: str) -> None:
-    """Serve on `host:port` until cancelled; BadSetting if that address can't be used."""
+def add_api(
+    app: web.Application, manager: Manager, callers: Callers, limits: Limits | None = None
+) -> None:
+    """Add everything below /api/v1 for those whom `callers` knows."""
+    dispatch = Dispatch(manager, callers, limits=limits)
+    app.router.add_route("*", f"{PREFIX}/{{rest:.*}}", dispatch.answer)
+
+    async def end(_: web.Application) -> None:
+        await dispatch.deeds.end()
+
+    app.on_shutdown.append(end)
+
+
+async def serve(
+    manager: Manager,
+    connected: Connected,
+    listen: str,
+    callers: Callers | None = None,
+    limits: Limits | None = None,
+) -> None:
+    """Serve on `host:port` until cancelled; BadSetting if that address can't be used.
+
+    With `callers` the API is served too.
+    """
     host, _, port = listen.rpartition(":")
-    runner = web.AppRunner(application(manager, connected), access_log=None)
+    app = application(manager, connected, callers, limits)
+    runner = web.AppRunner(app, access_log=None, logger=log)
     await runner.setup()
     try:
         try:

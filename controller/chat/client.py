@@ -18,6 +18,7 @@ from controller.chat.handlers import handlers_of, rooms_of
 from controller.chat.requests.admission import Admission
 from controller.chat.requests.at_work import AtWork
 from controller.chat.requests.late_answers import LateAnswers
+from controller.chat.requests.members import Members
 from controller.chat.requests.place import Place
 from controller.chat.requests.router import Router
 from controller.domain.errors import BadSetting
@@ -35,7 +36,14 @@ _ONLINE = {"connect": True, "ready": True, "resumed": True, "disconnect": False}
 class ControllerClient(discord.Client):
     """The controller as Discord sees it."""
 
-    def __init__(self, manager: Manager, place: Place, *, ready_timeout: float = 0.1) -> None:
+    def __init__(
+        self,
+        manager: Manager,
+        place: Place,
+        *,
+        ready_timeout: float = 0.1,
+        public_url: str = "",
+    ) -> None:
         super().__init__(
             intents=INTENTS,
             allowed_mentions=discord.AllowedMentions.none(),
@@ -49,12 +57,13 @@ class ControllerClient(discord.Client):
         self.place = place
         self.late_answers = LateAnswers(manager, self, place)
         self.at_work = AtWork()
-        admission = Admission(manager, place)
+        self.members = Members(self, place)
+        admission = Admission(manager, place, self.members)
         rooms = rooms_of(manager, place.guild_id)
         self.router = Router(admission, self.late_answers, handlers_of(rooms, manager))
         self.tree = CommandTree(self, admission, self.late_answers, self.at_work)
         self._guild = discord.Object(place.guild_id)
-        for command in every_command(manager, rooms):
+        for command in every_command(manager, rooms, public_url):
             self.tree.add_command(command, guild=self._guild)
 
     @property

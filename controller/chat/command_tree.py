@@ -79,10 +79,14 @@ def _ours(error: app_commands.AppCommandError) -> BaseException:
 TopLevel = app_commands.Group | app_commands.Command[Any, ..., Any]
 
 
-def every_command(manager: Manager, rooms: Rooms) -> list[TopLevel]:
-    """Every group of commands, and `/help`, which lists them."""
+def every_command(manager: Manager, rooms: Rooms, public_url: str) -> list[TopLevel]:
+    """Every group of commands, and `/help`, which lists them.
+
+    `public_url` is the dashboard's; empty: there is none.
+    """
     bot = BotCommands(manager, rooms.power, rooms.secrets, rooms.logs, rooms.past)
     for command in InsideCommands(manager, rooms.actions, rooms.settings).all():
         bot.add_command(command)
-    groups = [bot, FleetCommands(manager, rooms.past), AccessCommands(manager, rooms.grants)]
+    access = AccessCommands(manager, rooms.grants, public_url)
+    groups = [bot, FleetCommands(manager, rooms.past), access]
     return [*groups, HelpCommand(manager, groups).command]

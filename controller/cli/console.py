@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import sys
 from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn
 
@@ -21,15 +20,16 @@ from controller.cli import offline
 from controller.cli.image_recipes import build_image
 from controller.cli.init import init_command
 from controller.cli.offline import strangers
-from controller.cli.outcome import CANNOT_START, FAILED, status_of_async
+from controller.cli.outcome import CANNOT_START, FAILED, exit_after, status_of_async
 from controller.cli.past import report_check, worded
 from controller.cli.templates import templates
+from controller.cli.tokens import tokens
 from controller.settings import load_settings, read_settings
 
 
 def execute(work: Callable[[], Coroutine[Any, Any, int | None]]) -> NoReturn:
     """Run a command's work and exit."""
-    sys.exit(status_of_async(work, FAILED))
+    exit_after(work, FAILED)
 
 
 @click.group()
@@ -125,3 +125,4 @@ def story(name: str) -> None:
 cli.add_command(init_command)
 cli.add_command(build_image)
 cli.add_command(templates)
+cli.add_command(tokens)

@@ -10,7 +10,7 @@ from controller.app import catalog_of, host_paths, journal_key
 from controller.catalog import load
 from controller.chat import Place, redirect_discord
 from controller.chat.discord_check import check_discord
-from controller.domain.access import Principal
+from controller.domain.access import CONSOLE
 from controller.domain.bot import Bot
 from controller.domain.errors import BadSetting, ControllerError, StorageTrouble
 from controller.domain.events import LogQuery
@@ -33,8 +33,7 @@ from controller.vault import Redactor, Vault, known_key
 
 HELP = "docs/configuration.md, in the project's repository, shows what it takes."
 DISCORD_URLS = {"BOTMAKER_DISCORD_API_URL", "BOTMAKER_DISCORD_GATEWAY_URL"}
-# Whoever has a shell on the machine and may read the data folder.
-CONSOLE = Caller(Principal("console", "", "console"))
+CONSOLE_ASKS = Caller(CONSOLE)
 
 
 @contextlib.asynccontextmanager
@@ -124,7 +123,7 @@ async def read_log(settings: Settings, name: str, lines: int) -> list[str]:
         access = Access(store, fleet, journal, StaticGrants())
         logbook = Logbook(runtime, redactor, threads, access)
         try:
-            snippet = await logbook.read(CONSOLE, bot, LogQuery(lines=lines))
+            snippet = await logbook.read(CONSOLE_ASKS, bot, LogQuery(lines=lines))
         finally:
             threads.close()
         stamp = "%Y-%m-%dT%H:%M:%SZ"

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 from controller.domain.disk_words import reason
 from controller.domain.errors import BadSetting, ControllerError
@@ -37,6 +37,11 @@ def status_of(work: Callable[[], int | None], on_trouble: int = FAILED) -> int:
 def status_of_async(work: Callable[[], Coroutine[Any, Any, int | None]], on_trouble: int) -> int:
     """The same for work that awaits."""
     return status_of(lambda: asyncio.run(work()), on_trouble)
+
+
+def exit_after(work: Callable[[], Coroutine[Any, Any, int | None]], on_trouble: int) -> NoReturn:
+    """Do the work and exit with its status."""
+    sys.exit(status_of_async(work, on_trouble))
 
 
 @contextmanager

@@ -14,20 +14,36 @@ from controller.domain.roles import Role
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """What a token narrows its owner's rights to. It never adds to them."""
+
+    role: Role
+    bots: frozenset[str] = frozenset()  # ids; none: all bots
+
+    def on(self, target: Target) -> Role:
+        """The most that it leaves for the target."""
+        return self.role if not self.bots or target.bot_id in self.bots else Role.NONE
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """Who asks. An edge says who it is; what they may do is decided by the use-cases.
 
     `id` is unique within its kind: a Discord user's id, for instance. `roles` are the Discord roles
-    that the user holds in the server right now.
+    that the user holds in the server right now. `limit` is that of the token that speaks for them.
+    A `service` is a program that somebody else vouches for: it may do what its limit says.
     """
 
-    kind: Literal["user", "system", "console"]
+    kind: Literal["user", "system", "console", "service"]
     id: str
     name: str = ""
     roles: frozenset[int] = frozenset()
+    limit: Limit | None = None
 
 
 SYSTEM = Principal("system", "", "BotMaker")
+# Whoever has a shell on the machine and may read the data folder.
+CONSOLE = Principal("console", "", "console")
 
 
 def discord_user(user_id: int, name: str = "", roles: Iterable[int] = ()) -> Principal:
@@ -112,13 +128,21 @@ def rule(
 ) -> Ruling:
     """May the principal do this to one of the targets? Denied unless a grant says yes.
 
-    The system itself and whoever has a shell on the machine may do everything. Nothing is held yet.
+    The system itself and whoever has a shell on the machine may do everything. A limit holds for
+    everybody. Nothing is held yet.
     """
-    if principal.kind in {"system", "console"}:
+    if principal.kind in {"system", "console"} and principal.limit is None:
         return Ruling(Answer.ALLOW, Role.ADMIN)
     held = tuple(grant for grant in grants if grant.held_by(principal))
-    role = max((role_of(held, principal, target) for target in targets), default=Role.NONE)
+    role = max((_limited_role(held, principal, target) for target in targets), default=Role.NONE)
     return Ruling(Answer.ALLOW if role >= act.role else Answer.DENY, role)
+
+
+def _limited_role(grants: Iterable[Grant], principal: Principal, target: Target) -> Role:
+    if principal.kind == "user":
+        own = role_of(grants, principal, target)
+        return own if principal.limit is None else min(own, principal.limit.on(target))
+    return Role.NONE if principal.limit is None else principal.limit.on(target)
 
 
 def denial(act: Act, ruling: Ruling) -> Denied:

@@ -51,6 +51,11 @@ ACCESS_GRANT = Act("access.grant", Role.ADMIN, "Granting a role", Scope.FLEET)
 ACCESS_REVOKE = Act("access.revoke", Role.ADMIN, "Revoking a role", Scope.FLEET)
 ACCESS_LIST = Act("access.list", Role.ADMIN, "Listing grants", Scope.FLEET)
 ACCESS_TEST = Act("access.test", Role.ADMIN, "Testing access", Scope.FLEET)
+ACCESS_WEB = Act("access.web", Role.VIEWER, "Signing in to the dashboard", Scope.ANY)
+ACCESS_SESSIONS = Act("access.sessions", Role.ADMIN, "Ending sessions", Scope.FLEET)
+TOKEN_CREATE = Act("access.token.create", Role.ADMIN, "Creating an API token", Scope.FLEET)
+TOKEN_LIST = Act("access.token.list", Role.ADMIN, "Listing API tokens", Scope.FLEET)
+TOKEN_REVOKE = Act("access.token.revoke", Role.ADMIN, "Revoking an API token", Scope.FLEET)
 HELP = Act("help", Role.VIEWER, "Reading the help", Scope.ANY)
 
 ACTS: dict[str, Act] = {
@@ -76,6 +81,11 @@ ACTS: dict[str, Act] = {
         ACCESS_REVOKE,
         ACCESS_LIST,
         ACCESS_TEST,
+        ACCESS_WEB,
+        ACCESS_SESSIONS,
+        TOKEN_CREATE,
+        TOKEN_LIST,
+        TOKEN_REVOKE,
         HELP,
     )
 }

@@ -2,6 +2,7 @@
 
 ControllerError
 ├── BadInput            what a person gave can't be used
+├── NotSignedIn         nobody knows who asks
 ├── Denied              this person may not do this
 ├── NotFound            no such bot, form, container …
 ├── Conflict            it exists already, or something else is in the way
@@ -46,6 +47,12 @@ class BadInput(ControllerError):
     """What a person gave can't be used."""
 
     code = "bad-input"
+
+
+class NotSignedIn(ControllerError):
+    """Nobody knows who asks: no token or session came along, or one that doesn't count."""
+
+    code = "not-signed-in"
 
 
 class Denied(ControllerError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import AnyStr, Literal
 
 Stream = Literal["both", "stdout", "stderr"]
@@ -35,6 +35,10 @@ class LogQuery:
     grep: str = ""  # plain text, case ignored; never a pattern
     stream: Stream = "both"
     skip: int = 0  # of the lines of exactly `until`, how many were shown already; for pages
+
+    def before(self, until: float, skip: int) -> LogQuery:
+        """The same for what is older than what was seen."""
+        return replace(self, until=until, skip=skip)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ _SHAPES: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
         ("AIza", r"AIza[\w-]{35,}", "{}"),
         ("gh", r"gh[pousr]_\w{36,}", "{}"),
         ("github_pat_", r"github_pat_\w{22,}", "{}"),
+        ("bm_", r"bm_[0-9a-f]{12}_[0-9a-f]{32,}", "{}"),  # our own API tokens
         ("AKIA", r"AKIA[0-9A-Z]{16,}", "{}"),
         ("AGE-SECRET-KEY-1", r"AGE-SECRET-KEY-1[A-Z0-9]{58,}", "{}"),
         ("earer ", r"(?P<before>\b[Bb]earer {1,3})[\w.~+/=-]{20,}", r"\g<before>{}"),

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -43,12 +43,14 @@ class Caller:
     """Who asks, and by which request.
 
     A request acts once, however often it is delivered. `reply_via` names the edge that can give its
-    answer later, when it can't be given now; without it no answer is owed.
+    answer later, when it can't be given now; without it no answer is owed. `on_asked` is called
+    with the number of the entry once it is written down that they asked.
     """
 
     principal: Principal
     request: str = ""
     reply_via: str = ""
+    on_asked: Callable[[int], None] = field(default=lambda _: None, repr=False, compare=False)
 
 
 @dataclass(slots=True)
@@ -97,6 +99,7 @@ class Journal:
                     await write.owe(_owed(caller, act, asked))
             deed.author = replace(deed.author, cause=asked.seq)
             written.append(asked)
+            caller.on_asked(asked.seq)
 
         try:
             await finish(begin())

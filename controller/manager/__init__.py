@@ -1,8 +1,9 @@
 """The use-cases, one file a subject. Each asks for the right of its act before it does anything.
 
 `lifecycle`, `credentials` with `submission`, `edits`, `actions`, `access`, `logbook`, `history`,
-`orphans`, `doctor`: what people ask for; `bots`: what can be asked about; `notebook`: what an edge
-remembers. `manager` wires them into one value. How wishes come true is next door in `loop`.
+`orphans`, `doctor`, `tokens`: what people ask for; `bots`: what can be asked about; `notebook`:
+what an edge remembers. `manager` wires them into one value. How wishes come true is next door in
+`loop`.
 """
 
 from controller.manager.manager import Installation, Manager, Parts, build

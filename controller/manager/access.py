@@ -27,6 +27,7 @@ from controller.domain.acts import (
     ACCESS_REVOKE,
     ACCESS_TEST,
     ACTS,
+    BOT_SHOW,
     HELP,
     Act,
     Scope,
@@ -100,7 +101,8 @@ class Access:
     def ruling(self, principal: Principal, act: Act, bot: Bot | None = None) -> Ruling:
         """Allow, hold or deny: the one question behind every act."""
         if act.scope is Scope.ANY:
-            targets = self._best_target(principal)
+            limited = principal.limit is not None
+            targets = self._limited_targets(principal) if limited else self._best_target(principal)
         elif act.scope is Scope.BOT:
             targets = [Target.of(bot)]
         else:
@@ -111,6 +113,18 @@ class Access:
         """Whether it would be allowed now: for lists and suggestions, which note no refusal."""
         return self.ruling(principal, act, bot).answer is Answer.ALLOW
 
+    def role(self, principal: Principal, bot: Bot | None = None) -> Role:
+        """The principal's role for the bot, or in general."""
+        return rule(self._all(), principal, BOT_SHOW, [Target.of(bot)]).role
+
+    def seen(self, principal: Principal) -> list[tuple[View, Role]]:
+        """The bots that the principal may see, each with their role for it."""
+        general = self.role(principal)
+        views = self.allowed(principal, BOT_SHOW)
+        if not any(grant.bot_id or grant.own for grant in self._all()) and general:
+            return [(view, general) for view in views]
+        return [(view, self.role(principal, view.bot)) for view in views]
+
     def allowed(self, principal: Principal, act: Act) -> list[View]:
         """The bots to which the principal may do this. Quick also for a thousand bots and grants: a
         role for all bots is found once, and only grants that the principal holds are asked."""
@@ -119,7 +133,11 @@ class Access:
         return list(self._singly_allowed(principal, act))
 
     def _singly_allowed(self, principal: Principal, act: Act) -> Iterator[View]:
-        """The same by grants for single bots and for one's own."""
+        """The same by grants for single bots and for one's own, or by a token's list of bots."""
+        if principal.limit is not None and principal.limit.bots:
+            within = (view for view in self._fleet if view.bot.id in principal.limit.bots)
+            yield from (view for view in within if self.may(principal, act, view.bot))
+            return
         own: list[Grant] = []
         about: defaultdict[str, list[Grant]] = defaultdict(list)
         for grant in self._all():
@@ -144,6 +162,12 @@ class Access:
         ]
         best = max(held, key=lambda grant: grant.role, default=None)
         return [Target(best.bot_id)] if best else []
+
+    def _limited_targets(self, principal: Principal) -> list[Target]:
+        """The same for a principal with a limit, whose strongest grant may be outside of it."""
+        held = {grant.bot_id for grant in self._all() if grant.held_by(principal)}
+        held |= principal.limit.bots or {""} if principal.limit else set()
+        return [Target(bot_id) for bot_id in held if not bot_id or self._fleet.get(bot_id)]
 
     def may_anywhere(self, principal: Principal, act: Act) -> bool:
         """Whether it would be allowed for at least one bot."""

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 from controller.catalog import Catalog, Need, SecretSpec, Template, addresses
 from controller.domain.access import Principal
-from controller.domain.acts import BOT_LIST, BOT_SHOW, FLEET_STATUS, Act
+from controller.domain.acts import BOT_CREATE, BOT_LIST, BOT_SHOW, FLEET_STATUS, Act
 from controller.domain.addresses import at_host, is_inside
 from controller.domain.bot import Bot
 from controller.domain.errors import ControllerError, NotFound
+from controller.domain.roles import Role
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.journal import Caller
 from controller.fleet.views import EngineState, Fleet, View
@@ -85,6 +86,16 @@ class Bots:
             raise NotFound("That bot is gone.", code="no-such-bot")
         return view
 
+    async def seen(self, caller: Caller) -> list[tuple[View, Role]]:
+        """The bots that the caller may see, each with the caller's role for it."""
+        await self._access.require(caller, BOT_LIST)
+        return self._access.seen(caller.principal)
+
+    async def offered(self, caller: Caller) -> list[Template]:
+        """The templates that a new bot can be made of."""
+        await self._access.require(caller, BOT_CREATE)
+        return list(self._catalog.templates.values())
+
     def visible(self, principal: Principal, act: Act = BOT_SHOW) -> list[View]:
         """The bots to which the principal may do this: for lists and suggestions."""
         return self._access.allowed(principal, act)
@@ -93,6 +104,9 @@ class Bots:
 
     def __iter__(self) -> Iterator[View]:
         return iter(self._fleet)
+
+    def __len__(self) -> int:
+        return len(self._fleet)
 
     def get(self, bot_id: str) -> View | None:
         """The view of that id, if the bot exists."""

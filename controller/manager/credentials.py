@@ -18,6 +18,7 @@ from controller.domain.acts import BOT_SECRETS, BOT_SHOW
 from controller.domain.bot import Bot, Wish
 from controller.domain.errors import BadInput, ControllerError, Denied, NotFound, NotReady
 from controller.domain.journal import Author, Fact, Kind
+from controller.domain.phase import Phase
 from controller.domain.run import PRESENT
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.journal import Caller, Deed, Journal
@@ -56,6 +57,16 @@ class Submitted:
     complete: bool  # whether this was the last page
     sequel: Sequel = Sequel.NOTHING
     notes: tuple[str, ...] = ()  # what the services said about the values
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A secret of a bot; without a fingerprint it doesn't exist yet."""
+
+    name: str
+    spec: SecretSpec | None  # None: its template knows it no longer
+    fingerprint: str
+    written_at: float  # seconds since the epoch; 0: unknown
 
 
 class Credentials:
@@ -100,7 +111,7 @@ class Credentials:
         form = Form(
             secrets.token_hex(12),
             bot.id,
-            int(caller.principal.id),
+            _number(caller),
             rotate,
             time.time() + FORM_SECONDS,
         )
@@ -135,11 +146,12 @@ class Credentials:
         values: Mapping[str, str],
         *,
         last: bool,
+        keep: bool = True,
     ) -> Submitted:
         """Take the values of one page, whose inputs have these names; write all with the `last`.
 
         Raises BadInput that names each input and what is wrong with it. What is right is kept for
-        the form and need not be typed again; the bot isn't touched.
+        the form, if it is to `keep`, and need not be typed again; the bot isn't touched.
         """
         page = await self.form(caller, form_id)
         async with self._journal.request(caller, BOT_SECRETS, page.bot) as deed:
@@ -148,27 +160,50 @@ class Credentials:
                 self._redactor.learn(page.bot.id, given.secrets.values())
                 async with self._single_use.taken(page, given.secrets) as taken:
                     given = given.without(taken)
-                    return await self._take(page, given, deed, last=last)
+                    return await self._take(page, given, deed, last=last, keep=keep)
             finally:
                 if self._fleet.get(page.bot.id) is None:
                     # Removed meanwhile: what came too late must not outlive the bot.
                     await self._threads.secrets(lambda: self._blueprints.drop_files(page.bot.id))
                     self._redactor.forget(page.bot.id)
 
-    async def _take(self, page: OpenForm, given: Given, deed: Deed, *, last: bool) -> Submitted:
+    async def put(self, caller: Caller, bot: Bot, values: Mapping[str, str]) -> Submitted:
+        """Take secrets and fields at once, without a form that somebody fills in by and by.
+
+        Raises BadInput as `submit` does, also for a name that the bot doesn't have; nothing of what
+        was given is kept then.
+        """
+        view = self._fleet.get(bot.id)
+        rotate = view is None or view.phase is not Phase.CREATED
+        form = await self.open_form(caller, bot, rotate=rotate)
+        page = await self.form(caller, form.id)
+        strange = sorted(values.keys() - {spec.name for spec in page.inputs})
+        if strange:
+            known = ", ".join(spec.name for spec in page.inputs)
+            raise BadInput(
+                f"{bot.name} has no such inputs: {', '.join(strange)[:200]}.",
+                hint=f"It has these: {known}.",
+                code="bad-secret-name",
+            )
+        return await self.submit(caller, form.id, values, values, last=True, keep=False)
+
+    async def _take(
+        self, page: OpenForm, given: Given, deed: Deed, *, last: bool, keep: bool
+    ) -> Submitted:
         said = await verdicts(self._live, page.inputs, given.secrets)
         refused = {spec.name for spec, verdict in said if verdict.state == "refused"}
         good = replace(given, secrets=_without(given.secrets, refused))
         staged = good.on(page.staged)
         if given.wrong or refused:
-            await self._keep(page, staged)
-            raise self._refusal(page, given, good, said)
+            if keep:
+                await self._keep(page, staged)
+            raise self._refusal(page, given, good if keep else Given({}, {}), said)
         prints = {name: self._fingerprints(name, value) for name, value in given.secrets.items()}
         deed.ended(names=sorted(prints))
         if not last:
             await self._keep(page, staged)
             return Submitted(page.bot, prints, complete=False, notes=notes_of(said))
-        await self._require_complete(page, staged)
+        await self._require_complete(page, staged, keep=keep)
         plan = self._plan(page, staged)
         await self._commit(page, staged, plan, deed.author)
         every = {name: self._fingerprints(name, value) for name, value in staged.secrets.items()}
@@ -179,13 +214,14 @@ class Credentials:
         bot_id, form_id = page.bot.id, page.form.id
         await self._threads.secrets(lambda: self._blueprints.staging.keep(bot_id, form_id, staged))
 
-    async def _require_complete(self, page: OpenForm, staged: Staged) -> None:
+    async def _require_complete(self, page: OpenForm, staged: Staged, *, keep: bool) -> None:
         missing = [spec.label or spec.name for spec in unanswered(page, staged)]
         if missing:
-            await self._keep(page, staged)
+            if keep:
+                await self._keep(page, staged)
             raise BadInput(
                 f"Still missing: {', '.join(missing)}.",
-                hint="Open the form again from its first page.",
+                hint="Open the form again from its first page." if keep else "Send all of them.",
                 code="bad-secret",
             )
         nothing = not staged.secrets and not changed_fields(page, staged.fields)
@@ -314,6 +350,20 @@ class Credentials:
             code=_code_of(given.wrong, refused=bool(refused)),
         )
 
+    async def stored(self, caller: Caller, bot: Bot) -> list[Stored]:
+        """Every secret of the bot; of those that exist the age and a fingerprint."""
+        prints = await self.fingerprints_of(caller, bot)
+        ages = await self._threads.secrets(lambda: self._vault.written_at(bot.id))
+        template = self._blueprints.known(bot)
+        specs: dict[str, SecretSpec] = {}
+        if template is not None:
+            with contextlib.suppress(BadInput):  # its provider or channel is no longer known
+                specs = {s.name: s for s in template.secrets_for(bot.provider, bot.channel)}
+        return [
+            Stored(name, specs.get(name), prints.get(name, ""), ages.get(name, 0.0))
+            for name in dict.fromkeys((*specs, *prints))
+        ]
+
     async def fingerprints_of(self, caller: Caller, bot: Bot) -> Mapping[str, str]:
         """A fingerprint of every secret that is stored."""
         await self._access.require(caller, BOT_SHOW, bot)
@@ -326,7 +376,7 @@ class Credentials:
         await self._access.require(caller, BOT_SECRETS, view.bot if view else None)
         if form is None or view is None or view.bot.wish is Wish.REMOVE:
             raise NotFound("The bot of this form is gone.", code="no-such-bot")
-        if str(form.user_id) != caller.principal.id:
+        if form.user_id != _number(caller):
             refusal = Denied("This form is somebody else's.", hint="Ask for a form of your own.")
             await self._access.refuse(caller, BOT_SECRETS.id, view.bot, refusal)
         if form.used_at is not None:
@@ -351,6 +401,11 @@ class Credentials:
         there = set(self._vault.names(bot.id))
         unusable = self._vault.check(bot.id, wanted, self._blueprints.owner(template))
         return {n: secrets.token_hex(32) for n in wanted if n not in there or n in unusable}
+
+
+def _number(caller: Caller) -> int:
+    """The id of the person that a form belongs to; 0 for whoever is none."""
+    return int(caller.principal.id) if caller.principal.kind == "user" else 0
 
 
 def _used() -> NotReady:

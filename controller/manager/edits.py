@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from controller.catalog import FieldSpec, Template, seed_files, tidy
 from controller.domain.acts import BOT_EDIT
 from controller.domain.bot import Bot, Wish
-from controller.domain.errors import BadInput, NotFound, NotReady
+from controller.domain.errors import BadInput, Conflict, NotFound, NotReady
 from controller.domain.run import PRESENT
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.journal import Caller, Journal
@@ -60,11 +60,18 @@ class Edits:
         return self.fields(bot)
 
     async def submit(
-        self, caller: Caller, bot: Bot, names: Iterable[str], values: Mapping[str, str]
+        self,
+        caller: Caller,
+        bot: Bot,
+        names: Iterable[str],
+        values: Mapping[str, str],
+        expected: Mapping[str, str] | None = None,
     ) -> Edited:
         """Check and keep the values of the fields of these names.
 
         Raises BadInput that names each field and what is wrong with it; nothing is changed then.
+        With `expected`, all fields as the caller saw them: Conflict (`changed-meanwhile`) when they
+        are others now.
         """
         await self._access.require(caller, BOT_EDIT, bot)
         template = self._blueprints.template(bot)
@@ -74,6 +81,7 @@ class Edits:
             given = _checked(inputs, values)
             view = self._fleet.get(bot.id)
             before = _unless_removed(view.bot if view else None, bot)
+            _unless_changed(before, expected)
             after = with_fields(before, given)
             changed = sorted(name for name in given if _of(after, name) != _of(before, name))
             deed.ended(changed=changed)
@@ -83,7 +91,10 @@ class Edits:
             # Owed to whichever run the next look finds, if any: one may begin before this is saved.
             owed = view is not None and not view.world.missing
             await self._wishes.change(
-                bot.id, lambda now: _edited(now, bot, given, owed), deed.author, forgive=True
+                bot.id,
+                lambda now: _edited(_unless_changed(now, expected), bot, given, owed),
+                deed.author,
+                forgive=True,
             )
             return Edited(
                 tuple(changed),
@@ -129,6 +140,16 @@ def _unless_removed(now: Bot | None, bot: Bot) -> Bot:
         raise NotFound(f"{bot.name} is gone.", code="no-such-bot")
     if now.wish is Wish.REMOVE:
         raise NotReady(f"{now.name} is being removed.", code="being-removed")
+    return now
+
+
+def _unless_changed(now: Bot, expected: Mapping[str, str] | None) -> Bot:
+    if expected is not None and now.fields != expected:
+        raise Conflict(
+            f"Somebody else changed the settings of {now.name} meanwhile.",
+            hint="Read them again, then decide.",
+            code="changed-meanwhile",
+        )
     return now
 
 

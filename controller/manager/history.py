@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from controller.domain.access import Target
 from controller.domain.acts import BOT_HISTORY, FLEET_HISTORY
 from controller.domain.bot import Bot
+from controller.domain.errors import NotFound
 from controller.domain.journal import Entry, Kind
+from controller.domain.roles import Role
 from controller.fleet.journal import Caller, Journal
 from controller.fleet.threads import Threads
+from controller.fleet.views import Fleet
 from controller.manager.access import Access
 from controller.store import Store, archive, chain
 
@@ -55,8 +59,9 @@ EVERYTHING = Choice(refusals=True)
 class History:
     """Reads the journal."""
 
-    def __init__(self, store: Store, journal: Journal, access: Access) -> None:
+    def __init__(self, store: Store, fleet: Fleet, journal: Journal, access: Access) -> None:
         self._store = store
+        self._fleet = fleet
         self._journal = journal
         self._access = access
 
@@ -70,10 +75,33 @@ class History:
         await self._access.require(caller, FLEET_HISTORY)
         return await self._chosen("", choice or Choice())
 
+    async def of_request(self, caller: Caller, number: int) -> Event:
+        """The request of that number, for whoever asked it or may read the history it is in.
+
+        NotFound (`no-such-operation`) when there is none.
+        """
+        entry = await self._store.asked(seq=number)
+        if entry is None or not _is_own(caller, entry):
+            view = self._fleet.get(entry.bot_id) if entry else None
+            act = BOT_HISTORY if view or not entry else FLEET_HISTORY
+            await self._access.require(caller, act, view.bot if view else None)
+        if entry is None:
+            raise NotFound("There is no such operation.", code="no-such-operation")
+        outcomes = await self._store.outcomes([entry.seq])
+        return Event(entry, outcomes.get(entry.seq))
+
     async def _chosen(self, bot_id: str, choice: Choice) -> list[Event]:
         if choice.refusals:
             await self._journal.write_refusals()
         return await events(self._store, bot_id, choice)
+
+
+def _is_own(caller: Caller, entry: Entry) -> bool:
+    """Whether the caller asked that; a token sees no more than what it is for."""
+    principal, by = caller.principal, entry.author.principal
+    limit = principal.limit
+    within = limit is None or limit.on(Target(entry.bot_id)) > Role.NONE
+    return within and (principal.kind, principal.id) == (by.kind, by.id)
 
 
 async def events(store: Store, bot_id: str = "", choice: Choice = EVERYTHING) -> list[Event]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from controller.catalog import Catalog, Template
 from controller.domain.acts import BOT_CREATE, BOT_DELETE, BOT_RESTART, BOT_START, BOT_STOP, Act
@@ -96,42 +97,46 @@ class Lifecycle:
             raise refusal
         return bot, template
 
-    async def start(self, caller: Caller, bot: Bot) -> View | None:
-        """Wish it to run, and forget why it was given up."""
+    async def start(self, caller: Caller, bot: Bot, wait: float = WAIT_SECONDS) -> View | None:
+        """Wish it to run, and forget why it was given up.
+
+        NotReady (`secrets-missing`) while it waits for its first secrets.
+        """
 
         def wished(now: Bot) -> Bot:
             return replace(now, wish=Wish.RUN, problem=None)
 
-        return await self._act(caller, BOT_START, bot, wished, forgive=True)
+        return await self._act(caller, BOT_START, bot, wished, wait, forgive=True)
 
-    async def stop(self, caller: Caller, bot: Bot) -> View | None:
+    async def stop(self, caller: Caller, bot: Bot, wait: float = WAIT_SECONDS) -> View | None:
         """Wish it to be stopped."""
-        return await self._act(caller, BOT_STOP, bot, lambda now: replace(now, wish=Wish.STOP))
+        stopped = partial(replace, wish=Wish.STOP)
+        return await self._act(caller, BOT_STOP, bot, stopped, wait)
 
-    async def restart(self, caller: Caller, bot: Bot) -> View | None:
-        """Wish its present run to be over, and a new one."""
+    async def restart(self, caller: Caller, bot: Bot, wait: float = WAIT_SECONDS) -> View | None:
+        """Wish its present run to be over, and a new one. NotReady as in `start`."""
         view = self._fleet.get(bot.id)
         run = present_run(view)
 
         def wished(now: Bot) -> Bot:
             return replace(now, wish=Wish.RUN, problem=None, run=now.run.end(run))
 
-        return await self._act(caller, BOT_RESTART, bot, wished, forgive=True)
+        return await self._act(caller, BOT_RESTART, bot, wished, wait, forgive=True)
 
-    async def delete(self, caller: Caller, bot: Bot) -> View | None:
+    async def delete(self, caller: Caller, bot: Bot, wait: float = WAIT_SECONDS) -> View | None:
         """Wish that nothing is left of it: container, volume, secrets, row."""
         await self._access.require(caller, BOT_DELETE, bot)
         async with self._journal.request(caller, BOT_DELETE, bot) as deed:
             await self._wishes.change(
                 bot.id, lambda now: replace(now, wish=Wish.REMOVE), deed.author
             )
-            view = await self._settle(bot, lambda _: False)
+            view = await self._settle(bot, lambda _: False, wait)
             _note(deed, view)
             return view
 
-    async def follow(self, bot: Bot) -> View | None:
+    async def follow(self, bot: Bot, wait: float = WAIT_SECONDS) -> View | None:
         """Wait for the end of what was begun elsewhere, as the other calls do."""
-        return await self._settle(bot, lambda v: _at_rest(v) and v.phase is not Phase.CREATED)
+        return await self._settle(bot, lambda v: _at_rest(v) and v.phase is not Phase.CREATED, wait)
 
     async def _act(
         self,
@@ -139,10 +144,13 @@ class Lifecycle:
         act: Act,
         bot: Bot,
         wished: Callable[[Bot], Bot],
+        wait: float,
         *,
         forgive: bool = False,
     ) -> View | None:
         await self._access.require(caller, act, bot)
+        if forgive:
+            self._refuse_without_secrets(bot)
 
         def unless_removing(now: Bot) -> Bot:
             if now.wish is Wish.REMOVE:
@@ -151,12 +159,21 @@ class Lifecycle:
 
         async with self._journal.request(caller, act, bot) as deed:
             await self._wishes.change(bot.id, unless_removing, deed.author, forgive=forgive)
-            view = await self._settle(bot, _at_rest)
+            view = await self._settle(bot, _at_rest, wait)
             _note(deed, view)
             return view
 
-    async def _settle(self, bot: Bot, done: Callable[[View], bool]) -> View | None:
-        return await self._fleet.wait_for(bot.id, lambda v: v is None or done(v), WAIT_SECONDS)
+    def _refuse_without_secrets(self, bot: Bot) -> None:
+        view = self._fleet.get(bot.id)
+        if view is not None and view.phase is Phase.CREATED:
+            raise NotReady(
+                f"{bot.name} has no secrets yet: {', '.join(view.world.missing)}.",
+                hint=f"Enter them: /bot secrets {bot.name}.",
+                code="secrets-missing",
+            )
+
+    async def _settle(self, bot: Bot, done: Callable[[View], bool], wait: float) -> View | None:
+        return await self._fleet.wait_for(bot.id, lambda v: v is None or done(v), wait)
 
 
 def present_run(view: View | None) -> str:

@@ -36,6 +36,15 @@ class Snippet:
     looked_to: float = 0.0
     looked_at: int = 0
 
+    @property
+    def seen_to(self) -> tuple[float, int]:
+        """Until when the log was seen, and how many lines of that very moment were: for pages."""
+        if not self.lines:
+            return self.looked_to, 0 if self.query.grep else self.query.skip
+        oldest = self.lines[0].at
+        seen = sum(line.at == oldest for line in self.lines)
+        return oldest, seen + (self.query.skip if oldest == self.query.until else 0)
+
 
 def parse_query(
     lines: int | None,

@@ -37,6 +37,8 @@ from controller.manager.logbook import Logbook
 from controller.manager.notebook import Notebook
 from controller.manager.orphans import Orphans
 from controller.manager.single_use import SingleUse
+from controller.manager.tokens import Tokens
+from controller.manager.web_sessions import WebSessions
 from controller.runtime import Runtime
 from controller.services import LiveChecks
 from controller.store import Store
@@ -62,6 +64,8 @@ class Manager:
     history: History
     orphans: Orphans
     doctor: Doctor
+    tokens: Tokens
+    web_sessions: WebSessions
     notebook: Notebook
     stories: Stories
 
@@ -98,6 +102,8 @@ class Installation:
         """Read what is known, and end what a controller that died left open."""
         await self.loop.load()
         await self.manager.access.load()
+        await self.manager.tokens.load()
+        await self.manager.web_sessions.load()
         await self.manager.credentials.resume(self.loop.owe_reload)
         cut_short = await self.tools.journal.end_open()
         if cut_short:
@@ -206,9 +212,11 @@ def _manager(parts: Parts, tools: Tools, loop: Loop) -> Manager:
             errands=tools.errands,
         ),
         logbook=Logbook(runtime, tools.redactor, threads, access),
-        history=History(tools.store, journal, access),
+        history=History(tools.store, fleet, journal, access),
         orphans=Orphans(runtime, fleet, tools.vault, threads, access),
         doctor=Doctor(patient, fleet, loop.stories, access),
+        tokens=Tokens(tools.store, journal, access),
+        web_sessions=WebSessions(tools.store, journal, access),
         notebook=Notebook(tools.store),
         stories=loop.stories,
     )

@@ -1,8 +1,9 @@
-"""What an edge has to remember across restarts: its cards, the answers it owes, small facts."""
+"""What an edge has to remember across restarts: its cards, the answers it owes or gave, small
+facts."""
 
 from __future__ import annotations
 
-from controller.store import Card, Owed, Store
+from controller.store import Card, KeptAnswer, Owed, Store
 
 
 class Notebook:
@@ -47,3 +48,22 @@ class Notebook:
         """The answer was given, or is given up."""
         async with self._store.transaction() as write:
             await write.drop_owed(request)
+
+    async def kept_answer(self, request: str) -> KeptAnswer | None:
+        """What was answered to a request that may come again, if it came before."""
+        return await self._store.kept_answer(request)
+
+    async def keep_answer(self, kept: KeptAnswer) -> None:
+        """Keep it for a day."""
+        async with self._store.transaction() as write:
+            await write.keep_answer(kept)
+
+    async def drop_answer(self, request: str) -> None:
+        """Forget it: nothing was done."""
+        async with self._store.transaction() as write:
+            await write.drop_answer(request)
+
+    async def number_of(self, request: str) -> int:
+        """The number of the journal's entry of a request; 0 when nothing was written down."""
+        asked = await self._store.asked(request=request)
+        return asked.seq if asked else 0

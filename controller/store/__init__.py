@@ -6,16 +6,20 @@
 
 from controller.store import archive, chain
 from controller.store.database import check_database, examine_database, finish, lock
-from controller.store.records import Card, Form, Owed
+from controller.store.records import Card, Form, KeptAnswer, Owed, SignIn, Token, WebSession
 from controller.store.store import Store
 from controller.store.transaction import Transaction
 
 __all__ = [
     "Card",
     "Form",
+    "KeptAnswer",
     "Owed",
+    "SignIn",
     "Store",
+    "Token",
     "Transaction",
+    "WebSession",
     "archive",
     "chain",
     "check_database",

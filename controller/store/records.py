@@ -1,8 +1,11 @@
-"""Plain values that only the store and its readers share: forms, cards, answers owed."""
+"""Plain values that only the store and its readers share: forms, cards, answers, web access."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
+
+from controller.domain.roles import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +43,56 @@ class Owed:
     bot_name: str = ""
     asked_at: float
     words: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """An API token without its secret: whose it is, and what it narrows that person's rights to."""
+
+    id: str
+    name: str
+    hash: bytes = field(repr=False)
+    owner_kind: Literal["user", "console"]
+    owner_id: str
+    owner_name: str
+    role: Role
+    bots: frozenset[str] = frozenset()  # ids; none: all bots
+    created_at: float
+    expires_at: float
+    used_at: float | None = None
+    revoked_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """The right of one person to sign in, once."""
+
+    hash: bytes = field(repr=False)
+    user_id: str
+    user_name: str
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSession:
+    """Somebody who is signed in, in one browser."""
+
+    id: str
+    hash: bytes = field(repr=False)
+    user_id: str
+    user_name: str
+    about: str  # which browser, as far as it said
+    created_at: float
+    used_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """What was answered to a request that may come again; no `status` while it is under way."""
+
+    request: str
+    digest: str  # of what was asked
+    at: float
+    status: int | None = None
+    location: str = ""
+    body: str = ""

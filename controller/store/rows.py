@@ -11,8 +11,9 @@ from typing import Any
 from controller.domain.access import Principal
 from controller.domain.bot import Bot, Problem, Wish
 from controller.domain.journal import Author, Entry, Kind
+from controller.domain.roles import Role
 from controller.domain.run import Run
-from controller.store.records import Owed
+from controller.store.records import KeptAnswer, Owed, SignIn, Token, WebSession
 
 Row = tuple[Any, ...]
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -22,6 +23,13 @@ BOT_COLUMNS = (
     "reload_run, image, problem, accounted_end, log_floor, created_at, created_by, image_ref"
 )
 OWED_COLUMNS = "request, reply_via, recipient, act, bot_id, bot_name, asked_at, words"
+KEY_COLUMNS = (
+    "id, name, hash, owner_kind, owner_id, owner_name, role, bots, created_at, expires_at, "
+    "used_at, revoked_at"
+)
+SIGN_IN_COLUMNS = "hash, user_id, user_name, expires_at"
+SESSION_COLUMNS = "id, hash, user_id, user_name, about, created_at, used_at"
+ANSWER_COLUMNS = "request, digest, at, status, location, body"
 
 
 def bot_row(bot: Bot) -> list[object]:
@@ -112,9 +120,42 @@ def storable(text: str) -> str:
 
 def owed_row(owed: Owed) -> list[object]:
     """An answer owed in the order of OWED_COLUMNS."""
-    return [getattr(owed, name) for name in OWED_COLUMNS.split(", ")]
+    return values_of(owed, OWED_COLUMNS)
 
 
 def owed_of(row: Row) -> Owed:
     """A row in the order of OWED_COLUMNS as an answer owed."""
     return Owed(**dict(zip(OWED_COLUMNS.split(", "), row, strict=True)))
+
+
+def token_row(token: Token) -> list[object]:
+    """A token in the order of KEY_COLUMNS."""
+    row = {name: getattr(token, name) for name in KEY_COLUMNS.split(", ")}
+    return list((row | {"role": int(token.role), "bots": json.dumps(sorted(token.bots))}).values())
+
+
+def token_of(row: Row) -> Token:
+    """A row in the order of KEY_COLUMNS as a token."""
+    found = dict(zip(KEY_COLUMNS.split(", "), row, strict=True))
+    bots = frozenset(json.loads(found["bots"]))
+    return Token(**found | {"role": Role(found["role"]), "bots": bots})
+
+
+def sign_in_of(row: Row) -> SignIn:
+    """A row in the order of SIGN_IN_COLUMNS."""
+    return SignIn(**dict(zip(SIGN_IN_COLUMNS.split(", "), row, strict=True)))
+
+
+def session_of(row: Row) -> WebSession:
+    """A row in the order of SESSION_COLUMNS."""
+    return WebSession(**dict(zip(SESSION_COLUMNS.split(", "), row, strict=True)))
+
+
+def answer_of(row: Row) -> KeptAnswer:
+    """A row in the order of ANSWER_COLUMNS."""
+    return KeptAnswer(**dict(zip(ANSWER_COLUMNS.split(", "), row, strict=True)))
+
+
+def values_of(record: object, columns: str) -> list[object]:
+    """A plain record's values in the order of these columns."""
+    return [getattr(record, name) for name in columns.split(", ")]

@@ -14,8 +14,22 @@ from controller.domain.journal import Entry, Kind
 from controller.domain.roles import Role
 from controller.store import chain
 from controller.store.database import Database
-from controller.store.records import Card, Form, Owed
-from controller.store.rows import BOT_COLUMNS, OWED_COLUMNS, bot_of, entry_of, owed_of
+from controller.store.records import Card, Form, KeptAnswer, Owed, SignIn, Token, WebSession
+from controller.store.rows import (
+    ANSWER_COLUMNS,
+    BOT_COLUMNS,
+    KEY_COLUMNS,
+    OWED_COLUMNS,
+    SESSION_COLUMNS,
+    SIGN_IN_COLUMNS,
+    answer_of,
+    bot_of,
+    entry_of,
+    owed_of,
+    session_of,
+    sign_in_of,
+    token_of,
+)
 from controller.store.transaction import Transaction
 
 LOWEST = -(2**63)  # no number of SQLite's is less
@@ -127,7 +141,38 @@ class Store:
         sql = f"SELECT {OWED_COLUMNS} FROM owed ORDER BY asked_at, request"  # noqa: S608
         return [owed_of(row) for row in await self._db.read(sql)]
 
+    # Whoever asks over HTTP
+
+    async def tokens(self) -> list[Token]:
+        """Every API token that is remembered, also those that are over, oldest first."""
+        sql = f"SELECT {KEY_COLUMNS} FROM api_token ORDER BY created_at"  # noqa: S608
+        return [token_of(row) for row in await self._db.read(sql)]
+
+    async def sign_in(self, hashed: bytes) -> SignIn | None:
+        """The right to sign in with the code of that hash."""
+        sql = f"SELECT {SIGN_IN_COLUMNS} FROM sign_in WHERE hash = ?"  # noqa: S608
+        return next((sign_in_of(row) for row in await self._db.read(sql, [hashed])), None)
+
+    async def sessions(self) -> list[WebSession]:
+        """Everybody who is signed in, oldest first."""
+        sql = f"SELECT {SESSION_COLUMNS} FROM web_session ORDER BY created_at"  # noqa: S608
+        return [session_of(row) for row in await self._db.read(sql)]
+
+    async def kept_answer(self, request: str) -> KeptAnswer | None:
+        """What was answered to that request, if it is known."""
+        sql = f"SELECT {ANSWER_COLUMNS} FROM kept_answer WHERE request = ?"  # noqa: S608
+        return next((answer_of(row) for row in await self._db.read(sql, [request])), None)
+
     # The journal
+
+    async def asked(self, *, seq: int = 0, request: str = "") -> Entry | None:
+        """The entry of that number, or of that request, if it tells that somebody asked."""
+        rows = await self._db.read(
+            f"SELECT {chain.COLUMNS} FROM journal "  # noqa: S608
+            "WHERE kind = 'asked' AND (seq = ? OR (request <> '' AND request = ?))",
+            [seq, request],
+        )
+        return next((entry_of(row) for row in rows), None)
 
     async def entries(
         self,

@@ -17,19 +17,29 @@ from controller.domain.ends import CRASHES_KEPT
 from controller.domain.errors import Conflict, NotFound
 from controller.domain.journal import Entry
 from controller.store import chain
-from controller.store.records import Card, Form, Owed
+from controller.store.records import Card, Form, KeptAnswer, Owed, SignIn, Token, WebSession
 from controller.store.rows import (
+    ANSWER_COLUMNS,
     BOT_COLUMNS,
+    KEY_COLUMNS,
     OWED_COLUMNS,
+    SESSION_COLUMNS,
+    SIGN_IN_COLUMNS,
     bot_row,
     entry_row,
     owed_of,
     owed_row,
+    sign_in_of,
     storable,
+    token_row,
+    values_of,
 )
 
 OWED_MOST = 1000  # answers; more than anybody reads, so the oldest go
 FORGET_FORMS_AFTER = 172_800.0  # seconds after a form was given out
+FORGET_TOKENS_AFTER = 7_776_000.0  # seconds after a token's end
+FORGET_SESSIONS_AFTER = 604_800.0  # seconds without a use
+FORGET_ANSWERS_AFTER = 86_400.0  # seconds
 
 
 class Transaction:
@@ -143,6 +153,76 @@ class Transaction:
         """Remember a fact about the installation."""
         await self._do("INSERT OR REPLACE INTO installation VALUES (?, ?)", [key, value])
 
+    # Whoever asks over HTTP
+
+    async def add_token(self, token: Token) -> None:
+        """Add a token; one of that name that is over gives way. Conflict when the name is taken."""
+        now = token.created_at
+        await self._do(
+            "DELETE FROM api_token WHERE coalesce(revoked_at, expires_at) < ?",
+            [now - FORGET_TOKENS_AFTER],
+        )
+        await self._do(
+            "UPDATE api_token SET revoked_at = expires_at "
+            "WHERE name = ? AND revoked_at IS NULL AND expires_at <= ?",
+            [token.name, now],
+        )
+        try:
+            await self._insert("api_token", KEY_COLUMNS, token_row(token))
+        except sqlite3.IntegrityError:
+            raise Conflict(
+                f"There is already a token called {token.name}.",
+                hint="Choose another name, or revoke that one first.",
+                code="token-name-taken",
+            ) from None
+
+    async def use_token(self, token_id: str, at: float) -> None:
+        """Note that the token was used."""
+        await self._do("UPDATE api_token SET used_at = ? WHERE id = ?", [at, token_id])
+
+    async def revoke_token(self, token_id: str, at: float) -> bool:
+        """End a token; False when it was revoked before."""
+        sql = "UPDATE api_token SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL"
+        return await self._do(sql, [at, token_id]) > 0
+
+    async def add_sign_in(self, sign_in: SignIn, now: float) -> None:
+        """Let a person sign in. Their earlier codes, and those that are over, go."""
+        sql = "DELETE FROM sign_in WHERE user_id = ? OR expires_at <= ?"
+        await self._do(sql, [sign_in.user_id, now])
+        await self._insert("sign_in", SIGN_IN_COLUMNS, values_of(sign_in, SIGN_IN_COLUMNS))
+
+    async def take_sign_in(self, hashed: bytes) -> SignIn | None:
+        """Use a code up; None when there is no such code, or no longer."""
+        rows = await self._connection.execute_fetchall(
+            f"DELETE FROM sign_in WHERE hash = ? RETURNING {SIGN_IN_COLUMNS}",  # noqa: S608
+            [hashed],
+        )
+        return next((sign_in_of(tuple(row)) for row in rows), None)
+
+    async def add_session(self, session: WebSession) -> None:
+        """Somebody signed in. Sessions that were not used for a week go."""
+        old = session.created_at - FORGET_SESSIONS_AFTER
+        await self._do("DELETE FROM web_session WHERE used_at < ?", [old])
+        await self._insert("web_session", SESSION_COLUMNS, values_of(session, SESSION_COLUMNS))
+
+    async def use_session(self, session_id: str, at: float) -> None:
+        """Note that the session was used."""
+        await self._do("UPDATE web_session SET used_at = ? WHERE id = ?", [at, session_id])
+
+    async def drop_session(self, session_id: str) -> bool:
+        """End a session; False when it was over already."""
+        return await self._do("DELETE FROM web_session WHERE id = ?", [session_id]) > 0
+
+    async def keep_answer(self, kept: KeptAnswer) -> None:
+        """Remember what was answered, or that it is under way; what is older than a day goes."""
+        old = kept.at - FORGET_ANSWERS_AFTER
+        await self._do("DELETE FROM kept_answer WHERE at < ? OR request = ?", [old, kept.request])
+        await self._insert("kept_answer", ANSWER_COLUMNS, values_of(kept, ANSWER_COLUMNS))
+
+    async def drop_answer(self, request: str) -> None:
+        """Forget it: nothing was done, so it may be asked again."""
+        await self._do("DELETE FROM kept_answer WHERE request = ?", [request])
+
     # The journal
 
     async def append(self, entry: Entry) -> Entry:
@@ -193,6 +273,10 @@ class Transaction:
     async def drop_owed(self, request: str) -> None:
         """The answer was given, or is given up."""
         await self._do("DELETE FROM owed WHERE request = ?", [request])
+
+    async def _insert(self, table: str, columns: str, row: Iterable[object]) -> None:
+        marks = ", ".join("?" * len(columns.split(", ")))
+        await self._do(f"INSERT INTO {table} ({columns}) VALUES ({marks})", row)  # noqa: S608
 
     async def _do(self, sql: str, values: Iterable[object] = ()) -> int:
         kept = [storable(value) if isinstance(value, str) else value for value in values]

@@ -167,6 +167,12 @@ class Vault:
         with self._home(bot_id, "listed") as home:
             return () if home is None else _secret_files(home)
 
+    def written_at(self, bot_id: str) -> dict[str, float]:
+        """When each secret file was written, in seconds since the epoch, by name."""
+        with self._home(bot_id, "listed") as home:
+            names = () if home is None else _secret_files(home)
+            return {n: os.stat(n, dir_fd=home, follow_symlinks=False).st_mtime for n in names}
+
     def read(self, bot_id: str) -> dict[str, str]:
         """The values of all small plain files, by name; for redaction and fingerprints only."""
         with self._home(bot_id, "read") as home:

@@ -231,10 +231,12 @@ def filled(custom_id: str, values: dict[str, str]) -> dict[str, Any]:
 
 def invoked(world: World, path: str, options: list[dict[str, Any]]) -> dict[str, Any]:
     """The data of a slash command such as `bot show`, by the command that was registered."""
-    root, _, leaf = path.partition(" ")
+    root, *inside = path.split()
     known = world.env.backend.find_command(root, world.guild.id, type=1)
     assert known is not None, root
-    inner = [{"name": leaf, "type": 1, "options": options}] if leaf else options
+    inner = options
+    for depth, name in enumerate(reversed(inside), 1):  # a command, then the group around it
+        inner = [{"name": name, "type": depth, "options": inner}]
     return {
         "id": known["id"],
         "name": root,

@@ -193,6 +193,7 @@ PASSED_ON = {
     ("errors.py", "code"),
     ("faults.py", "code"),
     ("files.py", "trouble.code"),
+    ("problems.py", "error.code"),
     ("credentials.py", "_code_of(given.wrong, refused=bool(refused))"),
 }
 

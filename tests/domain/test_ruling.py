@@ -117,7 +117,7 @@ def test_the_table_of_acts_can_be_read() -> None:
     """Ids in one form, each with a sentence and a role that can be granted."""
     for ident, act in ACTS.items():
         assert (act.id, act.role > R.NONE) == (ident, True)
-        assert re.fullmatch(r"[a-z]+(\.[a-z]+)?", ident)
+        assert re.fullmatch(r"[a-z]+(\.[a-z]+){0,2}", ident)
         assert re.match(r"[A-Z][a-z]+ing ", act.sentence)
         assert act.scope in Scope
 

@@ -44,21 +44,30 @@ CALLS: dict[str, dict[str, Call]] = {
         "lifecycle.create": lambda s, who: s.manager.lifecycle.create(
             who, Order(name="n", template="plain")
         ),
+        "bots.offered": lambda s, who: s.manager.bots.offered(who),
     },
-    "bot.list": {"bots.listed": lambda s, who: s.manager.bots.listed(who)},
+    "bot.list": {
+        "bots.listed": lambda s, who: s.manager.bots.listed(who),
+        "bots.seen": lambda s, who: s.manager.bots.seen(who),
+    },
     "bot.show": {
         "bots.named": lambda s, who: s.manager.bots.named(who, BOT_SHOW, s.bot.name),
         "bots.known": lambda s, who: s.manager.bots.known(who, BOT_SHOW, s.bot.id),
         "credentials.fingerprints_of": lambda s, who: s.manager.credentials.fingerprints_of(
             who, s.bot
         ),
+        "credentials.stored": lambda s, who: s.manager.credentials.stored(who, s.bot),
         "access.require": lambda s, who: s.manager.access.require(who, BOT_SHOW, s.bot),
         "access.refuse": lambda s, who: s.manager.access.refuse(
             who, BOT_SHOW.id, s.bot, Denied("No.")
         ),
     },
     "bot.logs": {"logbook.read": lambda s, who: s.manager.logbook.read(who, s.bot, LogQuery())},
-    "bot.history": {"history.of_bot": lambda s, who: s.manager.history.of_bot(who, s.bot)},
+    "bot.history": {
+        "history.of_bot": lambda s, who: s.manager.history.of_bot(who, s.bot),
+        # The first request of all: Ann's, for this bot.
+        "history.of_request": lambda s, who: s.manager.history.of_request(who, 1),
+    },
     "bot.start": {"lifecycle.start": lambda s, who: s.manager.lifecycle.start(who, s.bot)},
     "bot.stop": {"lifecycle.stop": lambda s, who: s.manager.lifecycle.stop(who, s.bot)},
     "bot.restart": {"lifecycle.restart": lambda s, who: s.manager.lifecycle.restart(who, s.bot)},
@@ -76,6 +85,7 @@ CALLS: dict[str, dict[str, Call]] = {
         "credentials.open_form": lambda s, who: s.manager.credentials.open_form(
             who, s.bot, rotate=True
         ),
+        "credentials.put": lambda s, who: s.manager.credentials.put(who, s.bot, SECRETS),
         "credentials.form": lambda s, who: s.manager.credentials.form(who, s.form),
         "credentials.submit": lambda s, who: s.manager.credentials.submit(
             who, s.form, SECRETS, SECRETS, last=True
@@ -90,6 +100,18 @@ CALLS: dict[str, dict[str, Call]] = {
     "access.revoke": {"access.revoke": lambda s, who: s.manager.access.revoke(who, "user", 2)},
     "access.list": {"access.listed": lambda s, who: s.manager.access.listed(who)},
     "access.test": {"access.test": lambda s, who: s.manager.access.test(who, BEN, None, [])},
+    "access.web": {"web_sessions.invite": lambda s, who: s.manager.web_sessions.invite(who)},
+    "access.sessions": {
+        "web_sessions.listed": lambda s, who: s.manager.web_sessions.listed(who),
+        "web_sessions.end": lambda s, who: s.manager.web_sessions.end(who, "nobody"),
+    },
+    "access.token.create": {
+        "tokens.create": lambda s, who: s.manager.tokens.create(who, "deploy", Role.VIEWER),
+    },
+    "access.token.list": {"tokens.listed": lambda s, who: s.manager.tokens.listed(who)},
+    "access.token.revoke": {
+        "tokens.revoke": lambda s, who: s.manager.tokens.revoke(who, "deploy"),
+    },
     "help": {"access.own_acts": lambda s, who: s.manager.access.own_acts(who)},
 }
 EACH = [(act, name) for act, calls in CALLS.items() for name in calls]
@@ -112,6 +134,8 @@ async def everything(rig: Rig) -> dict[str, object]:
         "bots": await rig.store.bots(),
         "views": list(rig.fleet),
         "grants": await rig.store.grants(),
+        "tokens": await rig.store.tokens(),
+        "sessions": await rig.store.sessions(),
         "forms": await rig.store.usable_forms(0.0),
         "owed": await rig.store.owed(),
         "containers": {bot_id: held.seen for bot_id, held in rig.runtime.containers.items()},

@@ -7,27 +7,32 @@ from typing import Literal
 import discord
 from discord import app_commands
 
+from controller.chat.commands.access_roles import ROLES
 from controller.chat.commands.closed import CLOSED
 from controller.chat.commands.everyone import Grants
 from controller.chat.commands.suggestions import Choices, suggest
+from controller.chat.commands.token_commands import TokenCommands
 from controller.chat.commands.with_request import with_request
 from controller.chat.requests.admission import roles_of
 from controller.chat.requests.request import Request
 from controller.chat.requests.ways import command_of
+from controller.chat.words.text import moment, plain
 from controller.domain.access import Grant, Principal, discord_user
-from controller.domain.acts import ACCESS_GRANT, ACCESS_REVOKE, ACCESS_TEST, ACTS, Act
+from controller.domain.acts import (
+    ACCESS_GRANT,
+    ACCESS_REVOKE,
+    ACCESS_SESSIONS,
+    ACCESS_TEST,
+    ACCESS_WEB,
+    ACTS,
+    Act,
+)
 from controller.domain.bot import Bot
+from controller.domain.errors import NotReady
 from controller.domain.roles import Role
 from controller.manager import Manager
+from controller.store import WebSession
 
-ROLES = [
-    app_commands.Choice(name=f"{role.word} — {what}", value=role.word)
-    for role, what in (
-        (Role.VIEWER, "lists, logs, history"),
-        (Role.OPERATOR, "also start, stop, restart"),
-        (Role.ADMIN, "everything"),
-    )
-]
 _SHOWN = (
     "If Discord doesn't offer them the commands: Server Settings → Integrations → this bot → "
     "Add roles or members."
@@ -38,12 +43,14 @@ Who = discord.Member | discord.User | discord.Role  # a user is somebody outside
 class AccessCommands(app_commands.Group):
     """Who may do what."""
 
-    def __init__(self, manager: Manager, grants: Grants) -> None:
+    def __init__(self, manager: Manager, grants: Grants, public_url: str) -> None:
         super().__init__(
             name="access", description="Who may do what with the bots", default_permissions=CLOSED
         )
         self._manager = manager
         self._grants = grants
+        self._public_url = public_url
+        self.add_command(TokenCommands(manager))
 
     @app_commands.command(description="Give a person or a Discord role a role here")
     @app_commands.describe(
@@ -102,6 +109,45 @@ class AccessCommands(app_commands.Group):
         lines += [f"For **{name}** alone: {role.word}." for name, role in found.more.items()]
         await request.reply("\n".join(lines))
 
+    @app_commands.command(description="A private link that signs you in to the dashboard, once")
+    @with_request
+    async def web(self, request: Request) -> None:
+        """A link button; the code is behind the # and so in no log."""
+        await self._manager.access.require(request.caller, ACCESS_WEB)
+        if not self._public_url:
+            raise NotReady(
+                "The dashboard is off.",
+                hint="Set BOTMAKER_API=1, and BOTMAKER_PUBLIC_URL for other machines.",
+                code="web-off",
+            )
+        code = await self._manager.web_sessions.invite(request.caller)
+        view = discord.ui.View()
+        url = f"{self._public_url}/login#{code}"
+        view.add_item(discord.ui.Button(label="Sign in", url=url))
+        words = "This signs you in once, within five minutes. Pass it on to nobody."
+        await request.reply(words, view=view)
+
+    @app_commands.command(description="Who is signed in to the dashboard; or end a session")
+    @app_commands.describe(end="End this session at once")
+    @with_request
+    async def sessions(self, request: Request, end: str | None = None) -> None:
+        """Every session, or the end of one."""
+        sessions = self._manager.web_sessions
+        if end:
+            ended = await sessions.end(request.caller, end)
+            await request.reply(f"✅ <@{ended.user_id}> is signed out of that browser.")
+            return
+        lines = [_session(one) for one in await sessions.listed(request.caller)]
+        await request.reply("\n".join(lines) or "Nobody is signed in.")
+
+    @sessions.autocomplete("end")
+    @with_request
+    async def _sessions(self, request: Request, typed: str) -> Choices:
+        if not self._manager.access.may(request.caller.principal, ACCESS_SESSIONS):
+            return suggest(typed, ())
+        found = await self._manager.web_sessions.listed(request.caller)
+        return suggest(typed, (one.id for one in found))
+
     @grant.autocomplete("bot")
     @revoke.autocomplete("bot")
     @test.autocomplete("bot")
@@ -113,6 +159,14 @@ class AccessCommands(app_commands.Group):
         if not name:
             return None
         return (await self._manager.bots.named(request.caller, act, name)).bot
+
+
+def _session(session: WebSession) -> str:
+    about = plain(session.about, 60) or "an unknown browser"
+    return (
+        f"`{session.id}` <@{session.user_id}>, since {moment(session.created_at)}, used "
+        f"{moment(session.used_at)}, {about}"
+    )
 
 
 def _kind(who: Who) -> Literal["user", "role"]:

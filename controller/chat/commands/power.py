@@ -13,7 +13,6 @@ from controller.chat.requests.request import Request
 from controller.chat.words.bot_facts import outcome_of
 from controller.domain.bot import Bot
 from controller.domain.errors import NotReady
-from controller.domain.phase import Phase
 from controller.fleet.views import View
 from controller.manager import Manager
 
@@ -29,7 +28,6 @@ class Power:
 
     async def start(self, request: Request, bot: Bot) -> None:
         """Start it. NotReady if it waits for its secrets."""
-        self._refuse_without_secrets(bot)
         await request.acknowledge()
         await self._answer(request, bot, "starting", self._lifecycle.start(request.caller, bot))
 
@@ -40,7 +38,6 @@ class Power:
 
     async def restart(self, request: Request, bot: Bot) -> None:
         """Stop it and start it again, also after BotMaker gave up on it. NotReady as in `start`."""
-        self._refuse_without_secrets(bot)
         await request.acknowledge()
         await self._answer(request, bot, "restarting", self._lifecycle.restart(request.caller, bot))
 
@@ -59,15 +56,6 @@ class Power:
         await request.acknowledge_in_place()
         done = self._lifecycle.delete(request.caller, bot)
         await self._answer(request, bot, "being removed", done)
-
-    def _refuse_without_secrets(self, bot: Bot) -> None:
-        view = self._manager.bots.get(bot.id)
-        if view is not None and view.phase is Phase.CREATED:
-            raise NotReady(
-                f"{bot.name} has no secrets yet: {', '.join(view.world.missing)}.",
-                hint=f"Enter them: /bot secrets {bot.name}.",
-                code="secrets-missing",
-            )
 
     async def _answer(
         self, request: Request, bot: Bot, doing: str, done: Awaitable[View | None]

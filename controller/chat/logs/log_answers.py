@@ -105,20 +105,11 @@ def log_buttons(snippet: Snippet, query: LogQuery) -> discord.ui.View | None:
     bot, tail = snippet.bot, (str(query.lines), query.stream, query.grep)
     found = []
     if snippet.lines or snippet.more:
-        until, skip = _seen_to(snippet)
+        until, skip = snippet.seen_to
         found.append(button("Older", "older", bot.id, f"{until!r}+{skip}", *tail))
     found.append(button("Refresh", "refresh", bot.id, f"{query.since:.0f}", *tail))
     found.append(button("File", "file", bot.id, f"{query.since:.0f}", *tail))
     return row(item for item in found if len(item.custom_id or "") <= CUSTOM_ID_MAX)
-
-
-def _seen_to(snippet: Snippet) -> tuple[float, int]:
-    """Until when the log was seen, and how many lines of that very moment were."""
-    if not snippet.lines:
-        return snippet.looked_to, 0 if snippet.query.grep else snippet.query.skip
-    oldest = snippet.lines[0].at
-    seen = sum(line.at == oldest for line in snippet.lines)
-    return oldest, seen + (snippet.query.skip if oldest == snippet.query.until else 0)
 
 
 def query_in(arguments: Sequence[str]) -> LogQuery:

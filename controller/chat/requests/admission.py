@@ -9,6 +9,7 @@ from collections import OrderedDict
 
 import discord
 
+from controller.chat.requests.members import Members
 from controller.chat.requests.place import Place
 from controller.chat.requests.request import REPLY_VIA, Request
 from controller.domain.access import Principal, discord_user
@@ -22,9 +23,10 @@ REMEMBERED = 10_000  # interactions; Discord delivers one twice within seconds, 
 class Admission:
     """Finds out who makes a request, and refuses those that come from elsewhere."""
 
-    def __init__(self, manager: Manager, place: Place) -> None:
+    def __init__(self, manager: Manager, place: Place, members: Members) -> None:
         self._access = manager.access
         self._place = place
+        self._members = members
         self._seen: OrderedDict[int, None] = OrderedDict()
 
     def is_new(self, interaction: discord.Interaction) -> bool:
@@ -70,21 +72,10 @@ class Admission:
         if request.interaction.guild_id is None:
             # A direct message says nothing about the server: ask it, also for an admin, who may
             # have left it, and never from memory.
-            roles = await self._roles_of(request.interaction.client, user.id)
+            roles = await self._members.ask(user.id)
         else:
             roles = roles_of(user)
         return discord_user(user.id, user.name, roles)
-
-    async def _roles_of(self, client: discord.Client, user_id: int) -> frozenset[int]:
-        """The roles of a member now. Denied for who isn't one."""
-        try:
-            member = await client.http.get_member(self._place.guild_id, user_id)
-        except discord.NotFound as error:
-            raise Denied(
-                "BotMaker serves the members of its server only.", hint="Join the server again."
-            ) from error
-        # Discord lists @everyone for nobody; its id is the guild's.
-        return frozenset(map(int, (self._place.guild_id, *member["roles"])))
 
 
 def roles_of(user: discord.User | discord.Member) -> frozenset[int]:

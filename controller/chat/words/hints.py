@@ -9,6 +9,8 @@ HINTS = {
     "no-such-bot": "/bot list shows all bots.",
     "no-such-action": "/bot do suggests the actions that it has.",
     "no-such-grant": "/access list shows every grant; roles set in `.env` are changed there.",
+    "no-such-token": "/access token list shows them.",
+    "no-such-session": "/access sessions shows who is signed in.",
     "no-log": "/bot show says how it is.",
     "not-running": "Start it with /bot start, then try again.",
     "form-expired": "Get a new one: /bot secrets.",

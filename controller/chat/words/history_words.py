@@ -112,6 +112,9 @@ def _act(entry: Entry) -> str:
 
 def _detail(entry: Entry) -> str:
     data = entry.data
+    if "token" in data:
+        level = plain(str(data.get("level", "")), 20)
+        return f" ({plain(str(data.get('name', '')), 40)}{f', {level}' if level else ''})"
     if "role" in data:
         return f" ({plain(str(data['role']), 20)} to {_subject(entry)})"
     if "whom" in data:

@@ -1,0 +1,105 @@
+"""Finds out who makes a request, or refuses it. What they may do is decided by the use-cases."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from aiohttp import web
+
+from controller.api.gate import Gate
+from controller.api.identity import AT_THE_CONSOLE, Identity
+from controller.api.service_tokens import ServiceTokens, is_service_token
+from controller.domain.access import discord_user
+from controller.domain.errors import NotSignedIn
+from controller.manager import Manager
+from controller.manager.tokens import principal_of
+
+# The Discord roles that a member has now. Denied for who isn't one.
+Members = Callable[[int], Awaitable[frozenset[int]]]
+COOKIE, SECURE_COOKIE = "bm", "__Host-bm"
+
+
+class Callers(Protocol):
+    """Says who asks, and from where they may."""
+
+    @property
+    def gate(self) -> Gate | None:
+        """What a request must pass before anybody asks who sent it; None: nothing."""
+
+    async def identify(self, request: web.Request) -> Identity:
+        """Who asks; NotSignedIn when nobody knows."""
+
+
+class KeyHolders:
+    """Those who bring a key: a token in a header, or a session in a cookie, never in an address."""
+
+    def __init__(
+        self,
+        manager: Manager,
+        members: Members,
+        gate: Gate | None = None,
+        services: ServiceTokens | None = None,
+    ) -> None:
+        self._tokens = manager.tokens
+        self._sessions = manager.web_sessions
+        self._members = members
+        self._gate = gate or Gate()
+        self._services = services
+
+    @property
+    def gate(self) -> Gate:
+        """What the settings say about the way in."""
+        return self._gate
+
+    async def identify(self, request: web.Request) -> Identity:
+        """Who asks; NotSignedIn when nobody knows. A token counts before a cookie."""
+        sent = request.headers.getall("Authorization", ())
+        if sent:
+            scheme, _, key = sent[0].partition(" ")
+            if len(sent) > 1 or scheme.lower() != "bearer":
+                raise NotSignedIn("One Bearer token is needed.", code="token-wrong")
+            return await self._by_token(key.strip())
+        key = request.cookies.get(self.cookie(request), "")
+        if not key:
+            raise NotSignedIn("This needs a token.")
+        self._gate.require_own_page(request)
+        return await self._by_session(key)
+
+    def cookie(self, request: web.Request) -> str:
+        """The name of the session's cookie, for a request that comes this way."""
+        return SECURE_COOKIE if self._gate.is_public(request) else COOKIE
+
+    async def _by_token(self, text: str) -> Identity:
+        if self._services is not None and is_service_token(text):
+            return self._services.holder(text)
+        token = self._tokens.holder(text)
+        by_user = token.owner_kind == "user"
+        roles = await self._members(int(token.owner_id)) if by_user else frozenset()
+        await self._tokens.note_use(token)
+        return Identity(
+            principal_of(token, roles),
+            f"token:{token.id}",
+            lambda: self._tokens.require_valid(token),
+        )
+
+    async def _by_session(self, key: str) -> Identity:
+        session = self._sessions.holder(key)
+        user_id = int(session.user_id)
+        principal = discord_user(user_id, session.user_name, await self._members(user_id))
+        await self._sessions.note_use(session)
+        return Identity(
+            principal,
+            f"session:{session.id}",
+            lambda: self._sessions.require_valid(session),
+        )
+
+
+class ConsoleUsers:
+    """Those who reach the console's socket: whoever may enter the data folder."""
+
+    gate = None
+
+    async def identify(self, request: web.Request) -> Identity:
+        """The console, whoever asks."""
+        return AT_THE_CONSOLE

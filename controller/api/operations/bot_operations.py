@@ -1,0 +1,191 @@
+"""The operations on bots: which there are, and create, start, stop, restart, delete."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+from pydantic import Field
+
+from controller.api.cursors import cursor_of, place_of
+from controller.api.deeds import DEED_SECONDS
+from controller.api.operation import Answer, Call, Given, Nothing, Operation, Operations
+from controller.api.resources import BotOut, OperationOut, Page, bot_out
+from controller.domain import acts
+from controller.domain.phase import Phase
+from controller.manager.lifecycle import Order
+
+PAGE_MOST = 500
+
+
+class BotsWanted(Given):
+    """Which bots are listed: all that you may see, by name."""
+
+    phase: Phase | None = None
+    template: str = ""
+    name: Annotated[str, Field(max_length=32, description="A part of the name.")] = ""
+    limit: Annotated[int, Field(ge=1, le=PAGE_MOST)] = 200
+    cursor: Annotated[str, Field(max_length=200)] = ""
+
+
+class NewBot(Given):
+    """What a new bot should be. What is left out is the template's first choice."""
+
+    name: Annotated[str, Field(max_length=100)]
+    template: Annotated[str, Field(max_length=100)]
+    provider: Annotated[str, Field(max_length=100)] | None = None
+    model: Annotated[str, Field(max_length=300)] | None = None
+    channel: Annotated[str, Field(max_length=100)] | None = None
+
+
+async def list_bots(call: Call[BotsWanted, Nothing]) -> Answer:
+    """A page of bots, each from its own kept JSON."""
+    wanted, after = call.query, place_of(call.query.cursor)
+    seen = await call.manager.bots.seen(call.caller)
+    call.pages.tidy(len(call.manager.bots))
+    found = sorted(
+        (
+            (view.bot.name, view, role)
+            for view, role in seen
+            if (wanted.phase is None or view.phase is wanted.phase)
+            and (not wanted.template or view.bot.template == wanted.template)
+            and wanted.name.lower() in view.bot.name
+            and (after is None or view.bot.name > str(after))
+        ),
+        key=lambda row: row[0],
+    )
+    shown = found[: wanted.limit]
+    more = cursor_of(shown[-1][0]) if len(shown) < len(found) else None
+    items = b",".join(call.pages.json(view, role) for _, view, role in shown)
+    return Answer(b'{"items":[%b],"next":%b}' % (items, json.dumps(more).encode()))
+
+
+async def create_bot(call: Call[Nothing, NewBot]) -> Answer:
+    """A new bot that waits for its secrets."""
+    order = Order(**call.body.model_dump())
+    bot = await call.manager.lifecycle.create(call.caller, order)
+    view = call.manager.bots.get(bot.id)
+    assert view is not None, "it was just made"
+    role = call.manager.access.role(call.caller.principal, bot)
+    return Answer(bot_out(view, role), headers={"Location": f"/api/v1/bots/{bot.id}"})
+
+
+async def get_bot(call: Call[Nothing, Nothing]) -> Answer:
+    """One bot."""
+    view = await call.view(acts.BOT_SHOW)
+    role = call.manager.access.role(call.caller.principal, view.bot)
+    return Answer(bot_out(view, role))
+
+
+async def start_bot(call: Call[Nothing, Nothing]) -> Answer:
+    """Wish it to run."""
+    bot = await call.bot(acts.BOT_START)
+    await call.manager.lifecycle.start(call.caller, bot, DEED_SECONDS)
+    return Answer()
+
+
+async def stop_bot(call: Call[Nothing, Nothing]) -> Answer:
+    """Wish it to be stopped."""
+    bot = await call.bot(acts.BOT_STOP)
+    await call.manager.lifecycle.stop(call.caller, bot, DEED_SECONDS)
+    return Answer()
+
+
+async def restart_bot(call: Call[Nothing, Nothing]) -> Answer:
+    """Wish for a new run."""
+    bot = await call.bot(acts.BOT_RESTART)
+    await call.manager.lifecycle.restart(call.caller, bot, DEED_SECONDS)
+    return Answer()
+
+
+async def delete_bot(call: Call[Nothing, Nothing]) -> Answer:
+    """Wish that nothing is left of it."""
+    bot = await call.bot(acts.BOT_DELETE)
+    await call.manager.lifecycle.delete(call.caller, bot, DEED_SECONDS)
+    return Answer()
+
+
+BOT_OPERATIONS: Operations = (
+    Operation(
+        id="listBots",
+        method="GET",
+        path="/bots",
+        act=acts.BOT_LIST,
+        summary="The bots that you may see, by name.",
+        query=BotsWanted,
+        body=Nothing,
+        answer=Page[BotOut],
+        handler=list_bots,
+    ),
+    Operation(
+        id="createBot",
+        method="POST",
+        path="/bots",
+        act=acts.BOT_CREATE,
+        summary="A new bot. It waits for its secrets, if it needs any.",
+        query=Nothing,
+        body=NewBot,
+        answer=BotOut,
+        status=201,
+        handler=create_bot,
+    ),
+    Operation(
+        id="getBot",
+        method="GET",
+        path="/bots/{bot}",
+        act=acts.BOT_SHOW,
+        summary="One bot.",
+        query=Nothing,
+        body=Nothing,
+        answer=BotOut,
+        handler=get_bot,
+    ),
+    Operation(
+        id="deleteBot",
+        method="DELETE",
+        path="/bots/{bot}",
+        act=acts.BOT_DELETE,
+        summary="Remove a bot with its container, its data and its secrets. It can't be undone.",
+        query=Nothing,
+        body=Nothing,
+        answer=OperationOut,
+        deed=True,
+        handler=delete_bot,
+    ),
+    Operation(
+        id="startBot",
+        method="POST",
+        path="/bots/{bot}/start",
+        act=acts.BOT_START,
+        summary="Start a bot, also after BotMaker gave up on it.",
+        query=Nothing,
+        body=Nothing,
+        answer=OperationOut,
+        deed=True,
+        handler=start_bot,
+    ),
+    Operation(
+        id="stopBot",
+        method="POST",
+        path="/bots/{bot}/stop",
+        act=acts.BOT_STOP,
+        summary="Stop a bot.",
+        query=Nothing,
+        body=Nothing,
+        answer=OperationOut,
+        deed=True,
+        handler=stop_bot,
+    ),
+    Operation(
+        id="restartBot",
+        method="POST",
+        path="/bots/{bot}/restart",
+        act=acts.BOT_RESTART,
+        summary="End a bot's present run, and begin a new one.",
+        query=Nothing,
+        body=Nothing,
+        answer=OperationOut,
+        deed=True,
+        handler=restart_bot,
+    ),
+)

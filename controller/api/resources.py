@@ -1,0 +1,209 @@
+"""What is answered: plain models of bots and operations. Times are RFC 3339 in UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from controller.domain.access import Principal
+from controller.domain.bot import Wish
+from controller.domain.journal import Result
+from controller.domain.phase import Phase
+from controller.domain.roles import Role
+from controller.fleet.views import View
+from controller.manager.history import Event
+
+SPARE = 100  # bots that are gone and may be kept
+ROLES = len(Role)
+RoleWord = Literal["none", "viewer", "operator", "admin"]
+
+
+class Resource(BaseModel):
+    """Something that is answered. Fields are added in time, and none is taken away."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+T = TypeVar("T", bound=Resource)
+
+
+class Page(Resource, Generic[T]):
+    """A part of a list; `next` is the cursor of what follows, if anything does."""
+
+    items: list[T]
+    next: str | None = None
+
+
+class ProblemOut(Resource):
+    """Why BotMaker stopped trying."""
+
+    code: str
+    message: str
+    hint: str
+    at: datetime
+
+
+class CrashOut(Resource):
+    """An end of the bot's process that nobody wished for."""
+
+    at: datetime
+    exit_code: int | None
+    out_of_memory: bool
+
+
+class BotOut(Resource):
+    """A bot: what is wished of it, and how it was seen last."""
+
+    id: str
+    name: str
+    phase: Phase
+    since: datetime | None
+    wish: Wish
+    template: str
+    provider: str
+    model: str
+    channel: str
+    image: str
+    created_at: datetime | None
+    role: RoleWord  # what you may do to it
+    seen: bool  # whether it was looked at since the controller started
+    missing_secrets: list[str]
+    held_up: str  # what the way to the wish waits for; empty while it goes on
+    problem: ProblemOut | None
+    crashes: int
+    last_crash: CrashOut | None
+    outside: str  # what somebody did to its container outside BotMaker a short while ago
+
+
+class BotName(Resource):
+    """Which bot."""
+
+    id: str
+    name: str
+
+
+class Who(Resource):
+    """Who asked."""
+
+    kind: Literal["user", "system", "console", "service"]
+    id: str
+    name: str
+
+
+class OperationOut(Resource):
+    """A request that changes something, as the journal has it."""
+
+    id: str
+    act: str
+    state: Literal["running", "done", "refused", "unknown", "failed", "cut-short"]
+    bot: BotName | None
+    by: Who
+    asked_at: datetime
+    ended_at: datetime | None
+    code: str  # of the error that ended it, if one did
+    outcome: dict[str, Any]  # the bot's phase at its end, names of what was changed
+
+
+def moment(seconds: float) -> datetime | None:
+    """A time in seconds since the epoch; none for 0."""
+    return at(seconds) if seconds else None
+
+
+def at(seconds: float) -> datetime:
+    """A time in seconds since the epoch."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def role_word(role: Role) -> RoleWord:
+    """The role as people read it."""
+    words: dict[Role, RoleWord] = {
+        Role.NONE: "none",
+        Role.VIEWER: "viewer",
+        Role.OPERATOR: "operator",
+        Role.ADMIN: "admin",
+    }
+    return words[role]
+
+
+def bot_out(view: View, role: Role) -> BotOut:
+    """A view as it is answered to somebody with that role."""
+    bot, problem, crash = view.bot, view.bot.problem, view.last_crash
+    return BotOut(
+        id=bot.id,
+        name=bot.name,
+        phase=view.phase,
+        since=moment(view.since),
+        wish=bot.wish,
+        template=bot.template,
+        provider=bot.provider,
+        model=bot.model,
+        channel=bot.channel,
+        image=bot.image,
+        created_at=moment(bot.created_at),
+        role=role_word(role),
+        seen=view.seen,
+        missing_secrets=list(view.world.missing),
+        held_up=view.held_up,
+        problem=ProblemOut(
+            code=problem.code, message=problem.message, hint=problem.hint, at=at(problem.at)
+        )
+        if problem
+        else None,
+        crashes=len(view.crashes),
+        last_crash=CrashOut(
+            at=at(crash.at), exit_code=crash.exit_code, out_of_memory=crash.oom_killed
+        )
+        if crash
+        else None,
+        outside=view.by_hand.what if view.by_hand else "",
+    )
+
+
+def who_out(principal: Principal) -> Who:
+    """A principal as it is answered."""
+    return Who(kind=principal.kind, id=principal.id, name=principal.name)
+
+
+def operation_out(event: Event) -> OperationOut:
+    """A request and its outcome as they are answered."""
+    entry, outcome = event.entry, event.outcome
+    data = dict(outcome.data) if outcome else {}
+    result = str(data.pop("result", Result.DONE.value))
+    data.pop("act", None)
+    code = str(data.pop("code", ""))
+    return OperationOut.model_validate(
+        {
+            "id": str(entry.seq),
+            "act": str(entry.data.get("act", "")),
+            "state": result if outcome else "running",
+            "bot": BotName(id=entry.bot_id, name=entry.bot_name) if entry.bot_id else None,
+            "by": who_out(entry.author.principal),
+            "asked_at": at(entry.at),
+            "ended_at": at(outcome.at) if outcome else None,
+            "code": code,
+            "outcome": data,
+        }
+    )
+
+
+class BotPages:
+    """Bots as JSON, each made once for a view and a role: a list of 200 costs a join."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[str, Role], tuple[View, bytes]] = {}
+
+    def json(self, view: View, role: Role) -> bytes:
+        """The bot as JSON."""
+        key = (view.bot.id, role)
+        known = self._made.get(key)
+        if known is None or known[0] is not view:
+            known = view, bot_out(view, role).model_dump_json().encode()
+            self._made[key] = known
+        return known[1]
+
+    def tidy(self, bots: int) -> None:
+        """Forget all of it where most is of bots that are gone; there are so many now."""
+        if len(self._made) > SPARE + ROLES * bots:
+            self._made.clear()

@@ -1,0 +1,72 @@
+"""The table of operations: everything that can be asked for over HTTP, and the way to find it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from controller.api.operation import Operation, Operations
+from controller.api.operations.access_operations import ACCESS_OPERATIONS
+from controller.api.operations.bot_operations import BOT_OPERATIONS
+from controller.api.operations.fleet_operations import FLEET_OPERATIONS
+from controller.api.operations.inside_operations import INSIDE_OPERATIONS
+from controller.api.operations.request_operations import REQUEST_OPERATIONS
+from controller.api.operations.token_operations import TOKEN_OPERATIONS
+from controller.api.problems import HttpProblem
+from controller.domain.errors import NotFound
+
+PREFIX = "/api/v1"
+OPERATIONS: Operations = (
+    *BOT_OPERATIONS,
+    *INSIDE_OPERATIONS,
+    *FLEET_OPERATIONS,
+    *REQUEST_OPERATIONS,
+    *ACCESS_OPERATIONS,
+    *TOKEN_OPERATIONS,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An operation, and what its path names."""
+
+    operation: Operation[Any, Any]
+    path: Mapping[str, str]
+
+
+class Table:
+    """Finds operations by method and path. A path counts as it is sent: nothing is decoded."""
+
+    def __init__(self, operations: Operations = OPERATIONS) -> None:
+        self.operations = operations
+        self._rows: dict[int, list[tuple[re.Pattern[str], Operation[Any, Any]]]] = {}
+        for operation in operations:
+            row = re.compile(PREFIX + operation.pattern, re.ASCII), operation
+            self._rows.setdefault(operation.path.count("/"), []).append(row)
+
+    def find(self, method: str, path: str) -> Found:
+        """The operation. NotFound (`no-such-path`), or 405 with what the path does allow."""
+        allowed = []
+        for pattern, operation in self._rows.get(path.count("/") - PREFIX.count("/"), []):
+            match = pattern.fullmatch(path)
+            if match is None:
+                continue
+            if operation.method == method:
+                return Found(operation, match.groupdict())
+            allowed.append(operation.method)
+        if not allowed:
+            raise NotFound(
+                "There is nothing at this path.",
+                hint=f"GET {PREFIX}/openapi.json describes what there is.",
+                code="no-such-path",
+            )
+        raise HttpProblem(
+            405,
+            f"This path doesn't take {method}."
+            if method.isascii() and method.isalpha()
+            else "This path doesn't take that method.",
+            code="method-not-allowed",
+            headers={"Allow": ", ".join(sorted(allowed))},
+        )

@@ -1,0 +1,168 @@
+"""A client of the API over a real port: what it sends is what a program would send."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import aiohttp
+
+from controller.api import Gate, KeyHolders, ServiceTokens, serve
+from controller.api.limits import Limits, Rate, Rates
+from controller.domain.bot import Bot
+from controller.domain.errors import Denied
+from controller.domain.roles import Role
+from controller.fleet.journal import Caller
+from controller.manager import Manager
+from tests.manager.rig import ANN_ASKS
+
+BASE = "/api/v1"
+
+
+class Managed(Protocol):
+    """What has a manager: an installation in memory, or a whole application."""
+
+    @property
+    def manager(self) -> Manager:
+        """What people ask."""
+
+
+class Members:
+    """The members of the server and their Discord roles; who isn't in it is no member."""
+
+    def __init__(self) -> None:
+        self.roles: dict[int, frozenset[int]] = {}
+        self.gone: set[int] = set()
+
+    async def __call__(self, user_id: int) -> frozenset[int]:
+        if user_id in self.gone:
+            raise Denied("BotMaker serves the members of its server only.")
+        return self.roles.get(user_id, frozenset())
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What was answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    raw: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.raw)
+
+    @property
+    def code(self) -> str:
+        """The problem's code; empty when it is none."""
+        is_problem = self.headers.get("Content-Type", "").startswith("application/problem+json")
+        return str(self.json["code"]) if is_problem else ""
+
+
+class Api:
+    """Asks one API, by one token unless another one is named."""
+
+    def __init__(self, url: str, session: aiohttp.ClientSession, token: str) -> None:
+        self.url = url
+        self.token = token
+        self.members = Members()
+        self._session = session
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        data: bytes | None = None,
+    ) -> Reply:
+        """One request below /api/v1. An empty `token` sends none."""
+        given = self.token if token is None else token
+        sent = {"Authorization": f"Bearer {given}"} if given else {}
+        async with self._session.request(
+            method,
+            f"{self.url}{BASE}{path}",
+            json=body,
+            data=data,
+            headers=sent | dict(headers or {}),
+        ) as answer:
+            return Reply(answer.status, answer.headers, await answer.read())
+
+    async def get(self, path: str, **named: Any) -> Reply:
+        return await self.ask("GET", path, **named)
+
+    async def post(self, path: str, body: Any = None, **named: Any) -> Reply:
+        return await self.ask("POST", path, body, **named)
+
+    async def delete(self, path: str, **named: Any) -> Reply:
+        return await self.ask("DELETE", path, **named)
+
+
+async def token_of(
+    rig: Managed,
+    name: str,
+    role: Role = Role.ADMIN,
+    *bots: Bot,
+    caller: Caller = ANN_ASKS,
+    days: int = 1,
+) -> str:
+    """A fresh token's text."""
+    return (await rig.manager.tokens.create(caller, name, role, bots, days)).text
+
+
+async def session_of(rig: Managed, caller: Caller) -> str:
+    """The key of a fresh session, as the browser's cookie holds it."""
+    code = await rig.manager.web_sessions.invite(caller)
+    return (await rig.manager.web_sessions.sign_in(code, "", "a browser")).key
+
+
+def free_port() -> int:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return int(held.getsockname()[1])
+
+
+PLENTY = Rate(1e6, 1_000_000)
+GENEROUS = Rates(PLENTY, PLENTY, PLENTY)
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    rig: Managed,
+    *,
+    owner: Caller = ANN_ASKS,
+    named: str = "ann-has-all",
+    rates: Rates = GENEROUS,
+    gate: Gate | None = None,
+    services: ServiceTokens | None = None,
+) -> AsyncIterator[Api]:
+    """The API of this installation's present controller, until the block ends."""
+    port = free_port()
+    members = Members()
+    callers = KeyHolders(rig.manager, members, gate, services)
+    server = asyncio.create_task(
+        serve(rig.manager, lambda: True, f"127.0.0.1:{port}", callers, Limits(rates)),
+        name="server",
+    )
+    token = await token_of(rig, named, caller=owner)
+    try:
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+            api = Api(f"http://127.0.0.1:{port}", session, token)
+            api.members = members
+            for _ in range(400):
+                with contextlib.suppress(aiohttp.ClientConnectionError):
+                    await api.get("/openapi.json")
+                    break
+                await asyncio.sleep(0.005)
+            yield api
+    finally:
+        server.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await server

@@ -1,0 +1,100 @@
+"""API tokens: shown once, kept as a hash, never worth more than their owner's rights now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from controller.domain.access import CONSOLE, Grant
+from controller.domain.journal import Kind
+from controller.domain.roles import Role
+from controller.fleet.journal import Caller
+from tests.api.client import Api, token_of
+from tests.manager.rig import ANN_ASKS, BEN_ASKS, Rig
+
+
+async def test_a_token_is_shown_once_and_kept_as_a_hash(rig: Rig, api: Api) -> None:
+    """Its secret is in no file of the installation."""
+    text = await token_of(rig, "deploy", Role.OPERATOR)
+    secret = text.rpartition("_")[2]
+    assert (await api.get("/bots", token=text)).status == 200
+    listed = (await api.get("/tokens")).json["items"]
+    assert secret not in str(listed)
+    assert [(one["name"], one["role"]) for one in listed][1:] == [("deploy", "operator")]
+    assert listed[1]["used_at"] is not None
+    for path in rig.folder.rglob("*"):
+        assert not path.is_file() or secret.encode() not in path.read_bytes()
+
+
+async def test_a_token_is_worth_no_more_than_it_says(rig: Rig, api: Api) -> None:
+    """An admin's token for an operator of one bot: that one, and nothing that needs admin."""
+    mine, other = await rig.running(), await rig.running()
+    text = await token_of(rig, "deploy", Role.OPERATOR, mine)
+    listed = (await api.get("/bots", token=text)).json["items"]
+    assert [(bot["name"], bot["role"]) for bot in listed] == [(mine.name, "operator")]
+    refused: list[Any] = [
+        await api.get(f"/bots/{other.name}", token=text),
+        await api.post(f"/bots/{other.name}/stop", token=text),
+        await api.delete(f"/bots/{mine.name}", token=text),
+        await api.post("/bots", {"name": "new", "template": "plain"}, token=text),
+        await api.get("/tokens", token=text),
+    ]
+    assert [(one.status, one.code) for one in refused] == [(403, "denied")] * 5
+    done = await api.post(f"/bots/{mine.name}/stop", token=text, headers={"Prefer": "wait=20"})
+    assert done.json["outcome"] == {"phase": "stopped"}
+    assert rig.active(other)
+
+
+async def test_a_token_is_worth_no_more_than_its_owner_now(rig: Rig, api: Api) -> None:
+    """When the owner loses the role, the token does; so it is with a Discord role."""
+    bot = await rig.running()
+    await rig.manager.access.grant(ANN_ASKS, Grant("user", 2, Role.ADMIN))
+    text = await token_of(rig, "bens", Role.ADMIN, caller=BEN_ASKS)
+    assert (await api.get("/tokens", token=text)).status == 200
+    await rig.manager.access.revoke(ANN_ASKS, "user", 2)
+    assert (await api.get(f"/bots/{bot.name}", token=text)).code == "denied"
+    await rig.manager.access.grant(ANN_ASKS, Grant("role", 77, Role.VIEWER))
+    api.members.roles[2] = frozenset({77})
+    assert (await api.get(f"/bots/{bot.name}", token=text)).status == 200
+    assert (await api.post(f"/bots/{bot.name}/stop", token=text)).code == "denied"
+    api.members.gone.add(2)
+    assert (await api.get(f"/bots/{bot.name}", token=text)).code == "denied"
+
+
+async def test_a_token_that_does_not_count_is_told_why(rig: Rig, api: Api) -> None:
+    """401, each with its code; only its holder learns that it is revoked or over."""
+    text = await token_of(rig, "deploy")
+    wrong = text[:-1] + ("0" if text[-1] != "0" else "1")
+    assert (await api.get("/bots", token="")).code == "not-signed-in"
+    assert (await api.get("/bots", token="nonsense")).code == "token-wrong"
+    assert (await api.get("/bots", token=wrong)).code == "token-wrong"
+    await rig.manager.tokens.revoke(ANN_ASKS, "deploy")
+    refused = await api.get("/bots", token=text)
+    assert (refused.status, refused.code) == (401, "token-revoked")
+    assert refused.headers["WWW-Authenticate"].startswith("Bearer")
+    assert (await api.get("/bots", token=wrong)).code == "token-wrong"
+
+
+async def test_a_token_makes_no_tokens(rig: Rig, api: Api) -> None:
+    """Whoever has one can't make it last."""
+    refused = await api.post("/tokens", {"name": "more", "role": "viewer"})
+    assert (refused.status, refused.code) == (403, "token-by-token")
+    assert (await rig.entries(Kind.REFUSED))[0].data["code"] == "token-by-token"
+
+
+async def test_tokens_survive_a_restart(rig: Rig, api: Api) -> None:
+    """A new controller knows them, and which were revoked."""
+    kept, ended = await token_of(rig, "kept"), await token_of(rig, "ended")
+    await rig.manager.tokens.revoke(ANN_ASKS, "ended")
+    await rig.restart()
+    assert rig.manager.tokens.holder(kept).name == "kept"
+    listed = [token.name for token in await rig.manager.tokens.listed(ANN_ASKS)]
+    assert listed == ["ann-has-all", "kept"]
+    assert ended.startswith("bm_")
+
+
+async def test_the_consoles_token_has_the_role_that_it_was_given(rig: Rig, api: Api) -> None:
+    """The console may do everything, its token what it says."""
+    bot = await rig.running()
+    text = await token_of(rig, "watch", Role.VIEWER, caller=Caller(CONSOLE))
+    assert (await api.get("/bots", token=text)).json["items"][0]["role"] == "viewer"
+    assert (await api.post(f"/bots/{bot.name}/stop", token=text)).code == "denied"
