@@ -92,7 +92,7 @@ async def rotate(place: Place, name: str) -> None:
     await place.world.until(lambda _: len(place.ann.dms) > before)
     form = await place.open_form(name)
     done = await place.submit(form, api_key=canary(), channel_token=canary(60))
-    await said(done, "Restarting to load them")
+    await said(done, "fingerprint")
     await said(done, "running")
 
 
