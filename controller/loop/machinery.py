@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from controller.domain.bot import Bot
 from controller.domain.errors import ControllerError
@@ -34,6 +35,7 @@ from controller.vault import Redactor, Vault
 
 log = logging.getLogger(__name__)
 ARCHIVE_SECONDS = 86_400.0  # between two searches for old journal entries
+FORMS_SECONDS = 3600.0  # between two searches for forms that nobody can send any more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,12 +143,10 @@ class Loop:
             missing, faults = ((), ()) if isinstance(found, ControllerError) else found
             tools.fleet.add(bot, World(missing=missing, faults=faults), seen=False)
             tools.fleet.show_crashes(bot.id, tuple(crashes.get(bot.id, ())))
-        unsettled = await tools.store.unsettled()
         swept = await tools.threads.secrets(tools.vault.sweep, things=len(bots))
         if swept:
             log.warning("removed %d half-written secret files of an earlier crash", swept)
-        forms = await tools.store.usable_forms(time.time())
-        forms |= {form.id for form in unsettled}  # `credentials` finishes what they began
+        forms = await self._forms_in_use()
         staging = tools.blueprints.staging
         await tools.threads.secrets(lambda: staging.sweep(lambda _, form_id: form_id in forms))
         await self._learn(bots)
@@ -167,6 +167,7 @@ class Loop:
                 group.create_task(self.watcher.run(), name="watcher")
                 group.create_task(self._archive(), name="archive")
                 group.create_task(self.strays.run(), name="strays")
+                group.create_task(self._forget_forms(), name="forms")
         finally:
             await self.steps.close()
             self._tools.errands.close()
@@ -203,3 +204,25 @@ class Loop:
             except ControllerError as error:
                 log.warning("old journal entries stay in the database: %s", error)
             await asyncio.sleep(ARCHIVE_SECONDS)
+
+    async def _forms_in_use(self) -> set[str]:
+        """The ids of the forms that can be sent, or that `credentials` has not finished."""
+        store = self._tools.store
+        usable = await store.usable_forms(time.time())
+        return usable | {form.id for form in await store.unsettled()}
+
+    async def _forget_forms(self) -> None:
+        """Forget what was typed into a form once nobody can send it any more."""
+        while True:
+            await asyncio.sleep(FORMS_SECONDS)
+            try:
+                await self._drop_staged()
+            except ControllerError as error:
+                log.warning("what was typed into expired forms stays for now: %s", error)
+
+    async def _drop_staged(self) -> None:
+        staging, threads = self._tools.blueprints.staging, self._tools.threads
+        # Listed before the rows are read: a form that is opened in between is safe.
+        for bot_id, form_id in await threads.secrets(staging.forms):
+            if form_id not in await self._forms_in_use():
+                await threads.secrets(partial(staging.drop, bot_id, form_id))

@@ -15,6 +15,7 @@ from controller.domain.bot import Bot, Wish
 from controller.domain.errors import EngineUnavailable, NotFound
 from controller.domain.names import meant
 from controller.domain.observation import ContainerState
+from controller.domain.phase import Phase
 from controller.domain.roles import Role
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.journal import Caller, Journal
@@ -22,6 +23,7 @@ from controller.fleet.threads import Threads
 from controller.fleet.views import Fleet
 from controller.loop.errands import Errands, not_running
 from controller.manager.access import Access
+from controller.manager.lifecycle import require_secrets
 from controller.runtime import ProbeResult
 from controller.vault import MARK, Redactor
 
@@ -118,9 +120,11 @@ class Actions:
                 "Docker doesn't answer; nothing was done.",
                 hint="Try again in a minute.",
             )
+        require_secrets(view)
         runs = container is not None and container.state is ContainerState.RUNNING
         if not runs or view.bot.wish is not Wish.RUN or view.bot.problem is not None:
-            raise not_running(f"{bot.name} isn't running: it is {view.phase}.")
+            now = "starting" if view.phase is Phase.CREATED else view.phase
+            raise not_running(f"{bot.name} isn't running: it is {now}.")
 
     def _hidden(self, action: Action, result: ProbeResult) -> str:
         """The output without secrets, and without what the template says to hide."""

@@ -150,7 +150,7 @@ class Lifecycle:
     ) -> View | None:
         await self._access.require(caller, act, bot)
         if forgive:
-            self._refuse_without_secrets(bot)
+            require_secrets(self._fleet.get(bot.id))
 
         def unless_removing(now: Bot) -> Bot:
             if now.wish is Wish.REMOVE:
@@ -163,17 +163,21 @@ class Lifecycle:
             _note(deed, view)
             return view
 
-    def _refuse_without_secrets(self, bot: Bot) -> None:
-        view = self._fleet.get(bot.id)
-        if view is not None and view.phase is Phase.CREATED:
-            raise NotReady(
-                f"{bot.name} has no secrets yet: {', '.join(view.world.missing)}.",
-                hint=f"Enter them: /bot secrets {bot.name}.",
-                code="secrets-missing",
-            )
-
     async def _settle(self, bot: Bot, done: Callable[[View], bool], wait: float) -> View | None:
         return await self._fleet.wait_for(bot.id, lambda v: v is None or done(v), wait)
+
+
+def require_secrets(view: View | None) -> None:
+    """Raise NotReady (`secrets-missing`) for a bot that waits for its first secrets.
+
+    Those that were entered since the last look count: its run owes their use until the next one.
+    """
+    if view is not None and view.phase is Phase.CREATED and not view.bot.run.owes:
+        raise NotReady(
+            f"{view.bot.name} has no secrets yet: {', '.join(view.world.missing)}.",
+            hint=f"Enter them: /bot secrets {view.bot.name}.",
+            code="secrets-missing",
+        )
 
 
 def present_run(view: View | None) -> str:

@@ -72,15 +72,15 @@ class Staging:
 
     def of_bot(self, bot_id: str) -> tuple[Staged, ...]:
         """Everything that is kept for a bot, whichever form it was typed into."""
-        return tuple(self.read(bot, form) for bot, form in self._all() if bot == bot_id)
+        return tuple(self.read(bot, form) for bot, form in self.forms() if bot == bot_id)
 
     def everything(self) -> tuple[tuple[str, str, Staged], ...]:
         """All that is kept: the id of the bot, of the form, and what it has."""
-        return tuple((bot, form, self.read(bot, form)) for bot, form in self._all())
+        return tuple((bot, form, self.read(bot, form)) for bot, form in self.forms())
 
     def has(self, bot_id: str) -> bool:
         """Whether anything is kept for a bot."""
-        return any(bot == bot_id for bot, _ in self._all())
+        return any(bot == bot_id for bot, _ in self.forms())
 
     def drop(self, bot_id: str, form_id: str = "") -> None:
         """Forget what is kept for one form of the bot, or for all of them."""
@@ -125,7 +125,8 @@ class Staging:
             os.rmdir(FOLDER, dir_fd=root)
         return len(gone)
 
-    def _all(self) -> list[tuple[str, str]]:
+    def forms(self) -> list[tuple[str, str]]:
+        """The id of the bot and of the form, for each form of which something is kept."""
         with disk.storage("Unfinished forms could not be listed"), self._home() as home:
             names = disk.names_in(home) if home is not None else []
         found = (_NAME.fullmatch(name) for name in names)

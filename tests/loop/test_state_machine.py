@@ -141,7 +141,9 @@ class Installation(RuleBasedStateMachine):
         await self._until(taken, "the order is taken")
         task.cancel()
         (answer,) = await asyncio.gather(task, return_exceptions=True)
-        if isinstance(answer, NotFound | NotReady):
+        if isinstance(answer, NotReady) and answer.code == "secrets-missing":
+            assert not self.rig.has_secrets(bot)
+        elif isinstance(answer, NotFound | NotReady):
             assert self.wished[bot.id] == "delete"
         elif self.wished[bot.id] != "delete":
             self.wished[bot.id] = what

@@ -305,13 +305,19 @@ class Rig:
 
     def _is_as_wished(self, view: View) -> bool:
         bot, active = view.bot, self.active(view.bot)
-        if bot.wish is Wish.REMOVE or bot.run.owes or not (view.seen and view.phase.settled):
+        # While somebody else's container hides a bot's own, nobody can tell whether a run is over.
+        owes = bot.run.owes and (active or not view.world.hidden)
+        if bot.wish is Wish.REMOVE or owes or not (view.seen and view.phase.settled):
             return False
         if bot.wish is Wish.STOP or bot.problem is not None:
             return not active
-        needed = self.house.tools.blueprints.required_secrets(bot)
-        complete = all((self.secrets / bot.id / name).exists() for name in needed)
+        complete = self.has_secrets(bot)
         return active == complete and active is not (view.phase is Phase.CREATED)
+
+    def has_secrets(self, bot: Bot) -> bool:
+        """Whether every secret that the bot needs is on the disk."""
+        needed = self.house.tools.blueprints.required_secrets(bot)
+        return all((self.secrets / bot.id / name).exists() for name in needed)
 
     def secrets_on_disk(self) -> set[str]:
         """The ids of the bots whose secrets are on the disk."""

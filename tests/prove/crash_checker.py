@@ -299,7 +299,7 @@ class Checker:
         ids = {bot["name"]: bot["id"] for bot in bots}
         for inv in told:
             text, name = inv.text, inv.text.partition("**")[2].partition("**")[0]
-            if "is created" in text and name not in wishes:
+            if "** is created" in text and name not in wishes:
                 yield f"lost, though it was told: {text}"
             if "— stopped" in text and wishes.get(name) != "stop":
                 yield f"lost, though it was told: {text}"

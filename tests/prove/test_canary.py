@@ -7,6 +7,7 @@ import asyncio
 import base64
 import contextlib
 import signal
+import time
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -145,13 +146,21 @@ async def pages(place: Place) -> list[tuple[str, bytes]]:
 
 
 def leftovers(place: Place) -> list[str]:
-    """Files below the secrets folder that aren't secrets of an existing bot."""
+    """Files below the secrets folder that aren't secrets of an existing bot.
+
+    What was typed into a form that can still be sent is kept with it: after a kill in the middle of
+    a submit nobody has to type it again.
+    """
     rows = {row[0] for row in place.controller.rows("SELECT id FROM bot")}
+    usable = "SELECT bot_id, id FROM form WHERE used_at IS NULL AND expires_at > ?"
+    typed = {
+        f".forms/{bot}.{form}.json" for bot, form in place.controller.rows(usable, time.time())
+    }
     names = ("api_key", "channel_token", "channel_config")
     known = {f"{bot}/{name}" for bot in rows for name in names}
     root = place.controller.secrets_dir
     files = {str(file.relative_to(root)) for file in root.rglob("*") if file.is_file()}
-    return sorted(files - known - {"discord-token"})
+    return sorted(files - known - typed - {"discord-token"})
 
 
 async def hunt(place: Place, tally: Tally, folder: Path) -> list[str]:
