@@ -329,6 +329,10 @@ def set_outside() -> dict[str, str]:
 
 
 def _nearest(name: str) -> str:
+    words = set(name.split("_")) - {"BOTMAKER"}
+    longer = [known for known in KNOWN if words <= set(known.split("_"))]
+    if words and longer:  # a part was left out
+        return min(longer, key=len)
     return next(iter(difflib.get_close_matches(name, KNOWN, n=1, cutoff=0.75)), "")
 
 

@@ -5,9 +5,7 @@ What a submit does is decided next door in `submission`, which is pure; here it 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import logging
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -26,6 +24,7 @@ from controller.fleet.threads import Threads
 from controller.fleet.views import Fleet
 from controller.fleet.wishes import Wishes
 from controller.manager.access import Access
+from controller.manager.resumption import Resumption, with_fields
 from controller.manager.single_use import SingleUse
 from controller.manager.submission import (
     Given,
@@ -43,8 +42,6 @@ from controller.services import LiveChecks
 from controller.store import Form, Store
 from controller.vault import Fingerprints, Redactor, Staged, Vault
 
-log = logging.getLogger(__name__)
-RESUME_SECONDS, RESUME_SECONDS_MAX = 1.0, 60.0  # until a cut short form is tried again
 FORM_SECONDS = 86_400.0  # a day: a DM may be read late, but the right has to end
 
 
@@ -102,8 +99,7 @@ class Credentials:
         self._live = live
         self._single_use = single_use
         self._engine_time = engine_time
-        self._resuming: asyncio.Task[None] | None = None
-        self._resumed: set[str] = set()
+        self._resumption = Resumption(store, fleet, wishes, blueprints, threads, self._write)
 
     async def open_form(self, caller: Caller, bot: Bot, *, rotate: bool) -> Form:
         """A fresh form for this person and bot."""
@@ -249,7 +245,7 @@ class Credentials:
             raise _used()
         try:
             if not page.form.rotate:  # first: with its last secret the bot may be created
-                await self._wishes.change(bot_id, lambda now: _with_fields(now, staged.fields), by)
+                await self._wishes.change(bot_id, lambda now: with_fields(now, staged.fields), by)
             await self._write(page.bot, staged.secrets)
         except ControllerError:
             with contextlib.suppress(ControllerError):  # so that nothing need be typed again
@@ -262,7 +258,7 @@ class Credentials:
             run = now.run.hide_log(self._engine_time()) if plan.hide_log else now.run
             if plan.owes:
                 run = run.reload(PRESENT) if plan.owes == "reload" else run.end(PRESENT)
-            return replace(_with_fields(now, staged.fields), problem=None, run=run)
+            return replace(with_fields(now, staged.fields), problem=None, run=run)
 
         await self._wishes.change(
             bot_id,
@@ -275,62 +271,12 @@ class Credentials:
         await self._threads.secrets(lambda: self._blueprints.staging.drop(bot_id, form_id))
 
     async def resume(self, written: Callable[[str], None]) -> None:
-        """Write what forms gave whose commit a controller that died cut short. At the start only.
-
-        The bot has all of it then, never a part, and `written(bot_id)` is called: its present run
-        doesn't know of it. What can't be written now is tried again, beside everything else.
-        """
-        if await self._try_to_resume(written):
-            self._resuming = asyncio.create_task(self._resume_later(written), name="resume forms")
+        """Finish what a controller that died left of a commit: see `Resumption`."""
+        await self._resumption.begin(written)
 
     async def close(self) -> None:
         """Try no more; the next start does."""
-        if self._resuming is not None:
-            self._resuming.cancel()
-            await asyncio.gather(self._resuming, return_exceptions=True)
-
-    async def _resume_later(self, written: Callable[[str], None]) -> None:
-        pause, left = RESUME_SECONDS, True
-        while left:
-            await asyncio.sleep(pause)
-            left = await self._try_to_resume(written)
-            pause = min(2 * pause, RESUME_SECONDS_MAX)
-
-    async def _try_to_resume(self, written: Callable[[str], None]) -> bool:
-        """Whether some form has to be tried again."""
-        left = False
-        try:
-            unsettled = await self._store.unsettled()  # anew: a newer form settles older ones
-        except ControllerError as error:
-            log.warning("unfinished forms can't be read: %s", error)
-            return True
-        for form in unsettled:
-            view = self._fleet.get(form.bot_id)
-            if view is None or view.bot.wish is Wish.REMOVE or form.id in self._resumed:
-                continue
-            try:
-                await self._resume(form, view.bot)
-            except ControllerError as error:
-                log.warning("bot %s: its new secrets can't be written: %s", view.bot.name, error)
-                left = True
-            else:
-                self._resumed.add(form.id)  # the loop settles it
-                written(form.bot_id)
-        return left
-
-    async def _resume(self, form: Form, bot: Bot) -> None:
-        staging = self._blueprints.staging
-        staged = await self._threads.secrets(lambda: staging.read(bot.id, form.id))
-        if not staged.secrets and not staged.fields:
-            return
-        await self._write(bot, staged.secrets)
-        await self._wishes.change(
-            bot.id,
-            lambda now: replace(_with_fields(now, staged.fields), problem=None),
-            facts=[Fact(Kind.SECRETS, {"names": sorted(staged.secrets)})],
-            forgive=True,
-        )
-        await self._threads.secrets(lambda: staging.drop(bot.id, form.id))
+        await self._resumption.close()
 
     def _refusal(self, page: OpenForm, given: Given, good: Given, said: Said) -> BadInput:
         """Each input that can't be used with its reason, and what need not be typed again."""
@@ -410,10 +356,6 @@ def _number(caller: Caller) -> int:
 
 def _used() -> NotReady:
     return NotReady("This form was already used.", code="form-used")
-
-
-def _with_fields(bot: Bot, fields: Mapping[str, str]) -> Bot:
-    return replace(bot, fields={**bot.fields, **fields})
 
 
 def _code_of(wrong: Iterable[BadInput], *, refused: bool) -> str:

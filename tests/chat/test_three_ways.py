@@ -60,9 +60,14 @@ async def told(world: World, name: str) -> list[Entry]:
     return [entry for entry in reversed(entries) if entry.bot_name == name]
 
 
-def without_who(entries: list[Entry]) -> list[tuple[object, ...]]:
-    """The entries without when, who asked, and how."""
-    return [(entry.kind, dict(entry.data)) for entry in entries]
+def without_who(entries: list[Entry]) -> list[list[tuple[object, ...]]]:
+    """The entries without when, who asked, and how: of people, and of BotMaker by itself.
+
+    The two go on side by side: which of them writes first is left to chance.
+    """
+    by_people = [entry for entry in entries if entry.author.principal.kind != "system"]
+    by_itself = [entry for entry in entries if entry.author.principal.kind == "system"]
+    return [[(e.kind, dict(e.data)) for e in part] for part in (by_people, by_itself)]
 
 
 async def test_every_way_of_asking_leaves_the_same_entries(world: World) -> None:
@@ -92,7 +97,8 @@ async def test_every_way_of_asking_leaves_the_same_entries(world: World) -> None
 
     lives = [await told(world, name) for name in ("one", "two", "three")]
     first, second, third = map(without_who, lives)
-    assert len(first) > 20
+    assert sum(map(len, first)) > 20
+    assert all(first)
     assert second == first
     assert third == first
 

@@ -193,7 +193,10 @@ PASSED_ON = {
     ("errors.py", "code"),
     ("faults.py", "code"),
     ("files.py", "trouble.code"),
+    ("problems.py", "code"),
     ("problems.py", "error.code"),
+    ("resources.py", "problem.code"),
+    ("problems.py", "words['code'] or None"),
     ("credentials.py", "_code_of(given.wrong, refused=bool(refused))"),
 }
 

@@ -161,6 +161,7 @@ async def test_a_public_message_whose_sending_was_cut_stands_once(shared: Place)
     with shared.world.fault("POST", rf"/channels/{shared.world.admin_channel_id}/messages$",
                             drop_after=True, times=1) as fault:  # fmt: skip
         await shared.bot("solo")
+        await eventually(lambda: fault.hits)
     await shared.card_says("solo", "running")
     assert fault.hits == 1
     assert len([m for m in shared.cards if "**solo**" in m.content]) == 1

@@ -26,6 +26,10 @@ TOPICS: Mapping[str, tuple[Act, ...]] = {
     "Decide who may do what": (
         *(acts.ACCESS_GRANT, acts.ACCESS_REVOKE, acts.ACCESS_LIST, acts.ACCESS_TEST),
     ),
+    "Let a browser or a program in": (
+        *(acts.ACCESS_WEB, acts.ACCESS_SESSIONS),
+        *(acts.TOKEN_CREATE, acts.TOKEN_LIST, acts.TOKEN_REVOKE),
+    ),
     "Look after BotMaker itself": (acts.FLEET_DOCTOR, acts.FLEET_ORPHANS, acts.HELP),
 }
 _MORE = "More"

@@ -140,6 +140,8 @@ class LateAnswers:
         view = self._manager.bots.get(owed.bot_id)
         if owed.act in {acts.ACCESS_GRANT.id, acts.ACCESS_REVOKE.id}:
             return text + "See /access list."
+        if owed.act == acts.TOKEN_REVOKE.id:
+            return text + "See /access token list."
         if view is None and owed.act == acts.BOT_CREATE.id:
             return text + f"**{plain(owed.bot_name)}** was not created. Ask again: /bot create."
         if view is not None:
