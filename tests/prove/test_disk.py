@@ -28,7 +28,7 @@ needs_root = pytest.mark.skipif(not ROOT, reason="mounts and foreign owners need
 
 
 @contextlib.contextmanager
-def mounted(folder: Path, size: str = "256k") -> Iterator[Path]:
+def mounted(folder: Path, size: str = "512k") -> Iterator[Path]:
     """A small file system that nobody else uses."""
     folder.mkdir(parents=True, exist_ok=True)
     subprocess.run(
