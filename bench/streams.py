@@ -12,9 +12,10 @@ import contextlib
 import json
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
@@ -213,8 +214,8 @@ async def _measured(
     ]  # fmt: skip
 
 
-async def _read_for(seconds: float, work: list[object]) -> None:
-    tasks = [asyncio.ensure_future(one) for one in work]  # type: ignore[arg-type]
+async def _read_for(seconds: float, work: list[Coroutine[Any, Any, None]]) -> None:
+    tasks = [asyncio.ensure_future(one) for one in work]
     await asyncio.wait(tasks, timeout=seconds)
     for task in tasks:
         if task.done():
