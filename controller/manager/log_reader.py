@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from controller.domain.errors import ControllerError, NotFound
 from controller.domain.events import LogBatch, LogLine, LogQuery
@@ -37,7 +38,7 @@ class Lines:
         """How many there are."""
         return len(self.lines)
 
-    @property
+    @cached_property
     def size(self) -> int:
         """About what they take where they wait, in bytes."""
         return sum(len(line.text) + 80 for line in self.lines)
@@ -144,6 +145,7 @@ class LogReader:
             except ControllerError as error:  # the next look shows what became of it
                 level = logging.DEBUG if isinstance(error, NotFound) else logging.INFO
                 log.log(level, "a log that is followed broke off: %s", error)
+            await self._show([], quiet=True)
 
     def _tell_run(
         self, seen: Observation, before: tuple[str, str] | None, now: tuple[str, str]
@@ -179,12 +181,11 @@ class LogReader:
         if self._last is not None and self._last.run == run:
             self._start = self._last
             return self._last.at
-        place, self._start = self._start, None
+        place = self._start
         if self._last is not None or (place is not None and place.run != run):
-            self._shown_from = 0.0
+            self._start, self._shown_from = None, 0.0
             return floor  # another container: all of its log is news
         if place is not None:
-            self._start = place
             query = LogQuery(lines=CONTEXT_LINES, until=place.at, since=floor)
         else:
             query = LogQuery(lines=CONTEXT_LINES + self._lines, since=floor)
@@ -203,6 +204,13 @@ class LogReader:
         """Say what one stream says, until it ends."""
         begun, self._start = Beginning(self._start), None
         self._numbering = Numbering()  # a stream begins with all lines of a moment
+        try:
+            await self._read_from(begun, stream)
+        finally:
+            if begun.start is not None:  # it broke off before it was there
+                self._start, self._last = begun.start, None
+
+    async def _read_from(self, begun: Beginning, stream: LogStream) -> None:
         ended = busy = False
         while not ended:
             batch, ended = await self._next(stream, waiting=begun.undecided)
