@@ -180,7 +180,7 @@ class LogReader:
         floor, run = self._floor(), seen.container_id[:RUN_LENGTH]
         if self._last is not None and self._last.run == run:
             self._start = self._last
-            return self._last.at
+            return self._last.at - ORDER_SECONDS
         place = self._start
         if self._last is not None or (place is not None and place.run != run):
             self._start, self._shown_from = None, 0.0
@@ -194,7 +194,8 @@ class LogReader:
             self.first = [line.at for line in part[-self._lines :]]
             self._shown_from = self.first[0] if self.first else 0.0
         self.looked.set()
-        return part[0].at if part else floor
+        oldest = part[0].at if part else floor
+        return oldest if place is None else min(oldest or place.at, place.at - ORDER_SECONDS)
 
     def _floor(self) -> float:
         view = self._tools.fleet.get(self._bot_id)
