@@ -195,8 +195,9 @@ PASSED_ON = {
     ("files.py", "trouble.code"),
     ("problems.py", "code"),
     ("problems.py", "error.code"),
-    ("resources.py", "problem.code"),
     ("problems.py", "words['code'] or None"),
+    ("resources.py", "problem.code"),
+    ("resources.py", "code"),
     ("credentials.py", "_code_of(given.wrong, refused=bool(refused))"),
 }
 
