@@ -11,7 +11,7 @@ import { fleetPage } from "./fleet_page.js";
 import { historyPage } from "./history.js";
 import { fleet } from "./live.js";
 import { loginPage } from "./login_page.js";
-import { ago, isEnough } from "./words.js";
+import { ago, isEnough, problemWords } from "./words.js";
 
 /**
  * @typedef {object} Shown a page
@@ -118,14 +118,19 @@ function linkSign() {
 function engineNote() {
   const note = h("p", { class: "banner", role: "status", hidden: true });
   const draw = () => {
-    const away = fleet.known && !fleet.engine.reachable;
-    note.hidden = !away;
-    const words = away ? `${(fleet.engine.reason || "Docker doesn't answer").replace(/[. ]+$/, "")}. These are the last known states.` : "";
+    const words = fleet.problem ? problemWords(fleet.problem) : engineWords();
+    note.hidden = !words;
     if (note.textContent !== words) note.textContent = words;
   };
   fleet.addEventListener("changed", draw);
   draw();
   return note;
+}
+
+function engineWords() {
+  if (!fleet.known || fleet.engine.reachable) return "";
+  const reason = (fleet.engine.reason || "Docker doesn't answer").replace(/[. ]+$/, "");
+  return `${reason}. These are the last known states.`;
 }
 
 async function signOut() {
