@@ -57,6 +57,10 @@ class Redactor:
         with self._lock:
             self._search.discard(self._owners.pop(bot_id, {}))
 
+    def longest(self) -> int:
+        """The length of the longest form in which a known value may appear."""
+        return self._search.longest()
+
     def __call__(self, text: str, *, begins: bool = True, ends: bool = True) -> str:
         """The text, cleaned, with every known and every likely secret replaced. Never raises.
 

@@ -194,6 +194,7 @@ PASSED_ON = {
     ("faults.py", "code"),
     ("files.py", "trouble.code"),
     ("problems.py", "error.code"),
+    ("problems.py", "words['code'] or None"),
     ("credentials.py", "_code_of(given.wrong, refused=bool(refused))"),
 }
 
