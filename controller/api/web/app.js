@@ -35,10 +35,10 @@ let me = null;
 /** @type {Shown | null} */
 let shown = null;
 
-/** @type {Record<string, {label: string, act: string, page: (here: Here) => Shown}>} */
+/** Pages by the first part of their address; one without a label isn't in the menu. @type {Record<string, {label: string, act: string, page: (here: Here) => Shown}>} */
 const PAGES = {
   "": { label: "Fleet", act: "bot.list", page: fleetPage },
-  create: { label: "New bot", act: "bot.create", page: createPage },
+  create: { label: "", act: "bot.create", page: createPage },
   history: { label: "History", act: "fleet.history", page: historyPage },
   access: { label: "Access", act: "access.list", page: accessPage },
   doctor: { label: "Doctor", act: "fleet.doctor", page: doctorPage },
@@ -61,13 +61,12 @@ function show() {
   const path = location.pathname.split("/").filter(Boolean).map(decodeURIComponent);
   if (shown?.turn?.(path)) return;
   const here = { me, may, go, path };
-  const named = PAGES[path[0] ?? ""];
   shown?.leave?.();
-  shown = path[0] === "bots" ? botPage(here) : (named ?? PAGES[""]).page(here);
-  document.title = `${shown.title} · BotMaker`;
+  shown = path[0] === "bots" ? botPage(here) : pageOf(here, PAGES[path[0] ?? ""]);
+  if (path[0] !== "bots") document.title = `${shown.title} · BotMaker`;
   fill(main, shown.body);
   for (const one of root.querySelectorAll(".tabs-main a")) {
-    const current = one.getAttribute("href") === `/${path[0] === "bots" ? "" : path[0] ?? ""}`;
+    const current = one.getAttribute("href") === `/${["bots", "create"].includes(path[0]) ? "" : path[0] ?? ""}`;
     if (current) one.setAttribute("aria-current", "page");
     else one.removeAttribute("aria-current");
   }
@@ -75,12 +74,19 @@ function show() {
   if (started) main.focus({ preventScroll: true });
 }
 
+/** @param {Here} here @param {{label: string, act: string, page: (here: Here) => Shown} | undefined} named @returns {Shown} */
+function pageOf(here, named) {
+  if (named && me.may.includes(named.act)) return named.page(here);
+  const words = named ? `This needs the role ${me.needs[named.act]}; you are ${me.role}.` : "There is nothing at this address.";
+  return { title: "Not here", body: h("div", { class: "page" }, h("div", { class: "empty" }, h("h1", {}, "Not here"), h("p", {}, words), link("/", { class: "button main" }, "To the fleet"))) };
+}
+
 let started = false;
 
 /** The frame around every page. */
 function frame() {
   const tabs = Object.entries(PAGES)
-    .filter(([, { act }]) => me.may.includes(act))
+    .filter(([, { label, act }]) => label && me.may.includes(act))
     .map(([path, { label }]) => link(`/${path}`, {}, label));
   const out = button("Sign out", signOut, { class: "button quiet" });
   fill(

@@ -47,6 +47,7 @@ class BotView {
     this.gone = false;
     this.sign = h("span", { "aria-hidden": "true" });
     this.phase = h("span", { class: "phase", role: "status" });
+    this.state = h("p", { class: "state" });
     this.since = h("time", { class: "since" });
     this.why = h("ul", { class: "reasons" });
     this.facts = h("dl", { class: "facts" });
@@ -74,6 +75,7 @@ class BotView {
     if (path[0] !== "bots" || !this.bot || (path[1] !== this.bot.name && path[1] !== this.bot.id)) return false;
     this.partName = path[2] ?? "log";
     this._drawPart();
+    this._drawButtons();
     return true;
   }
 
@@ -88,6 +90,7 @@ class BotView {
     this.gone = false;
     if (first) this._frame();
     this.sign.className = `sign big ${PHASES[bot.phase].sign}`;
+    this.state.dataset.sign = PHASES[bot.phase].sign;
     const words = phaseWords(bot.phase);
     if (this.phase.textContent !== words) this.phase.textContent = words;
     this._drawReasons(bot);
@@ -112,11 +115,12 @@ class BotView {
   _frame() {
     this.head.textContent = this.bot.name;
     this.body.dataset.bot = this.bot.name;
+    fill(this.state, this.phase, this.since);
     fill(
       this.body,
       link("/", { class: "back" }, "← Fleet"),
       h("div", { class: "bot-head" },
-        h("div", { class: "bot-title" }, this.sign, h("div", {}, this.head, h("p", { class: "state" }, this.phase, this.since))),
+        h("div", { class: "bot-title" }, this.sign, h("div", {}, this.head, this.state)),
         h("div", { class: "bar" }, this.told, this.buttons)),
       this.why, this.facts, this.tabs, this.place,
     );
@@ -161,7 +165,7 @@ class BotView {
     const waits = bot.phase === "created" && bot.wish === "run";
     const stopped = bot.wish === "stop";
     const shown = bot.phase === "removing" ? [] : waits
-      ? [this.here.may("bot.secrets", bot) && link(`/bots/${bot.name}/secrets`, { class: "button main" }, "Enter secrets")]
+      ? [this.partName !== "secrets" && this.here.may("bot.secrets", bot) && link(`/bots/${bot.name}/secrets`, { class: "button main" }, "Enter secrets")]
       : stopped ? [order("start", "Start", "main")] : [order("stop", "Stop"), order("restart", "Restart", "main")];
     fill(this.buttons, ...shown);
     this.body.classList.toggle("without-bar", !shown.some(Boolean));

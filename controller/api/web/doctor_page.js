@@ -43,7 +43,14 @@ function rank({ ok }) {
 function finding({ subject, ok, message, remedy }) {
   const [kind, word] = ok === false ? ["bad", "failed"] : ok ? ["good", "fine"] : ["warn", "note"];
   return h("li", {}, h("span", { class: `sign ${kind}`, "aria-hidden": "true" }),
-    h("div", { class: "grow" }, h("b", {}, subject), h("div", {}, message), remedy && h("div", { class: "sub" }, remedy)), h("span", { class: `tag ${kind}` }, word));
+    h("div", { class: "grow" }, h("b", {}, subject), ...said(message), remedy && h("div", { class: "sub" }, remedy)), h("span", { class: `tag ${kind}` }, word));
+}
+
+/** The message; the steps of a bot in trouble fold away. @param {string} message */
+function said(message) {
+  const [words, steps] = message.split("; its last steps: ");
+  if (!steps) return [h("div", {}, message)];
+  return [h("div", {}, words), h("details", {}, h("summary", {}, "Its last steps"), h("ul", { class: "steps" }, ...steps.split("; ").map((step) => h("li", {}, step))))];
 }
 
 /** @param {HTMLElement} place */

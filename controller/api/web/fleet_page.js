@@ -32,7 +32,7 @@ class FleetView {
     this.told = h("p", { class: "told", role: "status" });
     this.running = false;
     const search = h("input", {
-      type: "search", id: "search", placeholder: "Search name, template, reason", autocomplete: "off", spellcheck: false,
+      type: "search", id: "search", placeholder: "Search", autocomplete: "off", spellcheck: false,
       oninput: () => { this.words = search.value.trim().toLowerCase(); this.draw(); },
     });
     this.body = h(

@@ -2,7 +2,7 @@
 // Boxes to fill in, each with its label, its hint and a place for what is wrong with it.
 
 import { fresh, h } from "./dom.js";
-import { problemWords } from "./words.js";
+import { capital, problemWords } from "./words.js";
 
 /**
  * @typedef {object} Spec
@@ -33,7 +33,7 @@ export class Box {
     this._wrong = h("p", { class: "wrong", id: `${id}-wrong` });
     const list = spec.suggestions?.length && h("datalist", { id: `${id}-list` }, ...spec.suggestions.map((one) => h("option", { value: one })));
     if (list) this.input.setAttribute("list", `${id}-list`);
-    const hint = [spec.hint, spec.is_list && spec.choices?.length && `Choose from: ${spec.choices.join(", ")}.`].filter(Boolean).join(" ");
+    const hint = [capital(spec.hint ?? ""), spec.is_list && spec.choices?.length && `Choose from: ${spec.choices.join(", ")}.`].filter(Boolean).join(" ");
     this.element = h("div", { class: "field" },
       h("label", { for: id }, spec.label, !spec.required && h("span", { class: "soft" }, " (optional)")),
       this.input, list, h("p", { class: "hint", id: `${id}-hint` }, hint), this._wrong);

@@ -3,7 +3,7 @@
 
 import { get } from "./ask.js";
 import { button, fill, h, link } from "./dom.js";
-import { ago, exact, exitWords, phaseWords, plural, problemWords } from "./words.js";
+import { ago, capital, exact, exitWords, phaseWords, plural, problemWords } from "./words.js";
 
 /** @param {import("./app.js").Here} here @returns {import("./app.js").Shown} */
 export function historyPage(here) {
@@ -17,7 +17,7 @@ export function historyPart(bot, here) {
 
 /** @param {string} path @param {boolean} named whether each entry says which bot it is about @param {import("./app.js").Here} here */
 function happened(path, named, here) {
-  const list = h("ul", { class: "rows" });
+  const list = h("ul", { class: "rows history" });
   const end = h("div", { class: "older" });
   const body = h("section", { class: "block", "aria-label": "History" }, list, end);
   const more = async (/** @type {string} */ cursor) => {
@@ -41,7 +41,7 @@ function row(event, named) {
   return h("li", {},
     h("div", { class: "grow" },
       named && event.bot && h("span", {}, link(`/bots/${event.bot.name}`, {}, event.bot.name), " "),
-      h("b", {}, what), " ", h("span", { class: "sub" }, by(event))),
+      h("b", {}, capital(what)), " ", h("span", { class: "sub" }, by(event))),
     how && h("span", { class: `tag ${kind}` }, how),
     h("time", { class: "since", dateTime: event.at, title: exact(event.at) }, ago(event.at)));
 }
@@ -61,7 +61,7 @@ function sentence({ kind, act, data, operation }) {
     case "asked": return { what: `${deed}${detail(data)}`, ...end(operation) };
     case "refused": return { what: deed, how: `refused (${data.code ?? ""})${typeof data.times === "number" ? `, ${plural(data.times, "more time")}` : ""}`, kind: "bad" };
     case "crash": return { what: "Crashed", how: exitWords(data.exit_code, data.oom_killed), kind: "bad" };
-    case "problem": return { what: `Gave up: ${data.message ?? ""}`, how: data.code ?? "", kind: "bad" };
+    case "problem": return { what: data.message || "Gave up", how: data.code ?? "", kind: "bad" };
     case "reload": return data.ok ? { what: "Read its replaced secrets", how: "", kind: "" } : { what: `Couldn't read its replaced secrets (${data.reason}), so it restarts`, how: "", kind: "warn" };
     case "unchecked": return { what: "Config not checked", how: exitWords(data.exit_code), kind: "warn" };
     case "by-hand": return { what: `${data.what} outside BotMaker`, how: UNDONE[data.what] ?? "undone", kind: "warn" };

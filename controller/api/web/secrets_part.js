@@ -77,7 +77,7 @@ function drawEntry(bot, here, list, entry, stored, words) {
       told.textContent = showProblem(error, boxes);
     }
   };
-  fill(entry, h("div", { class: "card" }, h("h2", {}, first ? "Enter its secrets" : "Replace secrets"),
+  fill(entry, h("div", { class: "card block" }, h("h2", {}, first ? "Enter its secrets" : "Replace secrets"),
     h("p", { class: "soft small" }, "They are stored in files that only this bot can read, and are never shown again: only a fingerprint is."),
     form(send, ...[...boxes.values()].map((box) => box.element), h("div", { class: "form-end" }, save, told))));
 }

@@ -21,6 +21,11 @@ export function isEnough(role, needed) {
   return needed !== undefined && RANKS.indexOf(role) >= RANKS.indexOf(needed);
 }
 
+/** @param {string} words */
+export function capital(words) {
+  return words.slice(0, 1).toUpperCase() + words.slice(1);
+}
+
 /** @param {string} phase */
 export function phaseWords(phase) {
   return phase === "created" ? "waiting for secrets" : phase;
@@ -68,8 +73,7 @@ export function reasons(bot) {
   }
   if (bot.held_up) found.push(`Held up, and tried again: ${bot.held_up}`);
   if (bot.outside && bot.wish === "run") {
-    const what = bot.outside[0].toUpperCase() + bot.outside.slice(1);
-    found.push(`${what} outside BotMaker; ${UNDONE[bot.outside] ?? "undone"}.`);
+    found.push(`${capital(bot.outside)} outside BotMaker; ${UNDONE[bot.outside] ?? "undone"}.`);
   }
   if (bot.phase === "created" && !found.length) found.push("Enter its secrets to start it.");
   return found;
