@@ -8,13 +8,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import BrowserContext, Page, expect
+from playwright.async_api import BrowserContext, Error, Page, expect
 
 from controller.api import KeyHolders, serve
 from controller.api.limits import Limits
 from controller.domain.roles import Role
 from controller.fleet.journal import Caller
 from tests.api.client import GENEROUS, Members, free_port
+from tests.demo.person import NETWORK_CHANGED
 from tests.manager.rig import ANN_ASKS, Rig
 
 PATIENCE_MS = 20_000
@@ -89,20 +90,33 @@ class Visitor:
         page.on("pageerror", lambda error: self.problems.append(str(error)))
         page.on("console", self._note)
         page.on("request", lambda request: self.asked.append(request.url))
+        self._lost: list[str] = []
+        page.on("requestfailed", lambda request: self._lost.append(str(request.failure)))
 
     def _note(self, message: Any) -> None:
         if message.type in {"error", "warning"} and not any(w in message.text for w in NETWORK):
             self.problems.append(message.text)
 
+    async def goto(self, address: str) -> None:
+        """Go to an address; again if the browser itself lost one of its files."""
+        while True:
+            self._lost.clear()
+            with contextlib.suppress(Error, AssertionError):
+                await self.page.goto(address)
+                await expect(self.page.locator("h1").first).to_be_visible()
+                return
+            if not any(NETWORK_CHANGED in reason for reason in self._lost):
+                raise AssertionError(f"{address} shows nothing: {self._lost}")
+
     async def sign_in(self, who: Caller = ANN_ASKS) -> None:
         """By a fresh link, through its page."""
-        await self.page.goto(await self.site.link(who))
+        await self.goto(await self.site.link(who))
         await self.page.get_by_role("button", name="Sign in").click()
         await expect(self.page.get_by_role("heading", name="Fleet")).to_be_visible()
 
     async def open(self, path: str) -> None:
         """Go to a page by its address."""
-        await self.page.goto(self.site.url + path)
+        await self.goto(self.site.url + path)
 
     async def press(self, name: str) -> None:
         """Press a button."""

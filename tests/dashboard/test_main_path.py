@@ -17,7 +17,7 @@ BOTH = pytest.mark.parametrize("device", ["phone", "desktop"])
 async def test_from_the_link_to_a_restart(rig: Rig, ann: Visitor) -> None:
     """Each step in the words of the page and in the state of the world."""
     bot = await rig.running()
-    await ann.page.goto(await ann.site.link())
+    await ann.goto(await ann.site.link())
     await ann.sees("Sign in as ann?")
     await ann.press("Sign in")
     row = ann.page.get_by_role("link", name=bot.name)
