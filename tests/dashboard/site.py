@@ -106,7 +106,10 @@ class Visitor:
                 await expect(self.page.locator("h1").first).to_be_visible()
                 return
             if not any(NETWORK_CHANGED in reason for reason in self._lost):
-                raise AssertionError(f"{address} shows nothing: {self._lost}")
+                seen = await self.page.content()
+                raise AssertionError(
+                    f"{address} shows nothing: {self._lost} {self.problems} {self.asked} {seen}"
+                )
 
     async def sign_in(self, who: Caller = ANN_ASKS) -> None:
         """By a fresh link, through its page."""
