@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, async_playwright
 
-from tests.api.conftest import rig
+from tests.api.conftest import api, rig
 from tests.dashboard.site import DEVICES, Site, Visitor, visitor
 from tests.demo.conftest import QUIET, chromium
 from tests.manager.conftest import pytest_runtest_makereport
 from tests.manager.rig import Rig
 
-__all__ = ["pytest_runtest_makereport", "rig"]
+__all__ = ["api", "pytest_runtest_makereport", "rig"]
 
 
 @pytest.fixture

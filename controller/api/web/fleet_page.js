@@ -129,8 +129,8 @@ class FleetView {
   /** @param {number} all @param {number} shown */
   _drawNone(all, shown) {
     this.none.hidden = shown > 0;
-    if (shown) return;
-    if (!fleet.known) fill(this.none, h("p", {}, "Loading…"));
+    if (shown) fill(this.none);
+    else if (!fleet.known) fill(this.none, h("p", {}, "Loading…"));
     else if (all) fill(this.none, h("p", {}, "No bot fits."), button("Show all", () => { this.phases.clear(); this.words = ""; this.body.querySelector("#search").value = ""; this.draw(); }));
     else fill(this.none, h("p", {}, "There are no bots yet."), this.here.may("bot.create") && link("/create", { class: "button main" }, "Create the first one"));
   }
