@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -48,6 +48,11 @@ class Lines:
             if one.key == place.key:
                 return Lines(self.places[index:], self.lines[index:])
         return None
+
+    def since(self, oldest: float) -> Lines | None:
+        """Those that aren't older; None where all are."""
+        kept = [pair for pair in zip(self.places, self.lines, strict=True) if pair[1].at >= oldest]
+        return Lines(tuple(p for p, _ in kept), tuple(one for _, one in kept)) if kept else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,8 +106,13 @@ class LogReader:
         say: Callable[[Said], None],
         *,
         start: Place | None = None,
-        lines: int = 0,
+        lines: int = 1,
+        ready: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        self.looked = asyncio.Event()  # it's known what the log held at the beginning:
+        self.first: list[float] = []  # the times of its last lines then, as many as are wanted
+        self.begun = asyncio.Event()  # those were said
+        self._ready = ready  # waited for before more is read
         self._tools = tools
         self._bot_id = bot_id
         self._say = say
@@ -117,6 +127,9 @@ class LogReader:
     async def run(self) -> None:
         """Say what the log says. Ends when the bot is gone."""
         run: tuple[str, str] | None = None
+        if _container(self._tools.fleet.get(self._bot_id)) is None:
+            self.looked.set()
+            self.begun.set()
         while True:
             seen = await self._next_run(run)
             if seen is None:
@@ -176,8 +189,10 @@ class LogReader:
         else:
             query = LogQuery(lines=CONTEXT_LINES + self._lines, since=floor)
         part = await self._tools.runtime.logs(self._bot_id, query)
-        if place is None and len(part) > self._lines:
-            self._shown_from = part[-self._lines].at if self._lines else part[-1].at + 1e-6
+        if place is None:
+            self.first = [line.at for line in part[-self._lines :]]
+            self._shown_from = self.first[0] if self.first else 0.0
+        self.looked.set()
         return part[0].at if part else floor
 
     def _floor(self) -> float:
@@ -186,9 +201,9 @@ class LogReader:
 
     async def _read(self, stream: LogStream) -> None:
         """Say what one stream says, until it ends."""
-        begun = Beginning(self._start)
-        self._start = None
-        ended = False
+        begun, self._start = Beginning(self._start), None
+        self._numbering = Numbering()  # a stream begins with all lines of a moment
+        ended = busy = False
         while not ended:
             batch, ended = await self._next(stream, waiting=begun.undecided)
             if batch is not None and batch.dropped:
@@ -200,13 +215,19 @@ class LogReader:
                 begun.missed = False
                 self._say(Gap(None))
             await self._show(lines, quiet=batch is None)
+            if batch is None or busy:
+                self.begun.set()
+            busy = True
             if not ended:
                 await asyncio.sleep(GATHER_SECONDS)
+            if self._ready is not None:
+                await self._ready()
 
     async def _next(self, stream: LogStream, *, waiting: bool) -> tuple[LogBatch | None, bool]:
         """The next lines, or none where the log is quiet; and whether it has ended."""
+        due = waiting or self._held.holds or not self.begun.is_set()
         try:
-            async with asyncio.timeout(QUIET_SECONDS if waiting or self._held.holds else None):
+            async with asyncio.timeout(QUIET_SECONDS if due else None):
                 return await anext(stream), False
         except TimeoutError:
             return None, False

@@ -193,8 +193,11 @@ PASSED_ON = {
     ("errors.py", "code"),
     ("faults.py", "code"),
     ("files.py", "trouble.code"),
+    ("problems.py", "code"),
     ("problems.py", "error.code"),
     ("problems.py", "words['code'] or None"),
+    ("resources.py", "problem.code"),
+    ("resources.py", "code"),
     ("credentials.py", "_code_of(given.wrong, refused=bool(refused))"),
 }
 
