@@ -4,9 +4,10 @@
 import { carryOut } from "./ask.js";
 import { announce, button, fill, h, link } from "./dom.js";
 import { fleet } from "./live.js";
-import { PHASES, ago, exact, madeOf, phaseWords, plural, problemWords, reasons } from "./words.js";
+import { PHASES, ago, madeOf, phaseWords, plural, problemWords, reasons } from "./words.js";
 
 const AT_ONCE = 4; // requests of one bulk order under way
+const ROWS_AT_ONCE = 60; // made in one go: several screens; the others follow in the next moments
 
 /** @param {import("./app.js").Here} here @returns {import("./app.js").Shown} */
 export function fleetPage(here) {
@@ -25,7 +26,11 @@ class FleetView {
     this.chosen = new Set();
     /** @type {Map<string, Row>} */
     this.rows = new Map();
-    this.list = h("ul", { class: "fleet", "aria-label": "Bots" });
+    this.list = h("ul", { class: "fleet", "aria-label": "Bots", onchange: (/** @type {any} */ { target }) => {
+      if (target.checked) this.chosen.add(target.value);
+      else this.chosen.delete(target.value);
+      this.choose();
+    } });
     this.chips = h("div", { class: "chips", role: "group", "aria-label": "Show only" });
     this.none = h("div", { class: "empty" });
     this.bulk = h("div", { class: "bulk", role: "region", "aria-label": "Chosen bots", hidden: true });
@@ -52,6 +57,7 @@ class FleetView {
   leave() {
     fleet.removeEventListener("changed", this.draw);
     clearInterval(this.clock);
+    clearTimeout(this._rest);
   }
 
   draw() {
@@ -81,9 +87,16 @@ class FleetView {
   _place(bots) {
     let at = this.list.firstElementChild;
     const fresh = document.createDocumentFragment();
+    let made = 0;
+    clearTimeout(this._rest);
     for (const bot of bots) {
       let row = this.rows.get(bot.id);
       if (!row) {
+        if (made === ROWS_AT_ONCE) {
+          this._rest = setTimeout(this.draw, 0);
+          break;
+        }
+        made += 1;
         row = new Row(this, bot);
         this.rows.set(bot.id, row);
       } else row.draw(bot);
@@ -215,26 +228,34 @@ export function sign(phase) {
   return h("span", { class: `sign ${PHASES[phase].sign}`, "aria-hidden": "true" });
 }
 
+/** A row without its bot, of which each row is a copy: much quicker than making 300 one by one. */
+const BLANK = h("li", { class: "bot" },
+  h("label", { class: "pick" }, h("input", { type: "checkbox" })),
+  h("a", {},
+    h("span", { "aria-hidden": "true" }),
+    h("span", { class: "title" }, h("span", { class: "name" }, "-"), h("span", { class: "phase" }, "-")),
+    h("span", {}, "-"), h("span", { class: "since" }, "-")));
+
 class Row {
   /** @param {FleetView} view @param {any} bot */
   constructor(view, bot) {
     this.view = view;
-    this.sign = h("span", { "aria-hidden": "true" });
-    this.name = h("span", { class: "name" });
-    this.phase = h("span", { class: "phase" });
-    this.since = h("time", { class: "since" });
-    this.why = h("span", { class: "why" });
-    this.anchor = h("a", {}, this.sign, h("span", { class: "title" }, this.name, this.phase), this.why, this.since);
-    this.element = h("li", { class: "bot" }, this.anchor);
+    this.element = BLANK.cloneNode(true);
+    const pick = this.element.firstChild;
+    this.anchor = pick.nextSibling;
+    this.sign = this.anchor.firstChild;
+    const title = this.sign.nextSibling;
+    this.name = title.firstChild.firstChild;
+    this.phase = title.lastChild.firstChild;
+    this.since = this.anchor.lastChild.firstChild;
+    this.whyPlace = this.since.parentNode.previousSibling;
+    this.why = this.whyPlace.firstChild;
+    this.box = null;
     if (view.here.may("bot.restart", bot)) {
-      this.box = h("input", { type: "checkbox", onchange: () => {
-        if (this.box.checked) view.chosen.add(bot.id);
-        else view.chosen.delete(bot.id);
-        view.choose();
-      } });
-      this.element.prepend(h("label", { class: "pick" }, this.box));
+      this.box = pick.firstChild;
+      this.box.value = bot.id;
       this.box.setAttribute("aria-label", `Choose ${bot.name}`);
-    }
+    } else pick.remove();
     this.draw(bot);
   }
 
@@ -244,7 +265,7 @@ class Row {
 
   age() {
     const words = `${PHASES[this.bot.phase].since} ${ago(this.bot.since)}`;
-    if (this.since.textContent !== words) this.since.textContent = words;
+    if (this.since.data !== words) this.since.data = words;
   }
 
   /** @param {any} bot */
@@ -252,15 +273,13 @@ class Row {
     if (bot === this.bot) return;
     this.bot = bot;
     const { sign: kind } = PHASES[bot.phase];
-    this.anchor.href = `/bots/${bot.name}`;
+    this.anchor.setAttribute("href", `/bots/${bot.name}`);
     this.sign.className = `sign ${kind}`;
-    this.element.dataset.sign = kind;
-    this.name.textContent = bot.name;
-    this.phase.textContent = phaseWords(bot.phase);
-    this.why.textContent = reasons(bot)[0] ?? madeOf(bot);
-    this.why.className = bot.phase === "running" || bot.phase === "stopped" ? "why calm" : "why";
-    this.since.dateTime = bot.since ?? "";
-    this.since.title = exact(bot.since);
+    this.element.setAttribute("data-sign", kind);
+    this.name.data = bot.name;
+    this.phase.data = phaseWords(bot.phase);
+    this.why.data = reasons(bot)[0] ?? madeOf(bot);
+    this.whyPlace.className = bot.phase === "running" || bot.phase === "stopped" ? "why calm" : "why";
     this.age();
   }
 }
