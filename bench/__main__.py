@@ -16,7 +16,17 @@ from typing import NoReturn
 
 import click
 
-from bench import answers, creating, dashboard, logs, real, redaction, thousand, trouble
+from bench import (
+    answers,
+    creating,
+    dashboard,
+    logs,
+    real,
+    redaction,
+    streams,
+    thousand,
+    trouble,
+)
 from bench.engine import connect
 from bench.figure import Figure, table
 
@@ -31,6 +41,7 @@ PARTS: dict[str, Callable[[Path], Awaitable[list[Figure]]]] = {
     "creating": creating.measure,
     "trouble": trouble.measure,
     "dashboard": dashboard.measure,
+    "streams": streams.measure,
 }
 
 

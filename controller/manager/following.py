@@ -30,7 +30,7 @@ class Watch:
         self._waiting: deque[Said] = deque()
         self._size = 0
         self._dropped = 0
-        self.oldest = 0.0  # lines from before that time are left out
+        self.oldest = 0.0  # lines from before that time are left out at the beginning
         self.ended = False  # the bot is gone: nothing more comes
 
     @property
@@ -40,11 +40,11 @@ class Watch:
 
     def put(self, said: Said) -> None:
         """Add what was said; the oldest gives way where too much waits."""
-        if isinstance(said, Lines) and said.lines[0].at < self.oldest:
+        if isinstance(said, Lines) and self.oldest:
             newer = said.since(self.oldest)
             if newer is None:
                 return
-            said = newer
+            self.oldest, said = 0.0, newer
         self._waiting.append(said)
         self._size += said.size
         while self._size > WAITING_BYTES and len(self._waiting) > 1:

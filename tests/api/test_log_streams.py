@@ -105,7 +105,7 @@ async def test_a_log_goes_on_across_runs_and_containers(rig: Rig, api: Api) -> N
         rig.runtime.write_log(bot.id, "second run")
         assert await until(reader, "second run") == ["second run"]
         before = rig.runtime.containers[bot.id].seen.container_id
-        await rig.edit(bot, model="another")
+        await rig.runtime.remove(bot.id, 1)
         assert (await reader.next(seconds=10)).name == "run"
         await eventually(lambda: rig.active(bot), "the new container runs")
         assert rig.runtime.containers[bot.id].seen.container_id != before
