@@ -57,6 +57,7 @@ bench: ## run the benchmarks, as a table and as JSON (ARGS="real --bots 600": wi
 	@scripts/setup
 	@scripts/engine
 	@.venv/bin/python images/build.py demo --if-missing
+	@scripts/browser
 	@.venv/bin/python -m bench $(ARGS)
 
 prove: ## run the long proofs (kills, faults, fuzz, soak); shows a table of what was tried and lost

@@ -16,7 +16,17 @@ from typing import NoReturn
 
 import click
 
-from bench import answers, creating, logs, real, redaction, streams, thousand, trouble
+from bench import (
+    answers,
+    creating,
+    dashboard,
+    logs,
+    real,
+    redaction,
+    streams,
+    thousand,
+    trouble,
+)
 from bench.engine import connect
 from bench.figure import Figure, table
 
@@ -30,6 +40,7 @@ PARTS: dict[str, Callable[[Path], Awaitable[list[Figure]]]] = {
     "thousand": thousand.measure,
     "creating": creating.measure,
     "trouble": trouble.measure,
+    "dashboard": dashboard.measure,
     "streams": streams.measure,
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -40,7 +41,8 @@ WELCOME = """\
 **3.** Watch its message follow the container, press its buttons \
 and try `/bot logs`, `/bot show`, `/bot do`, `/fleet status`, `/bot delete`.
 **4.** The template *Demo bot on Telegram* has its token checked: `refuse-me` is refused.
-**5.** At the top you can be **Ben**, who may only look: see what BotMaker shows and refuses him."""
+**5.** At the top you can be **Ben**, who may only look: see what BotMaker shows and refuses him.
+**6.** `/access web` signs you in to the dashboard: the same bots, in a page of its own."""
 
 
 async def nobody(_: World) -> None:
@@ -51,6 +53,7 @@ async def serve(
     folder: Path,
     port: int = 0,
     *,
+    dashboard_port: int = 0,
     keep: bool = False,
     log_level: str = "WARNING",
     opening: Sequence[str] = (WELCOME,),
@@ -76,12 +79,14 @@ async def serve(
             opening=opening,
             live_checks=services,
             templates_dir=TEMPLATES,
+            http_listen=f"127.0.0.1:{dashboard_port or free_port()}",
+            api=True,
         ) as world,
     ):
         house = world.application.installation
         close_dms(world.env)  # the page shows only one channel: the form's button must come there
         async with LivePreview(world.env, world.channel, world.viewers, port) as preview:
-            _say_where(preview.url, house, keep=keep)
+            _say_where(preview.url, world.dashboard_url, house, keep=keep)
             async with asyncio.TaskGroup() as group:
                 following = group.create_task(preview.follow(changed))
                 await visit(world)
@@ -107,8 +112,19 @@ async def _first(*ends: Awaitable[object]) -> None:
         task.result()
 
 
-def _say_where(url: str, house: Installation, *, keep: bool) -> None:
+def free_port() -> int:
+    """A port of this machine's that nobody uses now."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return int(held.getsockname()[1])
+
+
+def _say_where(url: str, dashboard: str, house: Installation, *, keep: bool) -> None:
     click.echo(f"\nBotMaker's demo is ready. Open this address in a browser:\n\n    {url}\n")
+    click.echo(
+        "The dashboard shows the same bots. Type /access web in the page above for a link that "
+        f"signs you in:\n\n    {dashboard}/\n"
+    )
     kept = [view.bot.name for view in house.tools.fleet if view.bot.wish is not Wish.REMOVE]
     if kept:
         click.echo(f"It continues with the bots from an earlier run: {', '.join(sorted(kept))}.")
@@ -156,14 +172,17 @@ def _names(house: Installation) -> str:
 
 @click.command()
 @click.option("--port", default=0, help="The port on 127.0.0.1; 0 picks a free one.")
+@click.option("--dashboard-port", default=0, help="The same for the dashboard.")
 @click.option("--folder", type=click.Path(path_type=Path), default=Path("data/demo"))
 @click.option("--keep", is_flag=True, help="Leave the bots running at the end.")
 @click.option("--log-level", default="WARNING", help="INFO also shows refused commands.")
-def run(port: int, folder: Path, *, keep: bool, log_level: str) -> None:
+def run(port: int, dashboard_port: int, folder: Path, *, keep: bool, log_level: str) -> None:
     """Serve the demo."""
     os.umask(0o077)
     try:
-        asyncio.run(serve(folder, port, keep=keep, log_level=log_level))
+        asyncio.run(
+            serve(folder, port, dashboard_port=dashboard_port, keep=keep, log_level=log_level)
+        )
     except KeyboardInterrupt:  # between the loop's own signal handlers; click's status would be 1
         click.echo("\nEnded.")
     except (ControllerError, SetupError, OSError) as error:

@@ -46,6 +46,11 @@ class World:
     background: asyncio.Task[None]
     viewers: tuple[MemberActor, ...] = ()
 
+    @property
+    def dashboard_url(self) -> str:
+        """The dashboard's address; empty where there is none."""
+        return self.application.settings.web_url
+
 
 @dataclass(slots=True)
 class WallClock:

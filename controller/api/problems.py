@@ -132,7 +132,7 @@ def problem_of(error: BaseException, request_id: str) -> web.Response:
         hint=hint_for(error),
         retryable=error.retryable,
         request_id=request_id,
-        errors=error.fields if isinstance(error, InvalidInput) else (),
+        errors=_fields_of(error),
     )
     headers = error.headers if isinstance(error, HttpProblem) else {}
     if status == 401:
@@ -145,6 +145,18 @@ def problem_of(error: BaseException, request_id: str) -> web.Response:
         content_type=PROBLEM,
         headers=headers,
     )
+
+
+def _fields_of(error: ControllerError) -> tuple[FieldProblem, ...]:
+    """What is wrong with which field of what was sent. Inputs are sent as `values`."""
+    if isinstance(error, InvalidInput):
+        return error.fields
+    if isinstance(error, BadInput):
+        return tuple(
+            FieldProblem(pointer=f"/values/{name}", detail=words)
+            for name, words in error.inputs.items()
+        )
+    return ()
 
 
 def error_of(problem: Mapping[str, object]) -> ControllerError:

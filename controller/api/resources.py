@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from controller.domain.access import Principal
 from controller.domain.bot import Wish
 from controller.domain.journal import Result
+from controller.domain.observation import Health, Observation
 from controller.domain.phase import Phase
 from controller.domain.roles import Role
 from controller.fleet.views import View
@@ -74,6 +75,10 @@ class BotOut(Resource):
     problem: ProblemOut | None
     crashes: int
     last_crash: CrashOut | None
+    health: Literal["none", "starting", "healthy", "unhealthy"]
+    health_says: str  # the last failed health check's own words
+    degraded: list[str]  # what its log, or its files, say that it can't do
+    restarts: int  # of its present container
     outside: str  # what somebody did to its container outside BotMaker a short while ago
 
 
@@ -127,9 +132,14 @@ def role_word(role: Role) -> RoleWord:
     return words[role]
 
 
+def _fails(container: Observation) -> bool:
+    return container.health is Health.UNHEALTHY
+
+
 def bot_out(view: View, role: Role) -> BotOut:
     """A view as it is answered to somebody with that role."""
     bot, problem, crash = view.bot, view.bot.problem, view.last_crash
+    container = view.world.container
     return BotOut(
         id=bot.id,
         name=bot.name,
@@ -157,6 +167,10 @@ def bot_out(view: View, role: Role) -> BotOut:
         )
         if crash
         else None,
+        health=container.health.value if container else "none",
+        health_says=container.probe_output if container and _fails(container) else "",
+        degraded=[*view.world.degraded, *view.world.faults],
+        restarts=container.restart_count if container else 0,
         outside=view.by_hand.what if view.by_hand else "",
     )
 

@@ -1,4 +1,4 @@
-"""The HTTP server: two read-only pages with what the fleet in memory says; and the API."""
+"""The HTTP server: health and metrics from the fleet in memory; the API and the dashboard."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import controller
 from controller.api.callers import Callers
 from controller.api.dispatch import Dispatch
 from controller.api.limits import Limits
+from controller.api.pages import add_pages
 from controller.api.table import PREFIX
 from controller.domain.disk_words import FAULTS
 from controller.domain.errors import BadSetting
@@ -90,7 +91,7 @@ def application(
     callers: Callers | None = None,
     limits: Limits | None = None,
 ) -> web.Application:
-    """The web application: the two pages and, where somebody says who asks, the API."""
+    """The web application: health and metrics; API and dashboard where somebody says who asks."""
     registry = CollectorRegistry()
     registry.register(_FleetCollector(manager, connected))
     ProcessCollector(registry=registry)
@@ -106,6 +107,8 @@ def application(
     app.add_routes([web.get("/health", get_health), web.get("/metrics", get_metrics)])
     if callers is not None:
         add_api(app, manager, callers, limits)
+        if callers.gate is not None:
+            add_pages(app, callers.gate)
     return app
 
 
@@ -132,7 +135,7 @@ async def serve(
 ) -> None:
     """Serve on `host:port` until cancelled; BadSetting if that address can't be used.
 
-    With `callers` the API is served too.
+    With `callers` the API and the dashboard are served too.
     """
     host, _, port = listen.rpartition(":")
     app = application(manager, connected, callers, limits)

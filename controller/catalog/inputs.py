@@ -110,7 +110,8 @@ class SecretSpec(Part):
             raise self._bad(f"doesn't look right: {advice}")
 
     def _bad(self, what: str) -> BadInput:
-        return BadInput(f"The {self.label or self.name} {_ended(what)}", code="bad-secret")
+        words = f"The {self.label or self.name} {_ended(what)}"
+        return BadInput(words, code="bad-secret", inputs={self.name: words})
 
 
 class FieldSpec(Part):
@@ -225,7 +226,8 @@ class FieldSpec(Part):
             raise self._bad(f"doesn't look right: {self.hint or 'check the spelling'}")
 
     def _bad(self, what: str) -> BadInput:
-        return BadInput(f"“{self.label}” {_ended(what)}", code="bad-field")
+        words = f"“{self.label}” {_ended(what)}"
+        return BadInput(words, code="bad-field", inputs={self.name: words})
 
 
 def tidy(spec: SecretSpec | FieldSpec, value: str) -> str:

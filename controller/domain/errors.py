@@ -22,6 +22,8 @@ ControllerError
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class ControllerError(Exception):
     """An error with a stable kebab-case `code`, a `message` for the person and a `hint`.
@@ -44,9 +46,20 @@ class ControllerError(Exception):
 
 
 class BadInput(ControllerError):
-    """What a person gave can't be used."""
+    """What a person gave can't be used. `inputs` says what is wrong with which, by their names."""
 
     code = "bad-input"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        code: str | None = None,
+        inputs: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, code=code)
+        self.inputs = dict(inputs or {})
 
 
 class NotSignedIn(ControllerError):

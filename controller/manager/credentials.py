@@ -37,7 +37,7 @@ from controller.manager.submission import (
     decide,
     unanswered,
 )
-from controller.manager.verdicts import Said, notes_of, verdicts
+from controller.manager.verdicts import Said, notes_of, verdicts, wrong_inputs
 from controller.services import LiveChecks
 from controller.store import Form, Store
 from controller.vault import Fingerprints, Redactor, Staged, Vault
@@ -294,6 +294,7 @@ class Credentials:
             "\n".join(words),
             hint=" ".join(hints),
             code=_code_of(given.wrong, refused=bool(refused)),
+            inputs=wrong_inputs(given, said),
         )
 
     async def stored(self, caller: Caller, bot: Bot) -> list[Stored]:

@@ -131,6 +131,7 @@ def _checked(inputs: Iterable[FieldSpec], values: Mapping[str, str]) -> dict[str
             "\n".join(error.message for error in wrong),
             hint=" ".join(dict.fromkeys(error.hint for error in wrong if error.hint)),
             code="bad-field",
+            inputs={name: words for error in wrong for name, words in error.inputs.items()},
         )
     return given
 

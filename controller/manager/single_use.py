@@ -83,10 +83,12 @@ class SingleUse:
 
     def _reason(self, spec: SecretSpec, mine: _Use, others: list[_Use]) -> BadInput | None:
         if mine.print in self._own:
+            words = f"The {spec.label} is the token that BotMaker itself runs on."
             return BadInput(
-                f"The {spec.label} is the token that BotMaker itself runs on.",
+                words,
                 hint="Create another application for this bot in Discord's Developer Portal.",
                 code=CODE,
+                inputs={spec.name: words},
             )
         for other in others:
             if other.print == mine.print and (other.unique or mine.unique):
@@ -97,10 +99,12 @@ class SingleUse:
         view = self._fleet.get(other.bot_id)
         name = view.bot.name if view is not None else "another bot"
         doing = "is being entered for" if other.form_id else "is already used by"
+        words = f"The {spec.label} {doing} {name}."
         return BadInput(
-            f"The {spec.label} {doing} {name}.",
+            words,
             hint="Two bots can't share it: create one of its own for this bot.",
             code=CODE,
+            inputs={spec.name: words},
         )
 
     async def _uses(self, but: str) -> list[_Use]:

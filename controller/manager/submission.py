@@ -103,10 +103,8 @@ def check(page: OpenForm, names: Iterable[str], values: Mapping[str, str]) -> Gi
         try:
             spec.check(value)
             if isinstance(spec, FieldSpec) and repeats(value, typed):
-                raise BadInput(
-                    f"“{spec.label}” has a secret in it. Fields are shown to everybody.",
-                    code="bad-field",
-                )
+                words = f"“{spec.label}” has a secret in it. Fields are shown to everybody."
+                raise BadInput(words, code="bad-field", inputs={spec.name: words})
         except BadInput as error:
             wrong.append(error)
             continue

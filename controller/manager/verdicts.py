@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from controller.catalog import FieldSpec, SecretSpec
 from controller.domain.live import Verdict
+from controller.manager.submission import Given
 from controller.services import LiveChecks
 from controller.vault import Redactor
 
@@ -30,6 +31,13 @@ async def verdicts(
 def notes_of(said: Said) -> tuple[str, ...]:
     """What a person is told as well: whose token it is, what to fix, what couldn't be asked."""
     return tuple(note for _, verdict in said for note in (verdict.message, *verdict.notes) if note)
+
+
+def wrong_inputs(given: Given, said: Said) -> dict[str, str]:
+    """What is wrong with which input, by its name: by our own checks, and by the services'."""
+    found = {name: words for error in given.wrong for name, words in error.inputs.items()}
+    refused = {spec.name: verdict.message for spec, verdict in said if verdict.state == "refused"}
+    return found | refused
 
 
 def _hidden(verdict: Verdict, hide: Redactor) -> Verdict:

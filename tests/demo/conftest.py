@@ -54,9 +54,10 @@ class Demo:
         self.process: subprocess.Popen[str] | None = None
         self.instance = ""  # the id of the installation that ran last
         self.said = ""  # until it was ready
+        self.dashboard = ""  # the second address that it prints
 
     def start(self, program: str = "demo") -> str:
-        """Start a demo; returns the address that it prints."""
+        """Start a demo; returns the address of its page, the first that it prints."""
         self.process = run_demo(self.folder, program=program)
         assert self.process.stdout is not None
         self.said = ""
@@ -65,7 +66,7 @@ class Demo:
             assert line, f"it ended: {self.said}{self.process.communicate()[1]}"
             self.said += line
         self.instance = instance_of(self.folder)
-        (address,) = re.findall(r"http://127\.0\.0\.1:\S+", self.said)
+        address, self.dashboard = re.findall(r"http://127\.0\.0\.1:\S+", self.said)
         return str(address)
 
     def interrupt(self) -> tuple[int, str, str]:

@@ -1,0 +1,129 @@
+"""What changes while somebody looks: the log under their eyes, a controller that goes and comes."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import expect
+
+from controller.domain.bot import Wish
+from tests.dashboard.site import Visitor
+from tests.manager.rig import ANN_ASKS, Rig, eventually
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
+BOTH = pytest.mark.parametrize("device", ["phone", "desktop"])
+
+
+def write(rig: Rig, bot_id: str, first: int, last: int) -> None:
+    rig.runtime.write_log(bot_id, "\n".join(f"line {n}" for n in range(first, last + 1)))
+
+
+@BOTH
+async def test_a_log_follows_only_at_its_end(rig: Rig, ann: Visitor) -> None:
+    """Whoever scrolled up stays where they read, is told of what is new, and gets there by a press.
+
+    Each line comes once and in order, also across a pause and another run.
+    """
+    bot = await rig.running()
+    await ann.sign_in()
+    await ann.open(f"/bots/{bot.name}")
+    log = ann.page.get_by_role("log")
+    lines = log.locator(".line .text")
+    write(rig, bot.id, 1, 100)
+    await expect(lines).to_have_count(100)
+    await expect(lines.last).to_be_in_viewport()
+    await log.evaluate("e => { e.scrollTop = 0; }")
+    await expect(ann.page.get_by_role("button", name="↓ End")).to_be_visible()
+    write(rig, bot.id, 101, 142)
+    await expect(ann.page.get_by_role("button", name="↓ 42 new")).to_be_visible()
+    assert await log.evaluate("e => e.scrollTop") == 0
+    await expect(lines.first).to_be_in_viewport()
+    await ann.press("↓ 42 new")
+    await expect(lines.last).to_be_in_viewport()
+    await ann.press("Pause")
+    write(rig, bot.id, 143, 145)
+    await expect(ann.page.get_by_role("button", name="↓ 3 new")).to_be_visible()
+    await expect(lines).to_have_count(142)
+    await ann.press("Resume")
+    await expect(lines).to_have_count(145)
+    await ann.press("Restart")
+    await expect(log.locator(".divider")).to_contain_text("started")
+    write(rig, bot.id, 146, 150)
+    await expect(lines).to_have_text([f"line {n}" for n in range(1, 151)])
+    assert (ann.problems, await ann.reports()) == ([], [])
+
+
+async def test_a_log_is_searched_copied_and_coloured(rig: Rig, ann: Visitor) -> None:
+    """Only matching lines show, marked; a hostile line is text and nothing else."""
+    bot = await rig.running()
+    hostile = '<img src=x onerror="alert(1)"><b>bold</b>'
+    for text in ("all is well", "ERROR: no stock", "WARNING: slow", hostile):
+        rig.runtime.write_log(bot.id, text)
+    await ann.sign_in()
+    await ann.open(f"/bots/{bot.name}")
+    log = ann.page.get_by_role("log")
+    await expect(log.locator(".line.bad")).to_contain_text("ERROR: no stock")
+    await expect(log.locator(".line.warn")).to_contain_text("WARNING: slow")
+    await expect(log.locator(".text").last).to_have_text(hostile)
+    assert await log.locator("img, b").count() == 0
+    await ann.page.get_by_label("Search these lines").fill("STOCK")
+    await expect(log.locator("mark")).to_have_text(["stock"])
+    await expect(log.get_by_text("all is well")).to_be_hidden()
+    async with ann.page.expect_download() as saved:
+        await ann.press("File")
+    path = await (await saved.value).path()
+    assert [line.split(" ", 1)[1] for line in path.read_text().splitlines()] == ["ERROR: no stock"]
+    await ann.page.get_by_label("Search these lines").fill("nothing like it")
+    await ann.sees("No matching lines in the last 4 lines.")
+
+
+async def test_a_controller_that_is_killed_and_comes_back(rig: Rig, ann: Visitor) -> None:
+    """The page says that it reconnects, then that it is live, and shows what changed meanwhile."""
+    bot = await rig.running()
+    await ann.sign_in()
+    link = ann.page.locator(".link")
+    await expect(link).to_have_text("Live")
+    await ann.site.close()
+    await rig.kill()
+    await expect(link).to_have_text("Reconnecting")
+    await expect(ann.page.get_by_role("link", name=bot.name)).to_contain_text("running")
+    await rig.open()
+    rig.run()
+    await rig.manager.lifecycle.stop(ANN_ASKS, bot)
+    await ann.site.open()
+    await expect(link).to_have_text("Live")
+    await expect(ann.page.get_by_role("link", name=bot.name)).to_contain_text("stopped")
+    assert (ann.problems, await ann.reports()) == ([], [])
+
+
+async def test_an_order_whose_answer_is_lost_is_carried_out_once(rig: Rig, ann: Visitor) -> None:
+    """The server goes away between the order and its answer; the page finds out how it ended."""
+    bot = await rig.running()
+    await ann.sign_in()
+    await ann.open(f"/bots/{bot.name}")
+    await ann.page.route("**/stop", lambda route: route.abort("connectionreset"), times=1)
+    await ann.press("Stop")
+    await ann.sees(f"{bot.name} is stopped. Took")
+    await eventually(lambda: rig.view(bot).bot.wish is Wish.STOP)
+    asked = [e for e in await rig.history(bot) if e.entry.data.get("act") == "bot.stop"]
+    assert len(asked) == 1
+
+
+async def test_offline_and_online_again(rig: Rig, ann: Visitor) -> None:
+    """It says so, offers what it knew, and goes on by itself when the network is back."""
+    bot = await rig.running()
+    await ann.sign_in()
+    await ann.open(f"/bots/{bot.name}")
+    link, lines = ann.page.locator(".link"), ann.page.get_by_role("log").locator(".line .text")
+    write(rig, bot.id, 1, 3)
+    await expect(lines).to_have_count(3)
+    await ann.page.context.set_offline(True)
+    await ann.site.close()  # what is offline hears nothing from us either
+    await expect(link).to_have_text("Reconnecting")
+    await ann.press("Stop")
+    await ann.site.open()
+    write(rig, bot.id, 4, 6)
+    assert rig.active(bot)
+    await ann.page.context.set_offline(False)
+    await expect(link).to_have_text("Live")
+    await ann.sees(f"{bot.name} is stopped.")
+    await expect(lines).to_have_text([f"line {n}" for n in range(1, 7)])
