@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import aiohttp
 from simcord.env import Env
 
-from controller.api import ask_controller
+from controller.cli import door
 from controller.domain.access import CONSOLE, discord_user
 from controller.domain.journal import Entry, Kind
 from controller.domain.phase import Phase
@@ -80,12 +81,12 @@ async def test_every_way_of_asking_leaves_the_same_entries(world: World) -> None
 
         await by_requests(world, "two", guest, over_http)
 
-    data_dir = world.application.settings.data_dir
+    local = door.local(world.application.settings.data_dir)
 
     async def at_the_console(method: str, path: str, body: Any) -> Any:
-        answer = await ask_controller(data_dir, method, path, body)
+        answer = (await asyncio.to_thread(local.ask, method, path, body)).json
         while answer and answer.get("state") == "running":
-            answer = await ask_controller(data_dir, "GET", f"/operations/{answer['id']}")
+            answer = await asyncio.to_thread(local.get, f"/operations/{answer['id']}")
         return answer
 
     await by_requests(world, "three", guest, at_the_console)

@@ -130,7 +130,10 @@ def usages(command: click.Command, path: str) -> Iterator[tuple[str, frozenset[s
     if isinstance(command, click.Group):
         if command.invoke_without_command:
             yield path, frozenset()
-        for name, inner in command.commands.items():
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
             yield from usages(inner, f"{path} {name}")
         return
     named = [p for p in command.params if isinstance(p, click.Option)]
@@ -194,6 +197,8 @@ PASSED_ON = {
     ("faults.py", "code"),
     ("files.py", "trouble.code"),
     ("problems.py", "error.code"),
+    ("door.py", "code"),
+    ("problems.py", "code"),
     ("credentials.py", "_code_of(given.wrong, refused=bool(refused))"),
 }
 
