@@ -74,6 +74,7 @@ class BotOut(Resource):
     problem: ProblemOut | None
     crashes: int
     last_crash: CrashOut | None
+    source: str  # `file:NAME` where the files of that fleet created it; else empty
     outside: str  # what somebody did to its container outside BotMaker a short while ago
 
 
@@ -157,6 +158,7 @@ def bot_out(view: View, role: Role) -> BotOut:
         )
         if crash
         else None,
+        source=bot.source,
         outside=view.by_hand.what if view.by_hand else "",
     )
 

@@ -25,7 +25,11 @@ COMMANDS = {
     "start": Lazy("controller.cli.power:start", "Start bots."),
     "stop": Lazy("controller.cli.power:stop", "Stop bots."),
     "restart": Lazy("controller.cli.power:restart", "Restart bots."),
+    "create": Lazy("controller.cli.fleet_commands:create", "Create the bots of a file."),
     "delete": Lazy("controller.cli.power:delete", "Delete a bot with all that it has."),
+    "export": Lazy("controller.cli.fleet_commands:export_command", "Print the fleet as TOML."),
+    "plan": Lazy("controller.cli.fleet_commands:plan_command", "Say what `apply` would change."),
+    "apply": Lazy("controller.cli.fleet_commands:apply_command", "Make the fleet as files say."),
     "token": Lazy("controller.cli.tokens:tokens", "Make, list and revoke API tokens."),
     "templates": Lazy("controller.cli.templates:templates", "List, check or explain templates."),
     "build-image": Lazy(

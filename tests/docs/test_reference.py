@@ -197,6 +197,7 @@ PASSED_ON = {
     ("faults.py", "code"),
     ("files.py", "trouble.code"),
     ("problems.py", "error.code"),
+    ("resources.py", "problem.code"),
     ("door.py", "code"),
     ("problems.py", "code"),
     ("credentials.py", "_code_of(given.wrong, refused=bool(refused))"),
