@@ -32,6 +32,7 @@ COMMANDS = {
     "apply": Lazy("controller.cli.fleet_commands:apply_command", "Make the fleet as files say."),
     "token": Lazy("controller.cli.tokens:tokens", "Make, list and revoke API tokens."),
     "templates": Lazy("controller.cli.templates:templates", "List, check or explain templates."),
+    "import": Lazy("controller.cli.imports:imports", "Draft a template from a container."),
     "build-image": Lazy(
         "controller.cli.image_recipes:build_image", "Build a built-in template's image."
     ),
