@@ -25,6 +25,7 @@ from controller.api.problems import PROBLEM, HttpProblem, problem_of
 from controller.api.reading import JSON, body_of, query_of, wait_of
 from controller.api.repeats import Repeats, Reply
 from controller.api.resources import BotPages, operation_out
+from controller.api.streams import Streams
 from controller.api.table import PREFIX, Table
 from controller.domain.errors import Conflict, ControllerError
 from controller.fleet.journal import Caller
@@ -57,6 +58,7 @@ class Dispatch:
         self._pages = BotPages()
         self._description = description(self._table.operations, controller.__version__)
         self.deeds = Deeds()
+        self.streams = Streams(ALWAYS)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """The answer, whatever happens; a problem where it can't be carried out."""
@@ -96,6 +98,7 @@ class Dispatch:
             identity=identity,
             request=request,
             pages=self._pages,
+            streams=self.streams,
             gate=gate or Gate(),
             path=found.path,
             query=query_of(operation, request),

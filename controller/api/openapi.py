@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 from controller.api.callers import COOKIE
 from controller.api.operation import Nothing, Operation, Operations
 from controller.api.problems import PROBLEM, Problem
+from controller.api.streams import NDJSON, SSE
 
 _REFS = "#/components/schemas/{model}"
 
@@ -118,6 +119,9 @@ def _inlined(schema: Any, shared: dict[str, Any]) -> Any:
 
 def _in_headers(operation: Operation[Any, Any]) -> list[dict[str, Any]]:
     found = []
+    if operation.media == SSE:
+        text = "The id of the last event that was read: what follows it comes."
+        found.append(_header("Last-Event-ID", text))
     if operation.deed:
         text = "`wait=N`: hold the answer back for up to N (30) seconds, until it has ended."
         found.append(_header("Prefer", text))
@@ -147,7 +151,8 @@ def _responses(operation: Operation[Any, Any], refs: Any) -> dict[str, Any]:
         schema = refs[operation.answer, "serialization"]
         content = {"content": {operation.media: {"schema": schema}}}
     elif operation.status != 204:
-        content = {"content": {operation.media: {"schema": {"type": "string"}}}}
+        kinds = (SSE, NDJSON) if operation.media == SSE else (operation.media,)
+        content = {"content": {kind: {"schema": {"type": "string"}} for kind in kinds}}
     problem = {"schema": refs[Problem, "serialization"]}
     found: dict[str, Any] = {str(operation.status): {"description": "Done.", **content}}
     if operation.deed:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from controller.api.gate import Gate
 from controller.api.identity import Identity
 from controller.api.resources import BotPages
+from controller.api.streams import Streams
 from controller.domain.acts import Act
 from controller.domain.bot import Bot
 from controller.domain.names import is_bot_id
@@ -59,6 +60,7 @@ class Call(Generic[Q, B]):
     identity: Identity
     request: web.Request
     pages: BotPages
+    streams: Streams
     gate: Gate
     path: Mapping[str, str]
     query: Q

@@ -117,6 +117,7 @@ def add_api(
     app.router.add_route("*", f"{PREFIX}/{{rest:.*}}", dispatch.answer)
 
     async def end(_: web.Application) -> None:
+        dispatch.streams.end()
         await dispatch.deeds.end()
 
     app.on_shutdown.append(end)

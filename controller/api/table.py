@@ -13,6 +13,7 @@ from controller.api.operations.bot_operations import BOT_OPERATIONS
 from controller.api.operations.fleet_operations import FLEET_OPERATIONS
 from controller.api.operations.inside_operations import INSIDE_OPERATIONS
 from controller.api.operations.request_operations import REQUEST_OPERATIONS
+from controller.api.operations.stream_operations import STREAM_OPERATIONS
 from controller.api.operations.token_operations import TOKEN_OPERATIONS
 from controller.api.problems import HttpProblem
 from controller.domain.errors import NotFound
@@ -22,6 +23,7 @@ OPERATIONS: Operations = (
     *BOT_OPERATIONS,
     *INSIDE_OPERATIONS,
     *FLEET_OPERATIONS,
+    *STREAM_OPERATIONS,
     *REQUEST_OPERATIONS,
     *ACCESS_OPERATIONS,
     *TOKEN_OPERATIONS,

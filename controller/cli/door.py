@@ -33,7 +33,7 @@ from controller.domain.errors import (
 SOCKET = "control.sock"
 API = "/api/v1"
 ANSWER_SECONDS = 60.0
-ACTION_SECONDS = 330.0  # an action may take 300
+SILENT_SECONDS = 40.0  # that a stream may say nothing; it pings every 15
 PATIENCE_SECONDS = 60.0  # in all, with a controller that says it is asked too often
 TOKEN_MAX = 4096  # bytes of the token's file
 KINDS: Mapping[int, type[ControllerError]] = {
@@ -119,6 +119,27 @@ class Door:
             cursor = page.get("next") or ""
             if not cursor:
                 return
+
+    def follow(self, path: str, last: str = "", **query: object) -> Iterator[Any]:
+        """A stream's events as they come, from the one behind `last` on, to the stream's end.
+
+        Raises Unreachable when the connection is lost.
+        """
+        headers = {"Accept": "application/x-ndjson", **({"Last-Event-ID": last} if last else {})}
+        connection = self._connect(SILENT_SECONDS)
+        try:
+            connection.request(
+                "GET", self._target(API + path, query), headers={**self._key(), **headers}
+            )
+            answer = connection.getresponse()
+            if answer.status >= 300:
+                raise _problem(answer.status, _json(answer.read()))
+            for line in iter(answer.readline, b""):
+                yield json.loads(line)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise self._nobody(error) from error
+        finally:
+            connection.close()
 
     def text(self, path: str, **query: object) -> tuple[int, str]:
         """A page of the socket's own, outside the API: its status and text."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from controller.cli.door import Door, bot_path
+from controller.cli.following import Following, log_line
 from controller.cli.outcome import exit_with
 from controller.cli.past import event_of, report_check, worded
 from controller.cli.reach import Reach, complete_bots, door_of
@@ -128,14 +129,30 @@ def _facts(bot: dict[str, Any]) -> Iterator[tuple[str, str]]:
 @click.option("--lines", default=50, show_default=True, type=click.IntRange(1), help="How many.")
 @click.option("--since", default="", help="Back from now, like 10m or 2h.")
 @click.option("--grep", default="", help="Only lines with this text, case ignored.")
+@click.option("--follow", is_flag=True, help="Go on with new lines, until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each line.")
 @click.pass_context
 def logs(
-    context: click.Context, name: str, lines: int, since: str, grep: str, *, as_json: bool
+    context: click.Context,
+    name: str,
+    lines: int,
+    since: str,
+    grep: str,
+    *,
+    follow: bool,
+    as_json: bool,
 ) -> None:
     """Print a bot's newest log lines, redacted."""
+    if follow and since:
+        raise click.UsageError(
+            "--since doesn't go with --follow; --lines says how many come first."
+        )
 
     def work() -> None:
+        if follow:
+            following = Following(door_of(context), name, grep, as_json=as_json)
+            following.run(min(lines, PAGE_LINES))
+            return
         door = door_of(context)
 
         async def read(settings: Settings) -> list[dict[str, Any]]:
@@ -167,11 +184,6 @@ def _log(door: Door, name: str, lines: int, since: str, grep: str) -> list[dict[
         if not cursor:
             break
     return found
-
-
-def log_line(line: dict[str, Any]) -> str:
-    """A line of a log as it is printed."""
-    return f"{line['at'][:19]}Z {line['stream']} {printable(line['text'])}"
 
 
 @click.command()

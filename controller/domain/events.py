@@ -56,6 +56,19 @@ class LogLine:
     ends: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class LogBatch:
+    """What a followed log said next, in the log's own order.
+
+    `container` is the id of the container whose log it is. `dropped` is the number of lines before
+    these that nobody took in time.
+    """
+
+    container: str
+    lines: tuple[LogLine, ...]
+    dropped: int = 0
+
+
 def last_state(line: AnyStr) -> tuple[AnyStr, bool]:
     """What a terminal shows of a line at the end, and whether nothing of it was written over.
 

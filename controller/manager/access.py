@@ -4,8 +4,9 @@ that every use-case asks for before it does anything.
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 
@@ -86,10 +87,12 @@ class Access:
         self._static = static
         self._owners: tuple[Grant, ...] = ()
         self._given: tuple[Grant, ...] = ()
+        self._listeners: set[Callable[[], None]] = set()
 
     async def load(self) -> None:
         """Read the grants that admins gave."""
         self._given = tuple(await self._store.grants())
+        self._tell()
 
     def set_owners(self, user_ids: Iterable[int]) -> None:
         """The application's owner or team are admins where the settings name none."""
@@ -97,6 +100,20 @@ class Access:
             self._owners = tuple(
                 Grant("user", user, Role.ADMIN, "", "application owner") for user in user_ids
             )
+            self._tell()
+
+    @contextlib.contextmanager
+    def listening(self, listener: Callable[[], None]) -> Iterator[None]:
+        """Call `listener()` when grants change, while the block runs. It must not block."""
+        self._listeners.add(listener)
+        try:
+            yield
+        finally:
+            self._listeners.discard(listener)
+
+    def _tell(self) -> None:
+        for listener in tuple(self._listeners):
+            listener()
 
     def ruling(self, principal: Principal, act: Act, bot: Bot | None = None) -> Ruling:
         """Allow, hold or deny: the one question behind every act."""

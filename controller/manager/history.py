@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from controller.domain.access import Target
+from controller.domain.access import Principal, Target
 from controller.domain.acts import BOT_HISTORY, FLEET_HISTORY
 from controller.domain.bot import Bot
 from controller.domain.errors import NotFound
@@ -81,7 +81,7 @@ class History:
         NotFound (`no-such-operation`) when there is none.
         """
         entry = await self._store.asked(seq=number)
-        if entry is None or not _is_own(caller, entry):
+        if entry is None or not _is_own(caller.principal, entry):
             view = self._fleet.get(entry.bot_id) if entry else None
             act = BOT_HISTORY if view or not entry else FLEET_HISTORY
             await self._access.require(caller, act, view.bot if view else None)
@@ -90,15 +90,24 @@ class History:
         outcomes = await self._store.outcomes([entry.seq])
         return Event(entry, outcomes.get(entry.seq))
 
+    def may_see(self, principal: Principal, asked: Entry) -> bool:
+        """Whether they may know of that request, by the same rule; no refusal is noted."""
+        if _is_own(principal, asked):
+            return True
+        view = self._fleet.get(asked.bot_id)
+        if view is not None:
+            return self._access.may(principal, BOT_HISTORY, view.bot)
+        return self._access.may(principal, FLEET_HISTORY)
+
     async def _chosen(self, bot_id: str, choice: Choice) -> list[Event]:
         if choice.refusals:
             await self._journal.write_refusals()
         return await events(self._store, bot_id, choice)
 
 
-def _is_own(caller: Caller, entry: Entry) -> bool:
-    """Whether the caller asked that; a token sees no more than what it is for."""
-    principal, by = caller.principal, entry.author.principal
+def _is_own(principal: Principal, entry: Entry) -> bool:
+    """Whether they asked that; a token sees no more than what it is for."""
+    by = entry.author.principal
     limit = principal.limit
     within = limit is None or limit.on(Target(entry.bot_id)) > Role.NONE
     return within and (principal.kind, principal.id) == (by.kind, by.id)

@@ -31,8 +31,11 @@ from controller.manager.bots import Bots
 from controller.manager.credentials import Credentials
 from controller.manager.doctor import Doctor, Patient
 from controller.manager.edits import Edits
+from controller.manager.feed import Feed
+from controller.manager.following import Following
 from controller.manager.history import History
 from controller.manager.lifecycle import Lifecycle
+from controller.manager.log_reader import ReadingTools
 from controller.manager.logbook import Logbook
 from controller.manager.notebook import Notebook
 from controller.manager.orphans import Orphans
@@ -63,6 +66,8 @@ class Manager:
     edits: Edits
     actions: Actions
     logbook: Logbook
+    following: Following
+    feed: Feed
     history: History
     orphans: Orphans
     doctor: Doctor
@@ -104,6 +109,7 @@ class Installation:
         """Read what is known, and end what a controller that died left open."""
         await self.loop.load()
         await self.manager.access.load()
+        await self.manager.feed.load()
         await self.manager.tokens.load()
         await self.manager.web_sessions.load()
         await self.manager.credentials.resume(self.loop.owe_reload)
@@ -114,6 +120,7 @@ class Installation:
     async def close(self) -> None:
         """Let changes end whose callers have given up, then the threads. Before the store."""
         await self.manager.credentials.close()
+        await self.manager.feed.close()
         await self.tools.wishes.drain()
         with contextlib.suppress(ControllerError):  # the disk may be the reason for the end
             await self.tools.journal.write_refusals()
@@ -215,6 +222,8 @@ def _manager(parts: Parts, tools: Tools, loop: Loop) -> Manager:
             errands=tools.errands,
         ),
         logbook=Logbook(runtime, tools.redactor, threads, access),
+        following=Following(ReadingTools(runtime, tools.redactor, threads, fleet), access),
+        feed=Feed(fleet, tools.store, access),
         history=History(tools.store, fleet, journal, access),
         orphans=Orphans(runtime, fleet, tools.vault, threads, access),
         doctor=Doctor(patient, fleet, loop.stories, access),

@@ -8,6 +8,7 @@ client.
 from controller.runtime.protocol import (
     EngineInfo,
     EventStream,
+    LogStream,
     NetworkInfo,
     Probe,
     ProbeResult,
@@ -18,6 +19,7 @@ from controller.runtime.protocol import (
 __all__ = [
     "EngineInfo",
     "EventStream",
+    "LogStream",
     "NetworkInfo",
     "Probe",
     "ProbeResult",

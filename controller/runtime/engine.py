@@ -22,6 +22,7 @@ from controller.runtime import creation, images, kept_images, networks, observat
 from controller.runtime.calls import Calls, Lane
 from controller.runtime.engine_programs import WRITE_SECONDS, EnginePrograms
 from controller.runtime.event_feed import EventFeed
+from controller.runtime.log_feed import LogFeed
 from controller.runtime.log_reading import read_log
 from controller.runtime.options import EngineOptions
 from controller.runtime.protocol import EngineInfo, NetworkInfo, Runtime, VolumeInfo
@@ -47,7 +48,7 @@ class EngineRuntime(EnginePrograms):
     def __init__(self, instance: str, options: EngineOptions, *, subnet: str = "") -> None:
         self._network = networks.Network(f"{networks.NAME_START}{instance}", instance, subnet)
         super().__init__(check_instance(instance), Calls(options))
-        self._feeds: weakref.WeakSet[EventFeed] = weakref.WeakSet()
+        self._feeds: weakref.WeakSet[EventFeed | LogFeed] = weakref.WeakSet()
         self._ours = {"label": [f"{MANAGED_LABEL}=true", f"{INSTANCE_LABEL}={instance}"]}
 
     def engine_time(self) -> float:
@@ -299,6 +300,12 @@ class EngineRuntime(EnginePrograms):
             return read_log(client, inspected["Id"], query, seconds=LOG_SECONDS)
 
         return await self._calls(ask, write=False, limit=LOG_SECONDS, lane="log")
+
+    def follow(self, bot_id: str, since: float) -> LogFeed:
+        """Return the container's log as it is written. Its thread begins with the first `anext`."""
+        feed = LogFeed(self._calls, self._instance, check_bot_id(bot_id), since)
+        self._feeds.add(feed)
+        return feed
 
     def events(self) -> EventFeed:
         """Return an endless stream of events. Its thread begins with the first `anext`."""

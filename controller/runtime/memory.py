@@ -20,6 +20,7 @@ from controller.runtime.execution import took_too_long
 from controller.runtime.faults import foreign, lost_answer, unreachable
 from controller.runtime.frames import LOOK_BACK, LogTail
 from controller.runtime.memory_events import MemoryEvents
+from controller.runtime.memory_logs import MemoryLog
 from controller.runtime.memory_world import MemoryWorld
 from controller.runtime.protocol import (
     EngineInfo,
@@ -251,6 +252,10 @@ class MemoryRuntime(MemoryWorld):
 
         return await self._read("logs", ask)
 
+    def follow(self, bot_id: str, since: float) -> MemoryLog:
+        """Return the container's log as it is written."""
+        return MemoryLog(self, check_bot_id(bot_id), since)
+
     def events(self) -> MemoryEvents:
         """Return an endless stream of events."""
         return MemoryEvents(self)
@@ -313,9 +318,11 @@ class MemoryRuntime(MemoryWorld):
         await self._read("sweep", lambda: None)
 
     async def close(self) -> None:
-        """End the event streams."""
+        """End the streams."""
         for feed in list(self.feeds):
             await feed.aclose()
+        for held in self.containers.values():
+            held.hang_up()
 
     def hang(self) -> None:
         """Make calls wait for `release`, at most their limit. Writes happen at `release` anyway."""

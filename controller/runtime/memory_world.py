@@ -15,12 +15,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
 
-from controller.domain.errors import BadSpec, NotFound
+from controller.domain.errors import BadSpec, ControllerError, NotFound
 from controller.domain.events import ContainerEvent, LogLine
 from controller.domain.observation import ContainerState, Health, Observation
 from controller.domain.spec import ContainerSpec
 from controller.runtime.execution import not_running
-from controller.runtime.faults import foreign, network_full, refused_container
+from controller.runtime.faults import foreign, network_full, refused_container, unreachable
+from controller.runtime.log_mailbox import LogMailbox
 from controller.runtime.memory_events import MemoryEvents
 from controller.runtime.memory_images import MemoryImages
 from controller.runtime.protocol import NetworkInfo, Probe, ProbeResult
@@ -41,6 +42,13 @@ class Container:
     seen: Observation
     ended: float = 0.0  # when the program of a "restarting" container ended
     log: deque[LogLine] = field(default_factory=lambda: deque(maxlen=LOG_MAX))
+    followers: list[LogMailbox] = field(default_factory=list)
+
+    def hang_up(self, error: ControllerError | None = None) -> None:
+        """End the streams of those who follow the log."""
+        followers, self.followers = self.followers, []
+        for follower in followers:
+            follower.finish(error)
 
 
 class ImpossibleWorldError(Exception):
@@ -113,7 +121,10 @@ class MemoryWorld(MemoryImages):
     ) -> None:
         """Let the program print whole lines."""
         held = self._demand(bot_id, ContainerState.RUNNING)
-        held.log.extend(LogLine(self._clock(), stream, line) for line in text.splitlines())
+        lines = [LogLine(self._clock(), stream, line) for line in text.splitlines()]
+        held.log.extend(lines)
+        for follower in held.followers:
+            follower.put(lines)
 
     def make_foreign(self, name: str) -> None:
         """Make a container of that name that isn't ours."""
@@ -130,6 +141,8 @@ class MemoryWorld(MemoryImages):
     def go_away(self) -> None:
         """Let every call find no engine."""
         self.away = True
+        for held in self.containers.values():
+            held.hang_up(unreachable())
 
     def come_back(self) -> None:
         """Undo `go_away`. Every event stream gets a resync."""
@@ -348,6 +361,7 @@ class MemoryWorld(MemoryImages):
             oom_killed=oom,
             finished_at=self._clock(),
         )
+        held.hang_up()
         if oom:
             self.emit(bot_id, "oom")
         self.emit(bot_id, "die", exit_code)

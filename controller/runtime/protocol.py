@@ -10,7 +10,14 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from controller.domain.events import ContainerEvent, LogLine, LogPart, LogQuery, last_state
+from controller.domain.events import (
+    ContainerEvent,
+    LogBatch,
+    LogLine,
+    LogPart,
+    LogQuery,
+    last_state,
+)
 from controller.domain.observation import ListedContainer, Observation
 from controller.domain.spec import ContainerSpec
 
@@ -86,6 +93,22 @@ class EventStream(Protocol):
 
     async def __anext__(self) -> ContainerEvent:
         """Return the next event, however long that takes."""
+        ...
+
+    async def aclose(self) -> None:
+        """End the stream, and with it any `anext` that is still waiting."""
+        ...
+
+
+class LogStream(Protocol):
+    """A log that is followed. Close it when you're done, best with `contextlib.aclosing`."""
+
+    def __aiter__(self) -> AsyncIterator[LogBatch]:
+        """Return the stream itself."""
+        ...
+
+    async def __anext__(self) -> LogBatch:
+        """Return what is complete, at least a line or the number of those that were dropped."""
         ...
 
     async def aclose(self) -> None:
@@ -263,6 +286,20 @@ class Runtime(Protocol):
         anything is matched. A line longer than 256 KiB is cut and ends in "…". Of a line that was
         written over, as progress bars are, the last state is returned. Where a line's beginning or
         end is missing, it says so. Raises NotFound if the container doesn't exist.
+        """
+        ...
+
+    def follow(self, bot_id: str, since: float) -> LogStream:
+        """Return the log of the bot's present container from `since` on, and what follows it.
+
+        The last 5,000 entries at most come first, then each line once it is complete. The order is
+        the log's own, the same for everybody who reads it, so a line is known by its time and its
+        number among those of that time. The first line of each pipe may lack its beginning and
+        says so. When nobody takes them, the oldest lines beyond 2 MiB are dropped and counted.
+
+        The stream ends once the program has ended and all that it wrote was taken. It raises
+        NotFound if the container doesn't exist, EngineUnavailable when the engine goes away, and
+        it can be asked again from the last line's time on. Giving up on an `anext` loses nothing.
         """
         ...
 

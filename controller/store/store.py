@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ class Store:
     def __init__(self, database: Database, key: bytes = b"") -> None:
         self._db = database
         self._key = key
+        self._listeners: set[Callable[[], None]] = set()
 
     @classmethod
     async def open(cls, folder: Path, key: bytes) -> Store:
@@ -60,8 +61,27 @@ class Store:
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Write several things together: all of them are kept, or none."""
-        async with self._db.transaction() as connection:
-            yield Transaction(connection, self._key)
+        write: Transaction | None = None
+        try:
+            async with self._db.transaction() as connection:
+                write = Transaction(connection, self._key)
+                yield write
+        finally:  # a cancellation that meets the commit doesn't stop it
+            if write is not None and write.appended:
+                for listener in tuple(self._listeners):
+                    listener()
+
+    @contextlib.contextmanager
+    def listening(self, listener: Callable[[], None]) -> Iterator[None]:
+        """Call `listener()` when the journal may have new entries, while the block runs.
+
+        It must not block. Whether there are any is known once they are read.
+        """
+        self._listeners.add(listener)
+        try:
+            yield
+        finally:
+            self._listeners.discard(listener)
 
     # The installation
 
@@ -217,6 +237,11 @@ class Store:
         )
         found = map(entry_of, rows)
         return {entry.author.cause: entry for entry in found}
+
+    async def newest(self) -> int:
+        """The number of the journal's newest entry; 0 when it's empty."""
+        rows = await self._db.read("SELECT max(seq) FROM journal")
+        return int(rows[0][0] or 0)
 
     async def unended(self) -> list[Entry]:
         """The requests without an outcome, oldest first."""

@@ -48,6 +48,7 @@ class Transaction:
     def __init__(self, connection: aiosqlite.Connection, key: bytes) -> None:
         self._connection = connection
         self._key = key
+        self.appended = False  # whether an entry was added to the journal
 
     # Bots
 
@@ -241,6 +242,7 @@ class Transaction:
             await self._do(f"INSERT INTO journal VALUES ({marks})", values)  # noqa: S608
         except sqlite3.IntegrityError:
             raise Conflict("That was already asked and is under way.", code="duplicate") from None
+        self.appended = True
         return entry
 
     async def drop_archived(self, last: int) -> None:

@@ -7,6 +7,7 @@ anything that looks like a well-known key (`domain.keys`).
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,6 +27,8 @@ _WRAPPED_SHORTEST = 12  # for a form that a program has broken into lines
 _STRAY = 24  # characters that the rest of a cut escape code may leave at an edge
 _EDGE = 16  # what to do with a span: it is the edge of a cut text
 
+BARE_BREAK = re.compile(r"\n")
+_INDENT = re.compile(r"\n[ \t]")
 _BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=")
 
 
@@ -57,6 +60,10 @@ class Redactor:
         with self._lock:
             self._search.discard(self._owners.pop(bot_id, {}))
 
+    def longest(self) -> int:
+        """The length of the longest form in which a known value may appear."""
+        return self._search.longest()
+
     def __call__(self, text: str, *, begins: bool = True, ends: bool = True) -> str:
         """The text, cleaned, with every known and every likely secret replaced. Never raises.
 
@@ -75,7 +82,9 @@ class Redactor:
             body, ends = body[:-1], False
         else:
             body = text
-        hidden = self._without_known(body, begins=begins, ends=ends)
+        hidden = self._without_known(body, BREAK, begins=begins, ends=ends)
+        if _INDENT.search(hidden):  # which may be a value's own space behind a break
+            hidden = self._without_known(hidden, BARE_BREAK, begins=begins, ends=ends)
         return hide_keys(hidden + text[len(body) :], MARK)
 
     def lines(self, texts: Sequence[str], *, begins: bool = True, ends: bool = True) -> list[str]:
@@ -113,13 +122,14 @@ class Redactor:
                 for line, text in zip(part, hidden, strict=True)
             ]
 
-    def _without_known(self, text: str, *, begins: bool, ends: bool) -> str:
+    def _without_known(
+        self, text: str, breaks: re.Pattern[str], *, begins: bool, ends: bool
+    ) -> str:
         """Replace the forms of known values, also those that a program has broken into lines.
 
-        Searches the text without line breaks and indents. A break inside a value is replaced with
-        it.
+        Searches the text without those line breaks. A break inside a value is replaced with it.
         """
-        place = _Places(text)
+        place = _Places(text, breaks)
         spans = set(self._search(place.joined))
         # What belongs to a whole secret is no edge of another one that looks like it in part.
         whole = [s for s in spans if _counts(text, *place(s[0], s[1]), s[2], s[1] - s[0])]
@@ -129,7 +139,11 @@ class Redactor:
             edges += (edge for edge in rests if not _covered(edge[1] - 1, whole))
         if not ends:
             starts = self._start_of_secret(place.joined)
-            edges += (edge for edge in starts if not _covered(edge[0], whole))
+            edges += (
+                (first, last, _EDGE)
+                for first, last, fits in starts
+                if not any(span[0] <= first < span[1] and fits <= span[1] for span in whole)
+            )
         spans.update(edges)
         if not begins and not ends and self._is_inside(place.joined):
             return MARK
@@ -161,7 +175,7 @@ class Redactor:
                     yield 0, end, _EDGE
 
     def _start_of_secret(self, text: str) -> Iterator[tuple[int, int, int]]:
-        """What may be the beginning of a secret whose end was cut off."""
+        """What may be the beginning of a secret whose end was cut off, and how far it fits."""
         window = self._search.longest() + _STRAY
         before = max(0, len(text) - window)
         for form, seen in self._seen_in(text[before:], slice(FRAGMENT)):
@@ -171,8 +185,10 @@ class Redactor:
                 strays = range(max(0, left - len(form) + 1), min(_STRAY, left - FRAGMENT) + 1)
                 if seen.startswith(form, at):
                     continue
-                if any(form.startswith(seen[at : size - stray]) for stray in strays):
-                    yield before + at, before + size, _EDGE
+                fits = (s for s in strays if form.startswith(seen[at : size - s]))
+                stray = next(fits, None)
+                if stray is not None:
+                    yield before + at, before + size, before + size - stray
 
     def _is_inside(self, text: str) -> bool:
         """Whether all of the text may come from the middle of a secret."""
@@ -201,17 +217,17 @@ class Redactor:
 
 
 class _Places:
-    """A text without its line breaks and indents, and where its characters stand in the text."""
+    """A text without its line breaks, and where its characters stand in the text."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, breaks: re.Pattern[str]) -> None:
         self.joined = text
         self._starts, self._shifts = [0], [0]  # from this position on, it is this much further on
         if "\n" not in text:
             return
-        for found in BREAK.finditer(text):
+        for found in breaks.finditer(text):
             self._starts.append(found.start() - self._shifts[-1])
             self._shifts.append(self._shifts[-1] + found.end() - found.start())
-        self.joined = BREAK.sub("", text)
+        self.joined = breaks.sub("", text)
 
     def __call__(self, first: int, last: int) -> tuple[int, int]:
         """Where what stands from `first` to `last` in `joined` begins and ends in the text."""

@@ -64,6 +64,64 @@ class Reply:
         return str(self.json["code"]) if is_problem else ""
 
 
+@dataclass(frozen=True)
+class Event:
+    """One event of a stream."""
+
+    name: str
+    data: Any
+    id: str
+
+
+class Reader:
+    """Reads one stream, as server-sent events or as lines of JSON."""
+
+    def __init__(self, answer: aiohttp.ClientResponse) -> None:
+        self.answer = answer
+        self.last = ""  # what a browser would send as Last-Event-ID
+        self.read: list[Event] = []
+
+    async def next(self, *names: str, seconds: float = 5.0) -> Event:
+        """The next event, or the next of these names. EOFError at the end of the stream."""
+        async with asyncio.timeout(seconds):
+            while True:
+                event = await self._next()
+                if not names or event.name in names:
+                    return event
+
+    async def until_end(self, seconds: float = 5.0) -> list[Event]:
+        """All that follows, once the stream has ended."""
+        found = []
+        with contextlib.suppress(EOFError):
+            while True:
+                found.append(await self.next(seconds=seconds))
+        return found
+
+    async def _next(self) -> Event:
+        if self.answer.content_type == "application/x-ndjson":
+            line = await self.answer.content.readline()
+            if not line:
+                raise EOFError
+            event = Event(**{"name" if k == "event" else k: v for k, v in json.loads(line).items()})
+        else:
+            event = await self._next_sse()
+        self.last = event.id or self.last
+        self.read.append(event)
+        return event
+
+    async def _next_sse(self) -> Event:
+        found: dict[str, str] = {}
+        while True:
+            line = (await self.answer.content.readline()).decode()
+            if not line:
+                raise EOFError
+            if line == "\n" and "data" in found:
+                return Event(found["event"], json.loads(found["data"]), found.get("id", ""))
+            name, _, value = line.rstrip("\n").partition(": ")
+            if name:
+                found[name] = value
+
+
 class Api:
     """Asks one API, by one token unless another one is named."""
 
@@ -94,6 +152,27 @@ class Api:
             headers=sent | dict(headers or {}),
         ) as answer:
             return Reply(answer.status, answer.headers, await answer.read())
+
+    @contextlib.asynccontextmanager
+    async def stream(
+        self,
+        path: str,
+        *,
+        token: str | None = None,
+        after: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> AsyncIterator[Reader]:
+        """An open stream, read from behind the event of that id."""
+        given = self.token if token is None else token
+        sent = {"Authorization": f"Bearer {given}"} if given else {}
+        sent |= {"Last-Event-ID": after} if after else {}
+        async with self._session.get(
+            f"{self.url}{BASE}{path}",
+            headers=sent | dict(headers or {}),
+            timeout=aiohttp.ClientTimeout(total=None),
+        ) as answer:
+            reader = Reader(answer)
+            yield reader
 
     async def get(self, path: str, **named: Any) -> Reply:
         return await self.ask("GET", path, **named)

@@ -19,7 +19,7 @@ from controller.domain.phase import Phase
 from controller.domain.roles import Role
 from tests.api.client import serving, token_of
 from tests.cli.socketed import botmaker, served
-from tests.manager.rig import PLAIN, SECRETS, Rig
+from tests.manager.rig import ANN_ASKS, PLAIN, SECRETS, Rig
 
 
 @pytest.fixture
@@ -132,6 +132,34 @@ async def test_logs_and_history_come_from_the_controller(rig: Rig) -> None:
     assert f"{bot.name} ann: bot.create" in told.out
     events = (await botmaker(rig.folder, "history", "--json", "--lines", "1")).json
     assert [event["act"] for event in events] == ["bot.secrets"]
+
+
+async def test_a_log_is_followed_until_the_bot_is_gone(rig: Rig) -> None:
+    """Each line once, as it comes, redacted; then it ends by itself. `--grep` chooses."""
+    bot = await rig.running()
+    rig.runtime.write_log(bot.id, "one before")
+
+    async def live() -> None:
+        for number in range(5):
+            rig.runtime.write_log(bot.id, f"line {number} {SECRETS['api_key']} \x1b[2J")
+            rig.runtime.write_log(bot.id, f"other {number}")
+            await asyncio.sleep(0.1)
+        await rig.manager.lifecycle.delete(ANN_ASKS, bot)
+
+    followed, chosen, _ = await asyncio.gather(
+        botmaker(rig.folder, "logs", bot.name, "--follow"),
+        botmaker(rig.folder, "logs", bot.name, "--follow", "--grep", "OTHER", "--json", own=True),
+        live(),
+    )
+    assert (followed.status, chosen.status) == (0, 0)
+    lines = [line.partition(" stdout ")[2] for line in followed.out.splitlines()]
+    assert lines[0] == "one before"
+    assert lines[1::2] == [f"line {number} [redacted] " for number in range(5)]
+    assert lines[2::2] == [f"other {number}" for number in range(5)]
+    assert followed.err.splitlines()[-1] == f"— {bot.name} is gone —"
+    told = [json.loads(line) for line in chosen.out.splitlines()]
+    assert [one["text"] for one in told if "text" in one] == [f"other {n}" for n in range(5)]
+    assert told[-1] == {"gone": bot.name}
 
 
 async def test_what_no_controller_can_be_asked_is_status_3(tmp_path: Path) -> None:

@@ -196,10 +196,11 @@ PASSED_ON = {
     ("errors.py", "code"),
     ("faults.py", "code"),
     ("files.py", "trouble.code"),
+    ("problems.py", "code"),
     ("problems.py", "error.code"),
     ("resources.py", "problem.code"),
+    ("resources.py", "code"),
     ("door.py", "code"),
-    ("problems.py", "code"),
     ("credentials.py", "_code_of(given.wrong, refused=bool(refused))"),
 }
 

@@ -197,6 +197,7 @@ class Rig:
             change.cancel()
         await self.end_loop()
         await self.manager.credentials.close()
+        await self.manager.feed.close()
         self.house.tools.threads.close()
         await self.store.close()
 

@@ -25,6 +25,7 @@ from controller.api.template_resources import TemplateOut, template_out
 from controller.domain import acts
 from controller.domain.journal import Kind
 from controller.domain.phase import Phase
+from controller.fleet.views import EngineState
 from controller.manager.history import Choice, Event
 
 
@@ -56,6 +57,11 @@ class EngineOut(Resource):
     reachable: bool
     since: datetime | None
     reason: str
+
+
+def engine_out(engine: EngineState) -> EngineOut:
+    """The engine's state as it is answered."""
+    return EngineOut(reachable=engine.reachable, since=moment(engine.since), reason=engine.reason)
 
 
 class FleetOut(Resource):
@@ -132,12 +138,9 @@ async def get_fleet(call: Call[Nothing, Nothing]) -> Answer:
     """Counts, and the engine."""
     views = await call.manager.bots.status(call.caller)
     phases = Counter(view.phase for view in views)
-    engine = call.manager.bots.engine
     return Answer(
         FleetOut(
-            engine=EngineOut(
-                reachable=engine.reachable, since=moment(engine.since), reason=engine.reason
-            ),
+            engine=engine_out(call.manager.bots.engine),
             bots=len(views),
             phases={phase: phases[phase] for phase in Phase},
             started_at=at(call.manager.started_at),

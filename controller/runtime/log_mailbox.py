@@ -1,0 +1,73 @@
+"""Hands lines of a log to whoever follows it, within bounds: the oldest ones give way."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Iterable
+
+from controller.domain.errors import ControllerError
+from controller.domain.events import LogBatch, LogLine
+
+TEXT_MAX = 2 << 20  # characters that wait, with what each line takes beside its text
+LINE_COST = 150  # what a line takes beside its text, in bytes
+BATCH_LINES = 500  # handed over at once
+
+
+class LogMailbox:
+    """Takes lines in any thread, and gives them to the loop it was created in."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ready = asyncio.Event()
+        self._lock = threading.Lock()
+        self._waiting: deque[LogLine] = deque()
+        self._size = 0
+        self._dropped = 0
+        self._over = False
+        self._error: ControllerError | None = None
+        self.container = ""
+
+    def put(self, lines: Iterable[LogLine]) -> None:
+        """Add lines, in their order."""
+        with self._lock:
+            for line in lines:
+                self._waiting.append(line)
+                self._size += len(line.text) + LINE_COST
+            while self._size > TEXT_MAX and len(self._waiting) > 1:
+                self._size -= len(self._waiting.popleft().text) + LINE_COST
+                self._dropped += 1
+        self._wake()
+
+    def finish(self, error: ControllerError | None = None) -> None:
+        """No more lines come; the error is raised once those that wait were taken."""
+        with self._lock:
+            if not self._over:
+                self._over, self._error = True, error
+        self._wake()
+
+    async def take(self) -> LogBatch | None:
+        """Wait for what comes next; None at the end."""
+        while True:
+            with self._lock:
+                if self._waiting or self._dropped:
+                    return self._batch()
+                if self._over:
+                    if self._error is not None:
+                        raise self._error
+                    return None
+                self._ready.clear()
+            await self._ready.wait()
+
+    def _batch(self) -> LogBatch:
+        count = min(len(self._waiting), BATCH_LINES)
+        lines = tuple(self._waiting.popleft() for _ in range(count))
+        self._size -= sum(len(line.text) + LINE_COST for line in lines)
+        dropped, self._dropped = self._dropped, 0
+        return LogBatch(self.container, lines, dropped)
+
+    def _wake(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop may already be closed
+            self._loop.call_soon_threadsafe(self._ready.set)
