@@ -106,7 +106,7 @@ class Door:
                 break
             time.sleep(pause)
         found = _json(text)
-        if status >= 300:
+        if status >= 300 or found is None:
             raise _problem(status, found)
         return Reply(status, sent, found)
 

@@ -38,17 +38,24 @@ def table(
     if width is not None:
         widths = _fitted(widths, width)
     return [
-        GAP.join(_padded(cell, size) for cell, size in zip(row, widths, strict=True)).rstrip()
+        GAP.join(_padded(cell, size) for cell, size in zip(row, widths, strict=False)).rstrip()
         for row in cells
     ]
 
 
 def _fitted(widths: list[int], width: int) -> list[int]:
-    """Take from the widest column until all fit, or each is as small as it may be."""
-    widths = list(widths)
+    """Take from the widest column, the last of several, until all fit. Where even small ones don't,
+    the last columns are left out."""
+    while len(widths) > 1 and _smallest(widths) > width:
+        widths = widths[:-1]
+    widths = widths[::-1]
     while sum(widths) + len(GAP) * (len(widths) - 1) > width and max(widths) > SMALLEST:
         widths[widths.index(max(widths))] -= 1
-    return widths
+    return widths[::-1]
+
+
+def _smallest(widths: list[int]) -> int:
+    return sum(min(size, SMALLEST) for size in widths) + len(GAP) * (len(widths) - 1)
 
 
 def _padded(cell: str, size: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,7 +14,9 @@ from controller.domain.journal import Kind
 from controller.domain.phase import Phase
 from controller.domain.roles import Role
 from tests.api.client import serving, token_of
+from tests.cli.seat import seated
 from tests.cli.socketed import Ended, botmaker, served
+from tests.conftest import ROOT
 from tests.manager.rich import RICH
 from tests.manager.rig import ANN, ANN_ASKS, SECRETS, Rig
 
@@ -218,6 +221,26 @@ async def test_create_makes_the_bots_of_a_file_until_they_run(rig: Rig) -> None:
     assert again.status == 1
     assert "There is already a bot called helper." in again.err
     assert "helper: set api_key, channel_token from their files: not done" in again.out
+
+
+async def test_what_the_files_lack_is_asked_for_unseen(rig: Rig) -> None:
+    """At a terminal; the value is on no screen, and another answer is asked for by name."""
+    file = rig.folder / "one.toml"
+    file.write_text('[bots.one]\ntemplate = "plain"\nsecrets = { api_key = { ask = true } }\n')
+    env = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "BOTMAKER_DATA_DIR": str(rig.data),
+    }
+    async with seated(["create", str(file), "--wait"], rig.folder, env) as seat:
+        await seat.sees("channel_token of one: ")
+        await seat.types(SECRETS["channel_token"])
+        await seat.sees("api_key of one: ")
+        await seat.types(SECRETS["api_key"])
+        assert await seat.ends() == 0, seat.screen
+        assert not any(value in seat.screen for value in SECRETS.values())
+    (bot,) = await rig.store.bots()
+    assert rig.active(bot)
 
 
 WRONG = {
