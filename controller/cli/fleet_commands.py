@@ -73,7 +73,7 @@ def plan_command(
     """Say what `apply` would change, drift included. Status 4 if it's anything, else 0."""
 
     def work() -> int:
-        door, fleet = door_of(context), fleet_file.read(files)
+        door, fleet = door_of(context), _read(files, prune=prune)
         found = plan(fleet.wanted, fleet_state.look(door, fleet).found, prune=prune)
         _say_plan(found, as_json=as_json)
         return WOULD_CHANGE if found.changes else 0
@@ -93,7 +93,7 @@ def apply_command(
     """Make the fleet as the files say. Applied again, it changes nothing."""
 
     def work() -> int:
-        door, fleet, terminal = door_of(context), fleet_file.read(files), Terminal()
+        door, fleet, terminal = door_of(context), _read(files, prune=prune), Terminal()
         seen = fleet_state.look(door, fleet)
         found = plan(fleet.wanted, seen.found, prune=prune)
         if not yes and not _may_remove(terminal, found):
@@ -104,6 +104,13 @@ def apply_command(
         )
 
     exit_with(work)
+
+
+def _read(files: Sequence[Path], *, prune: bool) -> fleet_file.Fleet:
+    fleet = fleet_file.read(files)
+    if prune:
+        fleet.require_named()
+    return fleet
 
 
 @click.command("create")

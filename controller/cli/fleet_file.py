@@ -67,7 +67,7 @@ class _Grant(_Part):
 
 
 class _File(_Part):
-    fleet: Name = "fleet"
+    fleet: Name | None = None
     bots: dict[Name, _Bot] = Field(default_factory=dict)
     grants: list[_Grant] = Field(default_factory=list)
 
@@ -78,6 +78,16 @@ class Fleet:
 
     wanted: Wanted
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)  # by bot
+    unnamed: Path | None = None  # a file that doesn't name its fleet
+
+    def require_named(self) -> None:
+        """Raise BadInput unless it is known whose files these are: for what removes things."""
+        if self.unnamed is not None:
+            raise BadInput(
+                f"{self.unnamed} doesn't name its fleet, so nobody knows what it created.",
+                hint='Write `fleet = "shop"` at its top; --prune removes what is created from then '
+                "on.",
+            )
 
 
 def read(paths: Iterable[Path]) -> Fleet:
@@ -86,22 +96,25 @@ def read(paths: Iterable[Path]) -> Fleet:
     grants: dict[tuple[str, str, str], FleetGrant] = {}
     values: dict[str, dict[str, str]] = {}
     fleets: set[str] = set()
+    unnamed = None
     for path in _files(paths):
         file = _parsed(path)
-        fleets.add(file.fleet)
+        fleet = file.fleet or ""
+        fleets |= {fleet} - {""}
+        unnamed = unnamed or (None if fleet else path)
         for name, bot in file.bots.items():
             if name in bots:
                 raise BadInput(f"{path}: the bot {name} is in two files.", hint=HINT)
-            bots[name] = _wanted(name, bot, file.fleet)
+            bots[name] = _wanted(name, bot, fleet)
             values[name] = _values(path, bot)
             _check_settings(path, name, bot, values[name])
         for given in file.grants:
-            grant = _granted(given, file.fleet)
+            grant = _granted(given, fleet)
             if grant.key in grants:
                 raise BadInput(f"{path}: a grant for {grant.subject} is there twice.", hint=HINT)
             grants[grant.key] = grant
     wanted = Wanted(tuple(bots.values()), tuple(grants.values()), frozenset(fleets))
-    return Fleet(wanted, values)
+    return Fleet(wanted, values, unnamed)
 
 
 def _files(paths: Iterable[Path]) -> list[Path]:

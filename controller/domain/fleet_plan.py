@@ -119,7 +119,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """All that the files say. `fleets` are their names."""
+    """All that the files say. `fleets` are the names that they give themselves."""
 
     bots: tuple[WantedBot, ...] = ()
     grants: tuple[FleetGrant, ...] = ()
@@ -135,8 +135,8 @@ class Found:
 
 
 def source_of(fleet: str) -> str:
-    """The mark of what the files of that fleet created."""
-    return f"file:{fleet}"
+    """The mark of what the files of that fleet created; none where they don't name it."""
+    return f"file:{fleet}" if fleet else ""
 
 
 def plan(wanted: Wanted, found: Found, *, prune: bool = False) -> Plan:
@@ -145,7 +145,7 @@ def plan(wanted: Wanted, found: Found, *, prune: bool = False) -> Plan:
     changes: list[Change] = []
     for bot in sorted(wanted.bots, key=lambda bot: bot.name):
         changes += _changes(bot, there.get(bot.name))
-    marks = {source_of(fleet) for fleet in wanted.fleets}
+    marks = {source_of(fleet) for fleet in wanted.fleets if fleet}
     named = {bot.name for bot in wanted.bots}
     gone = sorted(
         bot.name

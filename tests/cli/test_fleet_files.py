@@ -146,6 +146,20 @@ async def test_only_what_a_file_created_is_pruned_and_only_when_meant(rig: Rig) 
     assert await rig.store.grants() == []
 
 
+async def test_nothing_is_pruned_for_files_that_do_not_say_whose_they_are(rig: Rig) -> None:
+    """Two such files, applied one after the other, would remove each other's bots."""
+    nameless = FLEET.replace('fleet = "shop"', "")
+    assert (await asked(rig, "apply", text=nameless)).status == 0
+    assert {bot.source for bot in await rig.store.bots()} == {""}
+    assert [grant.source for grant in await rig.store.grants()] == ["granted"]
+    for words in (("plan", "--prune"), ("apply", "--prune", "--yes")):
+        refused = await asked(rig, *words, text="[bots]\n")
+        assert (refused.status, refused.out) == (1, "")
+        assert "doesn't name its fleet" in refused.err
+    assert len(await rig.store.bots()) == 2
+    assert (await asked(rig, "plan", text="[bots]\n")).out == "Nothing to change.\n"
+
+
 async def test_what_fails_is_said_and_a_second_run_finishes_it(rig: Rig) -> None:
     """One bot's mistake keeps back the rest of that bot, and no other's."""
     (rig.folder / "keys" / "api_key").write_text("with spaces in it\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.cli.tables import printable, table
@@ -35,9 +35,14 @@ def test_on_a_terminal_the_widest_columns_give_way() -> None:
 
 def test_where_not_even_small_columns_fit_the_last_ones_are_left_out() -> None:
     """The name and the phase come first."""
-    assert table(HEADER, ROWS, 20) == ["NAME         PHASE", "shop-helper  running", "bee          error"]
+    assert table(HEADER, ROWS, 20) == [
+        "NAME         PHASE",
+        "shop-helper  running",
+        "bee          error",
+    ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.text(max_size=60), min_size=3, max_size=3), max_size=5))
 def test_whatever_stands_in_it_each_row_is_one_line_that_fits(rows: list[list[str]]) -> None:
     """Also with wide characters, line ends and controls."""
