@@ -4,6 +4,7 @@ it: what looks like one becomes a secret that is asked for."""
 from __future__ import annotations
 
 import re
+import textwrap
 import tomllib
 from collections.abc import Iterable
 from typing import Any
@@ -47,13 +48,14 @@ def draft(foreign: Foreign, origin: str, template_id: str = "") -> str:
     while (fault := _fault(content)) is not None:
         _drop(content, *fault, notes)
     remarks = [
-        f"A draft, made from {origin}. Look through it; `botmaker templates explain {ident}`",
-        "says what it does. Nothing secret is in it.",
+        f"A draft, made from {origin}. Look through it; `botmaker templates explain {ident}` says "
+        "what it does. Nothing secret is in it.",
     ]
     if notes:
         remarks += ["", "Not carried over as it was:"]
         remarks += [f"- {note}" for note in dict.fromkeys(notes)]
-    head = "".join(f"# {_one_line(line)}".rstrip() + "\n" for line in remarks)
+    lines = [part for line in remarks for part in _wrapped(_one_line(line))]
+    head = "".join(f"# {line}".rstrip() + "\n" for line in lines)
     return head + tomli_w.dumps(content)
 
 
@@ -131,9 +133,13 @@ def _inputs(
         if not is_variable(variable):
             notes.append("a variable whose name can't be one.")
             continue
-        if variable.upper().endswith("_FILE") and value and value.startswith(MOUNT):
-            _hand_over(variable, value.removeprefix(MOUNT), secrets, names)
-            continue
+        if variable.upper().endswith("_FILE") and (value or "").startswith("/"):
+            if value and value.startswith(MOUNT):
+                _hand_over(variable, value.removeprefix(MOUNT), secrets, names)
+                continue
+            if promises_secret(variable):
+                _hand_over(variable, variable[: -len("_FILE")], secrets, names)
+                continue
         name = _free(variable, names)
         names.add(name)
         if not _seems_secret(variable, value or ""):
@@ -200,6 +206,11 @@ def _free(text: str, taken: Iterable[str]) -> str:
 
 def _id(name: str) -> str:
     return re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-_")[:32].rstrip("-_") or "imported"
+
+
+def _wrapped(line: str) -> list[str]:
+    indent = "  " if line.startswith("- ") else ""
+    return textwrap.wrap(line, 98, subsequent_indent=indent, break_on_hyphens=False) or [""]
 
 
 def _one_line(text: str) -> str:

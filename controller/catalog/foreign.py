@@ -78,7 +78,8 @@ def of_compose(file: Path, service: str) -> Foreign:
     if service not in services or not isinstance(services[service], dict):
         known = ", ".join(map(str, services)) or "none"
         raise BadInput(f"{file} has no service {service}.", hint=f"It has these: {known}.")
-    given: dict[str, Any] = services[service]
+    as_written: dict[str, Any] = services[service]
+    given: dict[str, Any] = _filled(as_written)
     deploy = given.get("deploy")
     limits = ((deploy if isinstance(deploy, dict) else {}).get("resources") or {}).get("limits", {})
     volumes, lost = _volumes(given.get("volumes") or ())
@@ -87,6 +88,7 @@ def of_compose(file: Path, service: str) -> Foreign:
         for key in given
         if key not in KNOWN and not str(key).startswith("x-")
     ]
+    env = _environment(file, as_written, lost)
     return Foreign(
         name=service,
         image=str(given.get("image") or f"{service}:latest"),
@@ -95,7 +97,7 @@ def of_compose(file: Path, service: str) -> Foreign:
         command=_words(given.get("command")),
         whole_command=bool(given.get("entrypoint")),
         workdir=str(given.get("working_dir") or ""),
-        env=_environment(file, given),
+        env=env,
         secrets=tuple(_secret_name(one) for one in given.get("secrets") or ()),
         volumes=volumes,
         tmpfs=tuple(path.partition(":")[0] for path in _texts(given.get("tmpfs"))),
@@ -125,13 +127,14 @@ def _services(file: Path) -> dict[str, Any]:
     return services
 
 
-def _environment(file: Path, given: Mapping[str, Any]) -> dict[str, str | None]:
+def _environment(file: Path, given: Mapping[str, Any], lost: list[str]) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     for one in _texts(given.get("env_file")):
         path = file.parent / one
-        if not path.is_file():
-            raise BadInput(f"The service's env_file {path} isn't there.")
-        found |= dotenv_values(path, interpolate=False)
+        if path.is_file():
+            found |= dotenv_values(path, interpolate=False)
+        else:
+            lost.append(f"`env_file`: {one} isn't here, so its variables are missing.")
     rows = given.get("environment") or {}
     if isinstance(rows, dict):
         pairs = [(str(k), None if v is None else _plain(v)) for k, v in rows.items()]
@@ -143,11 +146,20 @@ def _environment(file: Path, given: Mapping[str, Any]) -> dict[str, str | None]:
     return found
 
 
+def _filled(value: Any) -> Any:
+    """The same with defaults in place of variables; a text whose variable has none is empty."""
+    if isinstance(value, dict):
+        return {key: _filled(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_filled(inner) for inner in value]
+    return (_interpolated(value) or "") if isinstance(value, str) else value
+
+
 def _interpolated(value: str | None) -> str | None:
     """The value with defaults in place of variables; None where one has none: nobody knows it."""
     if value is None or "$" not in value:
         return value
-    filled = _DEFAULT.sub(r"\1", value).replace("$$", "\0")
+    filled = _DEFAULT.sub(r"\1", value.replace("$$", "\0"))
     return None if "$" in filled else filled.replace("\0", "$")
 
 
@@ -190,9 +202,10 @@ def _sort_in(
 
 def _health(given: Mapping[str, Any]) -> dict[str, Any]:
     test = given.get("test")
-    if not test or given.get("disable"):
+    words = ["CMD-SHELL", test] if isinstance(test, str) else list(test or ())
+    if not words or not all(words) or given.get("disable"):
         return {}
-    found: dict[str, Any] = {"test": ["CMD-SHELL", test] if isinstance(test, str) else list(test)}
+    found: dict[str, Any] = {"test": words}
     for key in ("interval", "timeout", "start_period"):
         if given.get(key):
             found[key] = _seconds(given[key])

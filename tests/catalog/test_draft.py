@@ -17,7 +17,7 @@ from controller.domain.errors import BadInput
 COMPOSE = """
 services:
   Chat_Bot:
-    image: ghcr.io/example/chat:2.1
+    image: ${IMAGE:-ghcr.io/example/chat}:2.1
     command: python -m chat --verbose
     user: "1001"
     working_dir: /app
@@ -30,12 +30,13 @@ services:
       DATABASE_URL: postgres://bot:hunter3@db/bot
       ODD: 9f86d081884c7d659a2feaa0c55ad015
       DB_PASSWORD_FILE: /run/secrets/db_password
-    env_file: chat.env
+      OTHER_TOKEN_FILE: /etc/chat/token
+    env_file: [chat.env, gone.env]
     secrets: [db_password]
     volumes:
       - ./config.yml:/etc/chat/config.yml:ro
       - ./more:/more
-      - data:/data
+      - ${VOLUME:-data}:/data
       - /var/run/docker.sock:/var/run/docker.sock
     tmpfs: /cache
     mem_limit: 512m
@@ -44,14 +45,14 @@ services:
     stop_grace_period: 1m30s
     restart: on-failure
     healthcheck:
-      test: ["CMD", "chat", "ping"]
+      test: ["CMD", "chat", "$${PING}"]
       interval: 1m
       retries: 5
     ports: ["8080:8080"]
     privileged: true
     depends_on: [db]
     shm_size: 1g
-  db: { image: "postgres:16" }
+  db: { image: "postgres:16", healthcheck: { test: pg_isready }, environment: [A=1, B] }
 """
 SECRET = ("hunter2", "hunter3", "hunter4", "9f86d081")
 
@@ -84,19 +85,47 @@ def test_a_service_becomes_a_template(tmp_path: Path) -> None:
     assert run["resources"] == {"memory": "512m", "cpus": 1.5, "pids": 64}
     assert set(run["tmpfs"]) == {"/tmp", "/cache"}
     assert content["state"] == {"path": "/data"}
-    assert content["health"] == {"test": ["CMD", "chat", "ping"], "interval": 60.0, "retries": 5}
+    assert content["health"] == {"test": ["CMD", "chat", "${PING}"], "interval": 60.0, "retries": 5}
     fields = {one["env"]: one.get("default") for one in content["fields"]}
     assert fields == {"MOOD": "calm", "GREETING": "Hello there", "LEVEL": "info", "REGION": None}
     secrets = {one.get("process_env") or one.get("env_file") for one in content["secrets"]}
     assert secrets == {
-        *("DB_PASSWORD_FILE", "SIGNING_SALT", "BOT_TOKEN", "OPENAI_KEY", "DATABASE_URL", "ODD"),
+        *(
+            "OTHER_TOKEN_FILE",
+            "DB_PASSWORD_FILE",
+            "SIGNING_SALT",
+            "BOT_TOKEN",
+            "OPENAI_KEY",
+            "DATABASE_URL",
+            "ODD",
+        ),
     }
     assert not any(one in text for one in SECRET)
     head = text[: text.index("schema = ")]
-    for lost in ("`ports`", "`privileged`", "`depends_on`", "`shm_size`", "/more", "config.yml"):
+    for lost in (
+        "`ports`",
+        "`privileged`",
+        "`depends_on`",
+        "`shm_size`",
+        "/more",
+        "config.yml",
+        "gone.env",
+    ):
         assert f"# - {lost}" in head or f"{lost}" in head, lost
     assert "the engine's socket: bots never get it." in head
     assert "REGION: its value came from outside" in head
+
+
+def test_the_short_forms_of_a_compose_file_count_as_well(tmp_path: Path) -> None:
+    """A test as a line for the shell; an environment as a list."""
+    (tmp_path / "compose.yaml").write_text(COMPOSE)
+    content = checked(tmp_path, draft(of_compose(tmp_path / "compose.yaml", "db"), "db"))
+    assert content["health"] == {"test": ["CMD-SHELL", "pg_isready"]}
+    assert [(one["env"], one.get("default")) for one in content["fields"]] == [
+        ("A", "1"),
+        ("B", None),
+    ]
+    assert content["run"] == {"user": "1000:1000"}
 
 
 CONTAINER = {
