@@ -164,6 +164,19 @@ async def verify_history(settings: Settings) -> Checked:
 
 async def doctor(reading: Reading, say: Callable[[str], object]) -> int:
     """Check everything and say each finding; 1 if something is wrong, else 0. Changes nothing."""
+    findings = await examined(reading)
+    for line in worded(findings):
+        say(line)
+    return status_of(findings)
+
+
+def status_of(findings: Sequence[Finding]) -> int:
+    """1 if something is wrong, else 0."""
+    return 1 if any(finding.ok is False for finding in findings) else 0
+
+
+async def examined(reading: Reading) -> list[Finding]:
+    """Everything that is found, good or bad. Changes nothing."""
     settings = reading.settings
     findings = [
         Finding("settings", False, f"{name}: {why}", HELP) for name, why in reading.faults.items()
@@ -180,10 +193,7 @@ async def doctor(reading: Reading, say: Callable[[str], object]) -> int:
         findings += [Finding(*result) for result in await check_discord(settings.token(), place)]
     except BadSetting as error:
         findings.append(Finding("settings", False, error.message, error.hint))
-    findings += await _examine_here(settings)
-    for line in worded(findings):
-        say(line)
-    return 1 if any(finding.ok is False for finding in findings) else 0
+    return findings + await _examine_here(settings)
 
 
 def strangers(reading: Reading) -> list[tuple[str, str]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+from dataclasses import asdict
 
 import click
 
@@ -32,10 +34,15 @@ def run_command(*, wait: bool) -> None:
 
 
 @click.command()
-def doctor() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(*, as_json: bool) -> None:
     """Check settings, Discord, engine, secrets and disk, and say how to fix each problem."""
 
     async def work() -> int:
-        return await offline.doctor(read_settings(), click.echo)
+        if not as_json:
+            return await offline.doctor(read_settings(), click.echo)
+        findings = await offline.examined(read_settings())
+        click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+        return offline.status_of(findings)
 
     exit_after(work, FAILED)

@@ -30,16 +30,24 @@ def tokens() -> None:
     help="For this bot only; may be given again.",
 )
 @click.option("--days", type=click.IntRange(1), help="How long it lasts; 90 if left out.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with the token in it.")
 @click.pass_context
 def create(
-    context: click.Context, name: str, role: str, bots: tuple[str, ...], days: int | None
+    context: click.Context,
+    name: str,
+    role: str,
+    bots: tuple[str, ...],
+    days: int | None,
+    *,
+    as_json: bool,
 ) -> None:
     """Make a token and print it, alone. It is shown this once."""
 
     def work() -> None:
         order = {"name": name, "role": role, "bots": list(bots)}
         more = {} if days is None else {"days": days}
-        click.echo(door_of(context).ask("POST", "/tokens", order | more).json["text"])
+        made = door_of(context).ask("POST", "/tokens", order | more).json
+        click.echo(json.dumps(made, indent=2) if as_json else made["text"])
 
     exit_with(work)
 

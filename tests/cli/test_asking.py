@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from controller.domain.journal import Kind
 from controller.domain.phase import Phase
 from controller.domain.roles import Role
 from tests.api.client import serving, token_of
+from tests.cli.seat import seated
 from tests.cli.socketed import botmaker, served
+from tests.conftest import ROOT
 from tests.manager.rig import ANN_ASKS, PLAIN, SECRETS, Rig
 
 
@@ -160,6 +163,48 @@ async def test_a_log_is_followed_until_the_bot_is_gone(rig: Rig) -> None:
     told = [json.loads(line) for line in chosen.out.splitlines()]
     assert [one["text"] for one in told if "text" in one] == [f"other {n}" for n in range(5)]
     assert told[-1] == {"gone": bot.name}
+
+
+async def test_tokens_are_made_listed_and_ended(rig: Rig) -> None:
+    """The text alone, or in JSON; the list has no secret; an ended one isn't there twice."""
+    await rig.create(name="shop")
+    made = await botmaker(rig.folder, "token", "create", "one", "--role", "viewer")
+    assert (made.status, made.out.count("\n")) == (0, 1)
+    words = ("token", "create", "two", "--role", "operator", "--bot", "shop", "--days", "7")
+    other = (await botmaker(rig.folder, *words, "--json")).json
+    assert rig.manager.tokens.holder(other["text"]).name == "two"
+    listed = await botmaker(rig.folder, "token", "list")
+    assert [line.split("  ")[0] for line in listed.out.splitlines()] == ["one", "two"]
+    assert listed.out.splitlines()[1].endswith("shop")
+    assert not any(text in listed.out for text in (made.out.strip(), other["text"]))
+    assert (await botmaker(rig.folder, "token", "revoke", "one")).status == 0
+    again = await botmaker(rig.folder, "token", "revoke", "one")
+    assert again.status == 1
+    assert "`botmaker token list` shows all tokens." in again.err
+
+
+async def test_the_doctor_and_the_templates_speak_json(tmp_path: Path) -> None:
+    """The same findings and templates, for programs; the status stays."""
+    found = await botmaker(tmp_path, "doctor", "--json")
+    assert found.status == 1
+    assert {"subject", "ok", "message", "remedy"} == set(found.json[0])
+    assert False in {one["ok"] for one in found.json}
+    (tmp_path / "templates").mkdir()
+    listed = await botmaker(tmp_path, "templates", "list", "--json")
+    assert listed.status == 0
+    assert {"demo", "openclaw"} <= {one["id"] for one in listed.json}
+
+
+async def test_on_a_terminal_the_list_fits(rig: Rig) -> None:
+    """With a header; on a phone's 30 columns the last columns are left out."""
+    await rig.create(name="a-bot-with-quite-a-long-name")
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "BOTMAKER_DATA_DIR": str(rig.data)}
+    async with seated(["list"], rig.folder, env | {"COLUMNS": "30"}) as seat:
+        assert await seat.ends() == 0
+        header, row = seat.screen.splitlines()
+    assert header.split() == ["NAME", "PHASE", "TEMPLATE"]
+    assert row.split() == ["a-bot-with…", "created", "plain"]
+    assert len(row) <= 30
 
 
 async def test_what_no_controller_can_be_asked_is_status_3(tmp_path: Path) -> None:
