@@ -182,13 +182,19 @@ async def test_an_apply_that_is_cut_off_says_so_and_the_next_one_finishes_it(
 async def test_a_silent_controller_is_given_up(tmp_path: Path) -> None:
     """After a time limit, with a sentence."""
 
-    async def never(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(60)
+    left = asyncio.Event()
+
+    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()  # until the other end gives up
         writer.close()
+        await writer.wait_closed()
+        left.set()
 
     port = free_port()
     server = await asyncio.start_server(never, "127.0.0.1", port)
     door = remote(f"http://127.0.0.1:{port}", token_in(tmp_path))
     with pytest.raises(ControllerError, match="doesn't answer in time"):
         await asyncio.to_thread(lambda: door.ask("GET", "/bots", seconds=0.3))
+    await asyncio.wait_for(left.wait(), 10)
     server.close()
+    await server.wait_closed()

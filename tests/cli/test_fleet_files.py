@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import tomllib
@@ -10,6 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from controller.cli import fleet_file
+from controller.cli.door import local
+from controller.cli.fleet_apply import Applying
+from controller.cli.fleet_state import look
+from controller.domain.fleet_plan import plan
 from controller.domain.journal import Kind
 from controller.domain.phase import Phase
 from controller.domain.roles import Role
@@ -116,6 +122,22 @@ async def test_drift_is_told_and_undone(rig: Rig) -> None:
     assert (await asked(rig, "plan")).status == 0
     assert (await rig.store.bots())[0].fields == {"greeting": "hi"}
     assert (rig.secrets / helper.id / "api_key").read_text() == SECRETS["api_key"]
+
+
+async def test_settings_that_changed_since_the_plan_are_not_overwritten(rig: Rig) -> None:
+    """Somebody edits the bot between the look and the change: it's refused, and theirs stays."""
+    await asked(rig, "apply")
+    helper = (await rig.store.bots())[0]
+    file = rig.folder / "shop.toml"
+    file.write_text(FLEET.replace('"hi"', '"ho"'))
+    door, fleet = local(rig.data), fleet_file.read([file])
+    seen = await asyncio.to_thread(look, door, fleet)
+    changes = plan(fleet.wanted, seen.found).changes
+    await rig.edit(helper, greeting="theirs")
+    applying = Applying(door, fleet, seen, lambda *_: "")
+    (done,) = await asyncio.to_thread(lambda: list(applying.each(changes)))
+    assert "others than those that you saw" in done.why
+    assert rig.view(helper).bot.fields == {"greeting": "theirs"}
 
 
 async def test_only_what_a_file_created_is_pruned_and_only_when_meant(rig: Rig) -> None:
@@ -240,7 +262,11 @@ async def test_create_makes_the_bots_of_a_file_until_they_run(rig: Rig) -> None:
 async def test_what_the_files_lack_is_asked_for_unseen(rig: Rig) -> None:
     """At a terminal; the value is on no screen, and another answer is asked for by name."""
     file = rig.folder / "one.toml"
-    file.write_text('[bots.one]\ntemplate = "plain"\nsecrets = { api_key = { ask = true } }\n')
+    file.write_text(
+        '[bots.one]\ntemplate = "plain"\nsecrets = { api_key = { ask = true } }\n'
+        '[bots.two]\ntemplate = "plain"\n[bots.two.secrets]\n'
+        'api_key = { ask = true }\nchannel_token = { file = "keys/channel_token" }\n'
+    )
     env = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT),
@@ -249,12 +275,12 @@ async def test_what_the_files_lack_is_asked_for_unseen(rig: Rig) -> None:
     async with seated(["create", str(file), "--wait"], rig.folder, env) as seat:
         await seat.sees("channel_token of one: ")
         await seat.types(SECRETS["channel_token"])
-        await seat.sees("api_key of one: ")
-        await seat.types(SECRETS["api_key"])
+        for name in ("one", "two"):  # along with what is in a file, as a new bot takes all at once
+            await seat.sees(f"api_key of {name}: ")
+            await seat.types(SECRETS["api_key"])
         assert await seat.ends() == 0, seat.screen
         assert not any(value in seat.screen for value in SECRETS.values())
-    (bot,) = await rig.store.bots()
-    assert rig.active(bot)
+    assert [rig.active(bot) for bot in await rig.store.bots()] == [True, True]
 
 
 WRONG = {
