@@ -162,6 +162,8 @@ def _reason(place: str, kind: str, message: str) -> str:
     if kind == "string_pattern_mismatch":
         is_id = place.endswith(("user", "discord_role"))
         return "must be a Discord id" if is_id else "isn't a name: use a–z, 0–9 and dashes"
+    if kind == "string_type":
+        return 'must be text in quotes, like "2"'
     if kind == "missing":
         return "is missing"
     if ".secrets." in place and kind in {"model_type", "dict_type", "model_attributes_type"}:

@@ -285,6 +285,9 @@ async def test_what_the_files_lack_is_asked_for_unseen(rig: Rig) -> None:
 
 WRONG = {
     "isn't TOML": "bots = [",
+    "`bots.x.settings.interval` must be text in quotes": (
+        '[bots.x]\ntemplate = "plain"\nsettings = { interval = 2 }'
+    ),
     "`bots.x.template` is missing": "[bots.x]",
     "`bots.x.colour` isn't known": '[bots.x]\ntemplate = "plain"\ncolour = "red"',
     "`bots.x.wish` must be": '[bots.x]\ntemplate = "plain"\nwish = "up"',
