@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import click
 
-from bench import answers, creating, logs, real, redaction, thousand, trouble
+from bench import answers, creating, logs, real, redaction, streams, thousand, trouble
 from bench.engine import connect
 from bench.figure import Figure, table
 
@@ -30,6 +30,7 @@ PARTS: dict[str, Callable[[Path], Awaitable[list[Figure]]]] = {
     "thousand": thousand.measure,
     "creating": creating.measure,
     "trouble": trouble.measure,
+    "streams": streams.measure,
 }
 
 

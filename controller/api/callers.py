@@ -10,7 +10,7 @@ from aiohttp import web
 from controller.api.gate import Gate
 from controller.api.identity import AT_THE_CONSOLE, Identity
 from controller.api.service_tokens import ServiceTokens, is_service_token
-from controller.domain.access import discord_user
+from controller.domain.access import Principal, discord_user
 from controller.domain.errors import NotSignedIn
 from controller.manager import Manager
 from controller.manager.tokens import principal_of
@@ -74,24 +74,32 @@ class KeyHolders:
         if self._services is not None and is_service_token(text):
             return self._services.holder(text)
         token = self._tokens.holder(text)
-        by_user = token.owner_kind == "user"
-        roles = await self._members(int(token.owner_id)) if by_user else frozenset()
+
+        async def renewed() -> Principal:
+            by_user = token.owner_kind == "user"
+            roles = await self._members(int(token.owner_id)) if by_user else frozenset()
+            return principal_of(token, roles)
+
+        principal = await renewed()
         await self._tokens.note_use(token)
         return Identity(
-            principal_of(token, roles),
-            f"token:{token.id}",
-            lambda: self._tokens.require_valid(token),
+            principal, f"token:{token.id}", lambda: self._tokens.require_valid(token), renewed
         )
 
     async def _by_session(self, key: str) -> Identity:
         session = self._sessions.holder(key)
-        user_id = int(session.user_id)
-        principal = discord_user(user_id, session.user_name, await self._members(user_id))
+
+        async def renewed() -> Principal:
+            user_id = int(session.user_id)
+            return discord_user(user_id, session.user_name, await self._members(user_id))
+
+        principal = await renewed()
         await self._sessions.note_use(session)
         return Identity(
             principal,
             f"session:{session.id}",
             lambda: self._sessions.require_valid(session),
+            renewed,
         )
 
 

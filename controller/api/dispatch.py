@@ -58,7 +58,7 @@ class Dispatch:
         self._pages = BotPages()
         self._description = description(self._table.operations, controller.__version__)
         self.deeds = Deeds()
-        self.streams = Streams(ALWAYS)
+        self.streams = Streams(ALWAYS, self._limits.pace)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """The answer, whatever happens; a problem where it can't be carried out."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from controller.domain.access import CONSOLE, Principal
@@ -13,12 +13,14 @@ from controller.domain.errors import NotSignedIn
 class Identity:
     """A principal and the key that speaks for them: a token, a session, a service's ticket.
 
-    `still` raises NotSignedIn once the key no longer counts: for what goes on for a while.
+    For what goes on for a while: `still` raises NotSignedIn once the key no longer counts, and
+    `renewed` says who they are by now; none where that never changes.
     """
 
     principal: Principal
     key: str  # "token:1a2b…"; begins the ids of requests, and limits are counted by it
     still: Callable[[], None]
+    renewed: Callable[[], Awaitable[Principal]] | None = None
 
 
 def _always() -> None:

@@ -30,13 +30,26 @@ class Rates:
     sign_ins: Rate = Rate(10.0 / 60.0, 10)
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a stream goes on, in seconds."""
+
+    ping: float = 15.0  # between two pings
+    stalled: float = 10.0  # that a reader may leave what was sent to it
+    check: float = 0.4  # between two looks at whether its key still counts
+
+
 class Limits:
     """Counts requests."""
 
     def __init__(
-        self, rates: Rates | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        rates: Rates | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        pace: Pace | None = None,
     ) -> None:
         self.rates = rates or Rates()
+        self.pace = pace or Pace()
         self._clock = clock
         self._left: OrderedDict[tuple[str, Rate], tuple[float, float]] = OrderedDict()
 

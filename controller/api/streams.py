@@ -17,14 +17,12 @@ from collections.abc import AsyncIterator, Mapping
 from aiohttp import web
 
 from controller.api.identity import AT_THE_CONSOLE, Identity
+from controller.api.limits import Pace
 from controller.api.problems import HttpProblem
 from controller.domain.errors import ControllerError
 
 log = logging.getLogger(__name__)
 SSE, NDJSON = "text/event-stream", "application/x-ndjson"
-PING_SECONDS = 15.0
-STALLED_SECONDS = 10.0  # that a reader may leave what was sent to it
-CHECK_SECONDS = 0.4  # between two looks at whether a stream's key still counts
 HURRY_SECONDS = 0.5  # that the last words of a stream may take
 EACH_MOST = 10  # streams of one person
 SENT_BYTES = 128 << 10  # that the system keeps for one reader
@@ -34,21 +32,21 @@ RETRY = b"retry: 2000\n\n"  # milliseconds until a browser asks again
 class Stream:
     """One stream to one reader."""
 
-    def __init__(self, request: web.Request, identity: Identity) -> None:
+    def __init__(self, request: web.Request, identity: Identity, pace: Pace) -> None:
         self.identity = identity
+        self.principal = identity.principal  # who they are by now: their roles may change
         self.lines = NDJSON in request.headers.get("Accept", "")
         self.ended = ""  # the code of why it ends
-        self.pings = 0
         self._request = request
+        self._pace = pace
         self._awake = asyncio.Event()
+        self._cut: asyncio.TimerHandle | None = None
         self.response = web.StreamResponse()
         self._loop = asyncio.get_running_loop()
-        self._ping_at = self._loop.time() + PING_SECONDS
+        self._ping_at = self._loop.time() + self._pace.ping
 
-    async def begin(self, headers: Mapping[str, str]) -> web.StreamResponse:
-        """Send the head of the answer."""
-        self.response.headers.update(headers)
-        self.response.headers["X-Accel-Buffering"] = "no"
+    async def begin(self) -> None:
+        """Send the head of the answer: from now on errors are events."""
         self.response.content_type = NDJSON if self.lines else SSE
         if not self.lines:
             self.response.charset = "utf-8"
@@ -59,7 +57,6 @@ class Stream:
         await self.response.prepare(self._request)
         if not self.lines:
             await self._write(RETRY)
-        return self.response
 
     @property
     def gone(self) -> bool:
@@ -76,12 +73,17 @@ class Stream:
         if not self.ended:
             self.ended = code
             self.wake()
-            self._loop.call_later(HURRY_SECONDS, self.abort)
+            self._cut = self._loop.call_later(HURRY_SECONDS, self.abort)
 
     def abort(self) -> None:
         """Cut the connection."""
-        if self._request.transport is not None and self.ended:
+        if self._request.transport is not None:
             self._request.transport.abort()
+
+    def close(self) -> None:
+        """All was said: the connection may serve another request."""
+        if self._cut is not None:
+            self._cut.cancel()
 
     async def send(self, *events: bytes) -> None:
         """Send events that `framed` made. TimeoutError for a reader who doesn't read."""
@@ -92,22 +94,24 @@ class Stream:
         return (ndjson if self.lines else sse)(event, data, place)
 
     async def rest(self) -> None:
-        """Wait until there is something to send, or the stream ends; pings in between."""
-        while not self.ended:
-            left = self._ping_at - self._loop.time()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, left)):
-                    await self._awake.wait()
-                    self._awake.clear()
-                    return
-            self.pings += 1
-            await self._write(self.framed("ping", b"{}"))
+        """Wait until there is something to send, the stream ends, or it's time for a ping."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, self._ping_at - self._loop.time())):
+                await self._awake.wait()
+        self._awake.clear()
+
+    async def ping(self) -> None:
+        """Send a ping if it's time, and ask who the reader is by now. Raises what that raises."""
+        if self._loop.time() < self._ping_at:
             return
+        self._ping_at = self._loop.time() + self._pace.ping
+        if self.identity.renewed is not None:
+            self.principal = await self.identity.renewed()
+        await self._write(self.framed("ping", b"{}"))
 
     async def _write(self, data: bytes) -> None:
-        async with asyncio.timeout(STALLED_SECONDS):
+        async with asyncio.timeout(self._pace.stalled):
             await self.response.write(data)
-        self._ping_at = self._loop.time() + PING_SECONDS
 
 
 def sse(event: str, data: bytes, place: str) -> bytes:
@@ -125,8 +129,9 @@ def ndjson(event: str, data: bytes, place: str) -> bytes:
 class Streams:
     """All streams of a server."""
 
-    def __init__(self, headers: Mapping[str, str]) -> None:
+    def __init__(self, headers: Mapping[str, str], pace: Pace) -> None:
         self._headers = headers
+        self._pace = pace
         self._open: set[Stream] = set()
         self._counts: Counter[tuple[str, str]] = Counter()
         self._checking: asyncio.Task[None] | None = None
@@ -146,7 +151,7 @@ class Streams:
                 hint="Close one that nobody reads.",
                 code="too-many-streams",
             )
-        stream = Stream(request, identity)
+        stream = Stream(request, identity, self._pace)
         self._counts[who] += 1
         self._open.add(stream)
         if self._checking is None or self._checking.done():
@@ -154,16 +159,20 @@ class Streams:
         try:
             if self._over:
                 stream.end("shutting-down")
-            await stream.begin(self._headers)
+            stream.response.headers.update(self._headers)
+            stream.response.headers["X-Accel-Buffering"] = "no"
             yield stream
             await self._say_end(stream)
         except (OSError, TimeoutError):  # ConnectionError: gone; TimeoutError: doesn't read
             stream.ended = stream.ended or "stalled"
             stream.abort()
         except ControllerError as error:
+            if not stream.response.prepared:
+                raise
             stream.ended = error.code
             await self._say_end(stream)
         finally:
+            stream.close()
             self._open.discard(stream)
             self._counts[who] -= 1
             if not self._counts[who]:
@@ -177,7 +186,7 @@ class Streams:
     async def _check(self) -> None:
         """End the streams of those who left, and of those whose key no longer counts."""
         while self._open:
-            await asyncio.sleep(CHECK_SECONDS)
+            await asyncio.sleep(self._pace.check)
             for stream in tuple(self._open):
                 if stream.gone:
                     stream.end("gone")

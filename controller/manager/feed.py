@@ -10,7 +10,7 @@ import logging
 import re
 import secrets
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 from controller.domain.errors import ControllerError
@@ -97,7 +97,8 @@ class Feed:
         self._watches: set[FeedWatch] = set()
         self._listening = contextlib.ExitStack()
         self._telling: asyncio.Task[None] | None = None
-        self._more = False
+        self._more = False  # whether the journal may have entries that weren't told
+        self._opening = asyncio.Lock()
 
     async def load(self) -> None:
         """Listen from now on."""
@@ -120,14 +121,23 @@ class Feed:
         """How far those have seen who have taken everything."""
         return FeedPlace(self._boot, self._seq, self._count)
 
+    @property
+    def watchers(self) -> int:
+        """How many watch."""
+        return len(self._watches)
+
     def change_of(self, bot_id: str) -> int:
         """The number of the bot's last change."""
         return self._changes.get(bot_id, 0)
 
-    @contextlib.contextmanager
-    def watching(self, watch: FeedWatch) -> Iterator[None]:
+    @contextlib.asynccontextmanager
+    async def watching(self, watch: FeedWatch) -> AsyncIterator[None]:
         """Tell this watcher too, while the block runs."""
-        self._watches.add(watch)
+        async with self._opening:
+            if not self._watches:
+                await self._skip()
+            self._watches.add(watch)
+        self._tell_soon()
         try:
             yield
         finally:
@@ -145,7 +155,7 @@ class Feed:
         )
         if len(entries) > REPLAYED_MOST:
             return False
-        missed = await self._requests(entries)
+        missed = await self._requests(entries[::-1])
         known = {told.seq for told in watch.requests}
         watch.requests.extendleft(t for t in reversed(missed) if t.seq not in known)
         if place.boot != self._boot or not self._forgotten <= place.change <= self._count:
@@ -191,9 +201,20 @@ class Feed:
             for view in self._fleet:
                 watch.note_bot(view.bot.id)
 
+    async def _skip(self) -> None:
+        """Nobody watched for a while: what the journal got meanwhile is told to nobody."""
+        if self._telling is not None:
+            await asyncio.wait({self._telling})
+        self._more = False
+        self._seq = await self._store.newest()
+
     def _note_entry(self) -> None:
         self._more = True
-        if self._telling is None or self._telling.done():
+        self._tell_soon()
+
+    def _tell_soon(self) -> None:
+        idle = self._telling is None or self._telling.done()
+        if self._more and self._watches and idle:
             self._telling = asyncio.create_task(self._tell(), name="feed")
 
     async def _tell(self) -> None:
@@ -201,16 +222,13 @@ class Feed:
         while self._more:
             self._more = False
             try:
-                if not self._watches:
-                    self._seq = await self._store.newest()
-                    continue
                 entries = await self._store.entries(kinds=REQUESTS, after=self._seq, limit=200)
-                for told in await self._requests(entries):
+                for told in await self._requests(entries[::-1]):
                     for watch in tuple(self._watches):
                         watch.note_request(told)
             except ControllerError as error:  # the next entry tells of these too
                 log.warning("the journal can't be read for those who watch: %s", error)
                 return
             if entries:
-                self._seq = entries[-1].seq
+                self._seq = entries[0].seq
                 self._more = True

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from controller.domain.errors import ControllerError, NotFound
 from controller.domain.events import LogBatch, LogLine, LogQuery
@@ -37,7 +38,7 @@ class Lines:
         """How many there are."""
         return len(self.lines)
 
-    @property
+    @cached_property
     def size(self) -> int:
         """About what they take where they wait, in bytes."""
         return sum(len(line.text) + 80 for line in self.lines)
@@ -48,6 +49,11 @@ class Lines:
             if one.key == place.key:
                 return Lines(self.places[index:], self.lines[index:])
         return None
+
+    def since(self, oldest: float) -> Lines | None:
+        """Those that aren't older; None where all are."""
+        kept = [pair for pair in zip(self.places, self.lines, strict=True) if pair[1].at >= oldest]
+        return Lines(tuple(p for p, _ in kept), tuple(one for _, one in kept)) if kept else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,8 +107,13 @@ class LogReader:
         say: Callable[[Said], None],
         *,
         start: Place | None = None,
-        lines: int = 0,
+        lines: int = 1,
+        ready: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        self.looked = asyncio.Event()  # it's known what the log held at the beginning:
+        self.first: list[float] = []  # the times of its last lines then, as many as are wanted
+        self.begun = asyncio.Event()  # those were said
+        self._ready = ready  # waited for before more is read
         self._tools = tools
         self._bot_id = bot_id
         self._say = say
@@ -117,6 +128,9 @@ class LogReader:
     async def run(self) -> None:
         """Say what the log says. Ends when the bot is gone."""
         run: tuple[str, str] | None = None
+        if _container(self._tools.fleet.get(self._bot_id)) is None:
+            self.looked.set()
+            self.begun.set()
         while True:
             seen = await self._next_run(run)
             if seen is None:
@@ -131,6 +145,7 @@ class LogReader:
             except ControllerError as error:  # the next look shows what became of it
                 level = logging.DEBUG if isinstance(error, NotFound) else logging.INFO
                 log.log(level, "a log that is followed broke off: %s", error)
+            await self._show([], quiet=True)
 
     def _tell_run(
         self, seen: Observation, before: tuple[str, str] | None, now: tuple[str, str]
@@ -165,20 +180,22 @@ class LogReader:
         floor, run = self._floor(), seen.container_id[:RUN_LENGTH]
         if self._last is not None and self._last.run == run:
             self._start = self._last
-            return self._last.at
-        place, self._start = self._start, None
+            return self._last.at - ORDER_SECONDS
+        place = self._start
         if self._last is not None or (place is not None and place.run != run):
-            self._shown_from = 0.0
+            self._start, self._shown_from = None, 0.0
             return floor  # another container: all of its log is news
         if place is not None:
-            self._start = place
             query = LogQuery(lines=CONTEXT_LINES, until=place.at, since=floor)
         else:
             query = LogQuery(lines=CONTEXT_LINES + self._lines, since=floor)
         part = await self._tools.runtime.logs(self._bot_id, query)
-        if place is None and len(part) > self._lines:
-            self._shown_from = part[-self._lines].at if self._lines else part[-1].at + 1e-6
-        return part[0].at if part else floor
+        if place is None:
+            self.first = [line.at for line in part[-self._lines :]]
+            self._shown_from = self.first[0] if self.first else 0.0
+        self.looked.set()
+        oldest = part[0].at if part else floor
+        return oldest if place is None else min(oldest or place.at, place.at - ORDER_SECONDS)
 
     def _floor(self) -> float:
         view = self._tools.fleet.get(self._bot_id)
@@ -186,9 +203,16 @@ class LogReader:
 
     async def _read(self, stream: LogStream) -> None:
         """Say what one stream says, until it ends."""
-        begun = Beginning(self._start)
-        self._start = None
-        ended = False
+        begun, self._start = Beginning(self._start), None
+        self._numbering = Numbering()  # a stream begins with all lines of a moment
+        try:
+            await self._read_from(begun, stream)
+        finally:
+            if begun.start is not None:  # it broke off before it was there
+                self._start, self._last = begun.start, None
+
+    async def _read_from(self, begun: Beginning, stream: LogStream) -> None:
+        ended = busy = False
         while not ended:
             batch, ended = await self._next(stream, waiting=begun.undecided)
             if batch is not None and batch.dropped:
@@ -200,13 +224,19 @@ class LogReader:
                 begun.missed = False
                 self._say(Gap(None))
             await self._show(lines, quiet=batch is None)
+            if batch is None or busy:
+                self.begun.set()
+            busy = True
             if not ended:
                 await asyncio.sleep(GATHER_SECONDS)
+            if self._ready is not None:
+                await self._ready()
 
     async def _next(self, stream: LogStream, *, waiting: bool) -> tuple[LogBatch | None, bool]:
         """The next lines, or none where the log is quiet; and whether it has ended."""
+        due = waiting or self._held.holds or not self.begun.is_set()
         try:
-            async with asyncio.timeout(QUIET_SECONDS if waiting or self._held.holds else None):
+            async with asyncio.timeout(QUIET_SECONDS if due else None):
                 return await anext(stream), False
         except TimeoutError:
             return None, False

@@ -13,7 +13,7 @@ from controller.domain.events import LogBatch, LogLine
 
 TEXT_MAX = 2 << 20  # characters that wait, with what each line takes beside its text
 LINE_COST = 150  # what a line takes beside its text, in bytes
-BATCH_LINES = 500  # handed over at once
+BATCH_LINES, BATCH_TEXT = 500, 96 << 10  # handed over at once
 
 
 class LogMailbox:
@@ -62,11 +62,13 @@ class LogMailbox:
             await self._ready.wait()
 
     def _batch(self) -> LogBatch:
-        count = min(len(self._waiting), BATCH_LINES)
-        lines = tuple(self._waiting.popleft() for _ in range(count))
-        self._size -= sum(len(line.text) + LINE_COST for line in lines)
+        lines: list[LogLine] = []
+        left = self._size - BATCH_TEXT
+        while self._waiting and len(lines) < BATCH_LINES and self._size > left:
+            lines.append(self._waiting.popleft())
+            self._size -= len(lines[-1].text) + LINE_COST
         dropped, self._dropped = self._dropped, 0
-        return LogBatch(self.container, lines, dropped)
+        return LogBatch(self.container, tuple(lines), dropped)
 
     def _wake(self) -> None:
         with contextlib.suppress(RuntimeError):  # the loop may already be closed

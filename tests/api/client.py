@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import aiohttp
 
 from controller.api import Gate, KeyHolders, ServiceTokens, serve
-from controller.api.limits import Limits, Rate, Rates
+from controller.api.limits import Limits, Pace, Rate, Rates
 from controller.domain.bot import Bot
 from controller.domain.errors import Denied
 from controller.domain.roles import Role
@@ -221,13 +221,14 @@ async def serving(
     rates: Rates = GENEROUS,
     gate: Gate | None = None,
     services: ServiceTokens | None = None,
+    pace: Pace | None = None,
 ) -> AsyncIterator[Api]:
     """The API of this installation's present controller, until the block ends."""
     port = free_port()
     members = Members()
     callers = KeyHolders(rig.manager, members, gate, services)
     server = asyncio.create_task(
-        serve(rig.manager, lambda: True, f"127.0.0.1:{port}", callers, Limits(rates)),
+        serve(rig.manager, lambda: True, f"127.0.0.1:{port}", callers, Limits(rates, pace=pace)),
         name="server",
     )
     token = await token_of(rig, named, caller=owner)

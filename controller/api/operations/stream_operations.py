@@ -55,9 +55,13 @@ class _FleetStream:
         """Send until it ends."""
         async with self._call.streams.opened(self._call.request, self._call.identity) as stream:
             watch = FeedWatch(stream.wake)
-            with self._feed.watching(watch):
+            async with self._feed.watching(watch):
                 await self._begin(watch)
+                await stream.begin()
                 while not stream.ended:
+                    await stream.ping()
+                    if stream.principal != self._principal:  # their roles in Discord changed
+                        self._principal, watch.anew = stream.principal, True
                     await self._send(stream, watch)
                     await stream.rest()
         return stream.response
@@ -144,14 +148,16 @@ async def follow_log(call: Call[FollowWanted, Nothing]) -> web.StreamResponse:
             call.caller, bot, stream.wake, start=place, lines=call.query.lines
         )
         async with watching as watch:
+            await stream.begin()
             while not stream.ended:
+                await stream.ping()
                 said = watch.take()
                 if said is None and watch.ended:
                     stream.end("gone")
                 elif said is None:
                     await stream.rest()
                 else:
-                    _require_right(call.manager, call.caller.principal, bot)
+                    _require_right(call.manager, stream.principal, bot)
                     await stream.send(_framed(stream, said))
     return stream.response
 
