@@ -20,7 +20,7 @@ def main(folder: str) -> int:
         with socket.socket(socket.AF_UNIX) as line:
             line.settimeout(SECONDS)
             # A socket's path may have some hundred characters at most.
-            line.connect(f"/proc/self/fd/{handle}/console.sock")
+            line.connect(f"/proc/self/fd/{handle}/control.sock")
             line.sendall(b"GET /health HTTP/1.0\r\nHost: console\r\n\r\n")
             answer = line.recv(64)
     except (OSError, ValueError) as error:

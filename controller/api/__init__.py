@@ -6,7 +6,7 @@ Health and metrics come from memory; the engine is never asked. The API is a tab
 
 from controller.api.callers import KeyHolders, Members
 from controller.api.gate import Gate
-from controller.api.local_socket import ask_controller, read_story, serve_console
+from controller.api.local_socket import serve_console
 from controller.api.server import serve
 from controller.api.service_tokens import ServiceTokens
 
@@ -15,8 +15,6 @@ __all__ = [
     "KeyHolders",
     "Members",
     "ServiceTokens",
-    "ask_controller",
-    "read_story",
     "serve",
     "serve_console",
 ]

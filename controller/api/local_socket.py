@@ -1,33 +1,25 @@
-"""The way from the console script to the controller that runs: a socket in the data folder.
+"""The controller's end of the console's socket, in the data folder: the API without a token.
 
-Only who may enter that folder reaches it. It answers `GET /story?name=NAME` and
-`GET /health`, which the image's health check asks.
+Only who may enter that folder reaches it. Beside the API it answers `GET /story?name=NAME` and
+`GET /health`, which the image's health check asks. The other end is `cli/door.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 from aiohttp import web
 
 from controller.api.callers import ConsoleUsers
-from controller.api.problems import error_of
 from controller.api.server import Connected, add_api, health
-from controller.api.table import PREFIX
-from controller.domain.disk_words import reason, starting
-from controller.domain.errors import ControllerError, NotFound, NotReady
+from controller.domain.disk_words import starting
 from controller.manager import Manager
 
-SOCKET = "console.sock"
-ANSWER_SECONDS = 5.0  # for a story
-OPERATION_SECONDS = 330.0  # an action may take 300
+SOCKET = "control.sock"
 
 
 async def serve_console(manager: Manager, connected: Connected, data_dir: Path) -> None:
@@ -65,69 +57,6 @@ async def serve_console(manager: Manager, connected: Connected, data_dir: Path) 
         await asyncio.Event().wait()
     finally:
         await runner.cleanup()
-
-
-async def read_story(data_dir: Path, name: str) -> str:
-    """A bot's story, from the controller that runs on this data folder.
-
-    Raises NotReady when none runs, NotFound when it has no such bot.
-    """
-    async with _asked(data_dir, "GET", "/story", {"name": name}) as answer:
-        if answer.status == 200:
-            return await answer.text()
-        raise NotFound(f"There is no bot called {name}.", hint="`botmaker list` shows all bots.")
-
-
-async def ask_controller(data_dir: Path, method: str, path: str, body: object = None) -> Any:
-    """Ask the controller that runs on this data folder for an operation; the answer's JSON.
-
-    Raises NotReady when none runs, and what it answers as a problem as an error of that code.
-    """
-    asked = _asked(data_dir, method, PREFIX + path, body=body, seconds=OPERATION_SECONDS)
-    async with asked as answer:
-        text = await answer.read()
-        found: Any = json.loads(text) if text else {}
-        if answer.status < 400:
-            return found
-        raise error_of(found)
-
-
-@asynccontextmanager
-async def _asked(
-    data_dir: Path,
-    method: str,
-    path: str,
-    params: Mapping[str, str] | None = None,
-    body: object = None,
-    seconds: float = ANSWER_SECONDS,
-) -> AsyncIterator[aiohttp.ClientResponse]:
-    """An answer of the controller's; NotReady when it can't be had."""
-    try:
-        with _short(data_dir) as folder:
-            connector = aiohttp.UnixConnector(f"{folder}/{SOCKET}")
-            limit = aiohttp.ClientTimeout(total=seconds)
-            async with (
-                aiohttp.ClientSession(connector=connector, timeout=limit) as session,
-                session.request(
-                    method, f"http://console{path}", params=params, json=body
-                ) as answer,
-            ):
-                yield answer
-    except (FileNotFoundError, ConnectionError, aiohttp.ClientConnectorError) as error:
-        raise _nobody_there() from error
-    except (OSError, aiohttp.ClientError) as error:
-        what = (reason(error) if isinstance(error, OSError) else "") or "it doesn't answer"
-        raise NotReady(
-            f"The controller on {data_dir} can't be asked: {what}.",
-            hint="Run this as the user that the controller runs as; if that's so, restart it.",
-        ) from error
-
-
-def _nobody_there() -> ControllerError:
-    return NotReady(
-        "No controller runs on this data folder, and only a running one can be asked that.",
-        hint="Start it with `botmaker run`, or set BOTMAKER_DATA_DIR.",
-    )
 
 
 @contextmanager

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from controller.api.gate import Gate
 from controller.api.identity import Identity
@@ -34,6 +34,17 @@ class Given(BaseModel):
     """What somebody sends: a field that isn't known is refused, never ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Source = Annotated[
+    str,
+    Field(
+        pattern=r"^(file:[a-z0-9][a-z0-9-]{0,31})?$",
+        description="`file:NAME` for what the files of the fleet of that name create.",
+    ),
+]
+Value = Annotated[str, Field(max_length=8000)]
+Values = Annotated[dict[Annotated[str, Field(max_length=64)], Value], Field(max_length=200)]
 
 
 class Nothing(Given):

@@ -159,12 +159,6 @@ def _fields_of(error: ControllerError) -> tuple[FieldProblem, ...]:
     return ()
 
 
-def error_of(problem: Mapping[str, object]) -> ControllerError:
-    """A problem that was answered, as the error that it was made of."""
-    words = {key: str(problem.get(key, "")) for key in ("detail", "hint", "code")}
-    return ControllerError(words["detail"], hint=words["hint"], code=words["code"] or None)
-
-
 def hint_for(error: ControllerError) -> str:
     """What to do next: HTTP's own hint where it has one, else the error's."""
     if error.code == "denied" and error.hint:

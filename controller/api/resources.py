@@ -79,6 +79,7 @@ class BotOut(Resource):
     health_says: str  # the last failed health check's own words
     degraded: list[str]  # what its log, or its files, say that it can't do
     restarts: int  # of its present container
+    source: str  # `file:NAME` where the files of that fleet created it; else empty
     outside: str  # what somebody did to its container outside BotMaker a short while ago
 
 
@@ -171,6 +172,7 @@ def bot_out(view: View, role: Role) -> BotOut:
         health_says=container.probe_output if container and _fails(container) else "",
         degraded=[*view.world.degraded, *view.world.faults],
         restarts=container.restart_count if container else 0,
+        source=bot.source,
         outside=view.by_hand.what if view.by_hand else "",
     )
 

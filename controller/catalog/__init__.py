@@ -1,7 +1,9 @@
 """Templates: which bots can be created, what they ask for, and where each answer goes."""
 
 from controller.catalog.action_commands import action_command
+from controller.catalog.draft import draft
 from controller.catalog.explanation import explain
+from controller.catalog.foreign import Foreign, of_compose, of_inspection
 from controller.catalog.inputs import FieldSpec, SecretSpec, tidy
 from controller.catalog.loading import Catalog, Refusal, load, mistakes
 from controller.catalog.rendering import (
@@ -20,6 +22,7 @@ __all__ = [
     "Catalog",
     "Choice",
     "FieldSpec",
+    "Foreign",
     "LogSign",
     "Need",
     "Refusal",
@@ -30,9 +33,12 @@ __all__ = [
     "action_command",
     "addresses",
     "container_spec",
+    "draft",
     "explain",
     "load",
     "mistakes",
+    "of_compose",
+    "of_inspection",
     "rendered_files",
     "secret_files",
     "seed_files",

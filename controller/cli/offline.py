@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 
 from controller.app import catalog_of, host_paths, journal_key
 from controller.catalog import load
@@ -13,7 +14,6 @@ from controller.chat.discord_check import check_discord
 from controller.domain.access import CONSOLE
 from controller.domain.bot import Bot
 from controller.domain.errors import BadSetting, ControllerError, StorageTrouble
-from controller.domain.events import LogQuery
 from controller.domain.observation import ListedContainer, Observation, World
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.hostpaths import HostPaths
@@ -108,8 +108,11 @@ async def _missing_secrets(settings: Settings, bots: Sequence[Bot]) -> dict[str,
         threads.close()
 
 
-async def read_log(settings: Settings, name: str, lines: int) -> list[str]:
-    """The newest lines of a bot's log, redacted like all the program's output."""
+async def read_log(
+    settings: Settings, name: str, lines: int, since: str = "", grep: str = ""
+) -> list[tuple[str, str, str]]:
+    """The newest lines of a bot's log, redacted like all the program's output: each with its time
+    (RFC 3339) and stream."""
     async with _reading(settings) as (store, runtime):
         fleet = Fleet()
         for bot in await store.bots():
@@ -122,13 +125,14 @@ async def read_log(settings: Settings, name: str, lines: int) -> list[str]:
         journal = Journal(store, settings.data_dir / "journal", threads)
         access = Access(store, fleet, journal, StaticGrants())
         logbook = Logbook(runtime, redactor, threads, access)
+        query = replace(logbook.parse(None, since, grep, "both"), lines=lines)
         try:
-            snippet = await logbook.read(CONSOLE_ASKS, bot, LogQuery(lines=lines))
+            snippet = await logbook.read(CONSOLE_ASKS, bot, query)
         finally:
             threads.close()
         stamp = "%Y-%m-%dT%H:%M:%SZ"
         return [
-            f"{time.strftime(stamp, time.gmtime(line.at))} {line.stream} {line.text}"
+            (time.strftime(stamp, time.gmtime(line.at)), line.stream, line.text)
             for line in snippet.lines
         ]
 
@@ -160,6 +164,19 @@ async def verify_history(settings: Settings) -> Checked:
 
 async def doctor(reading: Reading, say: Callable[[str], object]) -> int:
     """Check everything and say each finding; 1 if something is wrong, else 0. Changes nothing."""
+    findings = await examined(reading)
+    for line in worded(findings):
+        say(line)
+    return status_of(findings)
+
+
+def status_of(findings: Sequence[Finding]) -> int:
+    """1 if something is wrong, else 0."""
+    return 1 if any(finding.ok is False for finding in findings) else 0
+
+
+async def examined(reading: Reading) -> list[Finding]:
+    """Everything that is found, good or bad. Changes nothing."""
     settings = reading.settings
     findings = [
         Finding("settings", False, f"{name}: {why}", HELP) for name, why in reading.faults.items()
@@ -176,10 +193,7 @@ async def doctor(reading: Reading, say: Callable[[str], object]) -> int:
         findings += [Finding(*result) for result in await check_discord(settings.token(), place)]
     except BadSetting as error:
         findings.append(Finding("settings", False, error.message, error.hint))
-    findings += await _examine_here(settings)
-    for line in worded(findings):
-        say(line)
-    return 1 if any(finding.ok is False for finding in findings) else 0
+    return findings + await _examine_here(settings)
 
 
 def strangers(reading: Reading) -> list[tuple[str, str]]:

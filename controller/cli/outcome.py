@@ -10,25 +10,30 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from controller.domain.disk_words import reason
-from controller.domain.errors import BadSetting, ControllerError
+from controller.domain.errors import BadSetting, ControllerError, Unreachable
 
-CANNOT_START = 78
 FAILED = 1
+UNREACHABLE = 3  # no controller answers
+WOULD_CHANGE = 4  # `plan` found something to change
+CANNOT_START = 78
 INTERRUPTED = 130
 
 
 def status_of(work: Callable[[], int | None], on_trouble: int = FAILED) -> int:
-    """Do the work and return the exit status; 78 for a setting that can't work."""
+    """Do the work and return the exit status; 78 for a setting that can't work, 3 where no
+    controller answers."""
     try:
         return work() or 0
     except ControllerError as error:
-        _say(str(error))
+        complain(str(error))
+        if isinstance(error, Unreachable):
+            return UNREACHABLE
         return CANNOT_START if isinstance(error, BadSetting) else on_trouble
     except OSError as error:
         if error.filename is None and on_trouble == FAILED:
             raise  # the output, which `checked_output` knows
         place = os.fsdecode(error.filename or "a file")
-        _say(f"Can't use {place}: {reason(error)}. Check that this user may use it.")
+        complain(f"Can't use {place}: {reason(error)}. Check that this user may use it.")
         return on_trouble
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -42,6 +47,11 @@ def status_of_async(work: Callable[[], Coroutine[Any, Any, int | None]], on_trou
 def exit_after(work: Callable[[], Coroutine[Any, Any, int | None]], on_trouble: int) -> NoReturn:
     """Do the work and exit with its status."""
     sys.exit(status_of_async(work, on_trouble))
+
+
+def exit_with(work: Callable[[], int | None]) -> NoReturn:
+    """The same for work that doesn't await."""
+    sys.exit(status_of(work))
 
 
 @contextmanager
@@ -62,7 +72,7 @@ def checked_output() -> Iterator[None]:
         sys.exit(FAILED)
     except OSError as error:
         _drop_output()
-        _say(f"The output can't be written: {reason(error)}.")
+        complain(f"The output can't be written: {reason(error)}.")
         sys.exit(FAILED)
     sys.exit(status)  # type: ignore[arg-type]  # what click gave
 
@@ -74,5 +84,6 @@ def _drop_output() -> None:
     os.close(nowhere)
 
 
-def _say(sentence: str) -> None:
+def complain(sentence: str) -> None:
+    """Say on stderr what is wrong."""
     sys.stderr.write(f"botmaker: {sentence}\n")

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from controller.domain.access import Principal
 from controller.domain.crashes import describe_exit
-from controller.domain.journal import Entry, Kind
-from controller.manager.history import Event
-from controller.store.chain import Checked
+from controller.domain.journal import Author, Entry, Kind
+
+if TYPE_CHECKING:
+    from controller.store.chain import Checked
 
 
 def report_check(found: Checked) -> int:
@@ -23,13 +27,31 @@ def report_check(found: Checked) -> int:
     return 0
 
 
-def worded(event: Event) -> str:
+def event_of(event: Mapping[str, Any]) -> tuple[Entry, Entry | None]:
+    """An event of the API as its entry and, for a request that has ended, its outcome."""
+    bot, by, asked = event["bot"] or {}, event["by"], event["operation"]
+    entry = Entry(
+        seq=int(event["id"]),
+        at=datetime.fromisoformat(event["at"]).timestamp(),
+        kind=Kind(event["kind"]),
+        bot_id=bot.get("id", ""),
+        bot_name=bot.get("name", ""),
+        author=Author(Principal(by["kind"], by["id"], by["name"])),
+        data={**({"act": event["act"]} if event["act"] else {}), **event["data"]},
+    )
+    if not asked or asked["state"] == "running":
+        return entry, None
+    code = {"code": asked["code"]} if asked["code"] else {}
+    data = {"result": asked["state"], **code, **asked["outcome"]}
+    return entry, Entry(at=entry.at, kind=Kind.OUTCOME, data=data)
+
+
+def worded(entry: Entry, outcome: Entry | None) -> str:
     """One event as one line: when, who, which bot, what, how it ended."""
-    entry = event.entry
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(entry.at))
     who = entry.author.principal.name or entry.author.principal.id or "BotMaker"
     what = _what(entry)
-    ended = f": {_outcome(event.outcome)}" if event.outcome else ""
+    ended = f": {_outcome(outcome)}" if outcome else ""
     return f"{stamp} {entry.bot_name or '-'} {who}: {what}{ended}"
 
 

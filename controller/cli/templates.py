@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -21,10 +22,11 @@ def templates(context: click.Context) -> None:
 
 
 @templates.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def list_templates(context: click.Context) -> None:
+def list_templates(context: click.Context, *, as_json: bool) -> None:
     """List the templates; for a broken one, the line and the reason."""
-    context.exit(status_of(_list))
+    context.exit(status_of(lambda: _list(as_json=as_json)))
 
 
 @templates.command("check")
@@ -52,10 +54,17 @@ def _catalog() -> Catalog:
     return catalog_of(load_settings())
 
 
-def _list() -> int:
+def _list(*, as_json: bool = False) -> int:
     catalog = _catalog()
-    for template in catalog.templates.values():
-        click.echo(f"{template.id:<16} {template.title}: {template.description}")
+    if as_json:
+        found = [
+            {"id": one.id, "title": one.title, "description": one.description}
+            for one in catalog.templates.values()
+        ]
+        click.echo(json.dumps(found, indent=2))
+    else:
+        for template in catalog.templates.values():
+            click.echo(f"{template.id:<16} {template.title}: {template.description}")
     for refusal in catalog.refused:
         click.echo(f"refused: {refusal.file}, line {refusal.line}: {refusal.reason}", err=True)
     return FAILED if catalog.refused else 0

@@ -1,17 +1,16 @@
-"""`botmaker token …`: API tokens, made by the controller that runs on this data folder."""
+"""`botmaker token …`: API tokens, made by a controller."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from urllib.parse import quote
 
 import click
 
-from controller.api import ask_controller
-from controller.cli.outcome import FAILED, exit_after
+from controller.cli.outcome import exit_with
+from controller.cli.reach import complete_bots, door_of
+from controller.cli.tables import room, table
 from controller.domain.roles import Role
-from controller.manager.tokens import DAYS, DAYS_MOST
-from controller.settings import load_settings
 
 ROLES = [role.word for role in Role if role is not Role.NONE]
 
@@ -24,52 +23,65 @@ def tokens() -> None:
 @tokens.command("create")
 @click.argument("name")
 @click.option("--role", required=True, type=click.Choice(ROLES), help="The most that it may do.")
-@click.option("--bot", "bots", multiple=True, help="For this bot only; may be given again.")
 @click.option(
-    "--days", default=DAYS, show_default=True, type=click.IntRange(1, DAYS_MOST), help="It lasts."
+    *("--bot", "bots"),
+    multiple=True,
+    shell_complete=complete_bots,
+    help="For this bot only; may be given again.",
 )
-def create(name: str, role: str, bots: tuple[str, ...], days: int) -> None:
+@click.option("--days", type=click.IntRange(1), help="How long it lasts; 90 if left out.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with the token in it.")
+@click.pass_context
+def create(
+    context: click.Context,
+    name: str,
+    role: str,
+    bots: tuple[str, ...],
+    days: int | None,
+    *,
+    as_json: bool,
+) -> None:
     """Make a token and print it, alone. It is shown this once."""
 
-    async def work() -> None:
-        order = {"name": name, "role": role, "bots": list(bots), "days": days}
-        made = await _ask("POST", "/tokens", order)
-        click.echo(made["text"])
+    def work() -> None:
+        order = {"name": name, "role": role, "bots": list(bots)}
+        more = {} if days is None else {"days": days}
+        made = door_of(context).ask("POST", "/tokens", order | more).json
+        click.echo(json.dumps(made, indent=2) if as_json else made["text"])
 
-    exit_after(work, FAILED)
+    exit_with(work)
 
 
 @tokens.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def list_tokens(*, as_json: bool) -> None:
+@click.pass_context
+def list_tokens(context: click.Context, *, as_json: bool) -> None:
     """List the tokens, without their secrets."""
 
-    async def work() -> None:
-        items = (await _ask("GET", "/tokens"))["items"]
+    def work() -> None:
+        items = list(door_of(context).pages("/tokens"))
         if as_json:
             click.echo(json.dumps(items, indent=2))
             return
+        rows = []
         for item in items:
             scope = ", ".join(bot["name"] for bot in item["bots"]) or "all bots"
             if item["bots_gone"]:
                 scope = f"{scope if item['bots'] else ''} (and bots that are gone)".strip()
-            click.echo(
-                f"{item['name']:<32} {item['role']:<9} until {item['expires_at'][:10]}  {scope}"
-            )
+            rows.append([item["name"], item["role"], f"until {item['expires_at'][:10]}", scope])
+        for line in table(("NAME", "ROLE", "UNTIL", "BOTS"), rows, room()):
+            click.echo(line)
 
-    exit_after(work, FAILED)
+    exit_with(work)
 
 
 @tokens.command("revoke")
 @click.argument("name")
-def revoke(name: str) -> None:
+@click.pass_context
+def revoke(context: click.Context, name: str) -> None:
     """End a token at once."""
 
-    async def work() -> None:
-        await _ask("DELETE", f"/tokens/{name}")
+    def work() -> None:
+        door_of(context).ask("DELETE", f"/tokens/{quote(name, safe='')}")
 
-    exit_after(work, FAILED)
-
-
-async def _ask(method: str, path: str, body: object = None) -> Any:
-    return await ask_controller(load_settings().data_dir, method, path, body)
+    exit_with(work)

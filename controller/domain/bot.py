@@ -56,6 +56,7 @@ class Bot:
     problem: Problem | None = None
     created_at: float = 0.0
     created_by: int = 0
+    source: str = ""  # `file:NAME`: a fleet's file created it; empty: somebody else did
 
     @property
     def container_name(self) -> str:

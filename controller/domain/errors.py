@@ -11,6 +11,7 @@ ControllerError
 ├── BadSetting          a start that can't work: exit status 78
 ├── StorageTrouble      database or disk
 ├── DiscordTrouble      refused or not reachable
+├── Unreachable         no controller answers whoever asks it from outside: exit status 3
 └── RuntimeTrouble      the container engine
     ├── EngineUnavailable   not reachable or not answering; nothing was done
     ├── EngineBusy          no thread became free in time; the engine was never asked
@@ -115,6 +116,13 @@ class DiscordTrouble(ControllerError):
     """Discord refused or is not reachable; what was to be said is said later."""
 
     code = "discord"
+    retryable = True
+
+
+class Unreachable(ControllerError):
+    """No controller answers where it was asked; the console script ends with status 3."""
+
+    code = "unreachable"
     retryable = True
 
 

@@ -27,7 +27,7 @@ class Kind(StrEnum):
     CREATED = "created"  # a bot's row came
     REMOVED = "removed"  # a bot's row went, with all that was left of the bot
     WISH = "wish"  # before, after, again: what the admins want of the bot changed
-    SETTINGS = "settings"  # before, after: plain fields
+    SETTINGS = "settings"  # before, after: plain fields, or the model
     SECRETS = "secrets"  # names of the secrets that were written
     IMAGE = "image"  # before, after, ref_before, ref_after: what the bot is pinned to
     NEW_IMAGE = "new-image"  # the same, in place of another image
@@ -107,6 +107,9 @@ def changes(before: Bot, after: Bot) -> list[Fact]:
         found.append(Fact(Kind.WISH, data))
     if before.fields != after.fields:
         found.append(Fact(Kind.SETTINGS, _differing(before.fields, after.fields)))
+    if before.model != after.model:
+        models = {"before": {"model": before.model}, "after": {"model": after.model}}
+        found.append(Fact(Kind.SETTINGS, models))
     if before.image != after.image:
         data = {"before": before.image, "after": after.image}
         data |= {"ref_before": before.image_ref, "ref_after": after.image_ref}
@@ -143,6 +146,8 @@ def problem(found: Problem) -> Fact:
 def grant(given: Grant) -> Fact:
     """A granted role as a fact."""
     data = {"whom": given.kind, "subject": str(given.subject), "role": given.role.word}
+    if given.source != "granted":
+        data["source"] = given.source
     return Fact(Kind.GRANT, data)
 
 

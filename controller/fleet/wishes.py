@@ -39,7 +39,10 @@ class Wishes:
         async def work() -> View:
             async with self._store.transaction() as write:
                 await write.add_bot(bot)
-                await append_all(write, [Fact(Kind.CREATED, _made_of(bot))], bot, by)
+                made = [Fact(Kind.CREATED, _made_of(bot))]
+                if bot.fields:
+                    made.append(Fact(Kind.SETTINGS, {"before": {}, "after": bot.fields}))
+                await append_all(write, made, bot, by)
             view = self._fleet.add(bot, world)
             self._poke(bot.id)  # a bot that needs no secrets starts now
             return view
@@ -150,9 +153,10 @@ class Wishes:
 
 
 def _made_of(bot: Bot) -> dict[str, str]:
-    return {
+    made = {
         "template": bot.template,
         "provider": bot.provider,
         "model": bot.model,
         "channel": bot.channel,
     }
+    return made | ({"source": bot.source} if bot.source else {})

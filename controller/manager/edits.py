@@ -103,6 +103,29 @@ class Edits:
                 _kept_files(template, before, after),
             )
 
+    async def change_model(self, caller: Caller, bot: Bot, model: str) -> Edited:
+        """Give the bot another model of its provider's. BadInput for what can't be one.
+
+        It restarts with it, as after a change of its settings.
+        """
+        await self._access.require(caller, BOT_EDIT, bot)
+        template = self._blueprints.template(bot)
+        async with self._journal.request(caller, BOT_EDIT, bot) as deed:
+            view = self._fleet.get(bot.id)
+            before = _unless_removed(view.bot if view else None, bot)
+            chosen = template.choose(before.provider, model, before.channel).model
+            deed.ended(changed=["model"] if chosen != before.model else [])
+            if chosen == before.model:
+                return Edited((), Sequel.NOTHING)
+            owed = view is not None and not view.world.missing
+
+            def edit(now: Bot) -> Bot:
+                run = now.run.end(PRESENT) if owed else now.run
+                return replace(_unless_removed(now, bot), model=chosen, problem=None, run=run)
+
+            await self._wishes.change(bot.id, edit, deed.author, forgive=True)
+            return Edited(("model",), _sequel(before, view))
+
 
 def with_fields(bot: Bot, given: Mapping[str, str]) -> Bot:
     """The bot with these fields; an empty value takes a field back to its default.
@@ -111,6 +134,20 @@ def with_fields(bot: Bot, given: Mapping[str, str]) -> Bot:
     """
     fields = {**bot.fields, **given}
     return replace(bot, fields={name: value for name, value in fields.items() if value})
+
+
+def new_fields(specs: Iterable[FieldSpec], values: Mapping[str, str]) -> dict[str, str]:
+    """The fields of a new bot. BadInput for one that it doesn't have, or that can't be so."""
+    specs = tuple(specs)
+    known = [spec.name for spec in specs]
+    strange = sorted(values.keys() - set(known))
+    if strange:
+        raise BadInput(
+            f"There are no such settings: {', '.join(strange)[:200]}.",
+            hint=f"There are these: {', '.join(known) or 'none'}.",
+            code="bad-field",
+        )
+    return {name: value for name, value in _checked(specs, values).items() if value}
 
 
 def _checked(inputs: Iterable[FieldSpec], values: Mapping[str, str]) -> dict[str, str]:

@@ -6,8 +6,8 @@ Nothing here changes anything in the engine; the loop does, poked by the wish.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from controller.catalog import Catalog, Template
@@ -23,6 +23,7 @@ from controller.fleet.views import Fleet, View
 from controller.fleet.wishes import Wishes
 from controller.loop.preparation import refusal_before
 from controller.manager.access import Access
+from controller.manager.edits import new_fields
 from controller.runtime import Runtime
 
 WAIT_SECONDS = 4.0  # for the end of an act; after that the bot's card shows how it goes
@@ -37,6 +38,9 @@ class Order:
     provider: str | None = None
     model: str | None = None
     channel: str | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)  # settings that aren't the default
+    stopped: bool = False  # whether it stays stopped until somebody starts it
+    source: str = ""  # as a bot's
 
 
 class Lifecycle:
@@ -81,6 +85,7 @@ class Lifecycle:
         name = check_name(order.name)
         template = self._catalog.find(order.template)
         choice = template.choose(order.provider, order.model, order.channel)
+        specs = template.fields_for(choice.provider, choice.channel)
         principal = caller.principal
         bot = Bot(
             id=new_bot_id(),
@@ -89,6 +94,9 @@ class Lifecycle:
             provider=choice.provider,
             model=choice.model,
             channel=choice.channel,
+            fields=new_fields(specs, order.fields),
+            wish=Wish.STOP if order.stopped else Wish.RUN,
+            source=order.source,
             created_at=time.time(),
             created_by=int(principal.id) if principal.kind == "user" else 0,
         )

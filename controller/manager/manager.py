@@ -39,6 +39,7 @@ from controller.manager.log_reader import ReadingTools
 from controller.manager.logbook import Logbook
 from controller.manager.notebook import Notebook
 from controller.manager.orphans import Orphans
+from controller.manager.sameness import Sameness
 from controller.manager.single_use import SingleUse
 from controller.manager.tokens import Tokens
 from controller.manager.web_sessions import WebSessions
@@ -61,6 +62,7 @@ class Manager:
     bots: Bots
     lifecycle: Lifecycle
     credentials: Credentials
+    sameness: Sameness
     edits: Edits
     actions: Actions
     logbook: Logbook
@@ -206,6 +208,7 @@ def _manager(parts: Parts, tools: Tools, loop: Loop) -> Manager:
             ),
             engine_time=runtime.engine_time,
         ),
+        sameness=Sameness(blueprints, parts.fingerprints, access, threads),
         edits=Edits(
             fleet=fleet, wishes=wishes, blueprints=blueprints, journal=journal, access=access
         ),

@@ -116,6 +116,23 @@ class EngineRuntime(EnginePrograms):
 
         return await self._calls(ask, write=False, limit=READ_SECONDS)
 
+    async def inspected(self, container: str) -> tuple[_Json, _Json]:
+        """Any container and its image, as the engine describes them: for whoever takes one over.
+
+        The image is empty where it is gone. What is in there may be secret.
+        """
+        check_container(container)
+
+        def ask(client: APIClient) -> tuple[_Json, _Json]:
+            found = dict(client.inspect_container(container))
+            try:
+                image: _Json = client.inspect_image(found["Image"])  # type: ignore[no-untyped-call]
+            except DockerNotFound:
+                return found, {}
+            return found, image
+
+        return await self._calls(ask, write=False, limit=READ_SECONDS)
+
     async def pin_image(self, ref: str, pull: str, *, keep_for: str = "") -> str:
         """Resolve an image reference to a digest or id. A pull may take ten minutes."""
         check_ref(ref)

@@ -20,7 +20,8 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 BOT_COLUMNS = (
     "id, name, template, provider, model, channel, fields, wish, ended_run, "
-    "reload_run, image, problem, accounted_end, log_floor, created_at, created_by, image_ref"
+    "reload_run, image, problem, accounted_end, log_floor, created_at, created_by, image_ref, "
+    "source"
 )
 OWED_COLUMNS = "request, reply_via, recipient, act, bot_id, bot_name, asked_at, words"
 KEY_COLUMNS = (
@@ -52,6 +53,7 @@ def bot_row(bot: Bot) -> list[object]:
         bot.created_at,
         bot.created_by,
         bot.image_ref,
+        bot.source,
     ]
 
 
@@ -72,6 +74,7 @@ def bot_of(row: Row) -> Bot:
         created_at=row[14],
         created_by=row[15],
         image_ref=row[16],
+        source=row[17],
     )
 
 

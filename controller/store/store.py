@@ -153,8 +153,11 @@ class Store:
 
     async def grants(self) -> list[Grant]:
         """Every grant that an admin gave."""
-        rows = await self._db.read("SELECT kind, subject, role, bot_id FROM access")
-        return [Grant(kind, subject, Role(role), bot_id) for kind, subject, role, bot_id in rows]
+        rows = await self._db.read("SELECT kind, subject, role, bot_id, source FROM access")
+        return [
+            Grant(kind, subject, Role(role), bot_id, source)
+            for kind, subject, role, bot_id, source in rows
+        ]
 
     async def owed(self) -> list[Owed]:
         """Every answer that is owed, oldest first."""

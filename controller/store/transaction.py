@@ -141,8 +141,9 @@ class Transaction:
     async def save_grant(self, grant: Grant) -> None:
         """Give a role; an earlier one for the same subject and bot is replaced."""
         await self._do(
-            "INSERT OR REPLACE INTO access (kind, subject, role, bot_id) VALUES (?, ?, ?, ?)",
-            [grant.kind, grant.subject, int(grant.role), grant.bot_id],
+            "INSERT OR REPLACE INTO access (kind, subject, role, bot_id, source) "
+            "VALUES (?, ?, ?, ?, ?)",
+            [grant.kind, grant.subject, int(grant.role), grant.bot_id, grant.source],
         )
 
     async def drop_grant(self, kind: str, subject: int, bot_id: str) -> bool:

@@ -26,7 +26,9 @@ ANY_KEY = {"whoAmI", "signOut"}  # about whoever asks, so they need no role
 BODIES: Mapping[str, Any] = {
     "createBot": {"name": "made", "template": "plain"},
     "changeSettings": {"values": {}},
+    "changeBot": {"model": "small"},
     "putSecrets": {"values": {"strange": "value"}},
+    "compareSecrets": {"values": {"strange": "value"}},
     "runAction": {"values": {}},
     "giveGrant": {"kind": "user", "subject": "99", "role": "viewer"},
     "lookUpCode": {"code": "nobody's"},

@@ -100,7 +100,7 @@ async def test_a_role_that_discordpy_has_not_heard_of_counts(world: World) -> No
 async def asking_console(house: House) -> AsyncIterator[aiohttp.ClientSession]:
     """A session with the controller's own socket, under a name short enough for one."""
     folder = os.open(house.settings.data_dir, os.O_RDONLY | os.O_DIRECTORY)
-    where = aiohttp.UnixConnector(f"/proc/self/fd/{folder}/console.sock")
+    where = aiohttp.UnixConnector(f"/proc/self/fd/{folder}/control.sock")
     async with aiohttp.ClientSession(connector=where) as session:
         yield session
     os.close(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import aiohttp
 from simcord.env import Env
 
-from controller.api import ask_controller
+from controller.cli import door
 from controller.domain.access import CONSOLE, discord_user
 from controller.domain.journal import Entry, Kind
 from controller.domain.phase import Phase
@@ -60,14 +61,11 @@ async def told(world: World, name: str) -> list[Entry]:
     return [entry for entry in reversed(entries) if entry.bot_name == name]
 
 
-def without_who(entries: list[Entry]) -> list[list[tuple[object, ...]]]:
-    """The entries without when, who asked, and how: of people, and of BotMaker by itself.
-
-    The two go on side by side: which of them writes first is left to chance.
-    """
-    by_people = [entry for entry in entries if entry.author.principal.kind != "system"]
-    by_itself = [entry for entry in entries if entry.author.principal.kind == "system"]
-    return [[(e.kind, dict(e.data)) for e in part] for part in (by_people, by_itself)]
+def without_who(entries: list[Entry]) -> list[tuple[object, ...]]:
+    """The entries without when, who asked, and how: those that somebody asked for, then BotMaker's
+    own, each in their order. The two run side by side, so which of them came first says nothing."""
+    told = sorted(entries, key=lambda entry: entry.author.principal.kind == "system")
+    return [(entry.kind, dict(entry.data)) for entry in told]
 
 
 async def test_every_way_of_asking_leaves_the_same_entries(world: World) -> None:
@@ -85,20 +83,19 @@ async def test_every_way_of_asking_leaves_the_same_entries(world: World) -> None
 
         await by_requests(world, "two", guest, over_http)
 
-    data_dir = world.application.settings.data_dir
+    local = door.local(world.application.settings.data_dir)
 
     async def at_the_console(method: str, path: str, body: Any) -> Any:
-        answer = await ask_controller(data_dir, method, path, body)
+        answer = (await asyncio.to_thread(local.ask, method, path, body)).json
         while answer and answer.get("state") == "running":
-            answer = await ask_controller(data_dir, "GET", f"/operations/{answer['id']}")
+            answer = await asyncio.to_thread(local.get, f"/operations/{answer['id']}")
         return answer
 
     await by_requests(world, "three", guest, at_the_console)
 
     lives = [await told(world, name) for name in ("one", "two", "three")]
     first, second, third = map(without_who, lives)
-    assert sum(map(len, first)) > 20
-    assert all(first)
+    assert len(first) > 20
     assert second == first
     assert third == first
 

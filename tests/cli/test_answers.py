@@ -83,7 +83,7 @@ async def test_a_printed_log_hides_the_bots_secrets(fake: FakeEngine, tmp_path: 
     )
     fake.rules["/logs"] = printed
     shown = await offline.read_log(settings_with(fake, tmp_path), "bee", 10)
-    assert shown == ["2026-01-01T00:00:00Z stdout it is [redacted], really"]
+    assert shown == [("2026-01-01T00:00:00Z", "stdout", "it is [redacted], really")]
 
 
 async def test_a_hanging_engine_costs_one_time_limit(fake: FakeEngine, tmp_path: Path) -> None:

@@ -17,8 +17,10 @@ import yaml
 from aiohttp import web
 
 from controller import healthcheck
-from controller.api import read_story, serve_console
-from controller.domain.errors import BadSetting, ControllerError, NotFound, NotReady
+from controller.api import serve_console
+from controller.cli import door
+from controller.cli.looking import told
+from controller.domain.errors import BadSetting, ControllerError, NotFound, Unreachable
 from tests.cli.places import start_once
 from tests.conftest import ROOT
 from tests.manager.rig import Rig
@@ -83,7 +85,7 @@ async def served(tmp_path: Path) -> AsyncIterator[Rig]:
     await rig.open()
     rig.run()
     server = asyncio.create_task(serve_console(rig.manager, lambda: False, rig.data))
-    while not (rig.data / "console.sock").exists():
+    while not (rig.data / "control.sock").exists():
         await asyncio.sleep(0.01)
     yield rig
     server.cancel()
@@ -106,7 +108,7 @@ async def test_the_health_check_needs_no_http(served: Rig, which: str) -> None:
     """It finds a controller that has BOTMAKER_HTTP_LISTEN off, and misses one that isn't there."""
     command = health_checks()[which].replace("python3", sys.executable)
     env = environment(served.folder)
-    assert stat.S_IMODE((served.data / "console.sock").stat().st_mode) == 0o600
+    assert stat.S_IMODE((served.data / "control.sock").stat().st_mode) == 0o600
 
     async def status() -> int:
         made = await asyncio.create_subprocess_exec(
@@ -133,7 +135,7 @@ async def test_a_controller_that_answers_with_an_error_is_not_healthy(tmp_path: 
     app.add_routes([web.get("/health", broken)])
     runner = web.AppRunner(app)
     await runner.setup()
-    await web.UnixSite(runner, tmp_path / "console.sock").start()
+    await web.UnixSite(runner, tmp_path / "control.sock").start()
     assert await asyncio.to_thread(healthcheck.main, str(tmp_path)) == 1
     await runner.cleanup()
 
@@ -141,10 +143,11 @@ async def test_a_controller_that_answers_with_an_error_is_not_healthy(tmp_path: 
 async def test_a_story_is_told_by_the_controller_that_runs(served: Rig) -> None:
     """And a name that nobody has, however strange, is a sentence."""
     bot = await served.running()
-    assert "look" in await read_story(served.data, bot.name)
+    local = door.local(served.data)
+    assert "look" in await asyncio.to_thread(told, local, bot.name)
     for name in ("nobody", "", "../health", "a/b", "a?b#c", "x" * 3000, "ä \u202e"):
         with pytest.raises(NotFound, match="There is no bot called") as caught:
-            await read_story(served.data, name)
+            await asyncio.to_thread(told, local, name)
         assert "botmaker list" in caught.value.hint
 
 
@@ -163,7 +166,7 @@ def _file(folder: Path) -> None:
 def _stale(folder: Path) -> None:
     folder.mkdir()
     made = subprocess.run(
-        [sys.executable, "-c", "import socket; socket.socket(socket.AF_UNIX).bind('console.sock')"],
+        [sys.executable, "-c", "import socket; socket.socket(socket.AF_UNIX).bind('control.sock')"],
         cwd=folder,
         check=True,
     )
@@ -172,7 +175,7 @@ def _stale(folder: Path) -> None:
 
 def _no_socket(folder: Path) -> None:
     folder.mkdir()
-    (folder / "console.sock").write_text("")
+    (folder / "control.sock").write_text("")
 
 
 @pytest.mark.parametrize("situation", [_absent, _empty, _file, _stale, _no_socket])
@@ -181,8 +184,8 @@ async def test_without_a_controller_a_story_is_a_sentence(
 ) -> None:
     """Whatever is in the data folder's place."""
     situation(tmp_path / "data")  # type: ignore[operator]
-    with pytest.raises(NotReady) as caught:
-        await read_story(tmp_path / "data", "bee")
+    with pytest.raises(Unreachable) as caught:
+        await asyncio.to_thread(told, door.local(tmp_path / "data"), "bee")
     assert caught.value.message.endswith(".")
     assert caught.value.hint.endswith(".")
 
@@ -191,8 +194,8 @@ async def test_a_socket_that_cannot_be_created_is_a_setting_to_change(tmp_path: 
     """Not a traceback out of a running controller."""
     rig = Rig(tmp_path)
     await rig.open()
-    (rig.data / "console.sock").mkdir()
-    with pytest.raises(BadSetting, match=r"console\.sock can't be created") as caught:
+    (rig.data / "control.sock").mkdir()
+    with pytest.raises(BadSetting, match=r"control\.sock can't be created") as caught:
         await serve_console(rig.manager, lambda: True, rig.data)
     assert isinstance(caught.value, ControllerError)
     assert "BOTMAKER_DATA_DIR" in caught.value.hint

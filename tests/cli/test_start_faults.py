@@ -46,7 +46,7 @@ sys.addaudithook(FAULT)
 # What a start opens, creates, lists, renames or removes, by the beginning of its name.
 PLACES = (
     *(".env", "token", "templates", "shop.toml", "data", "secrets", "lock", "install.key"),
-    *(".install.key", ".probe", "console.sock", "files", "journal"),
+    *(".install.key", ".probe", "control.sock", "files", "journal"),
 )
 NUMBERS = (
     *(errno.EACCES, errno.ENOENT, errno.ENOTDIR, errno.EIO, errno.EROFS, errno.ENOSPC),

@@ -130,7 +130,10 @@ def usages(command: click.Command, path: str) -> Iterator[tuple[str, frozenset[s
     if isinstance(command, click.Group):
         if command.invoke_without_command:
             yield path, frozenset()
-        for name, inner in command.commands.items():
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
             yield from usages(inner, f"{path} {name}")
         return
     named = [p for p in command.params if isinstance(p, click.Option)]
@@ -195,9 +198,9 @@ PASSED_ON = {
     ("files.py", "trouble.code"),
     ("problems.py", "code"),
     ("problems.py", "error.code"),
-    ("problems.py", "words['code'] or None"),
     ("resources.py", "problem.code"),
     ("resources.py", "code"),
+    ("door.py", "code"),
     ("credentials.py", "_code_of(given.wrong, refused=bool(refused))"),
 }
 

@@ -80,11 +80,13 @@ CALLS: dict[str, dict[str, Call]] = {
         "edits.submit": lambda s, who: s.manager.edits.submit(
             who, s.bot, ["tone"], {"tone": "loud"}
         ),
+        "edits.change_model": lambda s, who: s.manager.edits.change_model(who, s.bot, "other"),
     },
     "bot.secrets": {
         "credentials.open_form": lambda s, who: s.manager.credentials.open_form(
             who, s.bot, rotate=True
         ),
+        "sameness.of": lambda s, who: s.manager.sameness.of(who, s.bot, SECRETS),
         "credentials.put": lambda s, who: s.manager.credentials.put(who, s.bot, SECRETS),
         "credentials.form": lambda s, who: s.manager.credentials.form(who, s.form),
         "credentials.submit": lambda s, who: s.manager.credentials.submit(

@@ -114,7 +114,7 @@ def _engine_in_the_file(place: Place, folder: Path) -> None:
 
 
 def _folder_for_socket(place: Place, _: Path) -> None:
-    (place.controller.data / "console.sock").mkdir(parents=True)
+    (place.controller.data / "control.sock").mkdir(parents=True)
 
 
 def _not_an_engine(place: Place, folder: Path) -> None:
@@ -182,7 +182,7 @@ BREAKS: dict[str, tuple[Break, list[str]]] = {
     ),
     "ssh address nonsense": (_set(DOCKER_HOST="ssh://"), ["DOCKER_HOST", "ssh://user@host"]),
     "home of nobody": (_set(BOTMAKER_DATA_DIR="~nobody-at-all/x"), ["BOTMAKER_DATA_DIR", "~"]),
-    "console socket in use": (_folder_for_socket, ["console.sock", "BOTMAKER_DATA_DIR"]),
+    "console socket in use": (_folder_for_socket, ["control.sock", "BOTMAKER_DATA_DIR"]),
     "templates folder absent": (_set(BOTMAKER_TEMPLATES_DIR="/absent"), ["/absent"]),
 }
 

@@ -100,6 +100,7 @@ async def test_every_field_of_a_bot_has_a_column(store: Store) -> None:
         run=Run(to_end="run", to_reload="another run", accounted_end=6.5, log_floor=7.0),
         image="sha256:1",
         image_ref="demo:1",
+        source="file:shop",
         problem=Problem("code", "message", "hint", 5.0),
         created_at=7.5,
         created_by=8,

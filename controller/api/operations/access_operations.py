@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from controller.api.callers import COOKIE, SECURE_COOKIE
-from controller.api.operation import Answer, Call, Given, Nothing, Operation, Operations
+from controller.api.operation import Answer, Call, Given, Nothing, Operation, Operations, Source
 from controller.api.resources import BotName, Page, Resource, RoleWord, Who, at, role_word, who_out
 from controller.domain import acts
 from controller.domain.access import Grant
@@ -31,7 +31,7 @@ class GrantOut(Resource):
     subject: str
     role: RoleWord
     bot: BotName | None  # null: all bots
-    source: str  # "granted", or the setting that it comes from
+    source: str  # "granted", `file:NAME`, or the setting that it comes from
 
 
 class GrantIn(Given):
@@ -41,6 +41,7 @@ class GrantIn(Given):
     subject: Snowflake
     role: Literal["viewer", "operator", "admin"]
     bot: Annotated[str, Field(max_length=64, description="A bot's name; none: all bots.")] = ""
+    source: Source = ""
 
 
 class ForBot(Given):
@@ -100,7 +101,8 @@ async def give_grant(call: Call[Nothing, GrantIn]) -> Answer:
     role = Role.parse(given.role)
     assert role is not None, "the model takes no other"
     bot = await _named(call, acts.ACCESS_GRANT, given.bot)
-    grant = Grant(given.kind, int(given.subject), role, bot.id if bot else "")
+    bot_id, source = bot.id if bot else "", given.source or "granted"
+    grant = Grant(given.kind, int(given.subject), role, bot_id, source)
     await call.manager.access.grant(call.caller, grant, bot)
     return Answer(_grant_out(grant, BotName(id=bot.id, name=bot.name) if bot else None))
 

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from controller.api.cursors import cursor_of, place_of
 from controller.api.deeds import DEED_SECONDS
-from controller.api.operation import Answer, Call, Given, Nothing, Operation, Operations
+from controller.api.operation import (
+    Answer,
+    Call,
+    Given,
+    Nothing,
+    Operation,
+    Operations,
+    Source,
+    Values,
+)
 from controller.api.resources import BotOut, OperationOut, Page, bot_out
 from controller.domain import acts
 from controller.domain.phase import Phase
@@ -36,6 +45,15 @@ class NewBot(Given):
     provider: Annotated[str, Field(max_length=100)] | None = None
     model: Annotated[str, Field(max_length=300)] | None = None
     channel: Annotated[str, Field(max_length=100)] | None = None
+    settings: Values = Field(default_factory=dict)
+    wish: Literal["run", "stop"] = "run"
+    source: Source = ""
+
+
+class BotChange(Given):
+    """What a bot should be instead. Its settings and secrets have paths of their own."""
+
+    model: Annotated[str, Field(min_length=1, max_length=300)]
 
 
 async def list_bots(call: Call[BotsWanted, Nothing]) -> Answer:
@@ -62,7 +80,17 @@ async def list_bots(call: Call[BotsWanted, Nothing]) -> Answer:
 
 async def create_bot(call: Call[Nothing, NewBot]) -> Answer:
     """A new bot that waits for its secrets."""
-    order = Order(**call.body.model_dump())
+    given = call.body
+    order = Order(
+        name=given.name,
+        template=given.template,
+        provider=given.provider,
+        model=given.model,
+        channel=given.channel,
+        fields=given.settings,
+        stopped=given.wish == "stop",
+        source=given.source,
+    )
     bot = await call.manager.lifecycle.create(call.caller, order)
     view = call.manager.bots.get(bot.id)
     assert view is not None, "it was just made"
@@ -75,6 +103,14 @@ async def get_bot(call: Call[Nothing, Nothing]) -> Answer:
     view = await call.view(acts.BOT_SHOW)
     role = call.manager.access.role(call.caller.principal, view.bot)
     return Answer(bot_out(view, role))
+
+
+async def change_bot(call: Call[Nothing, BotChange]) -> Answer:
+    """Give it another model."""
+    bot = await call.bot(acts.BOT_EDIT)
+    await call.manager.edits.change_model(call.caller, bot, call.body.model)
+    view = await call.view(acts.BOT_EDIT)
+    return Answer(bot_out(view, call.manager.access.role(call.caller.principal, view.bot)))
 
 
 async def start_bot(call: Call[Nothing, Nothing]) -> Answer:
@@ -139,6 +175,17 @@ BOT_OPERATIONS: Operations = (
         body=Nothing,
         answer=BotOut,
         handler=get_bot,
+    ),
+    Operation(
+        id="changeBot",
+        method="PATCH",
+        path="/bots/{bot}",
+        act=acts.BOT_EDIT,
+        summary="Give a bot another model. It restarts if it has to.",
+        query=Nothing,
+        body=BotChange,
+        answer=BotOut,
+        handler=change_bot,
     ),
     Operation(
         id="deleteBot",

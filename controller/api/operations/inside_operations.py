@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from controller.api.cursors import cursor_of, place_of
-from controller.api.operation import Answer, Call, Given, Nothing, Operation, Operations
+from controller.api.operation import Answer, Call, Given, Nothing, Operation, Operations, Values
 from controller.api.problems import HttpProblem
 from controller.api.resources import Page, Resource, at, moment
 from controller.api.template_resources import ActionOut, FieldOut, action_out, field_out
@@ -20,9 +20,6 @@ from controller.domain.bot import Bot
 from controller.domain.errors import BadInput, Conflict
 from controller.manager import Manager
 from controller.manager.logbook import LINES_MAX
-
-Value = Annotated[str, Field(max_length=8000)]
-Values = Annotated[dict[Annotated[str, Field(max_length=64)], Value], Field(max_length=200)]
 
 
 class SettingOut(FieldOut):
@@ -71,6 +68,12 @@ class SecretsIn(Given):
     """
 
     values: Values
+
+
+class SecretsCompared(Resource):
+    """Of each value whether the bot has it: `same`, `other`, or `missing` where it has none."""
+
+    secrets: dict[str, Literal["same", "other", "missing"]]
 
 
 class SecretsPut(Resource):
@@ -215,6 +218,13 @@ async def put_secrets(call: Call[Nothing, SecretsIn]) -> Answer:
     return Answer(put)
 
 
+async def compare_secrets(call: Call[Nothing, SecretsIn]) -> Answer:
+    """Say whether the values are those that it has."""
+    bot = await call.bot(acts.BOT_SECRETS)
+    found = await call.manager.sameness.of(call.caller, bot, call.body.values)
+    return Answer(SecretsCompared(secrets=found))
+
+
 async def read_log(call: Call[LogWanted, Nothing]) -> Answer:
     """The newest lines, and a cursor to older ones."""
     bot = await call.bot(acts.BOT_LOGS)
@@ -301,6 +311,18 @@ INSIDE_OPERATIONS: Operations = (
         answer=SecretsPut,
         secret=True,
         handler=put_secrets,
+    ),
+    Operation(
+        id="compareSecrets",
+        method="POST",
+        path="/bots/{bot}/secrets/compare",
+        act=acts.BOT_SECRETS,
+        summary="Whether values are the secrets that a bot has. Nothing is changed.",
+        query=Nothing,
+        body=SecretsIn,
+        answer=SecretsCompared,
+        secret=True,
+        handler=compare_secrets,
     ),
     Operation(
         id="readLog",

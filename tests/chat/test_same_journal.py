@@ -1,0 +1,267 @@
+"""Every act that Discord, HTTP and the console all have: asked in each way, it leaves the same
+entries but for who asked, and how. Next door: test_three_ways.py has a bot's whole life."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from controller.api.table import OPERATIONS
+from controller.chat.requests.ways import WAYS
+from controller.domain.access import Grant
+from controller.domain.bot import Bot
+from controller.domain.journal import Entry, Kind
+from controller.domain.phase import Phase
+from controller.domain.roles import Role
+from controller.manager.lifecycle import Order
+from demo.world import World
+from tests.api.client import Api, serving, session_of
+from tests.chat.acting import VALUES, as_admin, fill, make, newcomer, said, until_phase
+from tests.cli.socketed import botmaker
+
+OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
+# What only people at a screen do: an action answers at once, and a session is a browser's.
+AT_RANDOM = {"source", "token", "until"}  # how it came, ids and moments
+NOT_AT_THE_CONSOLE = {"bot.do", "access.web", "access.sessions"}
+
+
+@dataclass
+class Asking:
+    """One way of asking, in one world."""
+
+    world: World
+    way: str
+    name: str = ""  # of the bot, or of the token
+    guest: Any = None
+    api: Api | None = None
+    cookie: str = ""
+    typed: list[str] = field(default_factory=list)
+
+    async def chat(self, command: str, **options: object) -> Any:
+        """A command in the admin channel; its answer must say that it was done."""
+        answer = await self.world.admin.slash(self.world.channel, command, **options)
+        assert "❌" not in said(answer), said(answer)
+        return answer
+
+    async def http(self, method: str, path: str, body: Any = None) -> None:
+        """A request, waited for to its end."""
+        assert self.api is not None
+        headers = {"Prefer": "wait=20", "If-Match": "*", "Cookie": f"bm={self.cookie}", **OWN_PAGE}
+        answer = await self.api.ask(method, path, body, token="", headers=headers)
+        assert answer.status in {200, 201, 204}, answer.raw
+
+    async def console(self, *words: str, text: str = "") -> None:
+        """The console script, with a fleet's file where there is a text for it."""
+        folder = self.world.application.settings.data_dir.parent
+        file = folder / "fleet.toml"
+        file.write_text(f'fleet = "f"\n{text}')
+        for secret, value in VALUES.items():
+            (folder / secret).write_text(value)
+        ended = await botmaker(folder, *words, *([str(file)] if text else []))
+        assert ended.status == 0, ended
+
+    async def ask(self, chat: Any, http: tuple[Any, ...], console: tuple[Any, ...]) -> None:
+        """Ask in this way."""
+        if self.way == "chat":
+            await chat()
+        elif self.way == "http":
+            await self.http(*http)
+        else:
+            text = console[-1] if len(console) > 1 and "[" in console[-1] else ""
+            await self.console(*(console[:-1] if text else console), text=text)
+
+    async def made(self, template: str = "echo") -> Bot:
+        """A bot that waits for its secrets."""
+        lifecycle = self.world.application.manager.lifecycle
+        return await lifecycle.create(
+            as_admin(self.world), Order(name=self.name, template=template)
+        )
+
+    async def runs(self, template: str = "echo") -> Bot:
+        """A bot that runs."""
+        bot = await self.made(template)
+        values = VALUES if template == "echo" else {"api_key": VALUES["api_key"]}
+        await self.world.application.manager.credentials.put(as_admin(self.world), bot, values)
+        await until_phase(self.world, self.name, Phase.RUNNING)
+        return bot
+
+
+Doing = Callable[[Asking], Awaitable[Callable[[], Awaitable[None]]]]
+
+
+def table(name: str, template: str = "echo", **more: str) -> str:
+    rows = "".join(f"{key} = {value}\n" for key, value in more.items())
+    return f'[bots.{name}]\ntemplate = "{template}"\n{rows}'
+
+
+async def create(a: Asking) -> Callable[[], Awaitable[None]]:
+    order = {"name": a.name, "template": "echo"}
+    return lambda: a.ask(
+        lambda: make(a.world, a.name), ("POST", "/bots", order), ("create", table(a.name))
+    )
+
+
+async def secrets(a: Asking) -> Callable[[], Awaitable[None]]:
+    if a.way == "chat":
+        await a.chat("bot create", name=a.name, template="echo")
+        await until_phase(a.world, a.name, Phase.CREATED)
+    else:
+        await a.made()
+    given = "{ " + ", ".join(f'{one} = {{ file = "{one}" }}' for one in VALUES) + " }"
+    return lambda: a.ask(
+        lambda: fill(a.world),
+        ("PUT", f"/bots/{a.name}/secrets", {"values": VALUES}),
+        ("apply", table(a.name, secrets=given)),
+    )
+
+
+async def edit(a: Asking) -> Callable[[], Awaitable[None]]:
+    await a.runs("handy")
+
+    async def by_form() -> None:
+        shown = await a.world.admin.slash(a.world.channel, "bot edit", name=a.name)
+        await a.world.admin.submit_modal(shown, {"tone": ["curt"], "greeting": "Hello"})
+
+    return lambda: a.ask(
+        by_form,
+        (
+            *("PATCH", f"/bots/{a.name}/settings"),
+            {"values": {"tone": "curt", "greeting": "Hello"}},
+        ),
+        ("apply", table(a.name, "handy", settings='{ tone = "curt", greeting = "Hello" }')),
+    )
+
+
+def power(verb: str) -> Doing:
+    async def prepared(a: Asking) -> Callable[[], Awaitable[None]]:
+        bot = await a.runs()
+        if verb == "start":
+            await a.world.application.manager.lifecycle.stop(as_admin(a.world), bot)
+        return lambda: a.ask(
+            lambda: a.chat(f"bot {verb}", name=a.name),
+            ("POST", f"/bots/{a.name}/{verb}"),
+            (verb, a.name, "--wait"),
+        )
+
+    return prepared
+
+
+async def delete(a: Asking) -> Callable[[], Awaitable[None]]:
+    await a.runs()
+
+    async def by_button() -> None:
+        asked = await a.chat("bot delete", name=a.name)
+        await a.world.admin.click(asked.response, label=f"Delete {a.name}")
+
+    return lambda: a.ask(by_button, ("DELETE", f"/bots/{a.name}"), ("delete", a.name, "--yes"))
+
+
+async def grant(a: Asking) -> Callable[[], Awaitable[None]]:
+    await a.made()
+    given = {"kind": "user", "subject": str(a.guest.id), "role": "viewer", "bot": a.name}
+    rows = f'[[grants]]\nuser = "{a.guest.id}"\nrole = "viewer"\nbot = "{a.name}"\n'
+    return lambda: a.ask(
+        lambda: a.chat("access grant", who=a.guest, role="viewer", bot=a.name),
+        ("POST", "/access/grants", given),
+        ("apply", rows),
+    )
+
+
+async def revoke(a: Asking) -> Callable[[], Awaitable[None]]:
+    bot = await a.made()
+    given = Grant("user", a.guest.id, Role.VIEWER, bot.id, "file:f")
+    await a.world.application.manager.access.grant(as_admin(a.world), given, bot)
+    return lambda: a.ask(
+        lambda: a.chat("access revoke", who=a.guest, bot=a.name),
+        ("DELETE", f"/access/grants/user/{a.guest.id}?bot={a.name}"),
+        ("apply", "--prune", "--yes", table(a.name)),
+    )
+
+
+async def token_create(a: Asking) -> Callable[[], Awaitable[None]]:
+    order = {"name": a.name, "role": "viewer", "days": 7}
+    return lambda: a.ask(
+        lambda: a.chat("access token create", name=a.name, role="viewer", days=7),
+        ("POST", "/tokens", order),
+        ("token", "create", a.name, "--role", "viewer", "--days", "7"),
+    )
+
+
+async def token_revoke(a: Asking) -> Callable[[], Awaitable[None]]:
+    tokens = a.world.application.manager.tokens
+    await tokens.create(as_admin(a.world), a.name, Role.VIEWER)
+    return lambda: a.ask(
+        lambda: a.chat("access token revoke", name=a.name),
+        ("DELETE", f"/tokens/{a.name}"),
+        ("token", "revoke", a.name),
+    )
+
+
+DOINGS: dict[str, Doing] = {
+    "bot.create": create,
+    "bot.secrets": secrets,
+    "bot.edit": edit,
+    "bot.start": power("start"),
+    "bot.stop": power("stop"),
+    "bot.restart": power("restart"),
+    "bot.delete": delete,
+    "access.grant": grant,
+    "access.revoke": revoke,
+    "access.token.create": token_create,
+    "access.token.revoke": token_revoke,
+}
+
+
+def test_every_act_that_all_three_have_is_here() -> None:
+    """As the tables of commands and of operations have them."""
+    by_http = {operation.act.id for operation in OPERATIONS if operation.changes}
+    by_chat = {way.act.id for way in WAYS.values()}
+    assert by_http & by_chat - NOT_AT_THE_CONSOLE == set(DOINGS)
+
+
+async def left_by(world: World, doing: Callable[[], Awaitable[None]]) -> list[Entry]:
+    """What the doing leaves in the journal: the request, and all that it caused."""
+    store = world.application.installation.tools.store
+    before = (await store.entries(kinds=tuple(Kind), limit=1))[0].seq
+    await doing()
+    await world.env.settle()
+    entries = await store.entries(kinds=tuple(Kind), limit=200)
+    new = [entry for entry in reversed(entries) if entry.seq > before]
+    asked = {entry.seq for entry in new if entry.kind is Kind.ASKED}
+    return [entry for entry in new if entry.seq in asked or entry.author.cause in asked]
+
+
+def told(entries: list[Entry], name: str) -> list[str]:
+    """The entries as text, without when, who and how; the bot or token is called N."""
+    found = []
+    for entry in entries:
+        data = {key: value for key, value in entry.data.items() if key not in AT_RANDOM}
+        text = f"{entry.kind} {entry.bot_name} {json.dumps(data, sort_keys=True)}"
+        found.append(text.replace(name, "N"))
+    return found
+
+
+@pytest.mark.parametrize("act", DOINGS)
+async def test_an_act_leaves_the_same_entries_in_every_way(world: World, act: str) -> None:
+    """The request, what it changed, how it ended; and the principal is whoever asked."""
+    guest, numbers = newcomer(world, "guest"), itertools.count()
+    cookie = await session_of(world.application, as_admin(world))
+    left: dict[str, list[Entry]] = {}
+    names: dict[str, str] = {}
+    async with serving(world.application, owner=as_admin(world)) as api:
+        for way in ("chat", "http", "console"):
+            names[way] = f"thing{next(numbers)}"
+            asking = Asking(world, way, names[way], guest, api, cookie)
+            left[way] = await left_by(world, await DOINGS[act](asking))
+    words = {way: told(entries, names[way]) for way, entries in left.items()}
+    assert len(words["chat"]) >= 2
+    assert words["http"] == words["chat"]
+    assert words["console"] == words["chat"]
+    assert [entry.data["act"] for entry in left["chat"] if entry.kind is Kind.ASKED] == [act]
+    kinds = {way: {one.author.principal.kind for one in rows} for way, rows in left.items()}
+    assert kinds == {"chat": {"user"}, "http": {"user"}, "console": {"console"}}
