@@ -4,11 +4,11 @@
 /** Phases, worst first, each with the kind of its sign. @type {Record<string, {sign: string, since: string, rank: number}>} */
 export const PHASES = {
   error: { sign: "bad", since: "stopped trying", rank: 0 },
-  "crash-looping": { sign: "loop", since: "since", rank: 1 },
-  unhealthy: { sign: "warn", since: "since", rank: 2 },
-  starting: { sign: "busy", since: "since", rank: 3 },
-  stopping: { sign: "busy", since: "since", rank: 4 },
-  removing: { sign: "busy", since: "since", rank: 5 },
+  "crash-looping": { sign: "loop", since: "began", rank: 1 },
+  unhealthy: { sign: "warn", since: "began", rank: 2 },
+  starting: { sign: "busy", since: "began", rank: 3 },
+  stopping: { sign: "busy", since: "began", rank: 4 },
+  removing: { sign: "busy", since: "began", rank: 5 },
   created: { sign: "new", since: "created", rank: 6 },
   stopped: { sign: "idle", since: "stopped", rank: 7 },
   running: { sign: "good", since: "started", rank: 8 },
