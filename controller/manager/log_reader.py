@@ -41,7 +41,7 @@ class Lines:
     @cached_property
     def size(self) -> int:
         """About what they take where they wait, in bytes."""
-        return sum(len(line.text) + 80 for line in self.lines)
+        return sum(len(line.text) + 160 for line in self.lines)
 
     def behind(self, place: Place) -> Lines | None:
         """Those behind that place; None where it isn't one of these."""
