@@ -12,8 +12,10 @@ from controller.domain.events import LogBatch, LogLine, LogPart, LogQuery
 from controller.domain.log_place import Numbering, Place, place_of
 from controller.domain.names import new_bot_id
 from controller.domain.observation import ContainerState, Observation, World
+from controller.domain.run import Run
 from controller.fleet.threads import Threads
 from controller.fleet.views import Fleet
+from controller.manager.following import WAITING_BYTES, Watch
 from controller.manager.log_reader import Gap, Lines, LogReader, ReadingTools, RunBegan, Said
 from controller.vault import Redactor
 from tests.manager.rig import eventually
@@ -60,13 +62,18 @@ def place(line: LogLine, number: int = 1, run: str = RUN) -> Place:
 
 
 async def read(
-    script: Script, start: Place | None, enough: Callable[[list[Said]], bool], wanted: int = 1
+    script: Script,
+    start: Place | None,
+    enough: Callable[[list[Said]], bool],
+    *,
+    wanted: int = 1,
+    floor: float = 0.0,
 ) -> list[Said]:
     """What a reading says, until that is enough."""
     fleet, threads = Fleet(), Threads()
     bot = Bot(
         id=new_bot_id(), name="shop", template="plain", provider="", model="", channel="",
-        wish=Wish.RUN, created_at=1.0, created_by=1,
+        wish=Wish.RUN, created_at=1.0, created_by=1, run=Run(log_floor=floor),
     )  # fmt: skip
     seen = Observation(
         container_id=script.container, state=ContainerState.RUNNING, started_at="now", started=1.0
@@ -113,6 +120,23 @@ async def test_a_stream_that_breaks_behind_it_goes_on_where_it_was() -> None:
     assert script.asked == [log[0].at - 1, log[2].at - 1]
 
 
+async def test_lines_that_are_held_back_are_shown_though_the_engine_stays_away() -> None:
+    """Nothing more comes that they could belong to."""
+    log, away = lines("one", "two"), EngineUnavailable("Away.")
+    script = Script(log[:1], [(log, away), *(((), away) for _ in range(50))])
+    said = await read(script, place(log[0]), lambda said: "two" in told(said))
+    assert told(said) == ["two"]
+
+
+async def test_lines_from_before_a_secret_was_replaced_stay_hidden() -> None:
+    """Also for whoever comes back to a place before that."""
+    log = lines("one", "two", "three", "four")
+    script = Script(log, [(log, None)])
+    floor = log[2].at
+    said = await read(script, place(log[0]), lambda said: "four" in told(said), floor=floor)
+    assert told(said) == ["three", "four"]
+
+
 async def test_lines_of_one_moment_are_told_apart_by_their_number() -> None:
     """Also where the other pipe's are between them, a moment out of order."""
     log = [
@@ -156,6 +180,22 @@ async def test_lines_that_were_dropped_are_counted_in_their_place() -> None:
     script = Script(log, [(log, None)], dropped=7)
     said = await read(script, None, lambda said: "two" in told(said), wanted=10)
     assert told(said) == ["gap 7", "one", "two"]
+
+
+def test_what_waits_for_one_reader_is_bounded_and_what_is_dropped_is_counted() -> None:
+    """The oldest lines go; the rest comes in its order."""
+    watch = Watch(lambda: None)
+    for number in range(1000):
+        one = LogLine(float(number + 1), "stdout", f"{number:04}" + "x" * 996)
+        watch.put(Lines((place(one),), (one,)))
+    found: list[Said] = []
+    while (said := watch.take()) is not None:
+        found.append(said)
+    gap, *rest = found
+    assert isinstance(gap, Gap)
+    assert sum(one.size for one in rest) <= WAITING_BYTES
+    assert gap.dropped == 1000 - len(rest)
+    assert [text[:4] for text in told(rest)] == [f"{n:04}" for n in range(gap.dropped, 1000)]
 
 
 def test_a_place_is_read_as_it_was_written() -> None:
