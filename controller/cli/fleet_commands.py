@@ -7,6 +7,7 @@ import time
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -25,6 +26,9 @@ from controller.domain.fleet_plan import Change, Found, Plan, Wanted, What, plan
 from controller.domain.phase import Phase
 
 START_SECONDS = 120.0  # that `create --wait` waits for a bot
+SECRETS_SECONDS = 5.0  # until it is known that a bot's secrets are there
+
+BAD = {Phase.UNHEALTHY, Phase.CRASH_LOOPING, Phase.ERROR, Phase.STOPPED, Phase.REMOVING}
 
 files_argument = click.argument(
     "files", nargs=-1, required=True, metavar="FILE…", type=click.Path(path_type=Path)
@@ -140,17 +144,23 @@ def create(context: click.Context, file: Path, *, wait: bool, as_json: bool) -> 
 
 def _runs(door: Door, name: str) -> bool:
     """Whether the bot runs in the end. Says why not."""
-    end = time.monotonic() + START_SECONDS
+    began = time.monotonic()
     while True:
         bot = door.get(bot_path(name))
-        if bot["phase"] == Phase.RUNNING:
+        phase, waited = bot["phase"], time.monotonic() - began
+        if phase == Phase.RUNNING:
             return True
-        over = time.monotonic() > end
-        if over or bot["problem"] or bot["phase"] in {"unhealthy", "crash-looping", "stopped"}:
-            problem = bot["problem"] or {"message": bot["held_up"]}
-            complain(f"{name}: {bot['phase']}. {problem['message']}".strip())
+        limit = SECRETS_SECONDS if phase == Phase.CREATED else START_SECONDS
+        if phase in BAD or waited > limit:
+            complain(f"{name}: {phase}. {_why(bot)}".strip())
             return False
         time.sleep(LOOK_AGAIN_SECONDS)
+
+
+def _why(bot: dict[str, Any]) -> str:
+    if bot["phase"] == Phase.CREATED:
+        return f"It waits for its secrets: {', '.join(bot['missing_secrets'])}."
+    return str(bot["problem"]["message"] if bot["problem"] else bot["held_up"])
 
 
 def _say_plan(found: Plan, *, as_json: bool) -> None:
@@ -178,7 +188,8 @@ def _asking(terminal: Terminal) -> Ask:
     """Asks for secrets at a terminal; elsewhere there is nobody to ask."""
 
     def ask(bot: str, name: str) -> str:
-        return terminal.ask_hidden(f"{name} of {bot}") if terminal.interactive else ""
+        question = f"{name} of {bot} (Enter leaves it)"
+        return terminal.ask_hidden(question) if terminal.interactive else ""
 
     return ask
 

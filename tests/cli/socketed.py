@@ -45,12 +45,7 @@ async def botmaker(
 
     In a process of its `own` where another one runs beside it: they would share their output.
     """
-    own_env = {
-        "BOTMAKER_DATA_DIR": str(folder / "data"),
-        "BOTMAKER_SECRETS_DIR": str(folder / "secrets"),
-        "BOTMAKER_TEMPLATES_DIR": str(folder / "templates"),
-        "DOCKER_HOST": f"unix://{folder}/no.sock",
-    }
+    own_env = settings_of(folder)
     if own:
         return await _process(folder, words, {**own_env, **(env or {})})
     runner = CliRunner(env={**own_env, **(env or {})})
@@ -60,14 +55,36 @@ async def botmaker(
     return Ended(done.exit_code, done.stdout, done.stderr)
 
 
-async def _process(folder: Path, words: Sequence[str], env: Mapping[str, str]) -> Ended:
-    made = await asyncio.create_subprocess_exec(
+def settings_of(folder: Path) -> dict[str, str]:
+    """The settings of the installation in this folder, as variables."""
+    return {
+        "BOTMAKER_DATA_DIR": str(folder / "data"),
+        "BOTMAKER_SECRETS_DIR": str(folder / "secrets"),
+        "BOTMAKER_TEMPLATES_DIR": str(folder / "templates"),
+        "DOCKER_HOST": f"unix://{folder}/no.sock",
+    }
+
+
+async def begun(
+    folder: Path, *words: str, env: Mapping[str, str] | None = None
+) -> asyncio.subprocess.Process:
+    """The console script as a process of its own, under way."""
+    return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "controller", *words),
         cwd=folder,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **env},
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            **settings_of(folder),
+            **(env or {}),
+        },
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
+
+
+async def _process(folder: Path, words: Sequence[str], env: Mapping[str, str]) -> Ended:
+    made = await begun(folder, *words, env=env)
     out, err = await asyncio.wait_for(made.communicate(), 30)
     return Ended(made.returncode or 0, out.decode(), err.decode())
 

@@ -20,7 +20,7 @@ from controller.domain.phase import Phase
 from controller.domain.roles import Role
 from tests.api.client import serving, token_of
 from tests.cli.seat import seated
-from tests.cli.socketed import botmaker, served
+from tests.cli.socketed import begun, botmaker, served
 from tests.conftest import ROOT
 from tests.manager.rig import ANN_ASKS, PLAIN, SECRETS, Rig
 
@@ -140,29 +140,28 @@ async def test_logs_and_history_come_from_the_controller(rig: Rig) -> None:
 async def test_a_log_is_followed_until_the_bot_is_gone(rig: Rig) -> None:
     """Each line once, as it comes, redacted; then it ends by itself. `--grep` chooses."""
     bot = await rig.running()
-    rig.runtime.write_log(bot.id, "one before")
-
-    async def live() -> None:
-        for number in range(5):
-            rig.runtime.write_log(bot.id, f"line {number} {SECRETS['api_key']} \x1b[2J")
-            rig.runtime.write_log(bot.id, f"other {number}")
-            await asyncio.sleep(0.1)
-        await rig.manager.lifecycle.delete(ANN_ASKS, bot)
-
-    followed, chosen, _ = await asyncio.gather(
-        botmaker(rig.folder, "logs", bot.name, "--follow"),
-        botmaker(rig.folder, "logs", bot.name, "--follow", "--grep", "OTHER", "--json", own=True),
-        live(),
-    )
-    assert (followed.status, chosen.status) == (0, 0)
-    lines = [line.partition(" stdout ")[2] for line in followed.out.splitlines()]
-    assert lines[0] == "one before"
+    rig.runtime.write_log(bot.id, "other before")
+    plain = await begun(rig.folder, "logs", bot.name, "--follow")
+    chosen = await begun(rig.folder, "logs", bot.name, "--follow", "--grep", "OTHER", "--json")
+    first = [await asyncio.wait_for(one.stdout.readline(), 30) for one in (plain, chosen)]
+    for number in range(5):
+        rig.runtime.write_log(bot.id, f"line {number} {SECRETS['api_key']} \x1b[2J")
+        rig.runtime.write_log(bot.id, f"other {number}")
+        await asyncio.sleep(0.1)  # so that they come in several parts
+    await rig.manager.lifecycle.delete(ANN_ASKS, bot)
+    (out, err), (told, _) = [
+        await asyncio.wait_for(one.communicate(), 30) for one in (plain, chosen)
+    ]
+    assert (plain.returncode, chosen.returncode) == (0, 0)
+    lines = [line.partition(" stdout ")[2] for line in (first[0] + out).decode().splitlines()]
+    assert lines[0] == "other before"
     assert lines[1::2] == [f"line {number} [redacted] " for number in range(5)]
     assert lines[2::2] == [f"other {number}" for number in range(5)]
-    assert followed.err.splitlines()[-1] == f"— {bot.name} is gone —"
-    told = [json.loads(line) for line in chosen.out.splitlines()]
-    assert [one["text"] for one in told if "text" in one] == [f"other {n}" for n in range(5)]
-    assert told[-1] == {"gone": bot.name}
+    assert err.decode().splitlines()[-1] == f"— {bot.name} is gone —"
+    rows = [json.loads(line) for line in (first[1] + told).splitlines()]
+    texts = [row["text"] for row in rows if "text" in row]
+    assert texts == ["other before", *(f"other {number}" for number in range(5))]
+    assert rows[-1] == {"gone": bot.name}
 
 
 async def test_tokens_are_made_listed_and_ended(rig: Rig) -> None:

@@ -259,6 +259,16 @@ async def test_create_makes_the_bots_of_a_file_until_they_run(rig: Rig) -> None:
     assert "helper: set api_key, channel_token from their files: not done" in again.out
 
 
+async def test_a_bot_that_waits_for_its_secrets_does_not_run(rig: Rig) -> None:
+    """Without a terminal nobody is asked: it is created, and `--wait` says what it waits for."""
+    text = '[bots.one]\ntemplate = "plain"\n'
+    made = await asked(rig, "create", "--wait", text=text)
+    assert (made.status, made.out) == (1, "+ one: create, template plain: done\n")
+    assert "one: created. It waits for its secrets: api_key, channel_token." in made.err
+    other = await asked(rig, "create", text=text.replace("one", "two"))
+    assert other.status == 0
+
+
 async def test_what_the_files_lack_is_asked_for_unseen(rig: Rig) -> None:
     """At a terminal; the value is on no screen, and another answer is asked for by name."""
     file = rig.folder / "one.toml"
@@ -273,10 +283,10 @@ async def test_what_the_files_lack_is_asked_for_unseen(rig: Rig) -> None:
         "BOTMAKER_DATA_DIR": str(rig.data),
     }
     async with seated(["create", str(file), "--wait"], rig.folder, env) as seat:
-        await seat.sees("channel_token of one: ")
+        await seat.sees("channel_token of one (Enter leaves it): ")
         await seat.types(SECRETS["channel_token"])
         for name in ("one", "two"):  # along with what is in a file, as a new bot takes all at once
-            await seat.sees(f"api_key of {name}: ")
+            await seat.sees(f"api_key of {name} (Enter leaves it): ")
             await seat.types(SECRETS["api_key"])
         assert await seat.ends() == 0, seat.screen
         assert not any(value in seat.screen for value in SECRETS.values())

@@ -143,8 +143,8 @@ async def test_a_story_without_a_controller_is_refused_in_a_sentence(place: Plac
     for end in (place.controller.stop, place.controller.kill):
         await end()
         status, text, err = await botmaker(place.controller, "story", "shop")
-        assert (status, text) == (1, "")
-        assert "No controller runs on this data folder" in err
+        assert (status, text) == (3, "")
+        assert "No controller answers on the data folder" in err
         assert "botmaker run" in err
         await place.controller.start()
     assert (await botmaker(place.controller, "story", "shop"))[0] == 0
