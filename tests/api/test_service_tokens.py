@@ -68,7 +68,11 @@ async def test_a_service_may_what_its_subject_is_mapped_to(rig: Rig) -> None:
     assert asked.author.request.startswith("http:service:deploy:")
 
 
-NOW = int(time.time())
+def now() -> int:
+    """The time when a test runs: the file may have been read long before."""
+    return int(time.time())
+
+
 FORGED: dict[str, Callable[[], str]] = {
     "another signer": lambda: signed(STRANGER),
     "no signature": lambda: jwt.encode(claims(), None, algorithm="none"),
@@ -86,9 +90,9 @@ FORGED: dict[str, Callable[[], str]] = {
     "no subject": lambda: signed(sub=None),
     "no end": lambda: signed(exp=None),
     "no beginning": lambda: signed(iat=None),
-    "too long a life": lambda: signed(exp=NOW + 90_000),
-    "not yet": lambda: signed(nbf=NOW + 600),
-    "from the future": lambda: signed(iat=NOW + 600, exp=NOW + 900),
+    "too long a life": lambda: signed(exp=now() + 90_000),
+    "not yet": lambda: signed(nbf=now() + 600),
+    "from the future": lambda: signed(iat=now() + 600, exp=now() + 900),
     "far too long": lambda: signed(more="x" * 8000),
     "nonsense": lambda: "a.b.c",
 }
@@ -106,7 +110,7 @@ def test_what_is_not_pinned_does_not_count(what: str) -> None:
 def test_a_service_token_runs_out() -> None:
     """At its end, with some seconds for two clocks; also for what goes on for a while."""
     with pytest.raises(NotSignedIn) as caught:
-        pinned().holder(signed(iat=NOW - 900, exp=NOW - 300))
+        pinned().holder(signed(iat=now() - 900, exp=now() - 300))
     assert caught.value.code == "token-expired"
     later = pinned(clock=lambda: time.time() + 700)
     identity = later.holder(signed())

@@ -94,7 +94,9 @@ class Visitor:
         page.on("requestfailed", lambda request: self._lost.append(str(request.failure)))
 
     def _note(self, message: Any) -> None:
-        if message.type in {"error", "warning"} and not any(w in message.text for w in NETWORK):
+        if any(words in message.text for words in NETWORK):
+            self._lost.append(message.text)
+        elif message.type in {"error", "warning"}:
             self.problems.append(message.text)
 
     async def goto(self, address: str) -> None:

@@ -39,7 +39,7 @@ async def test_create_with_secrets_until_it_runs(rig: Rig, ann: Visitor) -> None
     await fill(ann, "Channel token", TOKEN)
     await ann.press("Create and start")
     name = ann.page.locator(".field", has=ann.page.get_by_label("Name"))
-    await expect(name.locator(".wrong")).to_contain_text("Try `shop-helper`.")
+    await expect(name.locator(".wrong")).to_contain_text("Try shop-helper.")
     assert len(rig.fleet) == 0
     await fill(ann, "Name", "shop-helper")
     await ann.press("Create and start")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from controller.domain.bot import Wish
 from tests.dashboard.site import Visitor
@@ -127,3 +127,18 @@ async def test_offline_and_online_again(rig: Rig, ann: Visitor) -> None:
     await expect(link).to_have_text("Live")
     await ann.sees(f"{bot.name} is stopped.")
     await expect(lines).to_have_text([f"line {n}" for n in range(1, 7)])
+
+
+async def test_a_file_that_is_lost_on_the_way_is_asked_for_again(rig: Rig, ann: Visitor) -> None:
+    """The page doesn't stay empty, and the link that it was opened by is not used up."""
+    lost: list[str] = []
+
+    async def lose(route: Route) -> None:
+        lost.append(route.request.url)
+        await route.abort("connectionreset")
+
+    for name in ("app.js", "words.js"):
+        await ann.page.route(f"**/{name}", lose, times=1)
+    await ann.page.goto(await ann.site.link())
+    await ann.sees("Sign in as ann?")
+    assert len(lost) == 2

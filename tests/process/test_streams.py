@@ -177,7 +177,7 @@ async def test_a_hundred_open_streams_do_not_delay_the_end(town: Place) -> None:
     controller = town.controller
     key = await token(controller)
     async with contextlib.AsyncExitStack() as stack:
-        connector = aiohttp.UnixConnector(str(controller.data / "console.sock"), limit=0)
+        connector = aiohttp.UnixConnector(str(controller.data / "control.sock"), limit=0)
         console = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
         http = await stack.enter_async_context(aiohttp.ClientSession())
         limit = aiohttp.ClientTimeout(total=None)

@@ -195,6 +195,7 @@ async function start() {
   started = true;
 }
 
+sessionStorage.removeItem("botmaker.lost"); // all files are here: see boot.js
 document.addEventListener("click", (event) => {
   const target = /** @type {Element | null} */ (event.target);
   const anchor = /** @type {HTMLAnchorElement | null} */ (target?.closest("a[href^='/']"));

@@ -40,7 +40,11 @@ class BotView {
   /** @param {import("./app.js").Here} here */
   constructor(here) {
     this.here = here;
-    [, this.named] = here.path;
+    this.named = here.path[1];
+    /** @type {any} */
+    this.bot = null;
+    this._why = "";
+    this._facts = "";
     this.partName = here.path[2] ?? "log";
     /** @type {Part | null} */
     this.part = null;

@@ -36,6 +36,11 @@ class FleetView {
     this.bulk = h("div", { class: "bulk", role: "region", "aria-label": "Chosen bots", hidden: true });
     this.told = h("p", { class: "told", role: "status" });
     this.running = false;
+    /** @type {any[]} the bots that fit, in order */
+    this.shown = [];
+    this._chips = "";
+    this._bulk = "";
+    this._rest = 0;
     const search = h("input", {
       type: "search", id: "search", placeholder: "Search", autocomplete: "off", spellcheck: false,
       oninput: () => { this.words = search.value.trim().toLowerCase(); this.draw(); },
@@ -93,7 +98,7 @@ class FleetView {
       let row = this.rows.get(bot.id);
       if (!row) {
         if (made === ROWS_AT_ONCE) {
-          this._rest = setTimeout(this.draw, 0);
+          this._rest = window.setTimeout(this.draw, 0);
           break;
         }
         made += 1;
@@ -133,7 +138,7 @@ class FleetView {
       if (!phase) this.phases.clear();
       else if (!this.phases.delete(phase)) this.phases.add(phase);
       this.draw();
-      announce(`${plural(this.shown?.length ?? 0, "bot")} shown`);
+      announce(`${plural(this.shown.length, "bot")} shown`);
     };
     return h("button", { type: "button", class: "chip", "aria-pressed": String(on), "data-phase": phase, onclick: press },
       phase && sign(phase), h("span", {}, label), h("b", {}, count));
@@ -160,7 +165,7 @@ class FleetView {
 
   _drawBulk() {
     const count = this.chosen.size;
-    const now = `${count} ${this.running} ${this.shown?.length}`;
+    const now = `${count} ${this.running} ${this.shown.length}`;
     this.bulk.hidden = count === 0;
     if (now === this._bulk || !count) { this._bulk = now; return; }
     this._bulk = now;
@@ -170,8 +175,8 @@ class FleetView {
       this.bulk,
       h("b", {}, `${count} chosen`),
       order("Restart", "restart"), order("Start", "start"), order("Stop", "stop"),
-      button("Choose all shown", () => {
-        for (const bot of this.shown ?? []) if (this.here.may("bot.restart", bot)) this.chosen.add(bot.id);
+      button("All shown", () => {
+        for (const bot of this.shown) if (this.here.may("bot.restart", bot)) this.chosen.add(bot.id);
         for (const row of this.rows.values()) row.tick();
         this.choose();
       }, { class: "button quiet" }),

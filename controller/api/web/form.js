@@ -33,7 +33,7 @@ export class Box {
     this._wrong = h("p", { class: "wrong", id: `${id}-wrong` });
     const list = spec.suggestions?.length && h("datalist", { id: `${id}-list` }, ...spec.suggestions.map((one) => h("option", { value: one })));
     if (list) this.input.setAttribute("list", `${id}-list`);
-    const hint = [capital(spec.hint ?? ""), spec.is_list && spec.choices?.length && `Choose from: ${spec.choices.join(", ")}.`].filter(Boolean).join(" ");
+    const hint = [capital((spec.hint ?? "").replaceAll("`", "")), spec.is_list && spec.choices?.length && `Choose from: ${spec.choices.join(", ")}.`].filter(Boolean).join(" ");
     this.element = h("div", { class: "field" },
       h("label", { for: id }, spec.label, !spec.required && h("span", { class: "soft" }, " (optional)")),
       this.input, list, h("p", { class: "hint", id: `${id}-hint` }, hint), this._wrong);
@@ -77,7 +77,10 @@ export class Box {
     const { label, required, pattern, hint } = this.spec;
     const value = this.value.trim();
     if (!value && required) this.wrong = `${label} can't be empty.`;
-    else if (value && pattern && !fits(pattern, value)) this.wrong = `This doesn't look right: ${hint || "check that it's complete and nothing else came with it"}.`.replace("..", ".");
+    else if (value && pattern && !fits(pattern, value)) {
+      const advice = (hint || "check that it's complete and nothing else came with it").replaceAll("`", "").replace(/\.$/, "");
+      this.wrong = `This doesn't look right: ${advice}.`;
+    }
     return this.wrong === "";
   }
 

@@ -92,5 +92,5 @@ function end({ state, code, outcome }) {
   if (Array.isArray(outcome.names)) return { how: outcome.names.length ? `stored ${outcome.names.join(", ")}` : "nothing stored", kind: "" };
   if (Array.isArray(outcome.changed)) return { how: outcome.changed.length ? `changed ${outcome.changed.join(", ")}` : "nothing changed", kind: "" };
   if (outcome.exit_code !== undefined) return { how: `exit ${outcome.exit_code}`, kind: outcome.exit_code === 0 ? "" : "warn" };
-  return { how: "done", kind: "" };
+  return { how: "", kind: "" };
 }

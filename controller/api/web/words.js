@@ -128,5 +128,5 @@ export const SEQUELS = {
 /** A refusal in words: what happened, then what to do. @param {any} problem */
 export function problemWords(problem) {
   const hint = problem.hint && !problem.hint.includes("/api/") ? problem.hint : "";
-  return [problem.message, hint].filter(Boolean).join(" ");
+  return [problem.message, hint].filter(Boolean).join(" ").replaceAll("`", "");
 }
