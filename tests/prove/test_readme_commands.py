@@ -160,13 +160,15 @@ async def clones(stranger: Stranger) -> None:
 
 
 async def tries_the_demo(stranger: Stranger) -> None:
-    """The page answers at the address that it prints, and Ctrl-C leaves nothing."""
+    """Both pages answer at the addresses that it prints, and Ctrl-C leaves nothing."""
     async with stranger.starts("make demo") as process:
         said = await read_until(process, "Ctrl-C ends it and removes its bots.")
-        (address,) = re.findall(r"http://127\.0\.0\.1:\S+", said)
-        with await asyncio.to_thread(urllib.request.urlopen, address, timeout=20) as answer:
-            assert answer.status == 200
-            assert b"<title>BotMaker demo</title>" in answer.read()
+        addresses = re.findall(r"http://127\.0\.0\.1:\S+", said)
+        titles = (b"<title>BotMaker demo</title>", b"<title>BotMaker</title>")
+        for address, title in zip(addresses, titles, strict=True):
+            with await asyncio.to_thread(urllib.request.urlopen, address, timeout=20) as answer:
+                assert answer.status == 200
+                assert title in answer.read()
         end = await press_ctrl_c(process)
     assert "no bots to remove" in end
     assert "Traceback" not in end
