@@ -40,6 +40,7 @@ class Stream:
         self._request = request
         self._pace = pace
         self._awake = asyncio.Event()
+        self._cut: asyncio.TimerHandle | None = None
         self.response = web.StreamResponse()
         self._loop = asyncio.get_running_loop()
         self._ping_at = self._loop.time() + self._pace.ping
@@ -72,12 +73,17 @@ class Stream:
         if not self.ended:
             self.ended = code
             self.wake()
-            self._loop.call_later(HURRY_SECONDS, self.abort)
+            self._cut = self._loop.call_later(HURRY_SECONDS, self.abort)
 
     def abort(self) -> None:
         """Cut the connection."""
-        if self._request.transport is not None and self.ended:
+        if self._request.transport is not None:
             self._request.transport.abort()
+
+    def close(self) -> None:
+        """All was said: the connection may serve another request."""
+        if self._cut is not None:
+            self._cut.cancel()
 
     async def send(self, *events: bytes) -> None:
         """Send events that `framed` made. TimeoutError for a reader who doesn't read."""
@@ -166,6 +172,7 @@ class Streams:
             stream.ended = error.code
             await self._say_end(stream)
         finally:
+            stream.close()
             self._open.discard(stream)
             self._counts[who] -= 1
             if not self._counts[who]:

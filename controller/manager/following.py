@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
@@ -15,6 +16,7 @@ from controller.fleet.journal import Caller
 from controller.manager.access import Access
 from controller.manager.log_reader import Gap, Lines, LogReader, ReadingTools, Said
 
+log = logging.getLogger(__name__)
 LINES_FIRST = 200  # that a reading begins with, for all who watch
 KEPT_BYTES = 128 << 10  # of what was said, for those who come later
 WAITING_BYTES = 256 << 10  # for one who doesn't read
@@ -84,7 +86,7 @@ class _Shared:
         self._from_start = start is None
         self.reader = LogReader(tools, bot_id, self._say, start=start, lines=self._lines)
         self.task = asyncio.create_task(self.reader.run(), name="followed log")
-        self.task.add_done_callback(lambda _: self._end())
+        self.task.add_done_callback(self._end)
 
     def _say(self, said: Said) -> None:
         self._kept.append(said)
@@ -128,7 +130,10 @@ class _Shared:
         if self.task.done():
             watch.end()
 
-    def _end(self) -> None:
+    def _end(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log.error("a log can't be followed any further", exc_info=error)
         for watch in tuple(self.watches):
             watch.end()
 

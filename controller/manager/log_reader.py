@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from controller.domain.errors import ControllerError, NotFound
 from controller.domain.events import LogBatch, LogLine, LogQuery
@@ -37,10 +38,10 @@ class Lines:
         """How many there are."""
         return len(self.lines)
 
-    @property
+    @cached_property
     def size(self) -> int:
         """About what they take where they wait, in bytes."""
-        return sum(len(line.text) + 80 for line in self.lines)
+        return sum(len(line.text) + 160 for line in self.lines)
 
     def behind(self, place: Place) -> Lines | None:
         """Those behind that place; None where it isn't one of these."""
@@ -144,6 +145,7 @@ class LogReader:
             except ControllerError as error:  # the next look shows what became of it
                 level = logging.DEBUG if isinstance(error, NotFound) else logging.INFO
                 log.log(level, "a log that is followed broke off: %s", error)
+            await self._show([], quiet=True)
 
     def _tell_run(
         self, seen: Observation, before: tuple[str, str] | None, now: tuple[str, str]
@@ -178,13 +180,12 @@ class LogReader:
         floor, run = self._floor(), seen.container_id[:RUN_LENGTH]
         if self._last is not None and self._last.run == run:
             self._start = self._last
-            return self._last.at
-        place, self._start = self._start, None
+            return self._last.at - ORDER_SECONDS
+        place = self._start
         if self._last is not None or (place is not None and place.run != run):
-            self._shown_from = 0.0
+            self._start, self._shown_from = None, 0.0
             return floor  # another container: all of its log is news
         if place is not None:
-            self._start = place
             query = LogQuery(lines=CONTEXT_LINES, until=place.at, since=floor)
         else:
             query = LogQuery(lines=CONTEXT_LINES + self._lines, since=floor)
@@ -193,7 +194,8 @@ class LogReader:
             self.first = [line.at for line in part[-self._lines :]]
             self._shown_from = self.first[0] if self.first else 0.0
         self.looked.set()
-        return part[0].at if part else floor
+        oldest = part[0].at if part else floor
+        return oldest if place is None else min(oldest or place.at, place.at - ORDER_SECONDS)
 
     def _floor(self) -> float:
         view = self._tools.fleet.get(self._bot_id)
@@ -203,6 +205,13 @@ class LogReader:
         """Say what one stream says, until it ends."""
         begun, self._start = Beginning(self._start), None
         self._numbering = Numbering()  # a stream begins with all lines of a moment
+        try:
+            await self._read_from(begun, stream)
+        finally:
+            if begun.start is not None:  # it broke off before it was there
+                self._start, self._last = begun.start, None
+
+    async def _read_from(self, begun: Beginning, stream: LogStream) -> None:
         ended = busy = False
         while not ended:
             batch, ended = await self._next(stream, waiting=begun.undecided)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -129,6 +129,7 @@ class Api:
         self.url = url
         self.token = token
         self.members = Members()
+        self.end: Callable[[], Awaitable[None]]  # the server, while those who ask stay
         self._session = session
 
     async def ask(
@@ -232,10 +233,17 @@ async def serving(
         name="server",
     )
     token = await token_of(rig, named, caller=owner)
+
+    async def end() -> None:
+        server.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await server
+
     try:
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
             api = Api(f"http://127.0.0.1:{port}", session, token)
             api.members = members
+            api.end = end
             for _ in range(400):
                 with contextlib.suppress(aiohttp.ClientConnectionError):
                     await api.get("/openapi.json")
@@ -243,6 +251,4 @@ async def serving(
                 await asyncio.sleep(0.005)
             yield api
     finally:
-        server.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await server
+        await end()

@@ -242,6 +242,23 @@ async def test_a_stream_ends_with_its_bot_and_with_the_right(rig: Rig, api: Api)
         assert events[-1].data == {"reason": "denied"}
 
 
+async def test_a_connection_whose_stream_has_ended_serves_on(rig: Rig, api: Api) -> None:
+    """The next request of the same connection isn't cut with it."""
+    bot = await rig.running()
+    async with api.stream(follow(bot)) as reader:
+        await followed(rig, bot)
+        await api.delete(f"/bots/{bot.name}")
+        assert (await reader.until_end(10))[-1].name == "end"
+    async with contextlib.AsyncExitStack() as stack:
+        # Whichever of the free connections it was.
+        readers = [await stack.enter_async_context(api.stream("/events")) for _ in range(3)]
+        for reader in readers:
+            assert (await reader.next()).name == "snapshot"
+        for reader in readers:
+            with pytest.raises(TimeoutError):  # nothing comes, and no end either
+                await reader.next(seconds=0.8)
+
+
 async def test_lines_from_before_a_secret_was_replaced_stay_hidden(rig: Rig, api: Api) -> None:
     """As in every other view of the log."""
     bot = await rig.running()

@@ -294,15 +294,38 @@ async def test_pings_are_named_and_come_whether_anything_happens_or_not(rig: Rig
         assert names([await reader.next() for _ in range(4)]) == ["snapshot", *["ping"] * 3]
 
 
-async def test_all_streams_end_at_once_with_the_server(rig: Rig) -> None:
+async def test_all_streams_end_at_once_with_the_server(rig: Rig, api: Api) -> None:
     """And each is told why."""
     bot = await rig.running()
-    readers: list[Reader] = []
     async with contextlib.AsyncExitStack() as stack:
-        async with serving(rig) as api:
-            for number in range(5):
-                path = "/events" if number % 2 else f"/bots/{bot.name}/logs/follow"
-                opened = api.stream(path)
-                readers.append(await stack.enter_async_context(opened))
-            began = time.monotonic()
-        assert time.monotonic() - began < 1.5
+        readers: list[Reader] = []
+        for number in range(6):
+            path = "/events" if number % 2 else f"/bots/{bot.name}/logs/follow"
+            readers.append(await stack.enter_async_context(api.stream(path)))
+        began = time.monotonic()
+        await api.end()
+        assert time.monotonic() - began < 1
+        for reader in readers:
+            assert (await reader.until_end())[-1].data == {"reason": "shutting-down"}
+
+
+async def test_after_a_change_of_grants_everybody_begins_anew(rig: Rig, api: Api) -> None:
+    """What somebody had seen before may be more or less than they may see now."""
+    bot = await rig.create()
+    async with api.stream("/events") as reader:
+        await reader.next("snapshot")
+    await rig.manager.access.grant(ANN_ASKS, Grant("user", 9, Role.VIEWER))
+    async with api.stream("/events", after=reader.last) as reader:
+        first = await reader.next()
+        assert (first.name, [one["id"] for one in first.data["bots"]]) == ("snapshot", [bot.id])
+
+
+async def test_both_streams_are_described(api: Api) -> None:
+    """In both forms, with the header that goes on."""
+    paths = (await api.get("/openapi.json", token="")).json["paths"]
+    for path in ("/api/v1/events", "/api/v1/bots/{bot}/logs/follow"):
+        described = paths[path]["get"]
+        kinds = described["responses"]["200"]["content"]
+        assert set(kinds) == {"text/event-stream", "application/x-ndjson"}
+        headers = {one["name"] for one in described["parameters"] if one["in"] == "header"}
+        assert headers == {"Last-Event-ID"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,14 @@ class Setting:
 
 Call = Callable[[Setting, Caller], Awaitable[Any]]
 
+
 # Each act with every use-case that does it, by the name that it has in the manager.
+async def begun(goes_on: AbstractAsyncContextManager[object]) -> None:
+    """Begin what goes on, and end it."""
+    async with goes_on:
+        pass
+
+
 CALLS: dict[str, dict[str, Call]] = {
     "bot.create": {
         "lifecycle.create": lambda s, who: s.manager.lifecycle.create(
@@ -62,7 +70,12 @@ CALLS: dict[str, dict[str, Call]] = {
             who, BOT_SHOW.id, s.bot, Denied("No.")
         ),
     },
-    "bot.logs": {"logbook.read": lambda s, who: s.manager.logbook.read(who, s.bot, LogQuery())},
+    "bot.logs": {
+        "logbook.read": lambda s, who: s.manager.logbook.read(who, s.bot, LogQuery()),
+        "following.watch": lambda s, who: begun(
+            s.manager.following.watch(who, s.bot, lambda: None)
+        ),
+    },
     "bot.history": {
         "history.of_bot": lambda s, who: s.manager.history.of_bot(who, s.bot),
         # The first request of all: Ann's, for this bot.
@@ -189,12 +202,17 @@ def test_every_act_has_a_use_case_that_asks_for_it() -> None:
 
 
 def use_cases() -> set[str]:
-    """Every public coroutine of the manager's parts that somebody calls."""
+    """Every public coroutine of the manager's parts that somebody calls, and what goes on."""
+
+    def is_one(member: object) -> bool:
+        whole = inspect.unwrap(member) if callable(member) else member
+        return inspect.iscoroutinefunction(whole) or inspect.isasyncgenfunction(whole)
+
     hints = inspect.get_annotations(Manager, eval_str=True)
     return {
         f"{part.name}.{name}"
         for part in fields(Manager)
-        for name, method in inspect.getmembers(hints[part.name], inspect.iscoroutinefunction)
+        for name, method in inspect.getmembers(hints[part.name], is_one)
         if not name.startswith("_") and "Caller" in map(_kind, _parameters(method))
     }
 
