@@ -300,7 +300,9 @@ class Guild:
         return message
 
     def visible(self, channel_id: int) -> list[Message]:
-        return [message for message in self.logs[channel_id].values() if not message.deleted]
+        # Copied first: a test may ask in a thread while messages come.
+        found = tuple(self.logs[channel_id].values())
+        return [message for message in found if not message.deleted]
 
     def permissions_of(self, member: Member) -> int:
         if member.user.id == self.owner.id:
