@@ -153,6 +153,7 @@ def _bot(number: int, phase: Phase) -> dict[str, Any]:
             "health_says": "no heartbeat for 14 s" if phase is Phase.UNHEALTHY else "",
             "degraded": [],
             "restarts": 0,
+            "source": "",
             "outside": "",
         }
     ).model_dump(mode="json")
