@@ -150,7 +150,7 @@ async def measure(folder: Path) -> list[Figure]:
         await process.start()
         await discord.until(lambda w: len(w.messages(discord.admin_channel_id)) == BOTS, 60)
         await process.until(1, "running", 60)
-        path = folder / "data" / "console.sock"
+        path = folder / "data" / "control.sock"
         connector = aiohttp.UnixConnector(str(path), limit=0)
         session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
         return await _measured(session, process, path, folder, seeded.names, seeded.ids)
