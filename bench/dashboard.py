@@ -21,8 +21,8 @@ from aiohttp import web
 from playwright.async_api import Browser, async_playwright
 
 from bench.figure import Figure
+from controller.api.dashboard_pages import add_pages, site
 from controller.api.gate import Gate
-from controller.api.pages import add_pages, site
 from controller.api.resources import BotOut, role_word
 from controller.domain.acts import ACTS
 from controller.domain.bot import Wish

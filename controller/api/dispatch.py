@@ -18,12 +18,12 @@ from controller.api.callers import Callers
 from controller.api.deeds import Deeds
 from controller.api.gate import Gate
 from controller.api.identity import AT_THE_CONSOLE, NOBODY, Identity
-from controller.api.limits import Limits
 from controller.api.openapi import description
 from controller.api.operation import Answer, Call, Operation
 from controller.api.problems import PROBLEM, HttpProblem, problem_of
 from controller.api.reading import JSON, body_of, query_of, wait_of
 from controller.api.repeats import Repeats, Reply
+from controller.api.request_rates import Limits
 from controller.api.resources import BotPages, operation_out
 from controller.api.streams import Streams
 from controller.api.table import PREFIX, Table

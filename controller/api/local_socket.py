@@ -1,7 +1,7 @@
 """The controller's end of the console's socket, in the data folder: the API without a token.
 
 Only who may enter that folder reaches it. Beside the API it answers `GET /story?name=NAME` and
-`GET /health`, which the image's health check asks. The other end is `cli/door.py`.
+`GET /health`, which the image's health check asks. The other end is `cli/controller_client.py`.
 """
 
 from __future__ import annotations

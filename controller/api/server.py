@@ -16,9 +16,9 @@ from prometheus_client.process_collector import ProcessCollector
 
 import controller
 from controller.api.callers import Callers
+from controller.api.dashboard_pages import add_pages
 from controller.api.dispatch import Dispatch
-from controller.api.limits import Limits
-from controller.api.pages import add_pages
+from controller.api.request_rates import Limits
 from controller.api.table import PREFIX
 from controller.domain.disk_words import FAULTS
 from controller.domain.errors import BadSetting

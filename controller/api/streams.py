@@ -17,8 +17,8 @@ from collections.abc import AsyncIterator, Mapping
 from aiohttp import web
 
 from controller.api.identity import AT_THE_CONSOLE, Identity
-from controller.api.limits import Pace
 from controller.api.problems import HttpProblem
+from controller.api.request_rates import Pace
 from controller.domain.errors import ControllerError
 
 log = logging.getLogger(__name__)

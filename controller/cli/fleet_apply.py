@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from controller.cli.door import Door, bot_path
+from controller.cli.controller_client import Door, bot_path
 from controller.cli.fleet_file import Fleet
 from controller.cli.fleet_state import Seen
 from controller.cli.power import came_true, ended

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from controller.cli.door import Door, bot_path
+from controller.cli.controller_client import Door, bot_path
 from controller.cli.fleet_file import Fleet, exported, written
 from controller.domain.fleet_plan import FleetGrant, Found, FoundBot, Setting, WantedBot
 

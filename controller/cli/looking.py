@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from controller.cli.door import Door, bot_path
-from controller.cli.following import Following, log_line
+from controller.cli.controller_client import Door, bot_path
+from controller.cli.log_following import Following, log_line
 from controller.cli.outcome import exit_with
 from controller.cli.past import event_of, report_check, worded
 from controller.cli.reach import Reach, complete_bots, door_of
-from controller.cli.tables import printable, room, table
+from controller.cli.terminal_tables import printable, room, table
 from controller.domain.errors import Denied, NotFound, Unreachable
 from controller.domain.phase import Phase
 

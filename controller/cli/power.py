@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from controller.cli.door import Door, bot_path
+from controller.cli.controller_client import Door, bot_path
 from controller.cli.looking import as_json_option
 from controller.cli.outcome import FAILED, complain, exit_with
 from controller.cli.reach import complete_bots, door_of

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-from controller.cli.door import Door, local, remote
+from controller.cli.controller_client import Door, local, remote
 from controller.domain.errors import ControllerError
 
 

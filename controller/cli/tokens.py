@@ -9,7 +9,7 @@ import click
 
 from controller.cli.outcome import exit_with
 from controller.cli.reach import complete_bots, door_of
-from controller.cli.tables import room, table
+from controller.cli.terminal_tables import room, table
 from controller.domain.roles import Role
 
 ROLES = [role.word for role in Role if role is not Role.NONE]

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import aiohttp
 
 from controller.api import Gate, KeyHolders, ServiceTokens, serve
-from controller.api.limits import Limits, Pace, Rate, Rates
+from controller.api.request_rates import Limits, Pace, Rate, Rates
 from controller.domain.bot import Bot
 from controller.domain.errors import Denied
 from controller.domain.roles import Role

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from controller.api.limits import Rate, Rates
+from controller.api.request_rates import Rate, Rates
 from controller.domain.journal import Kind
 from controller.domain.phase import Phase
 from tests.api.client import Api, serving, token_of

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from controller.api.limits import Pace
+from controller.api.request_rates import Pace
 from controller.domain.access import Grant, discord_user
 from controller.domain.bot import Bot
 from controller.domain.roles import Role

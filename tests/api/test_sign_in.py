@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from controller.api import Gate
-from controller.api.limits import Rates
+from controller.api.request_rates import Rates
 from controller.domain.access import CONSOLE, Grant
 from controller.domain.errors import Denied, NotSignedIn
 from controller.domain.journal import Kind

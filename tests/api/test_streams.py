@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from controller.api.limits import Pace
+from controller.api.request_rates import Pace
 from controller.domain.access import Grant, discord_user
 from controller.domain.journal import Author, Entry, Kind
 from controller.domain.roles import Role

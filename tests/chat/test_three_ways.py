@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 from simcord.env import Env
 
-from controller.cli import door
+from controller.cli import controller_client
 from controller.domain.access import CONSOLE, discord_user
 from controller.domain.journal import Entry, Kind
 from controller.domain.phase import Phase
@@ -83,7 +83,7 @@ async def test_every_way_of_asking_leaves_the_same_entries(world: World) -> None
 
         await by_requests(world, "two", guest, over_http)
 
-    local = door.local(world.application.settings.data_dir)
+    local = controller_client.local(world.application.settings.data_dir)
 
     async def at_the_console(method: str, path: str, body: Any) -> Any:
         answer = (await asyncio.to_thread(local.ask, method, path, body)).json

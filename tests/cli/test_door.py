@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from controller.api.limits import Rate, Rates
-from controller.cli.door import Door, local, remote
+from controller.api.request_rates import Rate, Rates
+from controller.cli.controller_client import Door, local, remote
 from controller.cli.fleet_apply import Applying
 from controller.cli.fleet_file import read
 from controller.cli.fleet_state import look

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from controller.cli import fleet_file
-from controller.cli.door import local
+from controller.cli.controller_client import local
 from controller.cli.fleet_apply import Applying
 from controller.cli.fleet_state import look
 from controller.domain.fleet_plan import plan

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from controller.api import serve_console
 from controller.cli import fleet_file, fleet_state
-from controller.cli.door import Door, local
+from controller.cli.controller_client import Door, local
 from controller.cli.fleet_apply import Applying
 from controller.domain.fleet_plan import plan
 from tests.manager.rich import RICH

@@ -18,7 +18,7 @@ from aiohttp import web
 
 from controller import healthcheck
 from controller.api import serve_console
-from controller.cli import door
+from controller.cli import controller_client
 from controller.cli.looking import told
 from controller.domain.errors import BadSetting, ControllerError, NotFound, Unreachable
 from tests.cli.places import start_once
@@ -143,7 +143,7 @@ async def test_a_controller_that_answers_with_an_error_is_not_healthy(tmp_path: 
 async def test_a_story_is_told_by_the_controller_that_runs(served: Rig) -> None:
     """And a name that nobody has, however strange, is a sentence."""
     bot = await served.running()
-    local = door.local(served.data)
+    local = controller_client.local(served.data)
     assert "look" in await asyncio.to_thread(told, local, bot.name)
     for name in ("nobody", "", "../health", "a/b", "a?b#c", "x" * 3000, "ä \u202e"):
         with pytest.raises(NotFound, match="There is no bot called") as caught:
@@ -185,7 +185,7 @@ async def test_without_a_controller_a_story_is_a_sentence(
     """Whatever is in the data folder's place."""
     situation(tmp_path / "data")  # type: ignore[operator]
     with pytest.raises(Unreachable) as caught:
-        await asyncio.to_thread(told, door.local(tmp_path / "data"), "bee")
+        await asyncio.to_thread(told, controller_client.local(tmp_path / "data"), "bee")
     assert caught.value.message.endswith(".")
     assert caught.value.hint.endswith(".")
 

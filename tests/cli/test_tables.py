@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.cli.tables import printable, table
+from controller.cli.terminal_tables import printable, table
 
 ROWS = [["shop-helper", "running", "claude-sonnet-4-6"], ["bee", "error", "x"]]
 HEADER = ("NAME", "PHASE", "MODEL")

@@ -11,7 +11,7 @@ from typing import Any
 from playwright.async_api import BrowserContext, Error, Page, expect
 
 from controller.api import KeyHolders, serve
-from controller.api.limits import Limits
+from controller.api.request_rates import Limits
 from controller.domain.roles import Role
 from controller.fleet.journal import Caller
 from tests.api.client import GENEROUS, Members, free_port

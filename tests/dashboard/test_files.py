@@ -9,7 +9,7 @@ import re
 import pytest
 
 from controller.api import Gate
-from controller.api.pages import WEB
+from controller.api.dashboard_pages import WEB
 from tests.api.client import Api, serving
 from tests.manager.rig import Rig
 

@@ -200,7 +200,7 @@ PASSED_ON = {
     ("problems.py", "error.code"),
     ("resources.py", "problem.code"),
     ("resources.py", "code"),
-    ("door.py", "code"),
+    ("controller_client.py", "code"),
     ("credentials.py", "_code_of(given.wrong, refused=bool(refused))"),
 }
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from controller.cli.door import Door, bot_path
+from controller.cli.controller_client import Door, bot_path
 from controller.cli.outcome import complain
-from controller.cli.tables import printable
+from controller.cli.terminal_tables import printable
 from controller.domain.errors import ControllerError, Unreachable
 
 AWAY_SECONDS = 60.0  # that a controller may be away before it is given up

@@ -11,16 +11,16 @@ from typing import Any
 
 import click
 
-from controller.cli import fleet_file, fleet_state, fleet_words
-from controller.cli.door import Door, bot_path
+from controller.cli import fleet_file, fleet_state, plan_words
+from controller.cli.controller_client import Door, bot_path
 from controller.cli.fleet_apply import Applying, Ask, Done
 from controller.cli.fleet_state import Seen
 from controller.cli.looking import as_json_option
 from controller.cli.outcome import FAILED, WOULD_CHANGE, complain, exit_with
 from controller.cli.power import LOOK_AGAIN_SECONDS
 from controller.cli.reach import door_of
-from controller.cli.tables import printable
 from controller.cli.terminal import Terminal
+from controller.cli.terminal_tables import printable
 from controller.domain.errors import BadInput
 from controller.domain.fleet_plan import Change, Found, Plan, Wanted, What, plan
 from controller.domain.phase import Phase
@@ -165,10 +165,10 @@ def _why(bot: dict[str, Any]) -> str:
 
 def _say_plan(found: Plan, *, as_json: bool) -> None:
     if as_json:
-        changes = [fleet_words.data(change) for change in found.changes]
+        changes = [plan_words.data(change) for change in found.changes]
         click.echo(json.dumps({"changes": changes, "left": list(found.left)}, indent=2))
         return
-    for line in fleet_words.report(found):
+    for line in plan_words.report(found):
         click.echo(printable(line))
 
 
@@ -178,7 +178,7 @@ def _may_remove(terminal: Terminal, found: Plan) -> bool:
     if not going:
         return True
     for change in going:
-        click.echo(printable(fleet_words.line(change)), err=True)
+        click.echo(printable(plan_words.line(change)), err=True)
     click.echo("A bot that is removed loses its data and its secrets.", err=True)
     answer = terminal.ask("Remove these? (yes/no)", "no", without="Give --yes to do it unasked.")
     return answer.lower() in {"y", "yes"}
@@ -204,7 +204,7 @@ def _carry_out(applying: Applying, changes: Sequence[Change], *, as_json: bool) 
     failed = sum(bool(one.why) for one in done)
     if as_json:
         rows = [
-            {**fleet_words.data(one.change), "done": not one.why, "failed": one.why} for one in done
+            {**plan_words.data(one.change), "done": not one.why, "failed": one.why} for one in done
         ]
         click.echo(json.dumps(rows, indent=2))
     elif not done:
@@ -217,7 +217,7 @@ def _carry_out(applying: Applying, changes: Sequence[Change], *, as_json: bool) 
 
 
 def _say(one: Done) -> None:
-    line = printable(fleet_words.line(one.change))
+    line = printable(plan_words.line(one.change))
     if not one.why:
         click.echo(f"{line}: done")
         return
