@@ -53,7 +53,12 @@ class Bot:
     run: Run = field(default_factory=Run)
     image: str = ""  # the pinned image; empty until the first start resolved it
     image_ref: str = ""  # what that was resolved from; empty: pinned by an earlier version
+    secret_set: int = 0  # counts the sets of secrets that were entered
+    held: str = ""  # the template's text that the bot is held to; empty: it follows its template
+    release: int = 0  # the newest release that has proved itself; 0: none yet
+    candidate: int = 0  # the release that all of this is, while it has yet to prove itself
     problem: Problem | None = None
+    setback: Problem | None = None  # why the last change was taken back, until a person acts
     created_at: float = 0.0
     created_by: int = 0
     source: str = ""  # `file:NAME`: a fleet's file created it; empty: somebody else did
@@ -62,3 +67,8 @@ class Bot:
     def container_name(self) -> str:
         """The only name that this bot's container can have."""
         return f"botmaker-{self.id}"
+
+    @property
+    def wanted(self) -> int:
+        """The number of the release that the row's content is."""
+        return self.candidate or self.release

@@ -50,6 +50,8 @@ class Observation:
     finished_at: float = 0.0  # seconds since the epoch; 0 when it never ended
     restart_count: int = 0
     spec: str = ""  # the botmaker.spec label
+    release: int = 0  # the botmaker.release label; 0: created before there were releases
+    armed: bool = True  # whether its restart policy may have the engine start it
     image: str = ""
     misnamed: str = ""  # the name that somebody gave it in place of ours; empty: ours
     probe_output: str = ""  # the last failed healthcheck's own words
@@ -68,11 +70,22 @@ class ListedContainer:
     status: str = ""  # the engine's sentence, for instance "Exited (1) 3 seconds ago"
 
 
+class Proof(StrEnum):
+    """How far the present run has come in proving that its release works."""
+
+    WAITING = "waiting"
+    PASSED = "passed"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """All that exists of one bot, as of one look."""
 
     container: Observation | None = None
+    previous: Observation | None = None  # the container that is parked while another is tried
+    proof: Proof = Proof.WAITING
+    failure: str = ""  # why the proof failed, in words
     # Somebody's container has the bot's name: whether the bot's own goes by another can't be seen.
     hidden: bool = False
     volume: bool = False

@@ -10,6 +10,7 @@ MANAGED_LABEL = "botmaker.managed"
 BOT_LABEL = "botmaker.bot-id"
 INSTANCE_LABEL = "botmaker.instance"
 SPEC_LABEL = "botmaker.spec"
+RELEASE_LABEL = "botmaker.release"
 SECRETS_TARGET = "/run/secrets"
 
 
@@ -62,6 +63,14 @@ class ContainerSpec:
     stop_timeout: int = 10  # seconds
     health: HealthSpec | None = None
     host_names: tuple[str, ...] = ()  # names of the host itself; the engine knows its address
+    release: int = 0  # the `botmaker.release` label; 0: none. Not a part of the hash
+
+    @property
+    def config_mounts(self) -> tuple[tuple[str, str], ...]:
+        """`files` as they are mounted: each text has a folder of its own, so what runs keeps its
+        config while another is being tried."""
+        mark = f".{self.files_digest}" if self.files_digest else ""
+        return tuple((f"{source}{mark}", target) for source, target in self.files)
 
     @property
     def name(self) -> str:
@@ -74,8 +83,9 @@ class ContainerSpec:
         return bool(self.state_path) and (self.prepare_volume or bool(self.seeds))
 
     def digest(self) -> str:
-        """A short hash of everything above: the `botmaker.spec` label."""
+        """A short hash of everything but the release: the `botmaker.spec` label."""
         fields = asdict(self)
+        del fields["release"]  # the same container may serve several releases
         if not self.seeds:
             del fields["seeds"]  # seeds came later: a spec without any keeps its former hash
         if not self.host_names:

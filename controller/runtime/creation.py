@@ -23,7 +23,7 @@ from controller.runtime.faults import foreign
 from controller.runtime.networks import Network, ensure_network
 from controller.runtime.observations import is_ours, labels_of, parse_time, state_of
 from controller.runtime.throwaway import check_wanted, create_container, require_image
-from controller.runtime.validation import container_name
+from controller.runtime.validation import container_name, previous_name
 
 # Seconds to wait before each try. A container that somebody else is just creating takes its name
 # before it can be inspected, and on a busy engine the time between the two is long.
@@ -52,6 +52,8 @@ def _find_renamed(client: APIClient, instance: str, bot_id: str) -> _Json | None
     labels = [f"{key}={value}" for key, value in hostconfig.bot_labels(bot_id, instance).items()]
     found = []
     for row in client.containers(all=True, filters={"label": labels}):
+        if f"/{previous_name(bot_id)}" in (row.get("Names") or ()):
+            continue
         with contextlib.suppress(DockerNotFound):
             inspected: _Json = client.inspect_container(row["Id"])
             if not _inherits_labels(client, inspected):
@@ -148,3 +150,30 @@ def remove_unstarted(client: APIClient, instance: str, bot_id: str) -> bool:
             raise
         return False
     return True
+
+
+def stop(client: APIClient, inspected: _Json, grace: int) -> None:
+    """End the program of an inspected container, if it runs; kill it after `grace` seconds."""
+    state = state_of(inspected)
+    if not state.active:
+        return
+    try:
+        if state is ContainerState.PAUSED:
+            client.unpause(inspected["Id"])  # a paused process can't react to the stop signal
+        client.stop(inspected["Id"], timeout=grace)
+    except DockerNotFound:
+        return
+
+
+def remove(client: APIClient, container_id: str) -> None:
+    """Remove a container and its anonymous volumes. Succeeds if it's already gone."""
+    try:
+        client.remove_container(container_id, v=True, force=True)
+    except DockerNotFound:
+        return
+    except APIError as error:
+        if error.status_code != 409:
+            raise
+        raise OutcomeUnknown(
+            "Docker is already removing the container.", hint="BotMaker checks again by itself."
+        ) from error

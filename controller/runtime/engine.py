@@ -10,17 +10,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from docker import APIClient
-from docker.errors import APIError
 from docker.errors import NotFound as DockerNotFound
 
-from controller.domain.errors import NotFound, OutcomeUnknown
+from controller.domain.errors import NotFound
 from controller.domain.events import LogPart, LogQuery
 from controller.domain.names import is_bot_id
 from controller.domain.observation import ContainerState, ListedContainer, Observation
 from controller.domain.spec import BOT_LABEL, INSTANCE_LABEL, MANAGED_LABEL, ContainerSpec
 from controller.runtime import creation, images, kept_images, networks, observations, volumes
 from controller.runtime.calls import Calls, Lane
-from controller.runtime.engine_programs import WRITE_SECONDS, EnginePrograms
+from controller.runtime.engine_parking import EngineParking
+from controller.runtime.engine_programs import READ_SECONDS, WRITE_SECONDS
 from controller.runtime.event_feed import EventFeed
 from controller.runtime.log_feed import LogFeed
 from controller.runtime.log_reading import read_log
@@ -36,13 +36,12 @@ from controller.runtime.validation import (
     container_name,
 )
 
-READ_SECONDS = 5.0
 LOG_SECONDS = 20.0
 
 _Json = dict[str, Any]
 
 
-class EngineRuntime(EnginePrograms):
+class EngineRuntime(EngineParking):
     """Runs the bots of one installation on a Docker engine."""
 
     def __init__(self, instance: str, options: EngineOptions, *, subnet: str = "") -> None:
@@ -205,7 +204,7 @@ class EngineRuntime(EnginePrograms):
         def do(client: APIClient) -> None:
             inspected = creation.find_container(client, self._instance, bot_id)
             if inspected is not None:
-                _stop(client, inspected, timeout)
+                creation.stop(client, inspected, timeout)
 
         await self._calls(do, write=True, limit=WRITE_SECONDS + timeout, lane="stop")
 
@@ -232,18 +231,8 @@ class EngineRuntime(EnginePrograms):
             inspected = creation.find_container(client, self._instance, bot_id)
             if inspected is None:
                 return
-            _stop(client, inspected, timeout)
-            try:
-                client.remove_container(inspected["Id"], v=True, force=True)
-            except DockerNotFound:
-                return
-            except APIError as error:
-                if error.status_code != 409:
-                    raise
-                raise OutcomeUnknown(
-                    "Docker is already removing the container.",
-                    hint="BotMaker checks again by itself.",
-                ) from error
+            creation.stop(client, inspected, timeout)
+            creation.remove(client, inspected["Id"])
 
         await self._calls(do, write=True, limit=WRITE_SECONDS + timeout, lane="stop")
 
@@ -359,18 +348,6 @@ def _info(client: APIClient) -> EngineInfo:
         security=security,
         live_restore=bool(info.get("LiveRestoreEnabled")),
     )
-
-
-def _stop(client: APIClient, inspected: _Json, grace: int) -> None:
-    state = observations.state_of(inspected)
-    if not state.active:
-        return
-    try:
-        if state is ContainerState.PAUSED:
-            client.unpause(inspected["Id"])  # a paused process can't react to the stop signal
-        client.stop(inspected["Id"], timeout=grace)
-    except DockerNotFound:
-        return
 
 
 if TYPE_CHECKING:

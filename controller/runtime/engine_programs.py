@@ -21,6 +21,7 @@ from controller.runtime.validation import (
     check_user,
 )
 
+READ_SECONDS = 5.0
 WRITE_SECONDS = 60.0
 PROGRAM_SECONDS = 20.0  # for the engine's part, on top of the program's own time
 

@@ -14,6 +14,7 @@ from controller.domain.spec import (
     BOT_LABEL,
     INSTANCE_LABEL,
     MANAGED_LABEL,
+    RELEASE_LABEL,
     SECRETS_TARGET,
     SPEC_LABEL,
     ContainerSpec,
@@ -49,7 +50,7 @@ def probe_labels(instance: str) -> dict[str, str]:
 def container_body(spec: ContainerSpec, *, instance: str, network: str) -> _Json:
     """The create body of a bot's container, hardened by default."""
     mounts = [bind(spec.secrets_source, SECRETS_TARGET)]
-    mounts += [bind(source, target) for source, target in spec.files]
+    mounts += [bind(source, target) for source, target in spec.config_mounts]
     if spec.state_path:
         # A prepared volume already has its owner. A copy at create would undo that, because the
         # engine copies the image folder's owner and mode into a volume that is still empty.
@@ -57,15 +58,16 @@ def container_body(spec: ContainerSpec, *, instance: str, network: str) -> _Json
     host = _hardened(
         mounts, spec.tmpfs, memory=spec.memory, nano_cpus=spec.nano_cpus, pids=spec.pids
     )
-    name, tries = parse_restart_policy(spec.restart)
     host["NetworkMode"] = network
     host["Init"] = spec.init
     if spec.host_names:
         host["ExtraHosts"] = [f"{one}:host-gateway" for one in spec.host_names]
-    host["RestartPolicy"] = {"Name": name, "MaximumRetryCount": tries}
+    host["RestartPolicy"] = restart_policy(spec.restart)
     host["LogConfig"] = _logs(size="10m", files=3)
     body = _body(spec.image, spec.user, spec.command, host)
     body["Labels"] = {**bot_labels(spec.bot_id, instance), SPEC_LABEL: spec.digest()}
+    if spec.release:
+        body["Labels"][RELEASE_LABEL] = str(spec.release)
     body["StopTimeout"] = spec.stop_timeout
     body["Env"] = [f"{name}={value}" for name, value in spec.env]
     if spec.entrypoint:
@@ -75,6 +77,12 @@ def container_body(spec: ContainerSpec, *, instance: str, network: str) -> _Json
     if spec.health is not None:
         body["Healthcheck"] = _healthcheck(spec.health)
     return body
+
+
+def restart_policy(text: str) -> _Json:
+    """A template's restart policy in the engine's words. Raises BadSpec for other words."""
+    name, tries = parse_restart_policy(text)
+    return {"Name": name, "MaximumRetryCount": tries}
 
 
 def probe_body(probe: Probe, *, instance: str) -> _Json:

@@ -11,7 +11,13 @@ from typing import Any, TypeVar
 from controller.domain.errors import RuntimeTrouble
 from controller.domain.names import is_bot_id
 from controller.domain.observation import ContainerState, Health, ListedContainer, Observation
-from controller.domain.spec import BOT_LABEL, INSTANCE_LABEL, MANAGED_LABEL, SPEC_LABEL
+from controller.domain.spec import (
+    BOT_LABEL,
+    INSTANCE_LABEL,
+    MANAGED_LABEL,
+    RELEASE_LABEL,
+    SPEC_LABEL,
+)
 from controller.runtime.faults import clean_reason
 
 # Characters: more than the engine keeps of a check. Whoever shows the output shortens it, but only
@@ -104,6 +110,8 @@ def observation(inspected: Mapping[str, Any]) -> Observation:
         finished_at=parse_time(seen.get("FinishedAt")),
         restart_count=int(inspected.get("RestartCount") or 0),
         spec=labels_of(inspected).get(SPEC_LABEL, ""),
+        release=_number(labels_of(inspected).get(RELEASE_LABEL, "")),
+        armed=_policy(inspected) not in {"", "no"},
         image=(inspected.get("Config") or {}).get("Image") or "",
         misnamed=_wrong_name(inspected),
         probe_output=said[:PROBE_OUTPUT_MAX].strip(),
@@ -161,9 +169,19 @@ def _exit_code(state: ContainerState, seen: Mapping[str, Any]) -> int | None:
     return None if state is ContainerState.CREATED and code == 0 else int(code)
 
 
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) < 10 else 0
+
+
+def _policy(inspected: Mapping[str, Any]) -> str:
+    host = inspected.get("HostConfig") or {}
+    return str((host.get("RestartPolicy") or {}).get("Name") or "")
+
+
 def _wrong_name(inspected: Mapping[str, Any]) -> str:
     name = str(inspected.get("Name") or "").removeprefix("/")
-    return "" if name == f"botmaker-{labels_of(inspected).get(BOT_LABEL, '')}" else name
+    own = f"botmaker-{labels_of(inspected).get(BOT_LABEL, '')}"
+    return "" if name in {own, f"{own}-previous"} else name
 
 
 def _last_failed_check(health: Mapping[str, Any]) -> str:

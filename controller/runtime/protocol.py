@@ -20,6 +20,7 @@ from controller.domain.events import (
 )
 from controller.domain.observation import ListedContainer, Observation
 from controller.domain.spec import ContainerSpec
+from controller.runtime.parking import Parking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +117,7 @@ class LogStream(Protocol):
         ...
 
 
-class Runtime(Protocol):
+class Runtime(Parking, Protocol):
     """Runs the containers of one installation, which its instance label identifies.
 
     Every method keeps these promises:
@@ -129,8 +130,8 @@ class Runtime(Protocol):
     - **Unknown isn't failed.** When the engine can't be reached, or takes longer than the call's
       own limit, a read raises EngineUnavailable. A write raises OutcomeUnknown, since it may still
       happen; it raises EngineUnavailable only if it's certain that nothing was sent. The writes
-      are create, start, rename, stop, restart, remove, remove_unstarted, remove_volume, let_go,
-      probe, execute and rehearse.
+      are create, start, rename, stop, restart, park, unpark, remove, remove_previous,
+      remove_unstarted, remove_volume, let_go, probe, execute and rehearse.
     - **Busy isn't away.** A call that found no free thread raises EngineBusy. The engine was never
       asked then, and the time spent waiting doesn't count towards the call's limit.
     - **One kind of error.** Only a ControllerError comes out. If the engine refuses or fails for a

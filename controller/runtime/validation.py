@@ -34,6 +34,11 @@ def container_name(bot_id: str) -> str:
     return f"botmaker-{check_bot_id(bot_id)}"
 
 
+def previous_name(bot_id: str) -> str:
+    """Return the name of the bot's parked container. Raises BadInput as `check_bot_id` does."""
+    return f"{container_name(bot_id)}-previous"
+
+
 def check_instance(instance: str) -> str:
     """Return the installation's id if it's safe in labels and names, else raise BadInput."""
     if not _INSTANCE.fullmatch(instance):
