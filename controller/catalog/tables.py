@@ -183,6 +183,19 @@ class HealthCheck(Part):
         return self
 
 
+class Update(Part):
+    """When a change has proved itself: healthy for so long, within the deadline. In seconds."""
+
+    healthy_for: Annotated[float, Field(ge=0, le=3600)] = 20
+    deadline: Annotated[float, Field(ge=1, le=7200)] | None = None
+
+    @model_validator(mode="after")
+    def _sound(self) -> Update:
+        if self.deadline is not None and self.deadline <= self.healthy_for:
+            refuse("must be more than `healthy_for`, or no change could prove itself", "deadline")
+        return self
+
+
 class Seed(Part):
     """A text file that is written to the state volume before the bot first sees it."""
 
@@ -282,6 +295,7 @@ class Tables(Part):
     run: Run
     state: State | None = None
     health: HealthCheck | None = None
+    update: Update = Update()
     providers: dict[str, Provider] = Field(default_factory=dict)
     channels: dict[str, Channel] = Field(default_factory=dict)
     secrets: Secrets = ()

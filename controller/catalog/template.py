@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pydantic import model_validator
+from pydantic import ValidationError, model_validator
 
 from controller.catalog import template_rules
 from controller.catalog.inputs import FieldSpec, SecretSpec
 from controller.catalog.tables import Action, Option, Tables
 from controller.domain.bot import Bot
-from controller.domain.errors import BadInput
+from controller.domain.errors import BadInput, NotFound
 from controller.domain.keys import looks_like_key
 from controller.domain.names import check_model, meant, same_word
+from controller.domain.release import Gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,29 @@ class Template(Tables):
             for key, action in self.actions.items()
             if not action.channels or bot.channel in action.channels
         }
+
+    @property
+    def gate(self) -> Gate:
+        """What a new release of a bot has to do to prove itself."""
+        healthy_for, deadline = self.update.healthy_for, self.update.deadline
+        return Gate(healthy_for, deadline or self.run.start_timeout + 2 * healthy_for)
+
+    @property
+    def text(self) -> str:
+        """The whole template as a text that `from_text` reads; the same for the same template."""
+        return self.model_dump_json(by_alias=True, exclude_unset=True)
+
+    @classmethod
+    def from_text(cls, text: str) -> Template:
+        """The template of such a text. NotFound where this version can't read it any more."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError:
+            raise NotFound(
+                "The template of that time can't be read by this version of BotMaker.",
+                hint="Update the bot: it follows its present template then.",
+                code="unknown-template",
+            ) from None
 
     @property
     def exposes_secrets(self) -> bool:

@@ -31,6 +31,9 @@ class Kind(StrEnum):
     SECRETS = "secrets"  # names of the secrets that were written
     IMAGE = "image"  # before, after, ref_before, ref_after: what the bot is pinned to
     NEW_IMAGE = "new-image"  # the same, in place of another image
+    RELEASE = "release"  # number, why: a new release is to be tried
+    PROVED = "release-good"  # number: it proved itself
+    TAKEN_BACK = "release-failed"  # number, to, code, message: the one before it came back
     CRASH = "crash"  # exit_code, oom_killed
     PROBLEM = "problem"  # code, message, hint: the controller stopped trying
     RELOAD = "reload"  # ok, reason: the program was told to read its replaced secrets
@@ -125,6 +128,22 @@ def _differing(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str,
         "before": {name: before[name] for name in names if name in before},
         "after": {name: after[name] for name in names if name in after},
     }
+
+
+def release(number: int, why: str) -> Fact:
+    """That a new release is to be tried, as a fact."""
+    return Fact(Kind.RELEASE, {"number": number, "why": why})
+
+
+def proved(number: int) -> Fact:
+    """That a release proved itself, as a fact."""
+    return Fact(Kind.PROVED, {"number": number})
+
+
+def taken_back(number: int, to: int, why: Problem) -> Fact:
+    """That a release failed, and that the one of number `to` came back, as a fact."""
+    data = {"number": number, "to": to, "code": why.code, "message": why.message}
+    return Fact(Kind.TAKEN_BACK, data)
 
 
 def crash(found: Crash) -> Fact:

@@ -97,6 +97,12 @@ def with_content(bot: Bot, content: Content) -> Bot:
     )
 
 
+def is_same_wish(one: Bot, other: Bot) -> bool:
+    """Whether both rows wish for the same content, whatever its image turned out to be."""
+    first, second = content_of(one), content_of(other)
+    return first == replace(second, image=first.image, image_ref=first.image_ref)
+
+
 def reason_for(before: Bot, after: Bot) -> str:
     """Why the change of a row makes a new release; an empty text where it makes none.
 

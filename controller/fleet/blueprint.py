@@ -11,6 +11,7 @@ from controller.catalog import Catalog, Template, container_spec, rendered_files
 from controller.domain.bot import Bot
 from controller.domain.errors import BadInput, NotFound, StorageTrouble
 from controller.domain.observation import Observation
+from controller.domain.release import Gate
 from controller.domain.spec import ContainerSpec
 from controller.fleet.hostpaths import HostPaths
 from controller.fleet.uid_shift import UidShift
@@ -38,10 +39,34 @@ class Blueprints:
         self._host = host
         # Each bot's last digest, with all of its row that goes into one.
         self._digests: dict[str, tuple[tuple[object, ...], str]] = {}
+        self._held: dict[str, tuple[str, Template]] = {}  # the template each bot is held to
 
     def template(self, bot: Bot) -> Template:
-        """The bot's template; NotFound when its file is gone or refused."""
-        return self.catalog.get(bot.template)
+        """The bot's template: the one that it's held to, or else the present one of that name.
+
+        NotFound when its file is gone or refused.
+        """
+        if not bot.held:
+            return self.catalog.get(bot.template)
+        known = self._held.get(bot.id)
+        if known is None or known[0] != bot.held:
+            known = self._held[bot.id] = (bot.held, Template.from_text(bot.held))
+        return known[1]
+
+    def snapshot(self, bot: Bot) -> str:
+        """The whole text of the bot's template; empty when that is gone."""
+        template = self.known(bot)
+        return template.text if template else ""
+
+    def gate(self, bot: Bot) -> Gate:
+        """What a new release of the bot has to do to prove itself."""
+        template = self.known(bot)
+        return template.gate if template else Gate()
+
+    def restart_policy(self, bot: Bot) -> str:
+        """The restart policy of the bot's containers, in the template's words."""
+        template = self.known(bot)
+        return template.run.restart if template else "unless-stopped"
 
     def known(self, bot: Bot) -> Template | None:
         """The bot's template, or None."""
@@ -140,7 +165,7 @@ class Blueprints:
             prepare_volume=user != _with_group(template.run.user),
         )
         digest = hashlib.sha256(text.encode()).hexdigest()[:16] if files else ""
-        return replace(spec, files_digest=digest)
+        return replace(spec, files_digest=digest, release=bot.wanted)
 
     def is_stale(self, bot: Bot) -> bool:
         """Whether the template names another image than the one that the bot's was pinned from."""
@@ -153,7 +178,7 @@ class Blueprints:
         A stale image counts as another one, so a container of it is outdated.
         """
         row = (bot.name, bot.template, bot.provider, bot.model, bot.channel)
-        made_of = (*row, bot.image, bot.image_ref, *sorted(bot.fields.items()))
+        made_of = (*row, bot.image, bot.image_ref, bot.held, *sorted(bot.fields.items()))
         known = self._digests.get(bot.id)
         if known is not None and known[0] == made_of:
             return known[1]
@@ -167,12 +192,16 @@ class Blueprints:
         return replace(spec, image=self.template(bot).image.ref) if self.is_stale(bot) else spec
 
     def write_files(self, bot: Bot) -> None:
-        """Write the rendered, secret-free files where the container will see them. Blocking."""
+        """Write the rendered, secret-free files where the container will see them. Blocking.
+
+        Each text has folders of its own: those of another container stay as they are.
+        """
         files = rendered_files(self.template(bot), bot)
         folders = sorted({file.folder for file in files})
+        mark = self.spec(bot).files_digest
         try:
             for number, folder in enumerate(folders):
-                place = self._folder(bot.id, number)
+                place = self._folder(bot.id, number, mark)
                 place.mkdir(parents=True, exist_ok=True)
                 for file in files:
                     if file.folder == folder:
@@ -187,6 +216,17 @@ class Blueprints:
                 hint="Check the free space and the permissions of the data folder.",
             ) from error
 
+    def drop_former_files(self, bot: Bot) -> None:
+        """Remove the rendered files of containers that are gone. Blocking.
+
+        Only while the bot has no container but one that was created of its present content.
+        """
+        mark = self.spec(bot).files_digest
+        home = self._files / bot.id
+        for place in home.iterdir() if mark and home.is_dir() else ():
+            if not place.name.endswith(f".{mark}"):
+                shutil.rmtree(place, ignore_errors=True)
+
     def has_files(self, bot_id: str) -> bool:
         """Whether the bot still has files on the disk. Blocking."""
         rendered = (self._files / bot_id).exists()
@@ -198,9 +238,10 @@ class Blueprints:
         self.staging.drop(bot_id)
         shutil.rmtree(self._files / bot_id, ignore_errors=True)
         self._digests.pop(bot_id, None)
+        self._held.pop(bot_id, None)
 
-    def _folder(self, bot_id: str, number: int) -> Path:
-        return self._files / bot_id / str(number)
+    def _folder(self, bot_id: str, number: int, mark: str = "") -> Path:
+        return self._files / bot_id / (f"{number}.{mark}" if mark else str(number))
 
 
 def _with_group(user: str) -> str:

@@ -134,9 +134,10 @@ class Accounts:
         last = verdict.crashes[-1]
         what = describe_exit(last.exit_code, oom_killed=last.oom_killed)
         log.warning("bot %s (%s) crashed: %s", bot.name, bot.id, what)
-        self._fleet.show_tail(bot.id, await self._tail(bot))
+        self._fleet.show_tail(bot.id, await self.tail(bot))
 
-    async def _tail(self, bot: Bot) -> tuple[str, ...]:
+    async def tail(self, bot: Bot) -> tuple[str, ...]:
+        """The last lines of the bot's log, redacted; none if it can't be read."""
         query = LogQuery(lines=TAIL_LINES + CONTEXT_LINES, since=bot.run.log_floor)
         try:
             lines = await self._runtime.logs(bot.id, query)

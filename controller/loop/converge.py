@@ -107,7 +107,11 @@ class Converger:
                 return self._steps.begin(step, bot)
 
     def _next_look(self, bot_id: str) -> float | None:
-        due = (self._fleet.next_decay(bot_id), self._looker.signs.next_reading(bot_id))
+        due = (
+            self._fleet.next_decay(bot_id),
+            self._looker.signs.next_reading(bot_id),
+            self._looker.proofs.due(bot_id),
+        )
         return min((seconds for seconds in due if seconds is not None), default=None)
 
     def _patience(self, bot: Bot, world: World) -> float | None:
@@ -117,8 +121,9 @@ class Converger:
         starting = container is not None and container.health is Health.STARTING
         if not starting or world.command:
             return PACE
-        left = self._looker.time_left(bot)
-        return None if left is None else left + PACE / 10
+        left, decided = self._looker.time_left(bot), self._looker.proofs.due(bot.id)
+        late = None if left is None else left + PACE / 10
+        return min((at for at in (late, decided) if at is not None), default=None)
 
     def _serve(self, step: Step, bot: Bot, world: World) -> None:
         """Begin, keep waiting or refuse what people asked to run in the bot."""

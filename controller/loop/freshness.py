@@ -53,6 +53,14 @@ class Freshness:
         if seen is not None:
             seen.may_be_gone = True
 
+    def expect_return(self, bot_id: str, container: Observation) -> None:
+        """We have a parked container become the bot's own again: it's no look from before."""
+        seen = self._bots.get(bot_id)
+        if seen is not None:
+            for name in (container.container_id, container.started_at):
+                while name in seen.former:
+                    seen.former.remove(name)
+
     def expect_run(self, bot_id: str) -> None:
         """We have started the container: a look that shows it before its start is out of date."""
         seen = self._bots.get(bot_id)

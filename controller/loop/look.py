@@ -14,6 +14,7 @@ from controller.domain.errors import Conflict, StorageTrouble
 from controller.domain.observation import Health, Observation, World
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.threads import Threads
+from controller.loop.proofs import Proofs
 from controller.loop.queue import loop_time
 from controller.loop.signs import Signs
 from controller.runtime import Runtime
@@ -49,16 +50,30 @@ class Looker:
         self._redactor = redactor
         self.clock = clock
         self.signs = Signs(runtime, blueprints, threads)
+        self.proofs = Proofs(clock, runtime.engine_time)
+        self._alone: set[str] = set()  # bots that certainly have no parked container
         # When each bot's run began, by a clock that nobody sets.
         self._first_seen: dict[str, tuple[str, float]] = {}
 
     async def __call__(self, bot: Bot) -> tuple[World, StorageTrouble | None]:
         """What exists of the bot, and why its secret files can't be looked at, if they can't."""
         container, hidden = await self._container(bot)
+        previous = await self._previous(bot)
         secrets = await self._secrets(bot)
         removing = bot.wish is Wish.REMOVE
+        degraded = await self.signs(bot, container)
+        proof, failure = self.proofs(
+            bot,
+            container,
+            self._blueprints.gate(bot),
+            ailing=bool(degraded),
+            replaces=previous is not None,
+        )
         world = World(
             container=container,
+            previous=previous,
+            proof=proof,
+            failure=failure,
             hidden=hidden,
             volume=removing and await self._runtime.has_volume(bot.id),
             folder=removing
@@ -66,7 +81,7 @@ class Looker:
             and await self._threads.secrets(lambda: self._blueprints.has_files(bot.id)),
             missing=secrets.missing,
             faults=secrets.faults,
-            degraded=await self.signs(bot, container),
+            degraded=degraded,
             late=self._late(bot, container),
             spec=self._blueprints.digest(bot),
         )
@@ -83,6 +98,8 @@ class Looker:
     def forget(self, bot_id: str) -> None:
         """The bot is gone."""
         self.signs.forget(bot_id)
+        self.proofs.forget(bot_id)
+        self._alone.discard(bot_id)
         self._first_seen.pop(bot_id, None)
 
     async def _container(self, bot: Bot) -> tuple[Observation | None, bool]:
@@ -93,6 +110,22 @@ class Looker:
             # Somebody else's, so none of our business. A create will say that it is in the way.
             return None, True
         return None if seen is None else await self._redacted(seen), False
+
+    async def _previous(self, bot: Bot) -> Observation | None:
+        """The bot's parked container. There may be one while a release is tried, and until the
+        first look afterwards that shows none."""
+        settled = not bot.candidate and bot.wish is not Wish.REMOVE
+        if settled and bot.id in self._alone:
+            return None
+        try:
+            seen = await self._runtime.observe_previous(bot.id)
+        except Conflict:
+            return None  # somebody else's; parking will say that it is in the way
+        if seen is None and not bot.candidate:
+            self._alone.add(bot.id)
+        else:
+            self._alone.discard(bot.id)
+        return seen
 
     async def _redacted(self, seen: Observation) -> Observation:
         def hide() -> Observation:

@@ -22,12 +22,14 @@ from controller.loop.converge import Converger
 from controller.loop.errands import Errands
 from controller.loop.freshness import Freshness
 from controller.loop.look import Looker
+from controller.loop.pins import Pins
 from controller.loop.preparation import Preparation
 from controller.loop.queue import Queue
 from controller.loop.reloads import Reloads
 from controller.loop.steps import Steps
 from controller.loop.story import Stories
 from controller.loop.strays import Strays
+from controller.loop.trials import Trials
 from controller.loop.watcher import Watcher
 from controller.runtime import Runtime
 from controller.store import Store
@@ -93,6 +95,20 @@ class Loop:
             journal=tools.journal,
             threads=threads,
         )
+        pins = Pins(runtime=runtime, fleet=fleet, wishes=wishes, blueprints=blueprints)
+        trials = Trials(
+            runtime=runtime,
+            store=tools.store,
+            fleet=fleet,
+            wishes=wishes,
+            blueprints=blueprints,
+            preparation=self.preparation,
+            pins=pins,
+            errands=tools.errands,
+            freshness=freshness,
+            threads=threads,
+            tail=self.accounts.tail,
+        )
         self.steps = Steps(
             runtime=runtime,
             fleet=fleet,
@@ -105,6 +121,8 @@ class Loop:
             threads=threads,
             stories=self.stories,
             freshness=freshness,
+            pins=pins,
+            trials=trials,
             wake=self._queue.poke,
             doubt=self._doubt,
         )

@@ -13,6 +13,7 @@ from controller.domain.bot import Bot, Wish
 from controller.domain.crashes import describe_exit
 from controller.domain.errors import ControllerError, NotReady
 from controller.domain.journal import Fact, Kind
+from controller.domain.release import is_same_wish
 from controller.domain.spec import ContainerSpec
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.journal import Journal
@@ -82,6 +83,23 @@ class Preparation:
         self._redactor = redactor
         self._journal = journal
         self._threads = threads
+        self._rehearsed: dict[str, tuple[object, ...]] = {}  # what was checked beforehand
+
+    async def rehearse(self, bot: Bot) -> bool:
+        """Make all the checks of `container` beforehand, while another one runs; it makes them no
+        second time then. False when nobody wishes for it any more."""
+        self._rehearsed.pop(bot.id, None)
+        if await self.container(bot) is None:
+            return False
+        self._rehearsed[bot.id] = self._checked(bot)
+        return True
+
+    def _checked(self, bot: Bot) -> tuple[object, ...]:
+        return bot.candidate, bot.secret_set, self._blueprints.digest(bot)
+
+    def forget(self, bot_id: str) -> None:
+        """The bot is gone."""
+        self._rehearsed.pop(bot_id, None)
 
     async def container(self, bot: Bot) -> ContainerSpec | None:
         """What to create, with everything that it needs in place; None when nobody wishes for it
@@ -90,14 +108,17 @@ class Preparation:
         Raises NotReady (`missing-plugin`, `config-refused`) with the reason for a person.
         """
         template = self._blueprints.template(bot)
-        refusal = await missing_need(self._runtime, template, bot.image, bot.provider, bot.channel)
-        if refusal is not None:
-            raise refusal
+        checked = self._rehearsed.pop(bot.id, None) == self._checked(bot)
+        if not checked:
+            needs = (template, bot.image, bot.provider, bot.channel)
+            refusal = await missing_need(self._runtime, *needs)
+            if refusal is not None:
+                raise refusal
         await self._threads(lambda: self._blueprints.write_files(bot))
         if not await self.secrets(bot):
             return None
         spec = self._blueprints.spec(bot)
-        return spec if await self._valid(bot, template, spec) else None
+        return spec if checked or await self._valid(bot, template, spec) else None
 
     async def secrets(self, bot: Bot) -> bool:
         """Write the config that holds secrets, where it differs from what is on the disk.
@@ -141,7 +162,7 @@ class Preparation:
 
         def wished(view: View | None) -> bool:
             now = view.bot if view else None
-            return now is not None and now.wish is Wish.RUN and now.fields == bot.fields
+            return now is not None and now.wish is Wish.RUN and is_same_wish(now, bot)
 
         work = self._runtime.rehearse(spec, check.command, float(check.timeout))
         result = await while_wished(self._fleet, bot.id, wished, work)

@@ -26,6 +26,7 @@ from controller.domain.errors import (
 )
 from controller.domain.journal import by_hand
 from controller.domain.plan import Step
+from controller.domain.release import is_same_wish
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.threads import Threads
 from controller.fleet.views import Fleet
@@ -37,6 +38,7 @@ from controller.loop.preparation import MISSING_PLUGIN, Preparation
 from controller.loop.queue import loop_time
 from controller.loop.reloads import Reloads
 from controller.loop.story import Stories
+from controller.loop.trials import Trials
 from controller.runtime import Runtime
 from controller.vault import Redactor
 
@@ -81,6 +83,8 @@ class Steps:
         threads: Threads,
         stories: Stories,
         freshness: Freshness,
+        pins: Pins,
+        trials: Trials,
         wake: Callable[[str], None],
         doubt: Callable[[str], None],
     ) -> None:
@@ -99,7 +103,8 @@ class Steps:
         self._doubt = doubt
         self._running: dict[str, tuple[Step, asyncio.Task[None]]] = {}
         self._turns: dict[str, int] = {}
-        self._pins = Pins(runtime=runtime, fleet=fleet, wishes=wishes, blueprints=blueprints)
+        self._pins = pins
+        self._trials = trials
         self._failures: dict[str, Failure] = {}
 
     def running(self, bot_id: str) -> str:
@@ -137,6 +142,7 @@ class Steps:
         self._failures.pop(bot_id, None)
         self._turns.pop(bot_id, None)
         self._pins.forget(bot_id)
+        self._preparation.forget(bot_id)
 
     async def close(self) -> None:
         """Give up the steps that are under way; the next controller looks what came of them."""
@@ -207,12 +213,15 @@ class Steps:
         )
 
         def still(now: Bot) -> Bot:
-            tried = now.wish is Wish.RUN and now.fields == bot.fields
+            tried = now.wish is Wish.RUN and is_same_wish(now, bot)
             return replace(now, problem=problem) if tried else now
 
         self._fleet.show_held_up(bot.id, "")  # first: the problem is never shown beside it
         try:
-            await self._wishes.change(bot.id, still)
+            if self._trials.may_return(bot):
+                await self._trials.take_back(bot, problem)
+            else:
+                await self._wishes.change(bot.id, still)
         except ControllerError as trouble:  # it stays held back, and the next try notes it
             log.warning("bot %s (%s): not noted: %s", bot.name, bot.id, trouble)
             self._fleet.show_held_up(bot.id, problem.message)
@@ -233,22 +242,47 @@ class Steps:
                 await self._runtime.stop(bot.id, grace)
             case Step.REMOVE_CONTAINER:
                 await self._remove_container(bot, grace)
+            case Step.PROPOSE | Step.PARK | Step.COMMIT | Step.TAKE_BACK | Step.UNPARK:
+                await self._try(step, bot, grace)
+            case Step.REMOVE_PREVIOUS:
+                await self._trials.remove_previous(bot)
+            case Step.REMOVE_VOLUME | Step.DROP_FOLDER | Step.FORGET:
+                await self._remove_rest(step, bot)
+            case Step.SETTLED | Step.LOOK_AGAIN | Step.WAIT:
+                return
+
+    async def _remove_rest(self, step: Step, bot: Bot) -> None:
+        """What is left of a bot without a container; its row goes last."""
+        match step:
             case Step.REMOVE_VOLUME:
                 await self._runtime.remove_volume(bot.id)
             case Step.DROP_FOLDER:
                 await self._threads.secrets(lambda: self._blueprints.drop_files(bot.id))
                 self._redactor.forget(bot.id)
-            case Step.FORGET:
+            case _:
                 await self._runtime.let_go(bot.id)
                 await self._wishes.forget(bot.id)
                 # Secrets may have come since the look; `credentials` drops what comes from now on.
                 await self._threads.secrets(lambda: self._blueprints.drop_files(bot.id))
-            case Step.SETTLED | Step.LOOK_AGAIN | Step.WAIT:
-                return
+
+    async def _try(self, step: Step, bot: Bot, grace: int) -> None:
+        match step:
+            case Step.PROPOSE:
+                await self._trials.propose(bot)
+            case Step.PARK:
+                await self._trials.park(bot, grace)
+            case Step.COMMIT:
+                await self._trials.commit(bot)
+            case Step.TAKE_BACK:
+                await self._trials.take_back(bot)
+            case _:
+                await self._trials.unpark(bot)
 
     async def _remove_container(self, bot: Bot, grace: int) -> None:
-        # What the next one will be created from is fetched first, while this one still runs.
-        if bot.wish is not Wish.RUN or await self._pins.renew(bot) is not None:
+        # What the next one will be created from is fetched first, while this one still runs. Not
+        # for one that failed: it only makes way for the one before it.
+        comes_next = bot.wish is Wish.RUN and not self._fleet.require(bot.id).world.previous
+        if not comes_next or await self._pins.renew(bot) is not None:
             await self._runtime.remove(bot.id, grace)
 
     async def _is_current(self, step: Step, bot: Bot) -> bool:
@@ -327,4 +361,4 @@ def _wish_of(bot: Bot) -> tuple[object, ...]:
     image, and the run that a stop is about to end.
     """
     to_end = bot.run.to_end if bot.wish is Wish.RUN and bot.problem is None else ""
-    return bot.wish, tuple(sorted(bot.fields.items())), bot.problem, to_end
+    return bot.wish, bot.candidate, tuple(sorted(bot.fields.items())), bot.problem, to_end

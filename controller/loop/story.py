@@ -68,6 +68,10 @@ def seen(bot: Bot, world: World) -> str:
         parts.append(f"run {container.started_at or 'none'}, {container.restart_count} restarts")
         if world.spec and container.spec != world.spec:
             parts.append("outdated")
+    if world.previous is not None:
+        parts.append(f"parked {world.previous.state.value}")
+    if bot.candidate:
+        parts.append(f"tries {bot.candidate} over {bot.release}: {world.proof.value}")
     parts += [f"missing {', '.join(world.missing)}"] if world.missing else []
     parts += ["volume"] if world.volume else []
     parts += [f"step {world.step}"] if world.step else []

@@ -258,7 +258,9 @@ class Credentials:
             run = now.run.hide_log(self._engine_time()) if plan.hide_log else now.run
             if plan.owes:
                 run = run.reload(PRESENT) if plan.owes == "reload" else run.end(PRESENT)
-            return replace(with_fields(now, staged.fields), problem=None, run=run)
+            count = now.secret_set + bool(staged.secrets)
+            fresh = with_fields(now, staged.fields)
+            return replace(fresh, problem=None, run=run, secret_set=count)
 
         await self._wishes.change(
             bot_id,

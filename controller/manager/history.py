@@ -27,6 +27,8 @@ TOLD_BY_REQUEST = {
     Kind.SETTINGS,
     Kind.SECRETS,
     Kind.IMAGE,
+    Kind.RELEASE,
+    Kind.PROVED,
     Kind.GRANT,
     Kind.REVOKE,
 }

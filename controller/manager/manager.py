@@ -134,7 +134,7 @@ def build(parts: Parts) -> Installation:
     store, vault, runtime, redactor = parts.store, parts.vault, parts.runtime, parts.redactor
     journal = Journal(store, parts.data_dir / "journal", threads)
     blueprints = Blueprints(parts.catalog, vault, parts.data_dir / "files", parts.host, parts.shift)
-    wishes = Wishes(store, fleet, queue.poke)
+    wishes = Wishes(store, fleet, queue.poke, blueprints.snapshot)
     tools = Tools(
         runtime=runtime,
         store=store,

@@ -98,7 +98,11 @@ class Resumption:
         await self._write(bot, staged.secrets)
         await self._wishes.change(
             bot.id,
-            lambda now: replace(with_fields(now, staged.fields), problem=None),
+            lambda now: replace(
+                with_fields(now, staged.fields),
+                problem=None,
+                secret_set=now.secret_set + bool(staged.secrets),
+            ),
             facts=[Fact(Kind.SECRETS, {"names": sorted(staged.secrets)})],
             forgive=True,
         )

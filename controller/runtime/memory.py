@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from controller.domain.errors import Conflict, ImageMissing, NotFound
 from controller.domain.events import LogPart, LogQuery
 from controller.domain.observation import ListedContainer, Observation
 from controller.domain.spec import ContainerSpec
 from controller.runtime.execution import took_too_long
-from controller.runtime.faults import foreign, lost_answer, unreachable
+from controller.runtime.faults import foreign
 from controller.runtime.frames import LOOK_BACK, LogTail
 from controller.runtime.memory_events import MemoryEvents
 from controller.runtime.memory_logs import MemoryLog
-from controller.runtime.memory_world import MemoryWorld
+from controller.runtime.memory_parking import MemoryParking
 from controller.runtime.protocol import (
     EngineInfo,
     NetworkInfo,
@@ -43,10 +42,8 @@ from controller.runtime.validation import (
     container_name,
 )
 
-T = TypeVar("T")
 
-
-class MemoryRuntime(MemoryWorld):
+class MemoryRuntime(MemoryParking):
     """Keeps every promise of the contract, and runs nothing.
 
     Knobs, all plain attributes:
@@ -63,7 +60,8 @@ class MemoryRuntime(MemoryWorld):
     - `network_info`: what is said about the network, and how many bots can run in it;
     - `limit`: the seconds that a call waits for a hung engine;
     - `restart_at_once`: if False, a crashed container stays "restarting" until `revive`;
-    - `seeded`: the files in volumes, as bot → path → text.
+    - `seeded`: the files in volumes, as bot → path → text;
+    - `parked`: the former containers that are kept while others are tried.
 
     Methods that make something happen: `crash`, `revive`, `set_health`, `write_log`, `pause`,
     `rename_container`, `go_away`, `come_back`, `hang`, `release`, `lose_answers`. What no engine
@@ -84,11 +82,6 @@ class MemoryRuntime(MemoryWorld):
         self.instance = check_instance(instance)
         self.start_delay = 0.0
         self.execute_delay = 0.0
-        self.limit = 0.2
-        self.calls: Counter[str] = Counter()
-        self._hung = False
-        self._late: list[Callable[[], None]] = []
-        self._lost_answers = 0
 
     def engine_time(self) -> float:
         """Return the time of this runtime's clock."""
@@ -215,8 +208,8 @@ class MemoryRuntime(MemoryWorld):
         def do() -> None:
             if name in self.foreign_volumes:
                 raise foreign("volume", name, code="foreign-volume")
-            held = self.containers.get(bot_id)
-            uses = held is not None and bool(held.spec.state_path)
+            both = (self.containers.get(bot_id), self.parked.get(bot_id))
+            uses = any(held.spec.state_path for held in both if held is not None)
             if bot_id in self.volumes and (uses or name in self.volume_users):
                 raise Conflict("A container still uses the bot's volume.")
             self.volumes.discard(bot_id)
@@ -323,57 +316,6 @@ class MemoryRuntime(MemoryWorld):
             await feed.aclose()
         for held in self.containers.values():
             held.hang_up()
-
-    def hang(self) -> None:
-        """Make calls wait for `release`, at most their limit. Writes happen at `release` anyway."""
-        self._hung = True
-
-    def release(self) -> None:
-        """Undo `hang`, and do what was asked for in between."""
-        self._hung = False
-        late, self._late = self._late, []
-        for do in late:
-            do()
-
-    def lose_answers(self, count: int) -> None:
-        """Let that many writes happen, but lose their answers."""
-        self._lost_answers = count
-
-    async def _read(self, name: str, ask: Callable[[], T]) -> T:
-        try:
-            return await self._ask(name, ask)
-        except TimeoutError:
-            raise lost_answer(write=False) from None
-
-    async def _write(self, name: str, do: Callable[[], T]) -> T:
-        try:
-            answer = await self._ask(name, do)
-        except TimeoutError:
-            raise lost_answer(write=True) from None
-        if self._lost_answers > 0:
-            self._lost_answers -= 1
-            raise lost_answer(write=True)
-        return answer
-
-    async def _ask(self, name: str, do: Callable[[], T]) -> T:
-        await asyncio.sleep(0)  # as with a real engine, other tasks get a turn
-        self.calls[name] += 1
-        if self.away:
-            raise unreachable()
-        if not self._hung:
-            return do()
-        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._late.append(lambda: _settle(answer, do))
-        return await asyncio.wait_for(asyncio.shield(answer), self.limit)
-
-
-def _settle(answer: asyncio.Future[T], do: Callable[[], T]) -> None:
-    """Do what was asked for, even if nobody waits for it any more."""
-    answer.add_done_callback(lambda done: done.cancelled() or done.exception())
-    try:
-        answer.set_result(do())
-    except Exception as error:  # noqa: BLE001 - passed on to whoever still waits
-        answer.set_exception(error)
 
 
 def _row(bot_id: str, seen: Observation) -> ListedContainer:

@@ -26,7 +26,7 @@ from controller.runtime.memory_events import MemoryEvents
 from controller.runtime.memory_images import MemoryImages
 from controller.runtime.protocol import NetworkInfo, Probe, ProbeResult
 from controller.runtime.seeding import Kind, parents, plan
-from controller.runtime.validation import container_name, parse_restart_policy
+from controller.runtime.validation import container_name, parse_restart_policy, previous_name
 
 LOG_MAX = 50_000  # lines that a container keeps, as the engine's own log is bounded
 DONE = ProbeResult(exit_code=0, output="")
@@ -79,6 +79,7 @@ class MemoryWorld(MemoryImages):
         self.away = False
         self.feeds: list[MemoryEvents] = []
         self.containers: dict[str, Container] = {}
+        self.parked: dict[str, Container] = {}
         self.volumes: set[str] = set()
         self.seeded: dict[str, dict[str, str]] = {}
         self.executed: list[tuple[str, tuple[str, ...]]] = []
@@ -159,11 +160,12 @@ class MemoryWorld(MemoryImages):
     def _names(self) -> set[str]:
         held = self.containers.items()
         ours = {one.seen.misnamed or container_name(bot_id) for bot_id, one in held}
-        return ours | self.foreign
+        return ours | {previous_name(bot_id) for bot_id in self.parked} | self.foreign
 
     def used_images(self) -> set[str]:
         """The images that containers are made of."""
-        return {held.seen.image for held in self.containers.values()}
+        held = (*self.containers.values(), *self.parked.values())
+        return {one.seen.image for one in held}
 
     def find_container(self, bot_id: str) -> Container | None:
         """Return the bot's container, or None. Raises Conflict if its name is taken."""
@@ -186,7 +188,7 @@ class MemoryWorld(MemoryImages):
 
     def require_sources(self, spec: ContainerSpec) -> None:
         """Raise BadSpec if a folder that the spec mounts doesn't exist."""
-        for source in (spec.secrets_source, *(source for source, _ in spec.files)):
+        for source in (spec.secrets_source, *(source for source, _ in spec.config_mounts)):
             self.require_source(source)
 
     def require_source(self, source: str) -> None:
@@ -230,6 +232,8 @@ class MemoryWorld(MemoryImages):
             container_id=hashlib.sha256(unique.encode()).hexdigest(),
             state=ContainerState.CREATED,
             spec=spec.digest(),
+            release=spec.release,
+            armed=spec.restart != "no",
             image=spec.image,
         )
         self.containers[spec.bot_id] = Container(spec, seen)
@@ -350,7 +354,7 @@ class MemoryWorld(MemoryImages):
     def do_let_go(self, bot_id: str) -> None:
         """Remove the bot's tag, and the network with the last container."""
         self.kept.pop(bot_id, None)
-        self.has_network = self.has_network and bool(self.containers)
+        self.has_network = self.has_network and bool(self.containers or self.parked)
 
     def _end(self, bot_id: str, held: Container, exit_code: int, *, oom: bool = False) -> None:
         held.seen = replace(

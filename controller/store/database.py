@@ -283,7 +283,7 @@ def _refuse_newer(path: Path, version: int) -> None:
 
 async def _migrate(connection: aiosqlite.Connection, path: Path, version: int) -> None:
     scripts = migrations()
-    for number in range(version + 1, max(scripts) + 1):
+    for number in sorted(number for number in scripts if number > version):
         if version > 0:
             copy = path.with_name(f"{path.name}.before-{number}")
             copy.unlink(missing_ok=True)

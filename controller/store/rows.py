@@ -21,7 +21,7 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 BOT_COLUMNS = (
     "id, name, template, provider, model, channel, fields, wish, ended_run, "
     "reload_run, image, problem, accounted_end, log_floor, created_at, created_by, image_ref, "
-    "source"
+    "source, secret_set, held, current_release, candidate_release, setback"
 )
 OWED_COLUMNS = "request, reply_via, recipient, act, bot_id, bot_name, asked_at, words"
 KEY_COLUMNS = (
@@ -47,13 +47,18 @@ def bot_row(bot: Bot) -> list[object]:
         bot.run.to_end,
         bot.run.to_reload,
         bot.image,
-        json.dumps(asdict(bot.problem)) if bot.problem else None,
+        problem_text(bot.problem),
         bot.run.accounted_end,
         bot.run.log_floor,
         bot.created_at,
         bot.created_by,
         bot.image_ref,
         bot.source,
+        bot.secret_set,
+        bot.held,
+        bot.release,
+        bot.candidate,
+        problem_text(bot.setback),
     ]
 
 
@@ -70,12 +75,27 @@ def bot_of(row: Row) -> Bot:
         wish=Wish(row[7]),
         run=Run(to_end=row[8], to_reload=row[9], accounted_end=row[12], log_floor=row[13]),
         image=row[10],
-        problem=Problem(**json.loads(row[11])) if row[11] else None,
+        problem=problem_of(row[11]),
         created_at=row[14],
         created_by=row[15],
         image_ref=row[16],
         source=row[17],
+        secret_set=row[18],
+        held=row[19],
+        release=row[20],
+        candidate=row[21],
+        setback=problem_of(row[22]),
     )
+
+
+def problem_text(problem: Problem | None) -> str | None:
+    """A problem as the text of a column."""
+    return json.dumps(asdict(problem)) if problem else None
+
+
+def problem_of(text: str | None) -> Problem | None:
+    """The text of a column as a problem."""
+    return Problem(**json.loads(text)) if text else None
 
 
 def entry_row(entry: Entry) -> list[object]:

@@ -11,10 +11,13 @@ from typing import Any
 from controller.domain.access import Grant
 from controller.domain.bot import Bot, Crash
 from controller.domain.journal import Entry, Kind
+from controller.domain.release import Release
 from controller.domain.roles import Role
 from controller.store import chain
 from controller.store.database import Database
 from controller.store.records import Card, Form, KeptAnswer, Owed, SignIn, Token, WebSession
+from controller.store.release_rows import SELECT as RELEASE_SELECT
+from controller.store.release_rows import release_of
 from controller.store.rows import (
     ANSWER_COLUMNS,
     BOT_COLUMNS,
@@ -116,6 +119,17 @@ class Store:
         for bot_id, at, code, oom in rows:
             found.setdefault(bot_id, []).append(Crash(at, code, bool(oom)))
         return found
+
+    async def releases(self, bot_id: str, limit: int = 20) -> list[Release]:
+        """A bot's newest releases, newest first."""
+        sql = f"{RELEASE_SELECT} WHERE bot_id = ? ORDER BY number DESC LIMIT ?"
+        return [release_of(row) for row in await self._db.read(sql, [bot_id, limit])]
+
+    async def release(self, bot_id: str, number: int) -> Release | None:
+        """The bot's release of that number."""
+        sql = f"{RELEASE_SELECT} WHERE bot_id = ? AND number = ?"
+        found = await self._db.read(sql, [bot_id, number])
+        return next((release_of(row) for row in found), None)
 
     # Forms, cards, grants
 

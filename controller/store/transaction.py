@@ -18,6 +18,7 @@ from controller.domain.errors import Conflict, NotFound
 from controller.domain.journal import Entry
 from controller.store import chain
 from controller.store.records import Card, Form, KeptAnswer, Owed, SignIn, Token, WebSession
+from controller.store.release_rows import ReleaseWriter
 from controller.store.rows import (
     ANSWER_COLUMNS,
     BOT_COLUMNS,
@@ -49,6 +50,7 @@ class Transaction:
         self._connection = connection
         self._key = key
         self.appended = False  # whether an entry was added to the journal
+        self.releases = ReleaseWriter(connection)
 
     # Bots
 
