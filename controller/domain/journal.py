@@ -31,9 +31,6 @@ class Kind(StrEnum):
     SECRETS = "secrets"  # names of the secrets that were written
     IMAGE = "image"  # before, after, ref_before, ref_after: what the bot is pinned to
     NEW_IMAGE = "new-image"  # the same, in place of another image
-    RELEASE = "release"  # number, why: a new release is to be tried
-    PROVED = "release-good"  # number: it proved itself
-    TAKEN_BACK = "release-failed"  # number, to, code, message: the one before it came back
     CRASH = "crash"  # exit_code, oom_killed
     PROBLEM = "problem"  # code, message, hint: the controller stopped trying
     RELOAD = "reload"  # ok, reason: the program was told to read its replaced secrets
@@ -42,6 +39,9 @@ class Kind(StrEnum):
     GRANT = "grant"  # whom, subject, role
     REVOKE = "revoke"  # whom, subject
     NOTED = "noted"  # act, words: by a version that had no journal yet
+    RELEASE = "release"  # number, why: a new release is to be tried
+    PROVED = "release-good"  # number: it proved itself
+    TAKEN_BACK = "release-failed"  # number, to, code, message: the one before it came back
 
 
 class Result(StrEnum):

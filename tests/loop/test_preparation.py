@@ -203,7 +203,7 @@ async def test_an_edit_ends_the_check_of_the_former_settings(rich: Rig) -> None:
     await first.wait()
     await rich.edit(bot, greeting="ahoy")
     await rich.becomes(bot, Phase.RUNNING)
-    assert '"ahoy"' in (rich.data / "files" / bot.id / "0" / "rich.json").read_text()
+    assert '"ahoy"' in rich.config_of(bot).read_text()
 
 
 async def test_a_refusal_of_settings_that_were_mended_meanwhile_is_no_problem(rich: Rig) -> None:
@@ -241,9 +241,7 @@ async def test_config_with_secrets_is_written_private_before_the_start(rig: Rig)
     path = rig.secrets / bot.id / "channel_config"
     assert json.loads(path.read_text()) == {"key": QUOTED, "greeting": "hello"}
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    plain = (
-        rig.data / "files" / bot.id / "0" / "rich.json"
-    )  # for the bot's own user, who may be any
+    plain = rig.config_of(bot)  # for the bot's own user, who may be any
     assert [stat.S_IMODE(p.stat().st_mode) for p in (plain, plain.parent)] == [0o644, 0o755]
     assert [p for p in files_below(rig.data) if QUOTED[:9] in p.read_bytes().decode("latin1")] == []
 

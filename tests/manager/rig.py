@@ -46,7 +46,7 @@ SECRETS = {"api_key": API_KEY, "channel_token": TOKEN}
 DEMO_IMAGE = "botmaker-demo:2"
 WRITES = {
     *("create", "start", "rename", "stop", "restart", "remove", "remove_volume", "let_go"),
-    *("execute", "rehearse"),
+    *("park", "unpark", "remove_previous", "execute", "rehearse"),
 }
 
 # Like the demo template without its healthcheck, so that what runs is healthy at once.
@@ -314,6 +314,12 @@ class Rig:
             return not active
         complete = self.has_secrets(bot)
         return active == complete and active is not (view.phase is Phase.CREATED)
+
+    def config_of(self, bot: Bot) -> Path:
+        """The rendered config that the bot's container has."""
+        (place, _), *_ = self.runtime.containers[bot.id].spec.config_mounts
+        (file,) = Path(place).iterdir()
+        return file
 
     def has_secrets(self, bot: Bot) -> bool:
         """Whether every secret that the bot needs is on the disk."""

@@ -42,7 +42,7 @@ async def test_a_running_bot_runs_anew_with_its_new_settings(rig: Rig) -> None:
     assert done.sequel is Sequel.RESTARTS
     await eventually(lambda: rig.at_rest() and rig.run_of(bot) != before.started_at)
     assert rig.runtime.containers[bot.id].seen.container_id != before.container_id
-    config = (rig.data / "files" / bot.id / "0" / "rich.json").read_text()
+    config = rig.config_of(bot).read_text()
     assert '"ahoy"' in config
     assert '"loud"' in config
     assert rig.view(bot).crashes == ()
@@ -71,7 +71,7 @@ async def test_a_stopped_bot_stays_stopped(rig: Rig) -> None:
     assert rig.view(bot).phase is Phase.STOPPED
     await rig.manager.lifecycle.start(ANN_ASKS, bot)
     await rig.becomes(bot, Phase.RUNNING)
-    assert '"ahoy"' in (rig.data / "files" / bot.id / "0" / "rich.json").read_text()
+    assert '"ahoy"' in rig.config_of(bot).read_text()
 
 
 async def test_a_bot_that_waits_for_secrets_goes_on_waiting(rig: Rig) -> None:
@@ -82,7 +82,7 @@ async def test_a_bot_that_waits_for_secrets_goes_on_waiting(rig: Rig) -> None:
     assert done.sequel is Sequel.WAITS
     await rig.submit(bot)
     await rig.becomes(bot, Phase.RUNNING)
-    assert '"ahoy"' in (rig.data / "files" / bot.id / "0" / "rich.json").read_text()
+    assert '"ahoy"' in rig.config_of(bot).read_text()
 
 
 async def test_a_bot_whose_secrets_became_unusable_is_not_ended(rig: Rig) -> None:

@@ -13,6 +13,7 @@ from controller.domain.access import SYSTEM, Grant, Principal
 from controller.domain.bot import Bot, Crash, Problem, Wish
 from controller.domain.errors import Conflict, StorageTrouble
 from controller.domain.journal import Author, Entry, Kind
+from controller.domain.release import Outcome
 from controller.domain.roles import Role
 from controller.domain.run import Run
 from controller.store import Card, Form, Owed, Store, chain
@@ -172,6 +173,7 @@ async def test_what_was_wished_for_is_kept(tmp_path: Path, version: int) -> None
         channel="c",
         fields={"mood": "é😀"},
         run=Run(to_end="2026-01", accounted_end=4.5),
+        candidate=1,
         problem=PROBLEM,
         created_at=1.0,
         created_by=81,
@@ -181,6 +183,15 @@ async def test_what_was_wished_for_is_kept(tmp_path: Path, version: int) -> None
         *("bee", Wish.STOP),
         "sha256:1",
     )
+    (shops,), (bees,) = [await store.releases(bot_id) for bot_id in (SHOP, BEE)]
+    assert (shops.number, shops.outcome, shops.content.fields) == (1, Outcome.TRYING, shop.fields)
+    assert (bees.number, bees.outcome, bees.content.image) == (1, Outcome.GOOD, "sha256:1")
+    assert (bees.why, bees.author.principal, bees.at) == (
+        "create",
+        Principal("user", "81", ""),
+        2.0,
+    )
+    assert [(bot.release, bot.candidate) for bot in await store.bots()] == [(0, 1), (1, 0)]
     assert await store.crashes() == {SHOP: [Crash(3.0, None), Crash(4.5, 137, True)]}
     assert await store.form("used") == Form("used", SHOP, 81, False, 50.0, 11.5)
     assert await store.usable_forms(40.0) == {"fresh"}

@@ -101,7 +101,12 @@ async def test_every_field_of_a_bot_has_a_column(store: Store) -> None:
         image="sha256:1",
         image_ref="demo:1",
         source="file:shop",
+        secret_set=3,
+        held="{}",
+        release=4,
+        candidate=5,
         problem=Problem("code", "message", "hint", 5.0),
+        setback=Problem("code", "message", "hint", 6.0),
         created_at=7.5,
         created_by=8,
     )
