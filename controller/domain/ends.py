@@ -43,6 +43,8 @@ class Hints:
     # The row changed after the look began, or a step was under way: the run that the look found may
     # not be the one that PRESENT stands for. The next look tells.
     overlaps: bool = False
+    # The container is of a release that is no longer wished for: it only has to make way.
+    leaving: bool = False
     spec: str = ""  # the hash that a container made now would carry
     fatal: tuple[int, ...] = ()  # exit codes after which a restart makes no sense
     restart: str = "unless-stopped"  # the restart policy in the template's words
@@ -82,7 +84,7 @@ def classify(
         return Verdict(cause=Cause.NOTHING, run=run)
     run = run.account(after.finished_at)
     engines = crash_rules.ended_with_engine(after, in_gap=hints.in_gap)
-    if engines or bot.wish is not Wish.RUN or bot.problem is not None:
+    if engines or hints.leaving or bot.wish is not Wish.RUN or bot.problem is not None:
         return Verdict(cause=Cause.ENGINE, run=run)
     if _by_hand(after, hints):
         return Verdict(cause=Cause.HAND, run=run)

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from controller.domain.bot import Bot, Problem
 from controller.domain.journal import Author
-from controller.domain.observation import ContainerState, Health, Observation, Proof
+from controller.domain.observation import ContainerState, Health, Observation, Proof, World
 
 
 class Outcome(StrEnum):
@@ -159,6 +159,13 @@ def is_well(container: Observation | None) -> bool:
 def is_proven(bot: Bot, container: Observation) -> bool:
     """Whether that container ran a release that proved itself: one to come back to."""
     return bool(bot.release) and container.release <= bot.release
+
+
+def is_leaving(bot: Bot, world: World) -> bool:
+    """Whether the container is of a release that isn't wished for any more, beside a parked one."""
+    if world.previous is None or world.container is None:
+        return False
+    return world.container.release != bot.wanted
 
 
 def taken_back(now: Bot, former: Content | None, problem: Problem) -> Bot:

@@ -15,6 +15,7 @@ from controller.domain.ends import Cause, Hints, Verdict, classify
 from controller.domain.errors import ControllerError
 from controller.domain.events import ContainerEvent, LogQuery
 from controller.domain.observation import Observation
+from controller.domain.release import is_leaving
 from controller.domain.run import is_over
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.threads import Threads
@@ -125,6 +126,7 @@ class Accounts:
             oom_at=heard.oom_at,
             stopped_at=heard.stopped_at,
             in_gap=in_gap,
+            leaving=is_leaving(view.bot, view.world),
             spec=spec,
             fatal=tuple(template.run.fatal_exit_codes) if template else (),
             restart=template.run.restart if template else "unless-stopped",

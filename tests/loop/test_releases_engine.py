@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
 from collections.abc import AsyncIterator
@@ -64,7 +65,10 @@ class Real:
         """Every container of the bot, by what follows the bot's name."""
         label = f"botmaker.bot-id={self.bot.id}"
         rows = self.engine.containers(all=True, filters={"label": label})
-        found = [self.engine.inspect_container(row["Id"]) for row in rows]
+        found = []
+        for row in rows:
+            with contextlib.suppress(docker.errors.NotFound):  # it went meanwhile
+                found.append(self.engine.inspect_container(row["Id"]))
         return {one["Name"].partition(self.bot.id)[2]: one for one in found}
 
     async def look(self) -> dict[str, dict[str, Any]]:
