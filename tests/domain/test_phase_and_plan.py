@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from controller.domain.bot import Bot, Crash, Problem, Wish
 from controller.domain.crashes import LOOPING_AT, WINDOW_SECONDS
-from controller.domain.observation import ContainerState, Health, Observation, World
+from controller.domain.observation import ContainerState, Health, Observation, Proof, World
 from controller.domain.phase import Phase, derive
 from controller.domain.plan import Step, decide
 from controller.domain.run import Run
@@ -261,6 +261,121 @@ def test_a_removal_goes_from_the_container_to_the_row() -> None:
     assert decide(removed, world()) is T.FORGET
 
 
+# A bot of release 4 that has a parked container, beside what its candidate made of it.
+
+
+def beside(
+    state: ContainerState | None,
+    label: int = 5,
+    *,
+    parked: ContainerState = S.EXITED,
+    armed: bool = False,
+    made: str = "now",
+    **more: Any,
+) -> World:
+    """A world with a parked container."""
+    held = replace(world(state, made=made, **more), previous=None)
+    seen = held.container and replace(held.container, release=label)
+    previous = Observation(container_id="p", state=parked, armed=armed, release=4)
+    return replace(held, container=seen, previous=previous)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "seen", "step"),
+    [
+        # While it is tried.
+        (5, beside(None), T.CREATE),
+        (5, beside(S.CREATED), T.START),
+        (5, beside(S.EXITED), T.START),
+        (5, beside(S.RUNNING), T.SETTLED),
+        (5, beside(S.RUNNING, proof=Proof.PASSED), T.COMMIT),
+        (5, beside(S.RUNNING, proof=Proof.FAILED), T.TAKE_BACK),
+        (5, beside(S.RESTARTING, proof=Proof.FAILED), T.TAKE_BACK),
+        # Parking was cut short: nothing is created or started before it is done.
+        (5, beside(None, parked=S.RUNNING, armed=True), T.PARK),
+        (5, beside(None, armed=True), T.PARK),
+        (5, beside(None, parked=S.RESTARTING), T.PARK),
+        # Another candidate's container, or this one's from before its template changed again.
+        (6, beside(S.RUNNING), T.REMOVE_CONTAINER),
+        (6, beside(S.EXITED), T.REMOVE_CONTAINER),
+        (6, beside(S.REMOVING), T.LOOK_AGAIN),
+        (5, beside(S.EXITED, made="before"), T.REMOVE_CONTAINER),
+        # It failed: its container goes, the parked one comes back.
+        (0, beside(S.RUNNING), T.REMOVE_CONTAINER),
+        (0, beside(S.REMOVING), T.LOOK_AGAIN),
+        (0, beside(None), T.UNPARK),
+        (0, beside(None, armed=True), T.UNPARK),
+        (0, beside(None, missing=("api_key",)), T.UNPARK),
+        # It proved itself: its label is the bot's release, and the former one goes.
+        (0, beside(S.RUNNING, 4), T.REMOVE_PREVIOUS),
+        (0, beside(S.EXITED, 4), T.REMOVE_PREVIOUS),
+    ],
+)
+def test_a_parked_container_waits_for_what_becomes_of_its_successor(
+    candidate: int, seen: World, step: Step
+) -> None:
+    """From wherever a controller died, there is one next step, and never two at once."""
+    tried = replace(bot(), release=4, candidate=candidate)
+    assert decide(tried, seen) is step
+
+
+def test_a_problem_of_a_candidate_takes_it_back() -> None:
+    """Where something is parked; what never worked only stops, as ever."""
+    tried = replace(bot(problem=GAVE_UP), release=4, candidate=5)
+    assert decide(tried, beside(S.RUNNING)) is T.TAKE_BACK
+    assert decide(tried, beside(None)) is T.TAKE_BACK
+    assert decide(tried, world(S.RUNNING)) is T.STOP
+
+
+def test_a_stop_ends_everything_and_a_removal_takes_it() -> None:
+    """Also what is still running while it is being parked."""
+    assert decide(bot(W.STOP), beside(None, parked=S.RUNNING)) is T.PARK
+    assert decide(bot(W.STOP), beside(S.RUNNING)) is T.STOP
+    assert decide(bot(W.STOP), beside(S.EXITED)) is T.SETTLED
+    assert decide(bot(W.REMOVE), beside(S.RUNNING)) is T.REMOVE_CONTAINER
+    assert decide(bot(W.REMOVE), beside(None, parked=S.RUNNING)) is T.REMOVE_PREVIOUS
+
+
+@pytest.mark.parametrize(
+    ("release", "candidate", "label", "step"),
+    [
+        (4, 0, 4, T.PROPOSE),  # its template changed, and a person restarts it
+        (4, 5, 4, T.PARK),
+        (4, 5, 0, T.PARK),  # from before there were releases
+        (4, 6, 5, T.REMOVE_CONTAINER),  # it was never proven
+        (0, 1, 1, T.REMOVE_CONTAINER),
+    ],
+)
+def test_a_proven_container_is_parked_and_another_removed(
+    release: int, candidate: int, label: int, step: Step
+) -> None:
+    """When a person's change needs another container in place of one that runs."""
+    seen = world(S.RUNNING, made="before")
+    container = seen.container and replace(seen.container, release=label)
+    tried = replace(bot(ended=RUN), release=release, candidate=candidate)
+    assert decide(tried, replace(seen, container=container)) is step
+
+
+@pytest.mark.parametrize("state", [S.CREATED, S.EXITED])
+def test_what_came_back_starts_as_it_is(state: ContainerState) -> None:
+    """An idle container gives way to a changed template, but not the one that was just restored."""
+    seen, good = world(state, made="before"), replace(bot(), release=4)
+    assert decide(good, seen) is T.PROPOSE
+    assert decide(replace(good, candidate=5), seen) is T.REMOVE_CONTAINER
+    assert decide(replace(good, setback=BROKEN), seen) is T.START
+
+
+def test_a_candidate_without_a_former_proves_itself_too() -> None:
+    """A new bot, or one whose change was tried at a start; what it owes comes first."""
+    seen = world(S.RUNNING, proof=Proof.PASSED)
+    assert decide(replace(bot(), candidate=1), seen) is T.COMMIT
+    assert decide(bot(), seen) is T.SETTLED
+    owing = replace(bot(ended="another"), candidate=1)
+    assert decide(owing, seen) is T.SETTLED
+    failed = world(S.RUNNING, proof=Proof.FAILED)
+    assert decide(replace(bot(), candidate=1), failed) is T.SETTLED
+
+
 words = st.sampled_from(["", RUN, "another"])
 specs = st.sampled_from(["", "now", "before"])
 problems = st.none() | st.builds(
@@ -270,7 +385,13 @@ crashes = st.lists(
     st.builds(Crash, st.floats(0, 2 * NOW), st.none() | st.integers(-1, 300), st.booleans()),
     max_size=8,
 )
-any_bot = st.builds(bot, wish=st.sampled_from(W), problem=problems, ended=words, reload=words)
+numbers = st.integers(0, 3)
+any_bot = st.builds(
+    lambda one, release, candidate: replace(one, release=release, candidate=candidate),
+    st.builds(bot, wish=st.sampled_from(W), problem=problems, ended=words, reload=words),
+    numbers,
+    numbers,
+)
 observations = st.builds(
     Observation,
     container_id=st.text(),
@@ -281,10 +402,14 @@ observations = st.builds(
     finished_at=st.floats(0, 2 * NOW),
     restart_count=st.integers(0, 99),
     spec=specs,
+    release=numbers,
+    armed=st.booleans(),
 )
 any_world = st.builds(
     World,
     container=st.none() | observations,
+    previous=st.none() | observations,
+    proof=st.sampled_from(Proof),
     volume=st.booleans(),
     folder=st.booleans(),
     missing=st.sampled_from([(), ("api_key",)]),
@@ -307,7 +432,10 @@ def test_neither_raises_and_they_agree(wished: Bot, seen: World, ended: list[Cra
     if wished.wish is W.RUN and wished.problem is None:
         assert step is not T.STOP
     if seen.missing and wished.wish is W.RUN and wished.problem is None:
-        assert step is T.SETTLED
+        assert step not in {T.CREATE, T.START, T.RESTART, T.RELOAD}
+        assert step is T.SETTLED or seen.previous is not None
+    if seen.previous is not None and (seen.previous.state.active or seen.previous.armed):
+        assert step not in {T.CREATE, T.START, T.RESTART}, "never two at once"
     if step is T.SETTLED:
         assert phase not in {P.STOPPING, P.REMOVING}
 
@@ -319,6 +447,8 @@ def test_a_healthy_run_without_a_problem_is_running_and_settled(wished: Bot, see
     fits = (
         wished.wish is W.RUN
         and wished.problem is None
+        and not wished.candidate
+        and seen.previous is None
         and container is not None
         and container.state is S.RUNNING
         and container.health in {H.NONE, H.HEALTHY}
