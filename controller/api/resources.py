@@ -8,7 +8,7 @@ from typing import Any, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from controller.domain.access import Principal
-from controller.domain.bot import Wish
+from controller.domain.bot import Problem, Wish
 from controller.domain.journal import Result
 from controller.domain.observation import Health, Observation
 from controller.domain.phase import Phase
@@ -73,6 +73,9 @@ class BotOut(Resource):
     missing_secrets: list[str]
     held_up: str  # what the way to the wish waits for; empty while it goes on
     problem: ProblemOut | None
+    release: int  # the newest that has proved itself; 0: none yet
+    candidate: int  # the release that is being tried; 0: none
+    setback: ProblemOut | None  # why the last change was taken back, until somebody acts
     crashes: int
     last_crash: CrashOut | None
     health: Literal["none", "starting", "healthy", "unhealthy"]
@@ -133,13 +136,22 @@ def role_word(role: Role) -> RoleWord:
     return words[role]
 
 
+def problem_out(problem: Problem | None) -> ProblemOut | None:
+    """A problem as it is answered."""
+    if problem is None:
+        return None
+    return ProblemOut(
+        code=problem.code, message=problem.message, hint=problem.hint, at=at(problem.at)
+    )
+
+
 def _fails(container: Observation) -> bool:
     return container.health is Health.UNHEALTHY
 
 
 def bot_out(view: View, role: Role) -> BotOut:
     """A view as it is answered to somebody with that role."""
-    bot, problem, crash = view.bot, view.bot.problem, view.last_crash
+    bot, crash = view.bot, view.last_crash
     container = view.world.container
     return BotOut(
         id=bot.id,
@@ -157,11 +169,10 @@ def bot_out(view: View, role: Role) -> BotOut:
         seen=view.seen,
         missing_secrets=list(view.world.missing),
         held_up=view.held_up,
-        problem=ProblemOut(
-            code=problem.code, message=problem.message, hint=problem.hint, at=at(problem.at)
-        )
-        if problem
-        else None,
+        problem=problem_out(bot.problem),
+        release=bot.release,
+        candidate=bot.candidate,
+        setback=problem_out(bot.setback),
         crashes=len(view.crashes),
         last_crash=CrashOut(
             at=at(crash.at), exit_code=crash.exit_code, out_of_memory=crash.oom_killed

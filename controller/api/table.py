@@ -12,6 +12,7 @@ from controller.api.operations.access_operations import ACCESS_OPERATIONS
 from controller.api.operations.bot_operations import BOT_OPERATIONS
 from controller.api.operations.fleet_operations import FLEET_OPERATIONS
 from controller.api.operations.inside_operations import INSIDE_OPERATIONS
+from controller.api.operations.release_operations import RELEASE_OPERATIONS
 from controller.api.operations.request_operations import REQUEST_OPERATIONS
 from controller.api.operations.stream_operations import STREAM_OPERATIONS
 from controller.api.operations.token_operations import TOKEN_OPERATIONS
@@ -22,6 +23,7 @@ PREFIX = "/api/v1"
 OPERATIONS: Operations = (
     *BOT_OPERATIONS,
     *INSIDE_OPERATIONS,
+    *RELEASE_OPERATIONS,
     *FLEET_OPERATIONS,
     *STREAM_OPERATIONS,
     *REQUEST_OPERATIONS,

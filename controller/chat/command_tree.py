@@ -12,6 +12,7 @@ from controller.chat.commands.bot_commands import BotCommands
 from controller.chat.commands.fleet_commands import FleetCommands
 from controller.chat.commands.help_command import HelpCommand
 from controller.chat.commands.inside_commands import InsideCommands
+from controller.chat.commands.release_commands import ReleaseCommands
 from controller.chat.handlers import Rooms
 from controller.chat.requests.admission import Admission
 from controller.chat.requests.at_work import AtWork
@@ -85,7 +86,8 @@ def every_command(manager: Manager, rooms: Rooms, public_url: str) -> list[TopLe
     `public_url` is the dashboard's; empty: there is none.
     """
     bot = BotCommands(manager, rooms.power, rooms.secrets, rooms.logs, rooms.past)
-    for command in InsideCommands(manager, rooms.actions, rooms.settings).all():
+    inside = InsideCommands(manager, rooms.actions, rooms.settings)
+    for command in (*inside.all(), *ReleaseCommands(manager, rooms.updates).all()):
         bot.add_command(command)
     access = AccessCommands(manager, rooms.grants, public_url)
     groups = [bot, FleetCommands(manager, rooms.past), access]

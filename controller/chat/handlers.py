@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from controller.chat.commands.everyone import Grants
 from controller.chat.commands.power import Power
+from controller.chat.commands.release_commands import Updates
 from controller.chat.forms.action_form import ActionForm
 from controller.chat.forms.create_form import CreateForm
 from controller.chat.forms.drafts import Drafts
@@ -25,6 +26,7 @@ class Rooms:
     """What answers requests, whichever way they come."""
 
     power: Power
+    updates: Updates
     creation: CreateForm
     secrets: SecretsForm
     settings: SettingsForm
@@ -41,6 +43,7 @@ def rooms_of(manager: Manager, guild_id: int) -> Rooms:
     secrets = SecretsForm(manager, settings, drafts)
     return Rooms(
         power=Power(manager),
+        updates=Updates(manager),
         creation=CreateForm(manager, secrets, drafts),
         secrets=secrets,
         settings=settings,
@@ -69,6 +72,7 @@ def handlers_of(rooms: Rooms, manager: Manager) -> dict[str, Handler]:
         "button stop": bot(rooms.power.stop),
         "button restart": bot(rooms.power.restart),
         "button delete": bot(rooms.power.delete),
+        "button update": bot(rooms.updates.update),
         "button create": rooms.creation.open,
         "button secrets": bot(rooms.secrets.open_from_card),
         "button form": rooms.secrets.open_page,

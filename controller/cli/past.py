@@ -75,10 +75,21 @@ def _what(entry: Entry) -> str:
             )
         case Kind.UNCHECKED:
             return f"its config could not be checked (exit {data.get('exit_code')})"
+        case Kind.RELEASE | Kind.PROVED | Kind.TAKEN_BACK:
+            return _of_release(entry)
         case Kind.NOTED:
             return f"{data.get('act')}: {data.get('words')}"
         case _:
             return f"{entry.kind.value} {_flat(data)}".strip()
+
+
+def _of_release(entry: Entry) -> str:
+    data = entry.data
+    number = data.get("number")
+    if entry.kind is Kind.TAKEN_BACK:
+        back = f"release {data.get('to')} runs again"
+        return f"release {number} taken back, {back}: {data.get('message')}"
+    return f"release {number} " + ("works" if entry.kind is Kind.PROVED else f"({data.get('why')})")
 
 
 def _outcome(entry: Entry) -> str:

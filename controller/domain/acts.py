@@ -41,6 +41,9 @@ BOT_RESTART = Act("bot.restart", Role.OPERATOR, "Restarting a bot")
 # An action's own role is in its template and counts as well.
 BOT_DO = Act("bot.do", Role.VIEWER, "Running an action of a bot")
 BOT_EDIT = Act("bot.edit", Role.ADMIN, "Changing a bot's settings")
+BOT_UPDATE = Act("bot.update", Role.ADMIN, "Updating a bot")
+BOT_ROLLBACK = Act("bot.rollback", Role.ADMIN, "Rolling a bot back")
+BOT_RELEASES = Act("bot.releases", Role.VIEWER, "Seeing a bot's releases")
 BOT_SECRETS = Act("bot.secrets", Role.ADMIN, "Entering a bot's secrets")
 BOT_DELETE = Act("bot.delete", Role.ADMIN, "Deleting a bot")
 FLEET_STATUS = Act("fleet.status", Role.VIEWER, "Seeing the fleet's status", Scope.ANY)
@@ -71,6 +74,9 @@ ACTS: dict[str, Act] = {
         BOT_RESTART,
         BOT_DO,
         BOT_EDIT,
+        BOT_UPDATE,
+        BOT_ROLLBACK,
+        BOT_RELEASES,
         BOT_SECRETS,
         BOT_DELETE,
         FLEET_STATUS,

@@ -139,12 +139,12 @@ class Lifecycle:
                 bot.id, lambda now: replace(now, wish=Wish.REMOVE), deed.author
             )
             view = await self._settle(bot, lambda _: False, wait)
-            _note(deed, view)
+            note_end(deed, view)
             return view
 
     async def follow(self, bot: Bot, wait: float = WAIT_SECONDS) -> View | None:
         """Wait for the end of what was begun elsewhere, as the other calls do."""
-        return await self._settle(bot, lambda v: _at_rest(v) and v.phase is not Phase.CREATED, wait)
+        return await self._settle(bot, lambda v: at_rest(v) and v.phase is not Phase.CREATED, wait)
 
     async def _act(
         self,
@@ -167,8 +167,8 @@ class Lifecycle:
 
         async with self._journal.request(caller, act, bot) as deed:
             await self._wishes.change(bot.id, unless_removing, deed.author, forgive=forgive)
-            view = await self._settle(bot, _at_rest, wait)
-            _note(deed, view)
+            view = await self._settle(bot, at_rest, wait)
+            note_end(deed, view)
             return view
 
     async def _settle(self, bot: Bot, done: Callable[[View], bool], wait: float) -> View | None:
@@ -196,11 +196,13 @@ def present_run(view: View | None) -> str:
     return container.started_at if container and container.state.active else ""
 
 
-def _at_rest(view: View) -> bool:
+def at_rest(view: View) -> bool:
+    """Whether what was asked for has come to an end."""
     return not view.bot.run.to_end and view.phase.settled
 
 
-def _note(deed: Deed, view: View | None) -> None:
+def note_end(deed: Deed, view: View | None) -> None:
+    """Note in the outcome of a request how the bot is."""
     if view is None:
         deed.ended(phase="gone")
         return

@@ -39,6 +39,7 @@ from controller.manager.log_reader import ReadingTools
 from controller.manager.logbook import Logbook
 from controller.manager.notebook import Notebook
 from controller.manager.orphans import Orphans
+from controller.manager.releases import Releases
 from controller.manager.sameness import Sameness
 from controller.manager.single_use import SingleUse
 from controller.manager.tokens import Tokens
@@ -64,6 +65,7 @@ class Manager:
     credentials: Credentials
     sameness: Sameness
     edits: Edits
+    releases: Releases
     actions: Actions
     logbook: Logbook
     following: Following
@@ -211,6 +213,15 @@ def _manager(parts: Parts, tools: Tools, loop: Loop) -> Manager:
         sameness=Sameness(blueprints, parts.fingerprints, access, threads),
         edits=Edits(
             fleet=fleet, wishes=wishes, blueprints=blueprints, journal=journal, access=access
+        ),
+        releases=Releases(
+            store=tools.store,
+            fleet=fleet,
+            wishes=wishes,
+            blueprints=blueprints,
+            runtime=runtime,
+            journal=journal,
+            access=access,
         ),
         actions=Actions(
             fleet=fleet,

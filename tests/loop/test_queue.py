@@ -26,6 +26,7 @@ from controller.store import Store
 from tests.manager.rig import KEY
 
 BOT = Bot(id=new_bot_id(), name="shop", template="t", provider="p", model="m", channel="c")
+FIRST = replace(BOT, candidate=1)  # once it is added: its first release is to be tried
 RUNNING = World(container=Observation(container_id="c", state=ContainerState.RUNNING))
 
 
@@ -315,7 +316,7 @@ async def test_no_update_is_lost_between_two(store: Store) -> None:
     (kept,) = await store.bots()
     view = fleet.get(BOT.id)
     assert view is not None
-    assert kept == view.bot == replace(BOT, created_by=50)
+    assert kept == view.bot == replace(FIRST, created_by=50)
     assert poked == [BOT.id] * 51
 
 
@@ -351,7 +352,7 @@ async def test_a_change_that_the_disk_refuses_is_shown_nowhere(
         file.execute("CREATE TRIGGER full BEFORE UPDATE ON bot BEGIN SELECT RAISE(ABORT, 'x'); END")
     with fleet.listening(told.append), pytest.raises(StorageTrouble):
         await wishes.change(BOT.id, lambda now: replace(now, wish=Wish.STOP))
-    assert fleet.require(BOT.id).bot == BOT
+    assert fleet.require(BOT.id).bot == FIRST
     assert poked == told == []
 
 
@@ -366,7 +367,7 @@ async def test_an_edit_that_refuses_changes_nothing(store: Store) -> None:
 
     with pytest.raises(StorageTrouble):
         await wishes.change(BOT.id, refuse)
-    assert await store.bots() == [BOT]
+    assert await store.bots() == [FIRST]
     await wishes.forget(BOT.id)
     with pytest.raises(NotFound):
         await wishes.change(BOT.id, lambda now: now)

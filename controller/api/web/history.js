@@ -66,6 +66,7 @@ function sentence({ kind, act, data, operation }) {
     case "unchecked": return { what: "Config not checked", how: exitWords(data.exit_code), kind: "warn" };
     case "by-hand": return { what: `${data.what} outside BotMaker`, how: UNDONE[data.what] ?? "undone", kind: "warn" };
     case "new-image": return { what: `Another image: ${data.ref_after || data.after || ""}`, how: "", kind: "" };
+    case "release-failed": return { what: `Release ${data.number} taken back, release ${data.to} runs again`, how: data.message ?? "", kind: "bad" };
     case "noted": return { what: `${data.act ?? act}: ${data.words ?? ""}`, how: "", kind: "" };
     default: return { what: kind, how: "", kind: "" };
   }

@@ -72,6 +72,7 @@ export function reasons(bot) {
     found.push(`Secrets missing or not usable: ${bot.missing_secrets.join(", ")}.`);
   }
   if (bot.held_up) found.push(`Held up, and tried again: ${bot.held_up}`);
+  if (bot.setback) found.push(bot.setback.message);
   if (bot.outside && bot.wish === "run") {
     found.push(`${capital(bot.outside)} outside BotMaker; ${UNDONE[bot.outside] ?? "undone"}.`);
   }

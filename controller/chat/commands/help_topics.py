@@ -14,13 +14,14 @@ from controller.domain.acts import Act
 
 TOPICS: Mapping[str, tuple[Act, ...]] = {
     "Make a bot, and change it": (
-        *(acts.BOT_CREATE, acts.BOT_SECRETS, acts.BOT_EDIT, acts.BOT_DELETE),
+        *(acts.BOT_CREATE, acts.BOT_SECRETS, acts.BOT_EDIT, acts.BOT_UPDATE, acts.BOT_ROLLBACK),
+        acts.BOT_DELETE,
     ),
     "Start and stop it, let it do something": (
         *(acts.BOT_START, acts.BOT_STOP, acts.BOT_RESTART, acts.BOT_DO),
     ),
     "See how it is, and what happened": (
-        *(acts.BOT_LIST, acts.BOT_SHOW, acts.BOT_LOGS, acts.BOT_HISTORY),
+        *(acts.BOT_LIST, acts.BOT_SHOW, acts.BOT_LOGS, acts.BOT_HISTORY, acts.BOT_RELEASES),
         *(acts.FLEET_STATUS, acts.FLEET_HISTORY),
     ),
     "Decide who may do what": (

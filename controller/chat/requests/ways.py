@@ -27,7 +27,7 @@ class Way:
 
 _CHANGING = {
     *(acts.BOT_CREATE, acts.BOT_START, acts.BOT_STOP, acts.BOT_RESTART, acts.BOT_DO),
-    *(acts.ACCESS_GRANT, acts.ACCESS_REVOKE, acts.TOKEN_REVOKE),
+    *(acts.BOT_ROLLBACK, acts.ACCESS_GRANT, acts.ACCESS_REVOKE, acts.TOKEN_REVOKE),
 }
 
 
@@ -46,6 +46,7 @@ _PRESSES = [
     Way("button stop", acts.BOT_STOP, owed=True),
     Way("button restart", acts.BOT_RESTART, owed=True),
     Way("button delete", acts.BOT_DELETE, owed=True),
+    Way("button update", acts.BOT_UPDATE, owed=True),
     Way("button create", acts.BOT_CREATE),
     Way("button secrets", acts.BOT_SECRETS),
     Way("button form", acts.BOT_SECRETS, direct=True, by_form=True),

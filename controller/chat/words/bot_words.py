@@ -64,6 +64,12 @@ def reasons(view: View, memory: int = 0, *, now: float) -> list[str]:
     time, as that of the crashes is.
     """
     found = _ended(view, memory, now) if view.bot.wish is Wish.RUN else []
+    if view.bot.setback is not None:
+        found.append(plain(view.bot.setback.message))
+    if view.world.previous is not None and view.bot.candidate:
+        found.append(
+            f"Trying release {view.bot.candidate}; if it fails, the one before comes back."
+        )
     if view.world.container is not None:
         found += _of_container(view, view.world.container)
     found += [plain(words) for words in view.world.degraded]

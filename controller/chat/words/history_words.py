@@ -77,6 +77,14 @@ def _of_the_container(kind: Kind, data: Mapping[str, Any]) -> str:
         case Kind.BY_HAND:
             what = str(data.get("what", ""))
             return f"**{plain(what, 20)} outside BotMaker**: {UNDONE.get(what, 'undone')}"
+        case Kind.TAKEN_BACK:
+            why = plain(str(data.get("message", "")), DETAIL_MAX)
+            number, to = data.get("number"), data.get("to")
+            return f"**release {number} taken back**, release {to} runs again: {why}"
+        case Kind.RELEASE:
+            return f"**release {data.get('number')}** ({plain(str(data.get('why', '')), 20)})"
+        case Kind.PROVED:
+            return f"**release {data.get('number')} works**"
         case Kind.NEW_IMAGE:
             return f"**another image**: {_image_change(data)}"
         case _:

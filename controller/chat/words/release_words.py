@@ -1,0 +1,89 @@
+"""Releases in words: what an update would change, and what a bot was made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from controller.chat.words.history_words import who
+from controller.chat.words.text import moment, plain
+from controller.domain.bot import Bot
+from controller.domain.release import Outcome, Release
+from controller.domain.spec_changes import Difference
+from controller.manager.releases import Changes
+
+VALUE_MAX = 120  # characters of a value that differs
+DIFFERENCES_MAX = 15
+_WHY = {
+    "create": "created",
+    "settings": "new settings",
+    "secrets": "new secrets",
+    "image": "another image",
+    "template": "its template changed",
+    "update": "update",
+    "rollback": "rollback",
+}
+_ENDED: Mapping[Outcome, str] = {
+    Outcome.TRYING: "🟡 not proven yet",
+    Outcome.GOOD: "🟢 works",
+    Outcome.FAILED: "🔴 failed",
+    Outcome.REPLACED: "⚪ replaced before it was proven",
+}
+
+
+def update_words(bot: Bot, changes: Changes) -> str:
+    """What an update of the bot would change, before anybody decides."""
+    if not changes:
+        return f"**{bot.name}** is up to date."
+    lines = [f"**{bot.name}** — an update would change this:"]
+    before, after = changes.image
+    if before != after:
+        old, new = changes.reference
+        names = f" (`{_code(new)}`)" if old == new else f" (`{_code(old)}` → `{_code(new)}`)"
+        lines.append(f"image: `{short(before)}` → `{short(after)}`{names}")
+    if changes.template:
+        lines.append("template: a newer version")
+    shown = changes.config[:DIFFERENCES_MAX]
+    lines += [_difference(one) for one in shown]
+    if len(shown) < len(changes.config):
+        lines.append(f"and {len(changes.config) - len(shown)} more")
+    if changes.failed:
+        lines.append(f"⚠️ The same was taken back before: {plain(changes.failed)}")
+    lines.append("It is tried first: if it doesn't work, the present release comes back by itself.")
+    return "\n".join(lines)
+
+
+def _difference(one: Difference) -> str:
+    name = plain(one.name, 60)
+    if one.name == "config files":
+        return f"{name}: changed"
+    before, after = (plain(text, VALUE_MAX) for text in (one.before, one.after))
+    return f"{name}: {before or 'none'} → {after or 'none'}"
+
+
+def releases_words(bot: Bot, found: Sequence[Release]) -> str:
+    """A bot's releases, newest first."""
+    if not found:
+        return f"**{bot.name}** has no releases."
+    return "\n".join(
+        [f"**{bot.name}** — releases, newest first", *(_line(bot, one) for one in found)]
+    )
+
+
+def _line(bot: Bot, one: Release) -> str:
+    mark = " (current)" if one.number == bot.release else ""
+    words = f"**{one.number}**{mark} {moment(one.at)} {_ENDED[one.outcome]}"
+    words += f": {_WHY.get(one.why, plain(one.why, 20))} by {who(one.author.principal)}"
+    if one.content.image:
+        words += f", image `{short(one.content.image)}`"
+    if one.outcome is Outcome.FAILED and one.problem is not None:
+        words += f"\n  {plain(one.problem.message, 200)}"
+    return words
+
+
+def short(image: str) -> str:
+    """The first digits of a pinned image."""
+    return image.rpartition(":")[2][:12] or "none"
+
+
+def _code(text: str) -> str:
+    return text.replace("`", "")[:100] or "?"
