@@ -182,4 +182,4 @@ def _why(view: View) -> Problem:
     container = world.container
     if container is not None and container.probe_output:
         reason = f"{reason} Its health check says: {container.probe_output}"
-    return Problem("not-proven", reason, "", time.time())
+    return Problem(code="not-proven", message=reason, hint="", at=time.time())

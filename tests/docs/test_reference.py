@@ -272,6 +272,7 @@ PARTS: dict[str, type[BaseModel]] = {
     "`[channels.…]`": tables.Channel,
     "`[….needs]`": tables.Needs,
     "`[[files]]`": tables.ConfigFile,
+    "`[update]`": tables.Update,
     "`[validation]`": tables.Validation,
     "`[actions.…]`": tables.Action,
 }

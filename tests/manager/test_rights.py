@@ -95,6 +95,12 @@ CALLS: dict[str, dict[str, Call]] = {
         ),
         "edits.change_model": lambda s, who: s.manager.edits.change_model(who, s.bot, "other"),
     },
+    "bot.update": {
+        "releases.preview": lambda s, who: s.manager.releases.preview(who, s.bot),
+        "releases.update": lambda s, who: s.manager.releases.update(who, s.bot),
+    },
+    "bot.rollback": {"releases.rollback": lambda s, who: s.manager.releases.rollback(who, s.bot)},
+    "bot.releases": {"releases.listed": lambda s, who: s.manager.releases.listed(who, s.bot)},
     "bot.secrets": {
         "credentials.open_form": lambda s, who: s.manager.credentials.open_form(
             who, s.bot, rotate=True
