@@ -295,7 +295,7 @@ class Tables(Part):
     run: Run
     state: State | None = None
     health: HealthCheck | None = None
-    update: Update = Update()
+    update: Update | None = None
     providers: dict[str, Provider] = Field(default_factory=dict)
     channels: dict[str, Channel] = Field(default_factory=dict)
     secrets: Secrets = ()

@@ -13,7 +13,7 @@ from pydantic import ValidationError, model_validator
 
 from controller.catalog import template_rules
 from controller.catalog.inputs import FieldSpec, SecretSpec
-from controller.catalog.tables import Action, Option, Tables
+from controller.catalog.tables import Action, Option, Tables, Update
 from controller.domain.bot import Bot
 from controller.domain.errors import BadInput, NotFound
 from controller.domain.keys import looks_like_key
@@ -87,8 +87,9 @@ class Template(Tables):
     @property
     def gate(self) -> Gate:
         """What a new release of a bot has to do to prove itself."""
-        healthy_for, deadline = self.update.healthy_for, self.update.deadline
-        return Gate(healthy_for, deadline or self.run.start_timeout + 2 * healthy_for)
+        update = self.update or Update()
+        usual = self.run.start_timeout + 2 * update.healthy_for
+        return Gate(update.healthy_for, update.deadline or usual)
 
     @property
     def text(self) -> str:

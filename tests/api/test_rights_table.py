@@ -27,6 +27,8 @@ BODIES: Mapping[str, Any] = {
     "createBot": {"name": "made", "template": "plain"},
     "changeSettings": {"values": {}},
     "changeBot": {"model": "small"},
+    "updateBot": {"mark": "another"},
+    "rollBackBot": {"release": 9},
     "putSecrets": {"values": {"strange": "value"}},
     "compareSecrets": {"values": {"strange": "value"}},
     "runAction": {"values": {}},

@@ -1,0 +1,95 @@
+"""Releases over HTTP and in the console: what was, what would be, and going there and back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from controller.domain.bot import Bot
+from tests.api.client import Api
+from tests.cli.socketed import botmaker, served
+from tests.manager.rig import PLAIN, Rig, eventually
+
+PROVING = PLAIN % "unless-stopped" + "[update]\nhealthy_for = 0\n"
+IMAGE = "example/plain:1"
+
+
+@pytest.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    """An installation whose plain bots prove themselves at once."""
+    rig = Rig(tmp_path)
+    rig.template(PROVING)
+    await rig.open()
+    rig.run()
+    await eventually(lambda: rig.fleet.engine.reachable, "the first patrol is done")
+    yield rig
+    await rig.kill()
+
+
+async def proven(rig: Rig) -> Bot:
+    """A bot whose first release has proved itself."""
+    bot = await rig.running()
+    await eventually(lambda: rig.view(bot).bot.release == 1)
+    return rig.view(bot).bot
+
+
+async def is_release(rig: Rig, bot: Bot, number: int) -> None:
+    await eventually(
+        lambda: (rig.view(bot).bot.release, rig.view(bot).bot.candidate) == (number, 0)
+    )
+
+
+async def test_an_update_and_a_rollback_over_http(rig: Rig, api: Api) -> None:
+    """The update does what was shown; the list has both, with who asked."""
+    bot = await proven(rig)
+    path = f"/bots/{bot.name}"
+    assert (await api.get(f"{path}/update")).json["changes"] is False
+    headers = {"Prefer": "wait=5"}
+    refused = await api.post(f"{path}/update", {}, headers=headers)
+    assert (refused.status, refused.code) == (409, "up-to-date")
+    rig.runtime.rebuild(IMAGE)
+    shown = (await api.get(f"{path}/update")).json
+    assert shown["image"] == {
+        "name": "image",
+        "before": bot.image,
+        "after": rig.runtime.image(IMAGE),
+    }
+    done = await api.post(f"{path}/update", {"mark": shown["mark"]}, headers=headers)
+    assert done.status in {200, 202}
+    await is_release(rig, bot, 2)
+    back = await api.post(f"{path}/rollback", {}, headers=headers)
+    assert back.status in {200, 202}
+    await is_release(rig, bot, 3)
+    found = (await api.get(f"{path}/releases")).json["items"]
+    assert [(one["number"], one["why"], one["outcome"]) for one in found] == [
+        (3, "rollback", "good"),
+        (2, "update", "good"),
+        (1, "create", "good"),
+    ]
+    assert [one["current"] for one in found] == [True, False, False]
+    assert found[0]["by"]["name"].startswith("ann")
+    shown = (await api.get(path)).json
+    assert (shown["release"], shown["candidate"], shown["setback"]) == (3, 0, None)
+
+
+async def test_the_console_has_the_same(tmp_path: Path) -> None:
+    """It prints what would change, changes it with `--yes`, and fails if that was taken back."""
+    async with served(tmp_path, plain=PROVING) as rig:
+        bot = await proven(rig)
+        none = await botmaker(rig.folder, "update", bot.name, "--yes")
+        assert (none.status, none.out) == (0, f"{bot.name} is up to date.\n")
+        rig.runtime.rebuild(IMAGE)
+        shown = await botmaker(rig.folder, "update", bot.name)
+        assert shown.out == f"image: {bot.image} -> {rig.runtime.image(IMAGE)}\n"
+        assert rig.view(bot).bot.release == 1
+        done = await botmaker(rig.folder, "update", bot.name, "--yes")
+        assert (done.status, done.out.splitlines()[-1]) == (0, f"{bot.name}: running")
+        await is_release(rig, bot, 2)
+        back = await botmaker(rig.folder, "rollback", bot.name, "--release", "1")
+        assert (back.status, back.out) == (0, f"{bot.name}: running\n")
+        await is_release(rig, bot, 3)
+        listed = (await botmaker(rig.folder, "releases", bot.name)).out.splitlines()
+        assert [line.split()[0] for line in listed] == ["*", "2", "1"]
+        assert "rollback" in listed[0]
