@@ -67,6 +67,7 @@ WISHES = {"start": Wish.RUN, "stop": Wish.STOP, "restart": Wish.RUN, "delete": W
 ORDERS = tuple(WISHES)
 CALM = 45.0  # seconds without a change: the patrol has been round, and every pause is over
 PATIENCE = 900.0  # seconds until everything is as wished, at most
+UPDATE = "\n[update]\nhealthy_for = 3\ndeadline = 30\n"
 TEMPLATES = st.sampled_from(["plain", "rich", "demo"])
 HANDS = ("stop", "start", "remove", "kill", "pause", "unpause", "rename")
 UNOBSERVED = (
@@ -101,7 +102,7 @@ class Installation(RuleBasedStateMachine):
         self.loop = loop
         self.folder = Path(tempfile.mkdtemp(prefix="machine-"))
         self.rig = Rig(self.folder)
-        self.rig.template(RICH, "rich")
+        self.rig.template(RICH + UPDATE, "rich")
         self.engine = UnquietEngine(loop)
         self.engine.secrets = self.rig.secrets
         self.rig.runtime = self.rig.door = self.engine
@@ -211,6 +212,21 @@ class Installation(RuleBasedStateMachine):
             self.run(self.rig.edit(bot, greeting=greeting))
         except (NotFound, NotReady):
             assert self.wished[bot.id] == "delete"
+
+    @rule(exit_code=st.sampled_from([0, 0, 1]))
+    def check_config(self, exit_code: int) -> None:
+        """From now on images take or refuse whatever config they are asked about."""
+        answer = ProbeResult(exit_code=exit_code, output="no")
+        self.engine.answer_rehearse = lambda *_: answer
+        for ledger in self.ledgers.values() if exit_code else ():
+            ledger.forgivable.add("config-refused")
+
+    @rule(bot=bots, number=st.sampled_from([None, 1, 2]))
+    def roll_back(self, bot: Bot, number: int | None) -> None:
+        """Somebody goes back to an earlier release."""
+        self.ledgers[bot.id].blur()
+        with contextlib.suppress(NotFound, NotReady, ImageMissing, EngineUnavailable, Conflict):
+            self.run(self.rig.manager.releases.rollback(ANN_ASKS, bot, number, 0.0))
 
     @rule(bot=bots, exit_code=st.sampled_from([0, 0, 1, 137]))
     def act(self, bot: Bot, exit_code: int) -> None:
@@ -444,6 +460,7 @@ class Installation(RuleBasedStateMachine):
         removed = {bot_id for bot_id, what in self.wished.items() if what == "delete"}
         assert kept == set(views) == set(self.wished) - removed
         assert set(self.engine.containers) <= kept, "an orphan container"
+        self._compare_parked(views)
         assert self.engine.volumes <= kept, "an orphan volume"
         assert rig.secrets_on_disk() <= kept, "secrets of a bot that is gone"
         assert self.run(rig.manager.orphans.find(ANN_ASKS)) == []
@@ -460,6 +477,17 @@ class Installation(RuleBasedStateMachine):
                 waits = view.phase is Phase.CREATED
                 assert rig.active(view.bot) is not waits
                 assert view.phase in {Phase.CREATED, Phase.RUNNING, Phase.CRASH_LOOPING}
+
+    def _compare_parked(self, views: dict[str, View]) -> None:
+        """Nothing is parked once a release is decided, and what is parked never runs."""
+        for bot_id, held in self.engine.parked.items():
+            assert (held.seen.state.active, held.seen.armed) == (False, False)
+            bot = views[bot_id].bot
+            assert bot.wish is Wish.STOP or views[bot_id].world.missing, "nothing is left parked"
+        for view in views.values():
+            if self.wished[view.bot.id] != "stop" and view.bot.problem is None:
+                tried = bool(view.bot.candidate) and not view.world.missing
+                assert not tried or view.phase is Phase.CRASH_LOOPING, "every release is decided"
 
     def _compare_inside(self, view: View) -> None:
         """What runs is made of the settings and reads the secrets that there are now."""
@@ -482,7 +510,9 @@ class Installation(RuleBasedStateMachine):
     def nothing_exists_that_nobody_made(self) -> None:
         """At every moment, settled or not."""
         self.counted["steps"] += 1
-        assert set(self.engine.containers) <= set(self.made)
+        assert set(self.engine.containers) | set(self.engine.parked) <= set(self.made)
+        for bot_id in set(self.engine.containers) & set(self.engine.parked):
+            assert not self.engine.parked[bot_id].seen.state.active, "two run at once"
 
     @invariant()
     def state_is_never_lost(self) -> None:

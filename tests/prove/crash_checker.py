@@ -28,7 +28,10 @@ from tests.prove.crash_inside import CONFIG, faults_inside, heard, is_whole
 from tests.prove.crash_pages import EXTRA, is_paged
 
 SECRETS = {"api_key", "channel_token"}
-KEYS = ("id", "name", "wish", "ended_run", "reload_run", "problem", "fields")
+KEYS = (
+    *("id", "name", "wish", "ended_run", "reload_run", "problem", "fields"),
+    *("candidate_release", "setback"),
+)
 ROW = f"SELECT {', '.join(KEYS)} FROM bot"
 CRASHES = "SELECT bot_name, count(*) FROM journal WHERE kind = 'crash' GROUP BY bot_name"
 # The crashes since a person last wanted the bot to run: that act forgets the ones before.
@@ -137,6 +140,11 @@ class Checker:
                 yield f"{bot['name']}: the end of a run is not accounted for"
             if bot["reload_run"]:
                 yield f"{bot['name']}: replaced secrets are not reloaded"
+            runs = bot["wish"] == "run" and self.has_secrets(bot["id"])
+            if runs and bot["candidate_release"]:
+                yield f"{bot['name']}: a release isn't decided: {bot['candidate_release']}"
+            if bot["setback"]:
+                yield f"{bot['name']}: a release was taken back: {bot['setback']}"
             if bot["problem"]:
                 yield f"{bot['name']}: has a problem that nobody made: {bot['problem']}"
         yield from self._strays(ids)

@@ -21,7 +21,7 @@ from tests.loopback import Invocation, Modal, Person
 from tests.process.process import BRISK, Controller, Place, a_secret, eventually, open_place, said
 from tests.prove.crash_checker import Checker, Expected
 from tests.prove.crash_controller import SIZE, TRACE, TRAP
-from tests.prove.crash_inside import WHOLE, is_whole
+from tests.prove.crash_inside import UPDATE, WHOLE, is_whole
 from tests.prove.crash_pages import PAGED
 from tests.prove.crash_points import AFTER, BEFORE, OF_A_WHOLE, SUBMITS, UNTOUCHED, Point
 
@@ -29,6 +29,7 @@ PROOF = (
     BRISK.replace('id = "brisk"', 'id = "proof"', 1)
     + '\n[[files]]\npath = "/etc/proof/proof.json"\nformat = "json"\n'
     + '[files.content]\nmodel = "{{provider/model}}"\n'
+    + UPDATE
 )
 
 

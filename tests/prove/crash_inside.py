@@ -14,6 +14,7 @@ from typing import Any
 
 from tests.process.process import BRISK
 
+UPDATE = "\n[update]\nhealthy_for = 0.3\n"  # releases are decided while somebody waits
 CONFIG = "channel_config"  # the rendered file among the secrets
 PERSONA, FIXED = "You are kind.\nBe brief.", "Written anew with each container."
 # What the reload, the action and the config check run.
@@ -69,6 +70,7 @@ title = "Note something"
 role = "operator"
 command = ["/bin/sh", "-c", '''{NOTE}''', "sh", "{{{{field.behaviour}}}}"]
 """
+    + UPDATE
 )
 
 

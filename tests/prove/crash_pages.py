@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from tests.loopback import Invocation, Modal
 from tests.process.process import BRISK, Place, a_secret
+from tests.prove.crash_inside import UPDATE
 
 EXTRA = ("token_a", "token_b", "token_c")
 NAMES = ("api_key", "channel_token", *EXTRA)
@@ -24,8 +25,11 @@ pattern = '^[\\w.:-]{{8,200}}$'
 """
 
 
-PAGED = BRISK.replace('id = "brisk"', 'id = "paged"', 1).replace(
-    "[[fields]]", "".join(map(_declared, EXTRA)) + "\n[[fields]]", 1
+PAGED = (
+    BRISK.replace('id = "brisk"', 'id = "paged"', 1).replace(
+        "[[fields]]", "".join(map(_declared, EXTRA)) + "\n[[fields]]", 1
+    )
+    + UPDATE
 )
 
 

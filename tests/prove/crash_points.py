@@ -128,8 +128,10 @@ POINTS = [
     ),
     *_points(
         "edit",
-        "store.save_bot runtime.remove runtime.rehearse runtime.create runtime.start",
-        "store.asked:after runtime.remove:during runtime.rehearse:during "
+        "store.save_bot store.save_bot#2 store.save_bot#3 runtime.rehearse runtime.park "
+        "runtime.create runtime.start runtime.remove_previous",
+        "store.asked:after runtime.park:during runtime.rehearse:during runtime.start:during "
+        "engine.POST-containers-rename:before engine.POST-containers-update:before "
         "engine.PUT-containers-archive:before store.outcome:before",
     ),
     # Its process ends by itself: the crash, the row and the journal are one transaction.
