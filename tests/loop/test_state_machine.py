@@ -110,7 +110,7 @@ class Installation(RuleBasedStateMachine):
         self.made: dict[str, Bot] = {}
         self.ledgers: dict[str, Ledger] = {}
         self.with_state: set[str] = set()  # bots whose volume holds something
-        self.begun = True
+        self.begun, self.refuses = True, False  # whether an image has refused a config
         self.counted["plans"] += 1
         self.run(self.rig.open())
         self.run(self._go())
@@ -165,6 +165,8 @@ class Installation(RuleBasedStateMachine):
         self.ledgers[bot.id] = Ledger()
         if not self.engine.images:
             self.ledgers[bot.id].forgivable.add("image-missing")
+        if self.refuses:
+            self.ledgers[bot.id].forgivable.add("config-refused")
         return bot
 
     # What people do
@@ -218,6 +220,7 @@ class Installation(RuleBasedStateMachine):
         """From now on images take or refuse whatever config they are asked about."""
         answer = ProbeResult(exit_code=exit_code, output="no")
         self.engine.answer_rehearse = lambda *_: answer
+        self.refuses = self.refuses or bool(exit_code)
         for ledger in self.ledgers.values() if exit_code else ():
             ledger.forgivable.add("config-refused")
 

@@ -28,7 +28,7 @@ from discord.webhook.async_ import AsyncWebhookAdapter
 from controller.app import run
 from controller.runtime.engine import EngineRuntime
 from controller.settings import load_settings
-from controller.store import Store, Transaction
+from controller.store import Store
 
 SIZE = 256
 TRAP, TRACE = "trap", "trace"  # files in the working folder
@@ -125,14 +125,17 @@ class Watched:
     `passed` gets the names: what was written counts only once the transaction has committed.
     """
 
-    def __init__(self, trap: Trap, write: Transaction, passed: list[str]) -> None:
-        self._trap, self._write, self._passed = trap, write, passed
+    def __init__(self, trap: Trap, write: Any, passed: list[str], part: str = "") -> None:
+        self._trap, self._write, self._passed, self._part = trap, write, passed, part
 
-    def __getattr__(self, method: str) -> Method:
+    def __getattr__(self, method: str) -> Any:
         original = getattr(self._write, method)
+        if method == "releases":
+            return Watched(self._trap, original, self._passed, "releases.")
 
         async def watched_write(*args: Any, **options: Any) -> Any:
-            name = f"store.{args[0].kind.value if method == 'append' else method}"
+            name = args[0].kind.value if method == "append" else method
+            name = f"store.{self._part}{name}"
             self._trap(f"{name}:before")
             self._trap(f"{name}:during")
             result = await original(*args, **options)

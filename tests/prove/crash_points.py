@@ -128,8 +128,8 @@ POINTS = [
     ),
     *_points(
         "edit",
-        "store.save_bot store.save_bot#2 store.save_bot#3 runtime.rehearse runtime.park "
-        "runtime.create runtime.start runtime.remove_previous",
+        "store.save_bot store.releases.add runtime.rehearse runtime.park runtime.create "
+        "runtime.start store.releases.end runtime.remove_previous",
         "store.asked:after runtime.park:during runtime.rehearse:during runtime.start:during "
         "engine.POST-containers-rename:before engine.POST-containers-update:before "
         "engine.PUT-containers-archive:before store.outcome:before",

@@ -25,7 +25,7 @@ SHORT = [
     *("secrets/runtime.create:after", "restart/runtime.restart:after"),
     *("stop/store.save_bot:after#3", "delete/runtime.remove:after"),
     *("edit/runtime.park:during", "edit/engine.POST-containers-update:before"),
-    *("edit/runtime.create:before", "edit/runtime.remove_previous:before"),
+    *("edit/runtime.create:before", "edit/store.releases.end:after"),
     *("crash/store.add_crashes:before", "crash/store.crash:after"),
     # A rehearsal's container once outlived the controller that made it.
     *("prepare/engine.DELETE-containers-one:before#2", "reload/runtime.execute:after"),
