@@ -157,8 +157,18 @@ class Trials:
         # Its end was for the release that failed, and is no news.
         end = previous.finished_at
         await self._wishes.change(bot.id, lambda now: replace(now, run=now.run.account(end)))
+        await self._reseed(bot)
         self._freshness.expect_return(bot.id, previous)
         await self._runtime.unpark(bot.id, self._blueprints.restart_policy(bot))
+
+    async def _reseed(self, bot: Bot) -> None:
+        """What the release that failed put into the bot's volume gives way as well."""
+        if self._blueprints.fitting(bot) is None or not bot.image:
+            return
+        spec = self._blueprints.spec(bot)
+        rewritten = tuple(seed for seed in spec.seeds if not seed.keep)
+        if rewritten:
+            await self._runtime.reseed(replace(spec, seeds=rewritten))
 
     async def remove_previous(self, bot: Bot) -> None:
         """Remove the parked container, and the config that only it had mounted."""

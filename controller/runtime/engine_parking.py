@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from docker import APIClient
@@ -9,10 +10,16 @@ from docker.errors import NotFound as DockerNotFound
 
 from controller.domain.errors import Conflict
 from controller.domain.observation import Observation
-from controller.runtime import creation, hostconfig, observations
+from controller.domain.spec import ContainerSpec
+from controller.runtime import creation, hostconfig, observations, throwaway, volumes
 from controller.runtime.engine_programs import READ_SECONDS, WRITE_SECONDS, EnginePrograms
 from controller.runtime.faults import foreign
-from controller.runtime.validation import check_bot_id, container_name, previous_name
+from controller.runtime.validation import (
+    check_bot_id,
+    check_spec,
+    container_name,
+    previous_name,
+)
 
 _Json = dict[str, Any]
 _NO_RESTART = "no"
@@ -62,6 +69,23 @@ class EngineParking(EnginePrograms):
             client.rename(inspected["Id"], container_name(bot_id))
 
         await self._calls(do, write=True, limit=WRITE_SECONDS)
+
+    async def reseed(self, spec: ContainerSpec) -> None:
+        """Put the spec's seeds into its volume, through a helper that is never started."""
+        check_spec(spec)
+        if not spec.seeds:
+            return
+        given_up = threading.Event()
+
+        def do(client: APIClient) -> None:
+            throwaway.require_image(client, spec.image)
+            volumes.ensure_volume(client, spec, self._instance)
+            volumes.prepare_volume(client, spec, self._instance, given_up)
+
+        try:
+            await self._calls(do, write=True, limit=WRITE_SECONDS)
+        finally:
+            given_up.set()
 
     async def remove_previous(self, bot_id: str) -> None:
         """Remove the parked container."""

@@ -6,9 +6,15 @@ from dataclasses import replace
 
 from controller.domain.errors import Conflict
 from controller.domain.observation import Observation
+from controller.domain.spec import ContainerSpec
 from controller.runtime.faults import foreign
 from controller.runtime.memory_calls import MemoryCalls
-from controller.runtime.validation import check_bot_id, parse_restart_policy, previous_name
+from controller.runtime.validation import (
+    check_bot_id,
+    check_spec,
+    parse_restart_policy,
+    previous_name,
+)
 
 
 class MemoryParking(MemoryCalls):
@@ -34,6 +40,18 @@ class MemoryParking(MemoryCalls):
         """Give the parked container its restart policy and its own name back."""
         check_bot_id(bot_id)
         await self._write("unpark", lambda: self.do_unpark(bot_id, restart))
+
+    async def reseed(self, spec: ContainerSpec) -> None:
+        """Put the spec's seeds into its volume."""
+        check_spec(spec)
+        if not spec.seeds:
+            return
+
+        def do() -> None:
+            self.require_image(spec.image)
+            self.seed(spec)
+
+        await self._write("reseed", do)
 
     async def remove_previous(self, bot_id: str) -> None:
         """Remove the parked container."""

@@ -225,7 +225,7 @@ class MemoryWorld(MemoryImages):
             if spec.name in self.foreign_volumes:
                 raise foreign("volume", spec.name, code="foreign-volume")
             self.volumes.add(spec.bot_id)
-            self._seed(spec)
+            self.seed(spec)
         self._runs += 1
         unique = f"{spec.bot_id} {self._runs}"
         seen = Observation(
@@ -240,7 +240,7 @@ class MemoryWorld(MemoryImages):
         self.emit(spec.bot_id, "create")
         return seen.container_id
 
-    def _seed(self, spec: ContainerSpec) -> None:
+    def seed(self, spec: ContainerSpec) -> None:
         """Add the spec's seeds to its volume."""
         files = self.seeded.setdefault(spec.bot_id, {})
         folders = {folder for path in files for folder in parents(path)}

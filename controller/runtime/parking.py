@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from controller.domain.observation import Observation
+from controller.domain.spec import ContainerSpec
 
 
 class Parking(Protocol):
@@ -37,6 +38,14 @@ class Parking(Protocol):
         """Give the parked container that restart policy and its own name back. It isn't started.
 
         Does nothing if none is parked. Raises Conflict if the bot has another container.
+        """
+        ...
+
+    async def reseed(self, spec: ContainerSpec) -> None:
+        """Put the spec's seed files into its volume again, as `create` does.
+
+        Another container of the bot may have put others there. Does nothing for a spec without
+        seeds. Raises ImageMissing.
         """
         ...
 

@@ -130,7 +130,7 @@ class Runtime(Parking, Protocol):
     - **Unknown isn't failed.** When the engine can't be reached, or takes longer than the call's
       own limit, a read raises EngineUnavailable. A write raises OutcomeUnknown, since it may still
       happen; it raises EngineUnavailable only if it's certain that nothing was sent. The writes
-      are create, start, rename, stop, restart, park, unpark, remove, remove_previous,
+      are create, start, rename, stop, restart, park, unpark, reseed, remove, remove_previous,
       remove_unstarted, remove_volume, let_go, probe, execute and rehearse.
     - **Busy isn't away.** A call that found no free thread raises EngineBusy. The engine was never
       asked then, and the time spent waiting doesn't count towards the call's limit.

@@ -186,20 +186,25 @@ async def test_a_change_that_does_not_prove_itself_gives_way(
     """The former container runs again, unchanged, with its restart policy."""
     await slowly(proving, 0.5)
     bot = await proven(proving)
+    await proving.edit(bot, persona="I am kind.")
+    await settled(proving, bot, 2)
     before = proving.runtime.containers[bot.id].seen
-    await proving.edit(bot, greeting="ahoy")
+    seeds = dict(proving.runtime.seeded[bot.id])
+    await proving.edit(bot, greeting="ahoy", persona="I am loud.")
     await eventually(lambda: proving.active(bot) and proving.runtime.parked)
+    assert proving.runtime.seeded[bot.id]["SOUL.md"] == "I am loud."
     proving.runtime.write_log(bot.id, "it says this")
     await harm(proving, bot)
-    await settled(proving, bot, 1)
+    await settled(proving, bot, 2)
     after = proving.runtime.containers[bot.id].seen
     assert after.container_id == before.container_id
-    assert (after.armed, after.spec, after.release) == (True, before.spec, 1)
+    assert (after.armed, after.spec, after.release) == (True, before.spec, 2)
     view = proving.view(bot)
     await proving.becomes(bot, Phase.RUNNING)
     assert view.bot.setback is not None
-    assert view.bot.setback.message == f"Release 2 was taken back: {words}"
-    assert (view.crashes, view.bot.fields) == ((), {})
+    assert view.bot.setback.message == f"Release 3 was taken back: {words}"
+    assert (view.crashes, view.bot.fields) == ((), {"persona": "I am kind."})
+    assert proving.runtime.seeded[bot.id] == seeds
     assert await proving.entries(Kind.BY_HAND, bot=bot) == []
     (failed, *_) = await proving.store.releases(bot.id)
     assert failed.tail == ("it says this", *(["NO_MODEL"] if harm is never_well else []))

@@ -46,7 +46,7 @@ SECRETS = {"api_key": API_KEY, "channel_token": TOKEN}
 DEMO_IMAGE = "botmaker-demo:2"
 WRITES = {
     *("create", "start", "rename", "stop", "restart", "remove", "remove_volume", "let_go"),
-    *("park", "unpark", "remove_previous", "execute", "rehearse"),
+    *("park", "unpark", "reseed", "remove_previous", "execute", "rehearse"),
 }
 
 # Like the demo template without its healthcheck, so that what runs is healthy at once.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from controller.domain.errors import Conflict, NotFound
 from controller.domain.names import new_bot_id
 from controller.domain.observation import ContainerState, Observation
-from controller.domain.spec import ContainerSpec
+from controller.domain.spec import ContainerSpec, SeedFile
 from tests.runtime.rig import Rig, seen
 
 
@@ -83,6 +85,20 @@ async def test_it_keeps_the_volume_until_it_is_removed(rig: Rig) -> None:
         await rig.runtime.remove_previous(spec.bot_id)
     assert await rig.runtime.observe_previous(spec.bot_id) is None
     await rig.runtime.remove_volume(spec.bot_id)
+
+
+async def test_seeds_can_be_put_back(rig: Rig) -> None:
+    """What another container of the bot wrote over them goes; a seed that is kept stays."""
+    seeds = (SeedFile("own.md", "mine"), SeedFile("fixed.md", "first", keep=False))
+    spec, _ = await parked_one(rig, state_path="/data", seeds=seeds)
+    fresh = (SeedFile("own.md", "other"), SeedFile("fixed.md", "second", keep=False))
+    await rig.runtime.create(replace(spec, seeds=fresh))
+    assert rig.state_file(spec, "fixed.md") == "second"
+    for _ in range(2):
+        await rig.runtime.reseed(spec)
+    assert rig.state_file(spec, "fixed.md") == "first"
+    assert rig.state_file(spec, "own.md") == "mine"
+    await rig.runtime.reseed(replace(spec, seeds=()))
 
 
 async def test_where_nothing_is_parked_nothing_happens(rig: Rig) -> None:
