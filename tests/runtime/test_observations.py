@@ -53,6 +53,7 @@ def test_a_whole_look() -> None:
         finished_at=1795231490.25,
         restart_count=2,
         spec="f00",
+        armed=False,
         image="sha256:abc",
         probe_output="sick",
     )
@@ -99,7 +100,27 @@ def test_a_verdict_counts_only_while_it_runs(status: str) -> None:
 
 def test_a_bare_inspect_is_enough() -> None:
     """What an engine leaves out is none, zero or empty."""
-    assert observation({"Id": ID}) == Observation(container_id=ID, state=ContainerState.EXITED)
+    bare = Observation(container_id=ID, state=ContainerState.EXITED, armed=False)
+    assert observation({"Id": ID}) == bare
+
+
+@pytest.mark.parametrize(
+    ("policy", "armed"),
+    [(None, False), ("", False), ("no", False), ("unless-stopped", True), ("on-failure", True)],
+)
+def test_a_restart_policy_is_armed_or_not(policy: str | None, armed: bool) -> None:
+    """Only one that may have the engine start it is."""
+    host = {"RestartPolicy": None if policy is None else {"Name": policy}}
+    assert observation({"Id": ID, "HostConfig": host}).armed is armed
+
+
+@pytest.mark.parametrize(
+    ("label", "release"), [("7", 7), ("", 0), ("x", 0), ("-1", 0), ("9" * 30, 0)]
+)
+def test_a_release_is_read_from_its_label(label: str, release: int) -> None:
+    """What isn't a number of ours counts as none: a container from before there were releases."""
+    labels = {"botmaker.release": label}
+    assert observation({"Id": ID, "Config": {"Labels": labels}}).release == release
 
 
 def test_a_failed_start_is_told_without_paths_of_the_host() -> None:
