@@ -56,6 +56,9 @@ TABLE: dict[str, tuple[Bot, Observation | None, Hints, Cause, Run, tuple[Crash, 
     "no container": (BOT, None, Hints(), Cause.NOTHING, Run(), ()),
     "accounted for": (owing(accounted_end=NOW), ENDED, Hints(), Cause.NOTHING, DONE, ()),
     "accounted, back": (owing(accounted_end=NOW), BACK, Hints(), Cause.NOTHING, DONE, ()),
+    # Of a release that only has to make way: its ends are no news.
+    "leaving": (BOT, BACK, Hints(leaving=True), Cause.ENGINE, DONE, ()),
+    "leaving, fatal": (BOT, ENDED, Hints(leaving=True, fatal=(3,)), Cause.ENGINE, DONE, ()),
     # Wished ends
     "restart, back": (owing(to_end="r1"), BACK, Hints(), Cause.WISH, DONE, ()),
     "restart, ended": (owing(to_end="r1"), ENDED, Hints(), Cause.WISH, DONE, ()),

@@ -57,6 +57,19 @@ def test_a_look_is_doubted_that_shows_what_was_before(
     assert fresh.doubts("other", look) is False
 
 
+def test_a_container_that_we_bring_back_is_no_look_from_before() -> None:
+    """It was parked while another was tried; any other former one stays doubtful."""
+    fresh = Freshness()
+    for one in (A1, A2, B0, B1):
+        fresh.doubts("bot", one)
+    fresh.expect_removal("bot")
+    fresh.doubts("bot", None)
+    fresh.expect_return("bot", A2)
+    assert fresh.doubts("bot", replace(A2, state=ContainerState.EXITED)) is False
+    assert fresh.doubts("bot", B1) is True
+    assert fresh.doubts("bot", A1) is True
+
+
 def test_an_absence_is_believed_the_second_time() -> None:
     """And at once where we removed the container ourselves."""
     fresh = Freshness()
