@@ -100,6 +100,7 @@ def test_all_that_changes_something_is_worth_an_answer_later() -> None:
         "button do",
         "bot edit",
         "button edit",
+        "bot update",
     }
     ways = {name for name, way in WAYS.items() if way.act.role > Role.VIEWER} - looks
     assert ways | {"bot do", "modal do"} == {name for name, way in WAYS.items() if way.owed}

@@ -6,7 +6,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -137,6 +137,33 @@ async def edit(a: Asking) -> Callable[[], Awaitable[None]]:
     )
 
 
+async def update(a: Asking) -> Callable[[], Awaitable[None]]:
+    bot, tools = await a.runs(), a.world.application.installation.tools
+    template = tools.blueprints.template(bot)
+    former = template.model_copy(update={"description": "As it was."}).text
+    await tools.wishes.change(bot.id, lambda now: replace(now, held=former))
+
+    async def by_button() -> None:
+        shown = await a.world.admin.slash(a.world.channel, "bot update", name=a.name)
+        await a.world.admin.click(shown.response, label=f"Update {a.name}")
+
+    return lambda: a.ask(
+        by_button, ("POST", f"/bots/{a.name}/update", {}), ("update", a.name, "--yes")
+    )
+
+
+async def rollback(a: Asking) -> Callable[[], Awaitable[None]]:
+    bot = await a.runs("handy")
+    edits = a.world.application.manager.edits
+    await edits.submit(as_admin(a.world), bot, ["tone"], {"tone": "curt"})
+    await until_phase(a.world, a.name, Phase.RUNNING)
+    return lambda: a.ask(
+        lambda: a.chat("bot rollback", name=a.name, release="1"),
+        ("POST", f"/bots/{a.name}/rollback", {"release": 1}),
+        ("rollback", a.name, "--release", "1"),
+    )
+
+
 def power(verb: str) -> Doing:
     async def prepared(a: Asking) -> Callable[[], Awaitable[None]]:
         bot = await a.runs()
@@ -206,6 +233,8 @@ DOINGS: dict[str, Doing] = {
     "bot.create": create,
     "bot.secrets": secrets,
     "bot.edit": edit,
+    "bot.update": update,
+    "bot.rollback": rollback,
     "bot.start": power("start"),
     "bot.stop": power("stop"),
     "bot.restart": power("restart"),
