@@ -34,7 +34,15 @@ from controller.runtime.options import engine_options
 from controller.services import LiveChecks
 from controller.settings import Settings
 from controller.store import Store, lock
-from controller.vault import Fingerprints, Redactor, Vault, derived_key, install_key
+from controller.vault import (
+    Fingerprints,
+    Redactor,
+    SealKey,
+    Vault,
+    derived_key,
+    install_key,
+    master_key,
+)
 
 log = logging.getLogger(__name__)
 THREADS_GIVE_WAY = 0.002  # seconds that a thread may compute while another one waits
@@ -130,6 +138,8 @@ async def open_application(
         live = live_checks(settings)
         stack.push_async_callback(live.close)
         fingerprints = Fingerprints(key)
+        seal_key = SealKey(master_key(data, settings.master_key_place()), instance)
+        log.info("secrets can be sealed; the key's fingerprint: %s", seal_key.fingerprint)
         installation = build(
             Parts(
                 instance=instance,
@@ -143,6 +153,8 @@ async def open_application(
                 data_dir=data.absolute(),
                 static_grants=static_grants(settings),
                 live=live,
+                seal_key=seal_key,
+                sealed_only=settings.sealed_only,
                 shift=shift,
                 own_tokens=_own_tokens(settings, fingerprints),
             )

@@ -36,6 +36,7 @@ PREFIX = "BOTMAKER_"
 ENV_FILE = ".env"
 ENV_MAX = 1_048_576  # bytes of `.env`
 TOKEN_MAX = 4_096  # bytes of the token's file
+MASTER_CREDENTIAL = "botmaker-master-key"
 ONLY_COMPOSE = frozenset({"BOTMAKER_HOME", "BOTMAKER_USER", "BOTMAKER_IMAGE"})
 Ids = Annotated[tuple[int, ...], NoDecode]
 Images = Annotated[Mapping[str, str], NoDecode]  # image reference by template id
@@ -77,6 +78,8 @@ class Settings(WebSettings):
     discord_gateway_url: str = ""
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    master_key_file: Place | None = None
+    sealed_only: bool = False
     docker: Annotated[Mapping[str, str], NoDecode] = Field(default_factory=docker_environment)
 
     @classmethod
@@ -179,6 +182,18 @@ class Settings(WebSettings):
             "can read.",
         ):
             return read_text(self.discord_token_file, TOKEN_MAX).strip()
+
+    def master_key_place(self) -> Path | None:
+        """Where the master key comes from; None: BotMaker makes and keeps one of its own.
+
+        A service manager's credential of the name `botmaker-master-key` counts as well (systemd's
+        LoadCredential).
+        """
+        credentials = os.environ.get("CREDENTIALS_DIRECTORY", "")
+        credential = Path(credentials) / MASTER_CREDENTIAL
+        if self.master_key_file is None and credentials and credential.exists():
+            return credential
+        return self.master_key_file
 
     def jwt_key(self) -> str:
         """The public key of whoever signs service tokens; empty where none are taken."""

@@ -30,6 +30,7 @@ COMMANDS = {
     "export": Lazy("controller.cli.fleet_files:export_command", "Print the fleet as TOML."),
     "plan": Lazy("controller.cli.fleet_files:plan_command", "Say what `apply` would change."),
     "apply": Lazy("controller.cli.fleet_files:apply_command", "Make the fleet as files say."),
+    "seal": Lazy("controller.cli.seal:seal", "Encrypt a secret before it is entered."),
     "token": Lazy("controller.cli.tokens:tokens", "Make, list and revoke API tokens."),
     "templates": Lazy("controller.cli.templates:templates", "List, check or explain templates."),
     "import": Lazy("controller.cli.imports:imports", "Draft a template from a container."),

@@ -29,7 +29,7 @@ from controller.runtime.options import engine_options
 from controller.settings import Reading, Settings
 from controller.store import Store
 from controller.store.chain import Checked
-from controller.vault import Redactor, Vault, known_key
+from controller.vault import Redactor, SealKey, Vault, known_key, known_master_key
 
 HELP = "docs/configuration.md, in the project's repository, shows what it takes."
 DISCORD_URLS = {"BOTMAKER_DISCORD_API_URL", "BOTMAKER_DISCORD_GATEWAY_URL"}
@@ -204,8 +204,24 @@ def strangers(reading: Reading) -> list[tuple[str, str]]:
     ]
 
 
+async def _seal_print(settings: Settings) -> str:
+    """The fingerprint of the key that secrets are sealed to; empty before the first start."""
+    try:
+        master = known_master_key(settings.data_dir, settings.master_key_place())
+        store = await Store.open_read_only(settings.data_dir)
+    except ControllerError:
+        return ""
+    try:
+        return SealKey(master, await store.recall("instance")).fingerprint
+    except ControllerError:
+        return ""
+    finally:
+        await store.close()
+
+
 async def _examine_here(settings: Settings) -> list[Finding]:
     findings: list[Finding] = []
+    seal_print = await _seal_print(settings)
     try:
         catalog = catalog_of(settings)
     except ControllerError as error:
@@ -230,5 +246,6 @@ async def _examine_here(settings: Settings) -> list[Finding]:
             host=host,
             data_dir=settings.data_dir.absolute(),
             threads=threads,
+            seal_print=seal_print,
         )
         return findings + await examine(patient)

@@ -53,6 +53,7 @@ class Patient:
     host: HostPaths
     data_dir: Path
     threads: Threads
+    seal_print: str = ""  # of the key that secrets are sealed to; empty: there is none yet
     running: bool = False  # whether this is the controller's own process
 
 
@@ -87,6 +88,7 @@ async def examine(patient: Patient) -> list[Finding]:
         ("database", lambda: _database(patient)),
         ("disk", lambda: _space(patient)),
         ("templates", lambda: _templates(patient)),
+        ("sealing", lambda: _sealing(patient)),
     ]
     if runtime is not None:
         checks += [
@@ -178,6 +180,13 @@ async def _templates(patient: Patient) -> list[Finding]:
         text = f"{where}: {refusal.reason}"
         found.append(Finding("templates", False, text, "Fix the file and restart."))
     return found
+
+
+async def _sealing(patient: Patient) -> list[Finding]:
+    if not patient.seal_print:
+        return []
+    text = f"the key's fingerprint is {patient.seal_print}; it must be the same where you seal"
+    return [Finding("sealing", None, text)]
 
 
 async def _engine(patient: Patient, runtime: Runtime) -> list[Finding]:

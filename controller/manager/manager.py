@@ -40,13 +40,14 @@ from controller.manager.logbook import Logbook
 from controller.manager.notebook import Notebook
 from controller.manager.orphans import Orphans
 from controller.manager.sameness import Sameness
+from controller.manager.sealed_entry import SealedEntry
 from controller.manager.single_use import SingleUse
 from controller.manager.tokens import Tokens
 from controller.manager.web_sessions import WebSessions
 from controller.runtime import Runtime
 from controller.services import LiveChecks
 from controller.store import Store
-from controller.vault import Fingerprints, Redactor, Vault
+from controller.vault import Fingerprints, Redactor, SealKey, Vault
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +93,8 @@ class Parts:
     data_dir: Path
     static_grants: StaticGrants
     live: LiveChecks
+    seal_key: SealKey
+    sealed_only: bool = False  # whether a secret that wasn't sealed is refused
     shift: UidShift | None = None
     own_tokens: frozenset[str] = frozenset()  # `Fingerprints.of_value` of BotMaker's own
 
@@ -157,6 +160,7 @@ def _manager(parts: Parts, tools: Tools, loop: Loop) -> Manager:
     fleet, wishes, journal = tools.fleet, tools.wishes, tools.journal
     blueprints, threads, runtime = tools.blueprints, tools.threads, tools.runtime
     access = Access(tools.store, fleet, journal, parts.static_grants)
+    sealed = SealedEntry(parts.seal_key, tools.store, access, only=parts.sealed_only)
     patient = Patient(
         runtime=runtime,
         vault=tools.vault,
@@ -164,6 +168,7 @@ def _manager(parts: Parts, tools: Tools, loop: Loop) -> Manager:
         host=parts.host,
         data_dir=parts.data_dir,
         threads=threads,
+        seal_print=sealed.fingerprint,
         running=True,
     )
     return Manager(
@@ -206,9 +211,10 @@ def _manager(parts: Parts, tools: Tools, loop: Loop) -> Manager:
                 threads=threads,
                 own=parts.own_tokens,
             ),
+            sealed=sealed,
             engine_time=runtime.engine_time,
         ),
-        sameness=Sameness(blueprints, parts.fingerprints, access, threads),
+        sameness=Sameness(blueprints, parts.fingerprints, access, threads, sealed),
         edits=Edits(
             fleet=fleet, wishes=wishes, blueprints=blueprints, journal=journal, access=access
         ),

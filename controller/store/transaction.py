@@ -6,7 +6,7 @@ What can be read is next door in `store`.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import aiosqlite
@@ -124,6 +124,26 @@ class Transaction:
         """The bot was told about everything that its used forms wrote."""
         sql = "UPDATE form SET settled = 1 WHERE bot_id = ? AND used_at IS NOT NULL"
         await self._do(sql, [bot_id])
+
+    async def use_seals(self, seals: Mapping[str, float], now: float) -> None:
+        """Use sealed values up, by their nonces and until when each is good; forget expired ones.
+
+        Conflict when one was used before.
+        """
+        await self._do("DELETE FROM used_seal WHERE until < ?", [now])
+        for nonce, until in seals.items():
+            sql = "INSERT OR IGNORE INTO used_seal VALUES (?, ?)"
+            if not await self._do(sql, [nonce, until]):
+                raise Conflict(
+                    "This sealed text was used before.",
+                    hint="Each can be used once. Seal the value again.",
+                    code="seal-used",
+                )
+
+    async def reuse_seals(self, nonces: Iterable[str]) -> None:
+        """Let sealed values be used again, because what they were used for didn't work."""
+        for nonce in nonces:
+            await self._do("DELETE FROM used_seal WHERE nonce = ?", [nonce])
 
     # Cards, grants, facts about the installation
 

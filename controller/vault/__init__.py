@@ -3,27 +3,35 @@
 from controller.vault.checks import simply_missing
 from controller.vault.cleaning import clean
 from controller.vault.files import Vault
-from controller.vault.fingerprint import Fingerprints, derived_key, install_key, known_key
+from controller.vault.fingerprint import Fingerprints, derived_key
 from controller.vault.held_back import HeldBack
+from controller.vault.key_files import install_key, known_key, known_master_key, master_key
 from controller.vault.redaction import CONTEXT_LINES, LONG_TEXT, MARK, Redactor
 from controller.vault.rehearsal import Canary, remove_canary, store_canary
+from controller.vault.sealing import Address, Opened, SealKey, is_sealed
 from controller.vault.staging import Staged, Staging
 
 __all__ = [
     "CONTEXT_LINES",
     "LONG_TEXT",
     "MARK",
+    "Address",
     "Canary",
     "Fingerprints",
     "HeldBack",
+    "Opened",
     "Redactor",
+    "SealKey",
     "Staged",
     "Staging",
     "Vault",
     "clean",
     "derived_key",
     "install_key",
+    "is_sealed",
     "known_key",
+    "known_master_key",
+    "master_key",
     "remove_canary",
     "simply_missing",
     "store_canary",

@@ -32,7 +32,7 @@ from controller.runtime import Runtime
 from controller.runtime.memory import MemoryRuntime
 from controller.services import LiveChecks
 from controller.store import Store
-from controller.vault import Fingerprints, Redactor, Vault
+from controller.vault import Fingerprints, Redactor, SealKey, Vault
 
 ANN = discord_user(1, "ann")  # an admin by the settings
 BEN = discord_user(2, "ben")  # nobody, until somebody grants him a role
@@ -119,6 +119,7 @@ class Rig:
     """One installation: its disk and its engine outlive the controllers that come and go."""
 
     def __init__(self, folder: Path, restart: str = "unless-stopped") -> None:
+        self.sealed_only = False
         self.folder = folder
         self.data, self.secrets = folder / "data", folder / "secrets"
         self.templates = folder / "templates"
@@ -161,6 +162,8 @@ class Rig:
         await asyncio.to_thread(vault.open)
         self.house = build(
             Parts(
+                seal_key=SealKey(bytes(32), "rig"),
+                sealed_only=self.sealed_only,
                 instance=await self.store.instance(),
                 store=self.store,
                 catalog=load(self.templates),

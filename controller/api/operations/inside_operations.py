@@ -70,6 +70,14 @@ class SecretsIn(Given):
     values: Values
 
 
+class SealAddress(Resource):
+    """Where a bot's secrets can be sealed to, so that nobody on the way sees them."""
+
+    address: str  # `sealto1.…`, for `botmaker seal` and the page seal.html
+    until: datetime  # the end of what is sealed to it
+    fingerprint: str  # of the key in it
+
+
 class SecretsCompared(Resource):
     """Of each value whether the bot has it: `same`, `other`, or `missing` where it has none."""
 
@@ -218,6 +226,17 @@ async def put_secrets(call: Call[Nothing, SecretsIn]) -> Answer:
     return Answer(put)
 
 
+async def seal_address(call: Call[Nothing, Nothing]) -> Answer:
+    """Where values can be sealed to, before they are sent or typed."""
+    bot = await call.bot(acts.BOT_SECRETS)
+    sealed = call.manager.credentials.sealed
+    address = await sealed.address(call.caller, bot)
+    until = moment(address.until)
+    assert until is not None
+    found = SealAddress(address=address.code, until=until, fingerprint=sealed.fingerprint)
+    return Answer(found)
+
+
 async def compare_secrets(call: Call[Nothing, SecretsIn]) -> Answer:
     """Say whether the values are those that it has."""
     bot = await call.bot(acts.BOT_SECRETS)
@@ -311,6 +330,17 @@ INSIDE_OPERATIONS: Operations = (
         answer=SecretsPut,
         secret=True,
         handler=put_secrets,
+    ),
+    Operation(
+        id="sealAddress",
+        method="GET",
+        path="/bots/{bot}/secrets/address",
+        act=acts.BOT_SECRETS,
+        summary="Where a bot's secrets can be sealed to.",
+        query=Nothing,
+        body=Nothing,
+        answer=SealAddress,
+        handler=seal_address,
     ),
     Operation(
         id="compareSecrets",
