@@ -35,6 +35,7 @@ from controller.services import LiveChecks
 from controller.settings import Settings
 from controller.store import Store, lock
 from controller.vault import (
+    AtRest,
     Fingerprints,
     Redactor,
     SealKey,
@@ -138,7 +139,8 @@ async def open_application(
         live = live_checks(settings)
         stack.push_async_callback(live.close)
         fingerprints = Fingerprints(key)
-        seal_key = SealKey(master_key(data, settings.master_key_place()), instance)
+        master = master_key(data, settings.master_key_place())
+        seal_key = SealKey(master, instance)
         log.info("secrets can be sealed; the key's fingerprint: %s", seal_key.fingerprint)
         installation = build(
             Parts(
@@ -154,6 +156,7 @@ async def open_application(
                 static_grants=static_grants(settings),
                 live=live,
                 seal_key=seal_key,
+                at_rest=AtRest((master,)),
                 sealed_only=settings.sealed_only,
                 shift=shift,
                 own_tokens=_own_tokens(settings, fingerprints),

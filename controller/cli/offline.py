@@ -29,7 +29,7 @@ from controller.runtime.options import engine_options
 from controller.settings import Reading, Settings
 from controller.store import Store
 from controller.store.chain import Checked
-from controller.vault import Redactor, SealKey, Vault, known_key, known_master_key
+from controller.vault import AtRest, Redactor, SealKey, Vault, known_key, known_master_key
 
 HELP = "docs/configuration.md, in the project's repository, shows what it takes."
 DISCORD_URLS = {"BOTMAKER_DISCORD_API_URL", "BOTMAKER_DISCORD_GATEWAY_URL"}
@@ -91,7 +91,8 @@ def _seen(row: ListedContainer) -> Observation:
 async def _missing_secrets(settings: Settings, bots: Sequence[Bot]) -> dict[str, tuple[str, ...]]:
     """The required secrets that don't exist, by bot; none where this user can't look."""
     vault, threads = Vault(settings.secrets_dir.absolute()), Threads()
-    blueprints = Blueprints(catalog_of(settings), vault, settings.data_dir / "files", HostPaths())
+    files, unopened = settings.data_dir / "files", AtRest(())
+    blueprints = Blueprints(catalog_of(settings), vault, files, HostPaths(), unopened)
 
     def missing(bot: Bot) -> tuple[str, ...]:
         try:

@@ -47,7 +47,7 @@ from controller.manager.web_sessions import WebSessions
 from controller.runtime import Runtime
 from controller.services import LiveChecks
 from controller.store import Store
-from controller.vault import Fingerprints, Redactor, SealKey, Vault
+from controller.vault import AtRest, Fingerprints, Redactor, SealKey, Vault
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +94,7 @@ class Parts:
     static_grants: StaticGrants
     live: LiveChecks
     seal_key: SealKey
+    at_rest: AtRest
     sealed_only: bool = False  # whether a secret that wasn't sealed is refused
     shift: UidShift | None = None
     own_tokens: frozenset[str] = frozenset()  # `Fingerprints.of_value` of BotMaker's own
@@ -136,7 +137,8 @@ def build(parts: Parts) -> Installation:
     fleet = Fleet(engine_time=parts.runtime.engine_time)
     store, vault, runtime, redactor = parts.store, parts.vault, parts.runtime, parts.redactor
     journal = Journal(store, parts.data_dir / "journal", threads)
-    blueprints = Blueprints(parts.catalog, vault, parts.data_dir / "files", parts.host, parts.shift)
+    files = parts.data_dir / "files"
+    blueprints = Blueprints(parts.catalog, vault, files, parts.host, parts.at_rest, parts.shift)
     wishes = Wishes(store, fleet, queue.poke)
     tools = Tools(
         runtime=runtime,

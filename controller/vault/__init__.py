@@ -1,5 +1,6 @@
 """Secrets: stored in files, shown as fingerprints, redacted from every text."""
 
+from controller.vault.at_rest import AtRest
 from controller.vault.checks import simply_missing
 from controller.vault.cleaning import clean
 from controller.vault.files import Vault
@@ -16,6 +17,7 @@ __all__ = [
     "LONG_TEXT",
     "MARK",
     "Address",
+    "AtRest",
     "Canary",
     "Fingerprints",
     "HeldBack",

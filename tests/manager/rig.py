@@ -32,7 +32,7 @@ from controller.runtime import Runtime
 from controller.runtime.memory import MemoryRuntime
 from controller.services import LiveChecks
 from controller.store import Store
-from controller.vault import Fingerprints, Redactor, SealKey, Vault
+from controller.vault import AtRest, Fingerprints, Redactor, SealKey, Vault
 
 ANN = discord_user(1, "ann")  # an admin by the settings
 BEN = discord_user(2, "ben")  # nobody, until somebody grants him a role
@@ -162,6 +162,7 @@ class Rig:
         await asyncio.to_thread(vault.open)
         self.house = build(
             Parts(
+                at_rest=AtRest((bytes(32),)),
                 seal_key=SealKey(bytes(32), "rig"),
                 sealed_only=self.sealed_only,
                 instance=await self.store.instance(),
