@@ -42,7 +42,7 @@ from controller.vault import (
     Vault,
     derived_key,
     install_key,
-    master_key,
+    masters,
 )
 
 log = logging.getLogger(__name__)
@@ -139,8 +139,8 @@ async def open_application(
         live = live_checks(settings)
         stack.push_async_callback(live.close)
         fingerprints = Fingerprints(key)
-        master = master_key(data, settings.master_key_place())
-        seal_key = SealKey(master, instance)
+        keys = masters(data, settings.master_key_place())
+        seal_key = SealKey(keys[0], instance)
         log.info("secrets can be sealed; the key's fingerprint: %s", seal_key.fingerprint)
         installation = build(
             Parts(
@@ -156,7 +156,7 @@ async def open_application(
                 static_grants=static_grants(settings),
                 live=live,
                 seal_key=seal_key,
-                at_rest=AtRest((master,)),
+                at_rest=AtRest(keys),
                 sealed_only=settings.sealed_only,
                 shift=shift,
                 own_tokens=_own_tokens(settings, fingerprints),

@@ -6,9 +6,10 @@ from controller.vault.cleaning import clean
 from controller.vault.files import Vault
 from controller.vault.fingerprint import Fingerprints, derived_key
 from controller.vault.held_back import HeldBack
-from controller.vault.key_files import install_key, known_key, known_master_key, master_key
+from controller.vault.key_files import install_key, known_key, known_master_key
 from controller.vault.redaction import CONTEXT_LINES, LONG_TEXT, MARK, Redactor
 from controller.vault.rehearsal import Canary, remove_canary, store_canary
+from controller.vault.rekeying import masters, rekey
 from controller.vault.sealing import Address, Opened, SealKey, is_sealed
 from controller.vault.staging import Staged, Staging
 
@@ -33,7 +34,8 @@ __all__ = [
     "is_sealed",
     "known_key",
     "known_master_key",
-    "master_key",
+    "masters",
+    "rekey",
     "remove_canary",
     "simply_missing",
     "store_canary",

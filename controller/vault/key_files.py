@@ -13,6 +13,7 @@ from controller.vault import disk
 
 INSTALL_KEY = "install.key"  # makes fingerprints and chains the journal
 MASTER_KEY = "master.key"  # opens what is sealed
+NEXT_MASTER_KEY = "master.next.key"  # while everything is being sealed again
 GIVEN_MAX = 4096  # bytes of a file that somebody else made
 _KEY_BYTES = 32
 
@@ -22,7 +23,7 @@ def install_key(data_dir: Path) -> bytes:
 
     Raises StorageTrouble when the key can't be read or created, or isn't 32 bytes long.
     """
-    return _made_once(data_dir, INSTALL_KEY)
+    return made_once(data_dir, INSTALL_KEY)
 
 
 def master_key(data_dir: Path, given: Path | None = None) -> bytes:
@@ -31,7 +32,7 @@ def master_key(data_dir: Path, given: Path | None = None) -> bytes:
     The given file has 32 bytes, as they are or in hex. Raises StorageTrouble as `install_key`.
     """
     if given is None:
-        return _made_once(data_dir, MASTER_KEY)
+        return made_once(data_dir, MASTER_KEY)
     with disk.storage(f"BOTMAKER_MASTER_KEY_FILE, {given}, can't be read"):
         data = read_begin(given, GIVEN_MAX)
     key = _from_hex(data) if len(data) != _KEY_BYTES else data
@@ -52,7 +53,8 @@ def _from_hex(data: bytes) -> bytes | None:
     return key if len(key) == _KEY_BYTES else None
 
 
-def _made_once(data_dir: Path, file: str) -> bytes:
+def made_once(data_dir: Path, file: str) -> bytes:
+    """The key in that file of the data folder, made by the first call. Raises StorageTrouble."""
     what = f"This installation's key, {data_dir / file}, can't be read or created"
     with disk.storage(what):
         os.makedirs(data_dir, 0o700, exist_ok=True)  # noqa: PTH103 - Path.mkdir follows umask

@@ -44,6 +44,11 @@ class Staging:
         self._box = box
         self._writing = threading.Lock()  # the folder goes with its last file
 
+    @property
+    def folder(self) -> Path:
+        """Where they are."""
+        return self._root / FOLDER
+
     def keep(self, bot_id: str, form_id: str, staged: Staged) -> None:
         """Keep all of this for the form, in place of what was kept before."""
         name = _name(bot_id, form_id)
