@@ -150,6 +150,18 @@ async def read_history(settings: Settings, name: str, limit: int) -> list[Event]
         await store.close()
 
 
+async def list_webhooks(settings: Settings) -> list[WebhookSeen]:
+    """Every webhook, as the controller left it."""
+    store = await Store.open_read_only(settings.data_dir)
+    try:
+        return [
+            WebhookSeen(one, await store.waiting(one.cursor, one.kinds))
+            for one in await store.webhooks()
+        ]
+    finally:
+        await store.close()
+
+
 async def verify_history(settings: Settings) -> Checked:
     """Check the journal's chain, from its first entry to the newest."""
     threads = Threads()

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from controller.catalog import Catalog
@@ -28,6 +28,7 @@ from controller.loop.story import Stories
 from controller.manager.access import Access, StaticGrants
 from controller.manager.actions import Actions
 from controller.manager.bots import Bots
+from controller.manager.courier import Courier
 from controller.manager.credentials import Credentials
 from controller.manager.doctor import Doctor, Patient
 from controller.manager.edits import Edits
@@ -43,10 +44,13 @@ from controller.manager.sameness import Sameness
 from controller.manager.single_use import SingleUse
 from controller.manager.tokens import Tokens
 from controller.manager.web_sessions import WebSessions
+from controller.manager.webhook_delivery import DeliveryTools
+from controller.manager.webhook_sender import WebhookSender
+from controller.manager.webhooks import Webhooks, WebhookTools
 from controller.runtime import Runtime
-from controller.services import LiveChecks
+from controller.services import LiveChecks, Postman
 from controller.store import Store
-from controller.vault import Fingerprints, Redactor, Vault
+from controller.vault import Fingerprints, Redactor, Vault, WebhookVault
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +76,7 @@ class Manager:
     orphans: Orphans
     doctor: Doctor
     tokens: Tokens
+    webhooks: Webhooks
     web_sessions: WebSessions
     notebook: Notebook
     stories: Stories
@@ -93,6 +98,7 @@ class Parts:
     static_grants: StaticGrants
     live: LiveChecks
     shift: UidShift | None = None
+    postman: Postman = field(default_factory=Postman)
     own_tokens: frozenset[str] = frozenset()  # `Fingerprints.of_value` of BotMaker's own
 
 
@@ -103,6 +109,7 @@ class Installation:
     instance: str  # its id, as its containers carry it
     manager: Manager
     loop: Loop
+    courier: Courier
     tools: Tools
 
     async def load(self) -> None:
@@ -111,6 +118,7 @@ class Installation:
         await self.manager.access.load()
         await self.manager.feed.load()
         await self.manager.tokens.load()
+        await self.manager.webhooks.load()
         await self.manager.web_sessions.load()
         await self.manager.credentials.resume(self.loop.owe_reload)
         cut_short = await self.tools.journal.end_open()
@@ -149,14 +157,46 @@ def build(parts: Parts) -> Installation:
         queue=queue,
     )
     loop = Loop(tools)
-    manager = _manager(parts, tools, loop)
-    return Installation(instance=parts.instance, manager=manager, loop=loop, tools=tools)
+    access = Access(store, fleet, journal, parts.static_grants)
+    keys = WebhookVault(vault.root)
+    sender = WebhookSender(keys, threads, parts.postman)
+    courier = _courier(parts, tools, sender)
+    webhooks = Webhooks(
+        WebhookTools(
+            instance=parts.instance,
+            store=store,
+            journal=journal,
+            access=access,
+            vault=keys,
+            threads=threads,
+            fingerprints=parts.fingerprints,
+            redactor=redactor,
+            sender=sender,
+            courier=courier,
+        )
+    )
+    manager = _manager(parts, tools, loop, access, webhooks)
+    return Installation(
+        instance=parts.instance, manager=manager, loop=loop, courier=courier, tools=tools
+    )
 
 
-def _manager(parts: Parts, tools: Tools, loop: Loop) -> Manager:
+def _courier(parts: Parts, tools: Tools, sender: WebhookSender) -> Courier:
+    return Courier(
+        DeliveryTools(
+            instance=parts.instance,
+            store=tools.store,
+            journal=tools.journal,
+            threads=tools.threads,
+            sender=sender,
+            redact=tools.redactor,
+        )
+    )
+
+
+def _manager(parts: Parts, tools: Tools, loop: Loop, access: Access, webhooks: Webhooks) -> Manager:
     fleet, wishes, journal = tools.fleet, tools.wishes, tools.journal
     blueprints, threads, runtime = tools.blueprints, tools.threads, tools.runtime
-    access = Access(tools.store, fleet, journal, parts.static_grants)
     patient = Patient(
         runtime=runtime,
         vault=tools.vault,
@@ -228,6 +268,7 @@ def _manager(parts: Parts, tools: Tools, loop: Loop) -> Manager:
         orphans=Orphans(runtime, fleet, tools.vault, threads, access),
         doctor=Doctor(patient, fleet, loop.stories, access),
         tokens=Tokens(tools.store, journal, access),
+        webhooks=webhooks,
         web_sessions=WebSessions(tools.store, journal, access),
         notebook=Notebook(tools.store),
         stories=loop.stories,

@@ -8,6 +8,7 @@ from controller.vault.held_back import HeldBack
 from controller.vault.redaction import CONTEXT_LINES, LONG_TEXT, MARK, Redactor
 from controller.vault.rehearsal import Canary, remove_canary, store_canary
 from controller.vault.staging import Staged, Staging
+from controller.vault.webhook_keys import WebhookKeys, WebhookVault, new_signing_key, signature
 
 __all__ = [
     "CONTEXT_LINES",
@@ -20,11 +21,15 @@ __all__ = [
     "Staged",
     "Staging",
     "Vault",
+    "WebhookKeys",
+    "WebhookVault",
     "clean",
     "derived_key",
     "install_key",
     "known_key",
+    "new_signing_key",
     "remove_canary",
+    "signature",
     "simply_missing",
     "store_canary",
 ]
