@@ -24,6 +24,7 @@ from controller.manager.access import Access, StaticGrants
 from controller.manager.doctor import Finding, Patient, examine, worded
 from controller.manager.history import Choice, Event, events, verify
 from controller.manager.logbook import Logbook
+from controller.manager.webhooks import WebhookSeen
 from controller.runtime.engine import EngineRuntime
 from controller.runtime.options import engine_options
 from controller.settings import Reading, Settings

@@ -1,4 +1,4 @@
-"""`botmaker webhook …`: who is sent events. A URL is never an argument: other users could read it."""
+"""`botmaker webhook …`: who is sent events. A URL is no argument: other users could read it."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def add(
     """Add a webhook. Prints the key that checks its signatures, alone, this once."""
 
     def work() -> None:
-        order = {"name": name, "url": _url(url_file), "format": form, "events": list(events)}
-        order["plain_http"] = plain_http
+        order: dict[str, object] = {"name": name, "url": _url(url_file), "format": form}
+        order |= {"events": list(events), "plain_http": plain_http}
         made = door_of(context).ask("POST", "/webhooks", order).json
         if as_json:
             click.echo(json.dumps(made, indent=2))
@@ -115,8 +115,10 @@ def list_webhooks(context: click.Context, *, as_json: bool) -> None:
             click.echo(json.dumps(items, indent=2))
             return
         rows = [
-            [one["name"], _state(one), one["format"], one["host"], one["fingerprint"]]
-            + [" ".join(one["events"])]
+            [
+                *(one["name"], _state(one), one["format"], one["host"], one["fingerprint"]),
+                " ".join(one["events"]),
+            ]
             for one in items
         ]
         header = ("NAME", "STATE", "FORMAT", "HOST", "URL", "EVENTS")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from controller.domain.webhooks import DeadLetter, Webhook
 
@@ -57,8 +58,8 @@ def is_first_loss(webhook: Webhook) -> bool:
     return webhook.dead_at is None or since is None or webhook.dead_at < since
 
 
-def state(webhook: Webhook) -> str:
-    """In a word: `ok`, `failing` or `stopped`."""
+def state(webhook: Webhook) -> Literal["ok", "failing", "stopped"]:
+    """In a word."""
     if webhook.stopped:
         return "stopped"
     return "failing" if webhook.failing_since is not None else "ok"

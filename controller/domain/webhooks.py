@@ -5,9 +5,11 @@ The addresses are judged in `webhook_urls`; what is sent is in `webhook_bodies`.
 
 from __future__ import annotations
 
+import random
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 
 from controller.domain.errors import BadInput
@@ -188,4 +190,10 @@ class Pace:
         return now - max(at, failing_since) > self.keep
 
 
-Chance = Callable[[], float]
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The clock and the pace of deliveries. `chance` is from 0 to 1."""
+
+    clock: Callable[[], float] = time.time
+    chance: Callable[[], float] = random.random
+    pace: Pace = field(default_factory=Pace)

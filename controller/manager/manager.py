@@ -14,6 +14,7 @@ from pathlib import Path
 
 from controller.catalog import Catalog
 from controller.domain.errors import ControllerError
+from controller.domain.webhooks import Timing
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.hostpaths import HostPaths
 from controller.fleet.journal import Journal
@@ -99,6 +100,7 @@ class Parts:
     live: LiveChecks
     shift: UidShift | None = None
     postman: Postman = field(default_factory=Postman)
+    timing: Timing = field(default_factory=Timing)  # of the webhooks
     own_tokens: frozenset[str] = frozenset()  # `Fingerprints.of_value` of BotMaker's own
 
 
@@ -159,7 +161,7 @@ def build(parts: Parts) -> Installation:
     loop = Loop(tools)
     access = Access(store, fleet, journal, parts.static_grants)
     keys = WebhookVault(vault.root)
-    sender = WebhookSender(keys, threads, parts.postman)
+    sender = WebhookSender(keys, threads, parts.postman, parts.timing.clock)
     courier = _courier(parts, tools, sender)
     webhooks = Webhooks(
         WebhookTools(
@@ -173,6 +175,7 @@ def build(parts: Parts) -> Installation:
             redactor=redactor,
             sender=sender,
             courier=courier,
+            clock=parts.timing.clock,
         )
     )
     manager = _manager(parts, tools, loop, access, webhooks)
@@ -190,6 +193,7 @@ def _courier(parts: Parts, tools: Tools, sender: WebhookSender) -> Courier:
             threads=tools.threads,
             sender=sender,
             redact=tools.redactor,
+            timing=parts.timing,
         )
     )
 

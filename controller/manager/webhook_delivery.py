@@ -10,10 +10,8 @@ import asyncio
 import contextlib
 import logging
 import math
-import random
-import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
@@ -24,7 +22,7 @@ from controller.domain.webhook_bodies import event_of
 from controller.domain.webhooks import (
     REFUSALS_MOST,
     DeadLetter,
-    Pace,
+    Timing,
     Verdict,
     Webhook,
 )
@@ -50,9 +48,7 @@ class DeliveryTools:
     threads: Threads
     sender: WebhookSender
     redact: Callable[[str], str]
-    clock: Callable[[], float] = time.time
-    pace: Pace = field(default_factory=Pace)
-    chance: Callable[[], float] = random.random
+    timing: Timing
 
 
 class Delivery:
@@ -62,6 +58,7 @@ class Delivery:
         self._id = webhook_id
         self._tools = tools
         self._store = tools.store
+        self._clock = tools.timing.clock
         self._news = asyncio.Event()  # the journal may have more
         self._now = asyncio.Event()  # somebody changed the webhook: no pause any longer
 
@@ -124,7 +121,7 @@ class Delivery:
             if attempt.verdict is not Verdict.DELIVERED:
                 return await self._failed(webhook, entry, attempt)
             before = webhook.cursor
-            webhook = progress.delivered(webhook, entry.seq, self._tools.clock())
+            webhook = progress.delivered(webhook, entry.seq, self._clock())
             if not await self._save(webhook, before):
                 return 0.0  # somebody moved the cursor, or removed the webhook
         return 0.0
@@ -156,7 +153,7 @@ class Delivery:
 
     async def _failed(self, webhook: Webhook, entry: Entry, attempt: Attempt) -> float:
         """Note it; how long to wait."""
-        tools, now, before = self._tools, self._tools.clock(), webhook.cursor
+        now, before, timing = self._clock(), webhook.cursor, self._tools.timing
         if attempt.verdict is Verdict.GONE:
             if await self._save(progress.stopped(webhook, attempt.reason, now), before):
                 await self._tell(webhook, "stopped", 0, attempt.reason)
@@ -166,7 +163,7 @@ class Delivery:
             return 0.0
         if webhook.failures == 1:
             log.warning("webhook %s: %s; its events wait", webhook.name, attempt.reason)
-        pause = tools.pace.pause(webhook.failures, attempt.wait, tools.chance())
+        pause = timing.pace.pause(webhook.failures, attempt.wait, timing.chance())
         if attempt.verdict is Verdict.REFUSED and webhook.failures >= REFUSALS_MOST:
             await self._give_up(webhook, [entry])
             return pause
@@ -179,13 +176,13 @@ class Delivery:
 
     def _over(self, webhook: Webhook, entries: Sequence[Entry]) -> list[Entry]:
         """Those at the beginning that were tried for long enough."""
-        now, since = self._tools.clock(), webhook.failing_since or 0.0
-        pace = self._tools.pace
+        now, since = self._clock(), webhook.failing_since or 0.0
+        pace = self._tools.timing.pace
         return list(takewhile(lambda one: pace.is_over(one.at, since, now), entries))
 
     async def _give_up(self, webhook: Webhook, entries: Sequence[Entry]) -> Webhook | None:
         """Make dead letters of them; None if somebody moved the cursor meanwhile."""
-        now = self._tools.clock()
+        now = self._clock()
         letters = [DeadLetter(entry.seq, now, webhook.reason) for entry in entries]
         after = progress.gave_up(webhook, letters)
         async with self._store.transaction() as write:

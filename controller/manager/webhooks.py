@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -99,7 +98,7 @@ class WebhookTools:
     redactor: Redactor
     sender: WebhookSender
     courier: Courier
-    clock: Callable[[], float] = time.time
+    clock: Callable[[], float]
 
 
 class Webhooks:

@@ -84,6 +84,8 @@ class Postman:
             )
         except aiohttp.ClientConnectorError:
             return Silence("it can't be reached")
+        except aiohttp.InvalidURL:
+            return Silence("its address can't be used")
         except (aiohttp.ClientError, OSError, ValueError):
             return Silence("the connection to it broke")
 
