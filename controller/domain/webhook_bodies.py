@@ -82,6 +82,9 @@ def sentence(entry: Entry) -> str:
             return about_bot or f"{EVENTS[entry.kind]}{_on(entry)}, by {who}."
 
 
+_WISHED = {"run": "is to run", "stop": "is to be stopped", "remove": "is to be deleted"}
+
+
 def _about_bot(entry: Entry, who: str) -> str:
     bot, data = entry.bot_name or "a bot", entry.data
     match entry.kind:
@@ -95,7 +98,8 @@ def _about_bot(entry: Entry, who: str) -> str:
         case Kind.REMOVED:
             return f"{bot} was deleted."
         case Kind.WISH:
-            return f"{bot} is to {data.get('after')} now; {who} asked for it."
+            wish = _WISHED.get(str(data.get("after")), "has a new wish")
+            return f"{bot} {wish}, asked for by {who}."
         case Kind.BY_HAND:
             return f"{bot} was {data.get('what')} outside BotMaker."
         case _:

@@ -88,7 +88,7 @@ class Post:
         """What was given up, oldest first."""
         return (await self.rig.manager.webhooks.dead_letters(ANN_ASKS, name))[::-1]
 
-    async def until(self, settled: int, name: str = "ops", seconds: float = 5.0) -> Webhook:
+    async def until(self, settled: int, name: str = "ops", seconds: float = 20.0) -> Webhook:
         """Wait until everything up to that entry is settled."""
         async with asyncio.timeout(seconds):
             while (found := await self.row(name)).cursor < settled:
@@ -114,5 +114,5 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 async def taken(receiver: Receiver, count: int) -> list[int]:
     """Wait until it took so many; the numbers of the entries, in the order in which they came."""
-    await eventually(lambda: len(receiver.taken) >= count, f"{count} events arrive")
+    await eventually(lambda: len(receiver.taken) >= count, f"{count} events arrive", 20.0)
     return [one.number for one in receiver.taken]

@@ -118,10 +118,10 @@ async def test_one_webhooks_trouble_is_no_others(post: Post, receiver: Receiver)
         for name, one in (("hangs", hanging), ("refuses", refusing), ("away", away)):
             await post.add(one, name)
         await post.add(receiver, "well")
-        began = time.monotonic()
         numbers = await post.happen(50)
+        # A second for each try of the one that hangs: one after the other this would take a minute.
         assert await taken(receiver, 50) == numbers
-        assert time.monotonic() - began < 3.0
+        await post.until(numbers[-1], "well")
         listed = {
             seen.webhook.name: (seen.webhook.reason, seen.waiting)
             for seen in await post.rig.manager.webhooks.listed(ANN_ASKS)

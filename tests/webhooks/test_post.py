@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 import ssl
@@ -33,6 +34,27 @@ async def test_the_answer_is_the_status_and_its_beginning() -> None:
         assert first.content == b"{}"
         assert first.headers["User-Agent"].startswith("BotMaker/")
         assert "Cookie" not in first.headers
+
+
+async def test_an_answer_without_an_end_is_left_after_its_beginning() -> None:
+    """Nobody fills our memory, or keeps us reading."""
+
+    async def endless(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        with contextlib.suppress(OSError):
+            while True:
+                writer.write(b"x" * 4096)
+                await writer.drain()
+                await asyncio.sleep(0.001)
+        writer.close()
+        left.set()
+
+    left = asyncio.Event()
+    server = await asyncio.start_server(endless, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    assert await Postman().post(parcel(url)) == Receipt(200, "x" * ANSWER_MAX)
+    await left.wait()
+    server.close()
 
 
 async def test_a_redirect_is_an_answer_and_not_followed() -> None:

@@ -151,6 +151,9 @@ def _end(event: Event) -> str:
 
 def _done(data: dict[str, object] | object) -> str:
     found = dict(data) if isinstance(data, dict) else {}
+    if "delivered" in found:
+        why = plain(str(found.get("reason", "")), DETAIL_MAX)
+        return "delivered" if found["delivered"] else f"not delivered: {why}"
     if "problem" in found:
         return f"{found.get('phase')}: {plain(str(found['problem']), DETAIL_MAX)}"
     if "phase" in found:
