@@ -67,6 +67,7 @@ class Application:
         """Run everything except the Discord connection, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.installation.loop.run(), name="loop")
+            group.create_task(self.installation.courier.run(), name="courier")
             group.create_task(
                 serve_console(self.manager, self.is_online, self.settings.data_dir),
                 name="console",

@@ -15,6 +15,7 @@ from controller.api.operations.inside_operations import INSIDE_OPERATIONS
 from controller.api.operations.request_operations import REQUEST_OPERATIONS
 from controller.api.operations.stream_operations import STREAM_OPERATIONS
 from controller.api.operations.token_operations import TOKEN_OPERATIONS
+from controller.api.operations.webhook_operations import WEBHOOK_OPERATIONS
 from controller.api.problems import HttpProblem
 from controller.domain.errors import NotFound
 
@@ -27,6 +28,7 @@ OPERATIONS: Operations = (
     *REQUEST_OPERATIONS,
     *ACCESS_OPERATIONS,
     *TOKEN_OPERATIONS,
+    *WEBHOOK_OPERATIONS,
 )
 
 

@@ -33,6 +33,7 @@ COMMANDS = {
     "seal": Lazy("controller.cli.seal:seal", "Encrypt a secret before it is entered."),
     "rekey": Lazy("controller.cli.rekey:rekey_command", "Replace the master key."),
     "token": Lazy("controller.cli.tokens:tokens", "Make, list and revoke API tokens."),
+    "webhook": Lazy("controller.cli.webhooks:webhooks", "Send events to other programs."),
     "templates": Lazy("controller.cli.templates:templates", "List, check or explain templates."),
     "import": Lazy("controller.cli.imports:imports", "Draft a template from a container."),
     "build-image": Lazy(

@@ -49,6 +49,7 @@ HINTS = {
     "no-such-bot": "`botmaker list` shows all bots.",
     "secrets-missing": "Enter them with /bot secrets, or give them with `botmaker apply`.",
     "no-such-token": "`botmaker token list` shows all tokens.",
+    "no-such-webhook": "`botmaker webhook list` shows all webhooks.",
     "not-signed-in": "Make a token with /access token create, and put it into a file.",
 }
 

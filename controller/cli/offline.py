@@ -24,6 +24,7 @@ from controller.manager.access import Access, StaticGrants
 from controller.manager.doctor import Finding, Patient, examine, worded
 from controller.manager.history import Choice, Event, events, verify
 from controller.manager.logbook import Logbook
+from controller.manager.webhooks import WebhookSeen
 from controller.runtime.engine import EngineRuntime
 from controller.runtime.options import engine_options
 from controller.settings import Reading, Settings
@@ -147,6 +148,18 @@ async def read_history(settings: Settings, name: str, limit: int) -> list[Event]
             fleet.show_bot(bot)
         bot_id = fleet.named(name).bot.id if name else ""
         return await events(store, bot_id, Choice(refusals=True, limit=limit))
+    finally:
+        await store.close()
+
+
+async def list_webhooks(settings: Settings) -> list[WebhookSeen]:
+    """Every webhook, as the controller left it."""
+    store = await Store.open_read_only(settings.data_dir)
+    try:
+        return [
+            WebhookSeen(one, await store.waiting(one.cursor, one.kinds))
+            for one in await store.webhooks()
+        ]
     finally:
         await store.close()
 

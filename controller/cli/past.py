@@ -75,6 +75,9 @@ def _what(entry: Entry) -> str:
             )
         case Kind.UNCHECKED:
             return f"its config could not be checked (exit {data.get('exit_code')})"
+        case Kind.WEBHOOK:
+            count = f" {data['count']} events" if data.get("count") else ""
+            return f"webhook {data.get('name')} {data.get('what')}{count}: {data.get('reason')}"
         case Kind.NOTED:
             return f"{data.get('act')}: {data.get('words')}"
         case _:

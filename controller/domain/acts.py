@@ -56,6 +56,11 @@ ACCESS_SESSIONS = Act("access.sessions", Role.ADMIN, "Ending sessions", Scope.FL
 TOKEN_CREATE = Act("access.token.create", Role.ADMIN, "Creating an API token", Scope.FLEET)
 TOKEN_LIST = Act("access.token.list", Role.ADMIN, "Listing API tokens", Scope.FLEET)
 TOKEN_REVOKE = Act("access.token.revoke", Role.ADMIN, "Revoking an API token", Scope.FLEET)
+WEBHOOK_ADD = Act("webhook.add", Role.ADMIN, "Adding a webhook", Scope.FLEET)
+WEBHOOK_LIST = Act("webhook.list", Role.ADMIN, "Listing webhooks", Scope.FLEET)
+WEBHOOK_TEST = Act("webhook.test", Role.ADMIN, "Testing a webhook", Scope.FLEET)
+WEBHOOK_REPLAY = Act("webhook.replay", Role.ADMIN, "Sending a webhook's events again", Scope.FLEET)
+WEBHOOK_REMOVE = Act("webhook.remove", Role.ADMIN, "Removing a webhook", Scope.FLEET)
 HELP = Act("help", Role.VIEWER, "Reading the help", Scope.ANY)
 
 ACTS: dict[str, Act] = {
@@ -86,6 +91,11 @@ ACTS: dict[str, Act] = {
         TOKEN_CREATE,
         TOKEN_LIST,
         TOKEN_REVOKE,
+        WEBHOOK_ADD,
+        WEBHOOK_LIST,
+        WEBHOOK_TEST,
+        WEBHOOK_REPLAY,
+        WEBHOOK_REMOVE,
         HELP,
     )
 }

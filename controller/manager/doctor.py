@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,8 @@ from pathlib import Path
 from controller.catalog import Catalog
 from controller.domain.acts import FLEET_DOCTOR
 from controller.domain.disk_words import FAULTS, reason
-from controller.domain.errors import ControllerError, ImageMissing
+from controller.domain.errors import BadSetting, ControllerError, ImageMissing, StorageTrouble
+from controller.domain.webhook_progress import health
 from controller.fleet.hostpaths import HostPaths
 from controller.fleet.journal import Caller
 from controller.fleet.threads import Threads
@@ -23,7 +25,7 @@ from controller.fleet.views import Fleet
 from controller.loop.story import Stories
 from controller.manager.access import Access
 from controller.runtime import Probe, Runtime
-from controller.store import examine_database
+from controller.store import Store, examine_database
 from controller.vault import Canary, Vault, remove_canary, store_canary
 
 CLOCK_OFF = 30.0  # seconds between two clocks that are worth knowing
@@ -89,6 +91,7 @@ async def examine(patient: Patient) -> list[Finding]:
         ("disk", lambda: _space(patient)),
         ("templates", lambda: _templates(patient)),
         ("sealing", lambda: _sealing(patient)),
+        ("webhooks", lambda: _webhooks(patient)),
     ]
     if runtime is not None:
         checks += [
@@ -187,6 +190,20 @@ async def _sealing(patient: Patient) -> list[Finding]:
         return []
     text = f"the key's fingerprint is {patient.seal_print}; it must be the same where you seal"
     return [Finding("sealing", None, text)]
+
+
+async def _webhooks(patient: Patient) -> list[Finding]:
+    """How each webhook is doing, as the controller noted it."""
+    try:
+        store = await Store.open_read_only(patient.data_dir)
+    except (BadSetting, StorageTrouble):
+        return []  # the database's own check says what is wrong with it
+    try:
+        webhooks = await store.webhooks()
+    finally:
+        await store.close()
+    now = time.time()
+    return [Finding(f"webhook {one.name}", *health(one, now)) for one in webhooks]
 
 
 async def _engine(patient: Patient, runtime: Runtime) -> list[Finding]:

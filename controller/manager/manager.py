@@ -9,11 +9,12 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from controller.catalog import Catalog
 from controller.domain.errors import ControllerError
+from controller.domain.webhooks import Timing
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.hostpaths import HostPaths
 from controller.fleet.journal import Journal
@@ -28,6 +29,7 @@ from controller.loop.story import Stories
 from controller.manager.access import Access, StaticGrants
 from controller.manager.actions import Actions
 from controller.manager.bots import Bots
+from controller.manager.courier import Courier
 from controller.manager.credentials import Credentials
 from controller.manager.doctor import Doctor, Patient
 from controller.manager.edits import Edits
@@ -44,10 +46,13 @@ from controller.manager.sealed_entry import SealedEntry
 from controller.manager.single_use import SingleUse
 from controller.manager.tokens import Tokens
 from controller.manager.web_sessions import WebSessions
+from controller.manager.webhook_delivery import DeliveryTools
+from controller.manager.webhook_sender import WebhookSender
+from controller.manager.webhooks import Webhooks, WebhookTools
 from controller.runtime import Runtime
-from controller.services import LiveChecks
+from controller.services import LiveChecks, Postman
 from controller.store import Store
-from controller.vault import AtRest, Fingerprints, Redactor, SealKey, Vault
+from controller.vault import AtRest, Fingerprints, Redactor, SealKey, Vault, WebhookVault
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +78,7 @@ class Manager:
     orphans: Orphans
     doctor: Doctor
     tokens: Tokens
+    webhooks: Webhooks
     web_sessions: WebSessions
     notebook: Notebook
     stories: Stories
@@ -97,6 +103,8 @@ class Parts:
     at_rest: AtRest
     sealed_only: bool = False  # whether a secret that wasn't sealed is refused
     shift: UidShift | None = None
+    postman: Postman = field(default_factory=Postman)
+    timing: Timing = field(default_factory=Timing)  # of the webhooks
     own_tokens: frozenset[str] = frozenset()  # `Fingerprints.of_value` of BotMaker's own
 
 
@@ -107,6 +115,7 @@ class Installation:
     instance: str  # its id, as its containers carry it
     manager: Manager
     loop: Loop
+    courier: Courier
     tools: Tools
 
     async def load(self) -> None:
@@ -115,6 +124,7 @@ class Installation:
         await self.manager.access.load()
         await self.manager.feed.load()
         await self.manager.tokens.load()
+        await self.manager.webhooks.load()
         await self.manager.web_sessions.load()
         await self.manager.credentials.resume(self.loop.owe_reload)
         cut_short = await self.tools.journal.end_open()
@@ -154,14 +164,48 @@ def build(parts: Parts) -> Installation:
         queue=queue,
     )
     loop = Loop(tools)
-    manager = _manager(parts, tools, loop)
-    return Installation(instance=parts.instance, manager=manager, loop=loop, tools=tools)
+    access = Access(store, fleet, journal, parts.static_grants)
+    keys = WebhookVault(vault.root)
+    sender = WebhookSender(keys, threads, parts.postman, parts.timing.clock)
+    courier = _courier(parts, tools, sender)
+    webhooks = Webhooks(
+        WebhookTools(
+            instance=parts.instance,
+            store=store,
+            journal=journal,
+            access=access,
+            vault=keys,
+            threads=threads,
+            fingerprints=parts.fingerprints,
+            redactor=redactor,
+            sender=sender,
+            courier=courier,
+            clock=parts.timing.clock,
+        )
+    )
+    manager = _manager(parts, tools, loop, access, webhooks)
+    return Installation(
+        instance=parts.instance, manager=manager, loop=loop, courier=courier, tools=tools
+    )
 
 
-def _manager(parts: Parts, tools: Tools, loop: Loop) -> Manager:
+def _courier(parts: Parts, tools: Tools, sender: WebhookSender) -> Courier:
+    return Courier(
+        DeliveryTools(
+            instance=parts.instance,
+            store=tools.store,
+            journal=tools.journal,
+            threads=tools.threads,
+            sender=sender,
+            redact=tools.redactor,
+            timing=parts.timing,
+        )
+    )
+
+
+def _manager(parts: Parts, tools: Tools, loop: Loop, access: Access, webhooks: Webhooks) -> Manager:
     fleet, wishes, journal = tools.fleet, tools.wishes, tools.journal
     blueprints, threads, runtime = tools.blueprints, tools.threads, tools.runtime
-    access = Access(tools.store, fleet, journal, parts.static_grants)
     sealed = SealedEntry(parts.seal_key, tools.store, access, only=parts.sealed_only)
     patient = Patient(
         runtime=runtime,
@@ -236,6 +280,7 @@ def _manager(parts: Parts, tools: Tools, loop: Loop) -> Manager:
         orphans=Orphans(runtime, fleet, tools.vault, threads, access),
         doctor=Doctor(patient, fleet, loop.stories, access),
         tokens=Tokens(tools.store, journal, access),
+        webhooks=webhooks,
         web_sessions=WebSessions(tools.store, journal, access),
         notebook=Notebook(tools.store),
         stories=loop.stories,

@@ -7,6 +7,7 @@
 from controller.store import archive, chain
 from controller.store.database import check_database, examine_database, finish, lock
 from controller.store.records import Card, Form, KeptAnswer, Owed, SignIn, Token, WebSession
+from controller.store.rows import entry_of
 from controller.store.store import Store
 from controller.store.transaction import Transaction
 
@@ -23,6 +24,7 @@ __all__ = [
     "archive",
     "chain",
     "check_database",
+    "entry_of",
     "examine_database",
     "finish",
     "lock",

@@ -64,6 +64,19 @@ def read(folder: Path) -> Iterator[tuple[Any, ...]]:
         yield from _rows(path)
 
 
+def behind(folder: Path, after: int, until: int) -> Iterator[tuple[Any, ...]]:
+    """The archived entries behind the one number, up to the other, oldest first.
+
+    A file that ends before them is read through, since only its lines tell. StorageTrouble where
+    one can't be read.
+    """
+    for row in read(folder):
+        if row[0] > until:
+            return
+        if row[0] > after:
+            yield row
+
+
 def _rows(path: Path) -> Iterator[tuple[Any, ...]]:
     try:
         with gzip.open(path, "rt", encoding="utf-8") as lines:

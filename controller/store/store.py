@@ -12,6 +12,7 @@ from controller.domain.access import Grant
 from controller.domain.bot import Bot, Crash
 from controller.domain.journal import Entry, Kind
 from controller.domain.roles import Role
+from controller.domain.webhooks import DeadLetter, Webhook
 from controller.store import chain
 from controller.store.database import Database
 from controller.store.records import Card, Form, KeptAnswer, Owed, SignIn, Token, WebSession
@@ -22,6 +23,7 @@ from controller.store.rows import (
     OWED_COLUMNS,
     SESSION_COLUMNS,
     SIGN_IN_COLUMNS,
+    WEBHOOK_COLUMNS,
     answer_of,
     bot_of,
     entry_of,
@@ -29,6 +31,7 @@ from controller.store.rows import (
     session_of,
     sign_in_of,
     token_of,
+    webhook_of,
 )
 from controller.store.transaction import Transaction
 
@@ -185,6 +188,54 @@ class Store:
         """What was answered to that request, if it is known."""
         sql = f"SELECT {ANSWER_COLUMNS} FROM kept_answer WHERE request = ?"  # noqa: S608
         return next((answer_of(row) for row in await self._db.read(sql, [request])), None)
+
+    # Webhooks
+
+    async def webhooks(self) -> list[Webhook]:
+        """Every webhook, by name."""
+        sql = f"SELECT {WEBHOOK_COLUMNS} FROM webhook ORDER BY name"  # noqa: S608
+        return [webhook_of(row) for row in await self._db.read(sql)]
+
+    async def webhook(self, webhook_id: str) -> Webhook | None:
+        """The webhook of that id."""
+        sql = f"SELECT {WEBHOOK_COLUMNS} FROM webhook WHERE id = ?"  # noqa: S608
+        return next((webhook_of(row) for row in await self._db.read(sql, [webhook_id])), None)
+
+    async def dead_letters(self, webhook_id: str, limit: int) -> list[DeadLetter]:
+        """The events of a webhook that were given up, newest first."""
+        sql = (
+            "SELECT seq, at, reason FROM dead_letter WHERE webhook_id = ? ORDER BY seq DESC LIMIT ?"
+        )
+        return [DeadLetter(*row) for row in await self._db.read(sql, [webhook_id, limit])]
+
+    async def following(self, after: int, kinds: Collection[Kind], limit: int) -> list[Entry]:
+        """The entries of these kinds behind that number, oldest first; also behind 0."""
+        marks = ", ".join("?" * len(kinds))
+        rows = await self._db.read(
+            f"SELECT {chain.COLUMNS} FROM journal WHERE seq > ? AND kind IN ({marks}) "  # noqa: S608
+            "ORDER BY seq LIMIT ?",
+            [after, *(kind.value for kind in kinds), limit],
+        )
+        return [entry_of(row) for row in rows]
+
+    async def waiting(self, after: int, kinds: Collection[Kind]) -> int:
+        """How many entries of these kinds are behind that number."""
+        marks = ", ".join("?" * len(kinds))
+        rows = await self._db.read(
+            f"SELECT count(*) FROM journal WHERE seq > ? AND kind IN ({marks})",  # noqa: S608
+            [after, *(kind.value for kind in kinds)],
+        )
+        return int(rows[0][0])
+
+    async def oldest(self) -> int:
+        """The number of the oldest entry that is in the database; 0 when none is."""
+        rows = await self._db.read("SELECT min(seq) FROM journal")
+        return int(rows[0][0] or 0)
+
+    async def number_at(self, at: float) -> int:
+        """The number of the first entry of that time or later; 0 when there is none."""
+        rows = await self._db.read("SELECT min(seq) FROM journal WHERE at >= ?", [at])
+        return int(rows[0][0] or 0)
 
     # The journal
 

@@ -12,6 +12,7 @@ from controller.vault.rehearsal import Canary, remove_canary, store_canary
 from controller.vault.rekeying import masters, rekey
 from controller.vault.sealing import Address, Opened, SealKey, is_sealed
 from controller.vault.staging import Staged, Staging
+from controller.vault.webhook_keys import WebhookKeys, WebhookVault, new_signing_key, signature
 
 __all__ = [
     "CONTEXT_LINES",
@@ -28,6 +29,8 @@ __all__ = [
     "Staged",
     "Staging",
     "Vault",
+    "WebhookKeys",
+    "WebhookVault",
     "clean",
     "derived_key",
     "install_key",
@@ -35,8 +38,10 @@ __all__ = [
     "known_key",
     "known_master_key",
     "masters",
+    "new_signing_key",
     "rekey",
     "remove_canary",
+    "signature",
     "simply_missing",
     "store_canary",
 ]

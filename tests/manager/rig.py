@@ -18,6 +18,7 @@ from controller.domain.journal import Entry, Kind
 from controller.domain.names import is_bot_id
 from controller.domain.observation import Health
 from controller.domain.phase import Phase
+from controller.domain.webhooks import Timing
 from controller.fleet.hostpaths import HostPaths
 from controller.fleet.journal import Caller
 from controller.fleet.views import Fleet, View
@@ -30,7 +31,7 @@ from controller.manager.history import Choice, Event, events
 from controller.manager.lifecycle import Order
 from controller.runtime import Runtime
 from controller.runtime.memory import MemoryRuntime
-from controller.services import LiveChecks
+from controller.services import LiveChecks, Postman
 from controller.store import Store
 from controller.vault import AtRest, Fingerprints, Redactor, SealKey, Vault
 
@@ -130,6 +131,7 @@ class Rig:
         self.door: Runtime = self.runtime
         self.live = LiveChecks(enabled=False)
         self.own_tokens: frozenset[str] = frozenset()
+        self.postman, self.timing = Postman(), Timing()
         self.static = StaticGrants(admin_users=(int(ANN.id),))
         self.house: Installation
         self.store: Store
@@ -177,6 +179,8 @@ class Rig:
                 static_grants=self.static,
                 live=self.live,
                 own_tokens=self.own_tokens,
+                postman=self.postman,
+                timing=self.timing,
             )
         )
         await self.house.load()

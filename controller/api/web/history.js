@@ -66,6 +66,7 @@ function sentence({ kind, act, data, operation }) {
     case "unchecked": return { what: "Config not checked", how: exitWords(data.exit_code), kind: "warn" };
     case "by-hand": return { what: `${data.what} outside BotMaker`, how: UNDONE[data.what] ?? "undone", kind: "warn" };
     case "new-image": return { what: `Another image: ${data.ref_after || data.after || ""}`, how: "", kind: "" };
+    case "webhook": return { what: `Webhook ${data.name}: ${data.reason}`, how: data.count ? `${data.what}, ${plural(data.count, "event")}` : data.what, kind: "bad" };
     case "noted": return { what: `${data.act ?? act}: ${data.words ?? ""}`, how: "", kind: "" };
     default: return { what: kind, how: "", kind: "" };
   }
@@ -74,6 +75,7 @@ function sentence({ kind, act, data, operation }) {
 /** @param {any} data */
 function detail(data) {
   if (data.token !== undefined) return ` (${[data.name, data.level].filter(Boolean).join(", ")})`;
+  if (data.webhook !== undefined) return ` (${data.name}, ${data.host})`;
   if (data.role !== undefined) return ` (${data.role} to ${data.whom === "role" ? "role " : ""}${data.subject})`;
   if (data.whom !== undefined) return ` (from ${data.whom === "role" ? "role " : ""}${data.subject})`;
   return data.detail ? ` (${data.detail})` : "";
@@ -87,6 +89,7 @@ const RESULTS = /** @type {Record<string, string>} */ ({
 function end({ state, code, outcome }) {
   if (state === "refused") return { how: `refused (${code})`, kind: "bad" };
   if (state !== "done") return { how: RESULTS[state] ?? state, kind: state === "running" ? "" : "warn" };
+  if (outcome.delivered !== undefined) return outcome.delivered ? { how: "delivered", kind: "good" } : { how: `not delivered: ${outcome.reason}`, kind: "bad" };
   if (outcome.problem) return { how: `${outcome.phase}: ${outcome.problem}`, kind: "bad" };
   if (outcome.phase) return { how: outcome.phase === "gone" ? "removed" : phaseWords(outcome.phase), kind: outcome.phase === "running" ? "good" : "" };
   if (Array.isArray(outcome.names)) return { how: outcome.names.length ? `stored ${outcome.names.join(", ")}` : "nothing stored", kind: "" };

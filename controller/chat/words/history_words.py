@@ -77,6 +77,12 @@ def _of_the_container(kind: Kind, data: Mapping[str, Any]) -> str:
         case Kind.BY_HAND:
             what = str(data.get("what", ""))
             return f"**{plain(what, 20)} outside BotMaker**: {UNDONE.get(what, 'undone')}"
+        case Kind.WEBHOOK:
+            reason = plain(str(data.get("reason", "")), DETAIL_MAX)
+            count = data.get("count") or 0
+            events = f", {plural(int(count), 'event')}" if count else ""
+            what = plain(str(data.get("what", "")), 20)
+            return f"webhook {plain(str(data.get('name', '')), 40)} **{what}**{events}: {reason}"
         case Kind.NEW_IMAGE:
             return f"**another image**: {_image_change(data)}"
         case _:
@@ -115,6 +121,8 @@ def _detail(entry: Entry) -> str:
     if "token" in data:
         level = plain(str(data.get("level", "")), 20)
         return f" ({plain(str(data.get('name', '')), 40)}{f', {level}' if level else ''})"
+    if "webhook" in data:
+        return f" ({plain(str(data.get('name', '')), 40)}, {plain(str(data.get('host', '')), 60)})"
     if "role" in data:
         return f" ({plain(str(data['role']), 20)} to {_subject(entry)})"
     if "whom" in data:
@@ -143,6 +151,9 @@ def _end(event: Event) -> str:
 
 def _done(data: dict[str, object] | object) -> str:
     found = dict(data) if isinstance(data, dict) else {}
+    if "delivered" in found:
+        why = plain(str(found.get("reason", "")), DETAIL_MAX)
+        return "delivered" if found["delivered"] else f"not delivered: {why}"
     if "problem" in found:
         return f"{found.get('phase')}: {plain(str(found['problem']), DETAIL_MAX)}"
     if "phase" in found:
