@@ -31,6 +31,7 @@ COMMANDS = {
     "plan": Lazy("controller.cli.fleet_files:plan_command", "Say what `apply` would change."),
     "apply": Lazy("controller.cli.fleet_files:apply_command", "Make the fleet as files say."),
     "token": Lazy("controller.cli.tokens:tokens", "Make, list and revoke API tokens."),
+    "mcp": Lazy("controller.cli.assistant_bridge:mcp_command", "Serve an assistant (MCP)."),
     "templates": Lazy("controller.cli.templates:templates", "List, check or explain templates."),
     "import": Lazy("controller.cli.imports:imports", "Draft a template from a container."),
     "build-image": Lazy(
