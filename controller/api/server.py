@@ -29,6 +29,7 @@ from controller.domain.phase import Phase
 from controller.manager import Manager
 
 Connected = Callable[[], bool]
+LINGER_MOST = 10.0  # seconds
 HEAD_MOST = 9_000  # bytes: a long cookie, and what proxies add
 
 
@@ -149,8 +150,13 @@ def runner_of(app: web.Application, pace: Pace) -> web.AppRunner:
     """What serves an application. It waits for nobody for ever: a head has to come whole in time,
     whether or not a request came before on that connection."""
     app.middlewares.append(_with_a_small_head)
-    # aiohttp's name for it tells half: a connection counts as idle until a head is whole.
-    return web.AppRunner(app, access_log=None, logger=log, keepalive_timeout=pace.head)
+    return web.AppRunner(
+        app,
+        access_log=None,
+        logger=log,
+        keepalive_timeout=pace.head,  # a connection counts as idle until a head is whole
+        lingering_time=min(LINGER_MOST, pace.body),  # for the rest of a body that nobody wants
+    )
 
 
 async def serve(

@@ -119,6 +119,7 @@ class Ruling:
 
     answer: Answer
     role: Role
+    narrowed: bool = False  # the role would do, but a limit leaves out the act
 
 
 def strongest(
@@ -148,7 +149,9 @@ def rule(
     held = tuple(grant for grant in grants if grant.held_by(principal))
     role = max((_limited_role(held, principal, target) for target in targets), default=Role.NONE)
     left = principal.limit is None or principal.limit.leaves(act)
-    return Ruling(Answer.ALLOW if left and role >= act.role else Answer.DENY, role)
+    if role < act.role:
+        return Ruling(Answer.DENY, role)
+    return Ruling(Answer.ALLOW, role) if left else Ruling(Answer.DENY, role, narrowed=True)
 
 
 def _limited_role(grants: Iterable[Grant], principal: Principal, target: Target) -> Role:
@@ -159,11 +162,9 @@ def _limited_role(grants: Iterable[Grant], principal: Principal, target: Target)
 
 
 def denial(act: Act, ruling: Ruling) -> Denied:
-    """The refusal in words: which role the act needs, and which one the principal has.
-
-    Whoever has the role asks as an assistant, which isn't allowed this.
-    """
-    if ruling.role >= act.role:
+    """The refusal in words: which role the act needs, and which one the principal has; or that an
+    assistant asks."""
+    if ruling.narrowed:
         return Denied(
             f"{act.sentence} isn't allowed to this assistant.",
             hint="Its owner can make a token with --allow-acting: then it may start, stop and "

@@ -122,6 +122,26 @@ class Reader:
                 found[name] = value
 
 
+@dataclass(frozen=True)
+class Told:
+    """What a tool answered."""
+
+    text: str
+    is_error: bool
+
+    @property
+    def inside(self) -> str:
+        """What stands between the marks."""
+        said, mark, *lines, end = self.text.split("\n")
+        assert mark == end
+        assert mark in said
+        return "\n".join(lines)
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.inside)
+
+
 class Api:
     """Asks one API, by one token unless another one is named."""
 
@@ -184,6 +204,29 @@ class Api:
     async def delete(self, path: str, **named: Any) -> Reply:
         return await self.ask("DELETE", path, **named)
 
+    async def mcp(
+        self,
+        body: Any = None,
+        *,
+        method: str = "POST",
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """A message of an assistant, as it is sent."""
+        given = self.token if token is None else token
+        sent = {"Authorization": f"Bearer {given}"} if given else {}
+        async with self._session.request(
+            method, f"{self.url}/mcp", json=body, headers=sent | dict(headers or {})
+        ) as answer:
+            return Reply(answer.status, answer.headers, await answer.read())
+
+    async def tool(self, name: str, *, token: str | None = None, **arguments: Any) -> Told:
+        """What an assistant is told that uses this tool."""
+        params = {"name": name, "arguments": arguments}
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+        result = (await self.mcp(message, token=token)).json["result"]
+        return Told(result["content"][0]["text"], is_error=result["isError"])
+
 
 async def token_of(
     rig: Managed,
@@ -192,9 +235,11 @@ async def token_of(
     *bots: Bot,
     caller: Caller = ANN_ASKS,
     days: int = 1,
+    acting: bool = False,
 ) -> str:
     """A fresh token's text."""
-    return (await rig.manager.tokens.create(caller, name, role, bots, days)).text
+    made = await rig.manager.tokens.create(caller, name, role, bots, days, acting=acting)
+    return made.text
 
 
 async def session_of(rig: Managed, caller: Caller) -> str:
