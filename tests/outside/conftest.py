@@ -37,7 +37,7 @@ class Town:
 
     async def run(self, tool: str, *words: str, seconds: float = 60.0) -> tuple[int, str]:
         """Run one of the tools in the controller's folder: its status, and all that it said."""
-        env = {name: text for name, text in os.environ.items() if name in {"PATH", "HOME"}}
+        env = {"PATH": f"{TOOLS}:{os.environ['PATH']}", "HOME": str(self.controller.folder)}
         made = await asyncio.create_subprocess_exec(
             *(TOOLS / tool, *words),
             cwd=self.controller.folder,
