@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 from controller.api.callers import COOKIE
 from controller.api.operation import SEGMENT, Nothing, Operation, Operations
 from controller.api.problems import PROBLEM, Problem
+from controller.api.repeats import KEY
 from controller.api.streams import NDJSON, SSE
 
 # OpenAPI 3.1 describes no item of a stream, so the one of lines is described by its line.
@@ -132,27 +133,26 @@ def _in_headers(operation: Operation[Any, Any]) -> list[dict[str, Any]]:
     found = []
     if operation.media == SSE:
         text = "The id of the last event that was read: what follows it comes."
-        found.append(_header("Last-Event-ID", text))
+        found.append(_header("Last-Event-ID", text, maxLength=200))
     if operation.deed:
         text = "`wait=N`: hold the answer back for up to N (30) seconds, until it has ended."
-        found.append(_header("Prefer", text))
+        found.append(_header("Prefer", text, maxLength=200))
     if operation.etag and operation.changes:
         text = "The ETag that was read, or `*`."
-        found.append(_header("If-Match", text, required=True))
+        found.append(_header("If-Match", text, required=True, minLength=1))
     if operation.changes and not operation.secret:
         text = "For a request that may be sent again: it is carried out once."
-        found.append(_header("Idempotency-Key", text))
+        found.append(_header("Idempotency-Key", text, pattern=f"^{KEY.pattern}$"))
     return found
 
 
-def _header(name: str, text: str, *, required: bool = False) -> dict[str, Any]:
-    schema = {"type": "string", "maxLength": 200}
+def _header(name: str, text: str, *, required: bool = False, **schema: object) -> dict[str, Any]:
     return {
         "name": name,
         "in": "header",
         "required": required,
         "description": text,
-        "schema": schema,
+        "schema": {"type": "string", **schema},
     }
 
 

@@ -21,7 +21,7 @@ from controller.fleet.journal import Caller
 from controller.manager.notebook import Notebook
 from controller.store import KeptAnswer
 
-_KEY = re.compile(r"[!-~]{1,100}")
+KEY = re.compile(r"[!-~]{1,100}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Reply:
 def key_of(request: web.Request) -> str:
     """The request's Idempotency-Key, or an empty text. 400 (`bad-idempotency-key`)."""
     key = request.headers.get("Idempotency-Key", "")
-    if key and not _KEY.fullmatch(key):
+    if key and not KEY.fullmatch(key):
         raise HttpProblem(
             400,
             "An Idempotency-Key has 1 to 100 visible ASCII characters.",

@@ -123,7 +123,8 @@ def add_api(
     """Add everything below /api/v1, and what assistants ask, for those whom `callers` knows."""
     limits = limits or Limits()
     dispatch = Dispatch(manager, callers, limits=limits)
-    app.router.add_route("*", f"{PREFIX}/{{rest:.*}}", dispatch.answer)
+    # With line breaks, which stand decoded here: no path below it is answered by anybody else.
+    app.router.add_route("*", f"{PREFIX}/{{rest:(?s:.*)}}", dispatch.answer)
     assistants = AssistantDoor(manager, callers, dispatch, limits.pace.body)
     app.router.add_route("*", PATH, assistants.answer)
 

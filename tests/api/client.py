@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -19,6 +20,7 @@ from controller.domain.errors import Denied
 from controller.domain.roles import Role
 from controller.fleet.journal import Caller
 from controller.manager import Manager
+from tests.api.described import require_described, require_described_event
 from tests.manager.rig import ANN_ASKS
 
 BASE = "/api/v1"
@@ -76,8 +78,10 @@ class Event:
 class Reader:
     """Reads one stream, as server-sent events or as lines of JSON."""
 
-    def __init__(self, answer: aiohttp.ClientResponse) -> None:
+    def __init__(self, answer: aiohttp.ClientResponse, path: str) -> None:
         self.answer = answer
+        self.path = path
+        self._kinds: Counter[str] = Counter()
         self.last = ""  # what a browser would send as Last-Event-ID
         self.read: list[Event] = []
 
@@ -105,6 +109,10 @@ class Reader:
             event = Event(**{"name" if k == "event" else k: v for k, v in json.loads(line).items()})
         else:
             event = await self._next_sse()
+        self._kinds[event.name] += 1
+        if self._kinds[event.name] <= 3:  # of each kind; all of them would take too long
+            found = {"event": event.name, "id": event.id or None, "data": event.data}
+            require_described_event(self.path, found)
         self.last = event.id or self.last
         self.read.append(event)
         return event
@@ -172,7 +180,10 @@ class Api:
             data=data,
             headers=sent | dict(headers or {}),
         ) as answer:
-            return Reply(answer.status, answer.headers, await answer.read())
+            raw = await answer.read()
+            if path != "/openapi.json":
+                require_described(method, path, answer.status, answer.content_type, raw)
+            return Reply(answer.status, answer.headers, raw)
 
     @contextlib.asynccontextmanager
     async def stream(
@@ -192,8 +203,7 @@ class Api:
             headers=sent | dict(headers or {}),
             timeout=aiohttp.ClientTimeout(total=None),
         ) as answer:
-            reader = Reader(answer)
-            yield reader
+            yield Reader(answer, path)
 
     async def get(self, path: str, **named: Any) -> Reply:
         return await self.ask("GET", path, **named)

@@ -54,6 +54,8 @@ TRICKS = [
     b"POST /api/v1/./bots/NAME/stop HTTP/1.1",
     b"POST /health/../api/v1/bots/NAME/stop HTTP/1.1",
     b"POST /api/v1/bots/NAME/stop%00 HTTP/1.1",
+    b"POST /api/v1/bots/NAME/stop%0A HTTP/1.1",
+    b"POST /api/v1/bots/%0ANAME/stop HTTP/1.1",
     b"POST /api/v1/bots/NAME/stop;x=1 HTTP/1.1",
     b"POST /api/v1/bots\\NAME\\stop HTTP/1.1",
     b"POST /API/V1/bots/NAME/stop HTTP/1.1",
@@ -89,6 +91,14 @@ async def test_a_path_in_disguise_reaches_no_use_case(rig: Rig, api: Api) -> Non
     honest = request(api, b"POST /api/v1/bots/%b/stop HTTP/1.1" % bot.name.encode())
     assert b" 202 " in await send(api, honest)
     await rig.becomes(bot, Phase.STOPPED)
+
+
+@pytest.mark.parametrize("path", ["/%0A", "/bots/%0A/logs", "/bots/a%0D%0Ab", "/%85/%E2%80%A8"])
+async def test_every_path_below_ours_is_answered_by_us(api: Api, path: str) -> None:
+    """Also one with line breaks in it, which stand decoded where a path is looked up."""
+    answer = await send(api, request(api, f"GET /api/v1{path} HTTP/1.1".encode()))
+    assert b" 404 " in answer
+    assert b"no-such-path" in answer
 
 
 async def test_far_too_much_of_anything_reaches_no_use_case(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import docker
@@ -28,7 +28,7 @@ class Town:
     """A controller that serves the API, with one bot that runs, and tokens in files."""
 
     controller: Controller
-    tokens: Mapping[str, str]
+    tokens: Mapping[str, str] = field(repr=False)
 
     @property
     def url(self) -> str:
