@@ -61,7 +61,7 @@ async def _list(process: Process, folder: Path) -> list[Figure]:
         async with _bare(folder, body) as bare:
             for number in range(WARM_UP + ASKED):
                 began = time.monotonic()
-                for url in (page, bare):
+                for url in (page, bare) if number % 2 else (bare, page):
                     start = time.perf_counter()
                     assert await _got(session, url) == body
                     if number >= WARM_UP:
