@@ -20,6 +20,7 @@ from bench import (
     answers,
     creating,
     dashboard,
+    listing,
     logs,
     real,
     redaction,
@@ -42,6 +43,7 @@ PARTS: dict[str, Callable[[Path], Awaitable[list[Figure]]]] = {
     "trouble": trouble.measure,
     "dashboard": dashboard.measure,
     "streams": streams.measure,
+    "listing": listing.measure,
 }
 
 

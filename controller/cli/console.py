@@ -34,6 +34,7 @@ COMMANDS = {
     "rekey": Lazy("controller.cli.rekey:rekey_command", "Replace the master key."),
     "token": Lazy("controller.cli.tokens:tokens", "Make, list and revoke API tokens."),
     "webhook": Lazy("controller.cli.webhooks:webhooks", "Send events to other programs."),
+    "mcp": Lazy("controller.cli.assistant_bridge:mcp_command", "Serve an assistant (MCP)."),
     "templates": Lazy("controller.cli.templates:templates", "List, check or explain templates."),
     "import": Lazy("controller.cli.imports:imports", "Draft a template from a container."),
     "build-image": Lazy(

@@ -147,6 +147,19 @@ class Door:
         status, _, text = self._sent("GET", path, None, query, None, ANSWER_SECONDS)
         return status, text.decode(errors="replace")
 
+    def tell(
+        self, path: str, message: object, headers: Mapping[str, str], **query: object
+    ) -> bytes:
+        """Send a message to a page outside the API: its reply, empty where none is due.
+
+        Raises what the page answers as a problem.
+        """
+        status, _, text = self._sent("POST", path, message, query, headers, ANSWER_SECONDS)
+        found = _json(text)
+        if status >= 300 and not (isinstance(found, dict) and "jsonrpc" in found):
+            raise _problem(status, found)
+        return text
+
     def _sent(
         self,
         method: str,

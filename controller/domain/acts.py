@@ -1,6 +1,6 @@
 """The table of acts: everything that can be asked of BotMaker, and the role that each needs.
 
-One act serves every way to ask for it: a command, a button, a form, later an HTTP call. The
+One act serves every way to ask for it: a command, a button, a form, an HTTP call, a tool. The
 use-cases in `manager` check it; an edge only says who asks. What isn't in this table can't be done.
 """
 

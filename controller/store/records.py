@@ -61,6 +61,7 @@ class Token:
     expires_at: float
     used_at: float | None = None
     revoked_at: float | None = None
+    acting: bool = False  # whether an assistant that asks by it may start, stop and restart bots
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ BOT_COLUMNS = (
 OWED_COLUMNS = "request, reply_via, recipient, act, bot_id, bot_name, asked_at, words"
 KEY_COLUMNS = (
     "id, name, hash, owner_kind, owner_id, owner_name, role, bots, created_at, expires_at, "
-    "used_at, revoked_at"
+    "used_at, revoked_at, acting"
 )
 SIGN_IN_COLUMNS = "hash, user_id, user_name, expires_at"
 SESSION_COLUMNS = "id, hash, user_id, user_name, about, created_at, used_at"
@@ -146,7 +146,8 @@ def token_of(row: Row) -> Token:
     """A row in the order of KEY_COLUMNS as a token."""
     found = dict(zip(KEY_COLUMNS.split(", "), row, strict=True))
     bots = frozenset(json.loads(found["bots"]))
-    return Token(**found | {"role": Role(found["role"]), "bots": bots})
+    typed = {"role": Role(found["role"]), "bots": bots, "acting": bool(found["acting"])}
+    return Token(**found | typed)
 
 
 def webhook_row(webhook: Webhook) -> list[object]:

@@ -11,9 +11,18 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from controller.api.cursors import cursor_of, place_of
-from controller.api.operation import Answer, Call, Given, Nothing, Operation, Operations, Values
+from controller.api.operation import (
+    Answer,
+    Assistant,
+    Call,
+    Given,
+    Nothing,
+    Operation,
+    Operations,
+    Values,
+)
 from controller.api.problems import HttpProblem
-from controller.api.resources import Page, Resource, at, moment
+from controller.api.resources import LineOut, Page, Resource, at, moment
 from controller.api.template_resources import ActionOut, FieldOut, action_out, field_out
 from controller.domain import acts
 from controller.domain.bot import Bot
@@ -100,14 +109,6 @@ class LogWanted(Given):
     grep: Annotated[str, Field(max_length=100, description="Plain text, case ignored.")] = ""
     stream: Literal["both", "stdout", "stderr"] = "both"
     cursor: Annotated[str, Field(max_length=200)] = ""
-
-
-class LineOut(Resource):
-    """A line, redacted."""
-
-    at: datetime
-    stream: Literal["stdout", "stderr"]
-    text: str
 
 
 class ActionIn(Given):
@@ -364,6 +365,7 @@ INSIDE_OPERATIONS: Operations = (
         body=Nothing,
         answer=Page[LineOut],
         handler=read_log,
+        assistant=Assistant.LOOK,
     ),
     Operation(
         id="listActions",
