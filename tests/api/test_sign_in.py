@@ -67,9 +67,13 @@ async def test_a_strange_page_can_sign_nobody_in(rig: Rig, api: Api) -> None:
 
 
 async def test_signing_in_is_tried_ten_times_a_minute_at_most(rig: Rig) -> None:
-    """By one address; nobody guesses codes."""
-    async with serving(rig, rates=Rates()) as api:
-        codes = [(await sign_in(api, "guess")).code for _ in range(12)]
+    """By one address; nobody guesses codes, and whoever tries keeps nobody else out."""
+    gate = Gate("", (ipaddress.ip_network("127.0.0.1"),))
+    async with serving(rig, rates=Rates(), gate=gate) as api:
+        guesser, other = {"X-Forwarded-For": "1.1.1.1"}, {"X-Forwarded-For": "2.2.2.2"}
+        codes = [(await sign_in(api, "guess", **guesser)).code for _ in range(12)]
+        code = await rig.manager.web_sessions.invite(ANN_ASKS)
+        assert (await sign_in(api, code, **other)).status == 201
     assert codes == ["link-over"] * 10 + ["too-many-requests"] * 2
 
 

@@ -49,6 +49,7 @@ async def test_a_stream_begins_with_all_bots_and_goes_on_with_each_change(
     async with api.stream("/events") as reader:
         assert reader.answer.content_type == "text/event-stream"
         assert reader.answer.headers["Cache-Control"] == "no-store"
+        assert reader.answer.headers["X-Accel-Buffering"] == "no"  # no proxy holds events back
         first = await reader.next()
         assert first.name == "snapshot"
         assert [one["name"] for one in first.data["bots"]] == [bot.name]

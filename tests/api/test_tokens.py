@@ -8,7 +8,7 @@ from controller.domain.access import CONSOLE, Grant
 from controller.domain.journal import Kind
 from controller.domain.roles import Role
 from controller.fleet.journal import Caller
-from tests.api.client import Api, token_of
+from tests.api.client import Api, session_of, token_of
 from tests.manager.rig import ANN_ASKS, BEN_ASKS, Rig
 
 
@@ -72,6 +72,28 @@ async def test_a_token_that_does_not_count_is_told_why(rig: Rig, api: Api) -> No
     assert (refused.status, refused.code) == (401, "token-revoked")
     assert refused.headers["WWW-Authenticate"].startswith("Bearer")
     assert (await api.get("/bots", token=wrong)).code == "token-wrong"
+
+
+async def test_a_header_that_is_no_token_is_not_passed_over_for_a_cookie(
+    rig: Rig, api: Api
+) -> None:
+    """Whoever sends one is never somebody else by a cookie that came along."""
+    cookie = {"Cookie": f"bm={await session_of(rig, ANN_ASKS)}", "Sec-Fetch-Site": "same-origin"}
+    assert (await api.get("/bots", token="", headers=cookie)).status == 200
+    for sent in ("Basic YW5uOnB3", "Bearer", api.token):
+        refused = await api.get("/bots", token="", headers={"Authorization": sent, **cookie})
+        assert (refused.status, refused.code) == (401, "token-wrong")
+
+
+async def test_a_token_for_bots_that_are_gone_is_not_one_for_all(rig: Rig, api: Api) -> None:
+    """It says how many it was for; none at all would mean all bots."""
+    bot = await rig.create()
+    text = await token_of(rig, "deploy", Role.VIEWER, bot)
+    await rig.manager.lifecycle.delete(ANN_ASKS, bot)
+    await rig.gone(bot)
+    (listed,) = [one for one in (await api.get("/tokens")).json["items"] if one["name"] == "deploy"]
+    assert (listed["bots"], listed["bots_gone"]) == ([], 1)
+    assert (await api.get("/bots", token=text)).json.get("items", []) == []
 
 
 async def test_a_token_makes_no_tokens(rig: Rig, api: Api) -> None:
