@@ -114,7 +114,7 @@ async def test_delete_asks_by_name(rig: Rig) -> None:
 
 
 async def test_logs_and_history_come_from_the_controller(rig: Rig) -> None:
-    """Redacted, without what could steer a terminal; as JSON too."""
+    """Redacted, without what could steer a terminal; as JSON too; page by page where it's long."""
     bot = await rig.running()
     secret = SECRETS["api_key"]
     rig.runtime.write_log(bot.id, f"\x1b[2Jit is {secret} \u202egnihton")
@@ -130,6 +130,10 @@ async def test_logs_and_history_come_from_the_controller(rig: Rig) -> None:
         await botmaker(rig.folder, "logs", bot.name, "--grep", "LAST", "--json")
     ).out.splitlines()
     assert json.loads(line)["text"] == "the last line"
+    rig.runtime.write_log(bot.id, "\n".join(f"many {number}" for number in range(1200)))
+    pages = await botmaker(rig.folder, "logs", bot.name, "--lines", "1100")
+    expected = [f"many {number}" for number in range(100, 1200)]
+    assert [line.partition("stdout ")[2] for line in pages.out.splitlines()] == expected
     told = await botmaker(rig.folder, "history", bot.name)
     assert told.status == 0
     assert f"{bot.name} ann: bot.create" in told.out
