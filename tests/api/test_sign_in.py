@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import replace
 from http.cookies import SimpleCookie
 
 import aiohttp
@@ -10,14 +11,14 @@ import pytest
 
 from controller.api import Gate
 from controller.api.request_rates import Rates
-from controller.domain.access import CONSOLE, Grant
+from controller.domain.access import CONSOLE, Grant, Limit
 from controller.domain.errors import Denied, NotSignedIn
 from controller.domain.journal import Kind
 from controller.domain.roles import Role
 from controller.fleet.journal import Caller
 from controller.manager.web_sessions import IDLE_SECONDS, LINK_SECONDS, SESSION_SECONDS, WebSessions
 from tests.api.client import Api, Reply, serving, session_of
-from tests.manager.rig import ANN_ASKS, BEN_ASKS, Rig
+from tests.manager.rig import ANN, ANN_ASKS, BEN_ASKS, Rig
 
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
 
@@ -116,6 +117,10 @@ async def test_links_are_for_people_with_a_role(rig: Rig) -> None:
         await sessions.invite(BEN_ASKS)
     with pytest.raises(Denied) as caught:
         await sessions.invite(Caller(CONSOLE))
+    assert caught.value.code == "no-person"
+    by_token = replace(ANN, limit=Limit(Role.ADMIN))  # a session would outlive the token
+    with pytest.raises(Denied) as caught:
+        await sessions.invite(Caller(by_token))
     assert caught.value.code == "no-person"
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from controller.domain.access import CONSOLE, Grant
+from controller.domain.errors import Conflict, NotSignedIn
 from controller.domain.journal import Kind
 from controller.domain.roles import Role
 from controller.fleet.journal import Caller
+from controller.manager.tokens import DAY, Tokens
 from tests.api.client import Api, session_of, token_of
 from tests.manager.rig import ANN_ASKS, BEN_ASKS, Rig
 
@@ -101,6 +105,24 @@ async def test_a_token_makes_no_tokens(rig: Rig, api: Api) -> None:
     refused = await api.post("/tokens", {"name": "more", "role": "viewer"})
     assert (refused.status, refused.code) == (403, "token-by-token")
     assert (await rig.entries(Kind.REFUSED))[0].data["code"] == "token-by-token"
+
+
+async def test_the_name_of_a_token_is_free_again_once_it_is_over(rig: Rig) -> None:
+    """By a revocation or with its time; until then no other one is called that."""
+    now = 1_800_000_000.0
+    tokens = Tokens(rig.store, rig.house.tools.journal, rig.manager.access, lambda: now)
+    old = (await tokens.create(ANN_ASKS, "deploy", Role.VIEWER, days=1)).text
+    now += DAY - 1
+    with pytest.raises(Conflict) as caught:
+        await tokens.create(ANN_ASKS, "deploy", Role.VIEWER)
+    assert caught.value.code == "token-name-taken"
+    now += 1
+    new = (await tokens.create(ANN_ASKS, "deploy", Role.VIEWER)).text
+    assert tokens.holder(new).name == "deploy"
+    with pytest.raises(NotSignedIn):
+        tokens.holder(old)
+    await tokens.revoke(ANN_ASKS, "deploy")
+    await tokens.create(ANN_ASKS, "deploy", Role.VIEWER)
 
 
 async def test_tokens_survive_a_restart(rig: Rig, api: Api) -> None:

@@ -204,6 +204,22 @@ async def test_what_fails_is_said_and_a_second_run_finishes_it(rig: Rig) -> None
     assert (await asked(rig, "plan")).status == 0
 
 
+async def test_a_secret_that_nobody_gives_keeps_back_nothing_else_of_its_bot(rig: Rig) -> None:
+    """It has one already; the rest of what the file says is made all the same."""
+    bot = await rig.running()
+    await rig.manager.lifecycle.stop(ANN_ASKS, bot)
+    await rig.becomes(bot, Phase.STOPPED)
+    text = (
+        f'[bots.{bot.name}]\ntemplate = "plain"\nwish = "running"\n'
+        'secrets = { api_key = { fingerprint = "of another installation" } }\n'
+    )
+    ended = await asked(rig, "apply", text=text)
+    assert ended.status == 1
+    assert [line.rpartition(": ")[2] for line in ended.out.splitlines()] == ["failed", "done"]
+    assert "No value was given for api_key." in ended.err
+    await rig.becomes(bot, Phase.RUNNING)
+
+
 async def test_the_rights_and_the_journal_are_those_of_everybody(rig: Rig) -> None:
     """By a token that may not create: refused, and written down; by one that may: its owner did."""
     file = rig.folder / "token"

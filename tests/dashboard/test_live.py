@@ -141,7 +141,12 @@ async def test_an_order_whose_answer_is_lost_is_carried_out_once(rig: Rig, ann: 
     bot = await rig.running()
     await ann.sign_in()
     await ann.open(f"/bots/{bot.name}")
-    await ann.page.route("**/stop", lambda route: route.abort("connectionreset"), times=1)
+
+    async def lose(route: Route) -> None:
+        await route.fetch()  # it arrives, and is carried out
+        await route.abort("connectionreset")
+
+    await ann.page.route("**/stop", lose, times=1)
     await ann.press("Stop")
     await ann.sees(f"{bot.name} is stopped. Took")
     await eventually(lambda: rig.view(bot).bot.wish is Wish.STOP)
