@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from dataclasses import replace
 from http.cookies import SimpleCookie
@@ -47,6 +48,15 @@ async def test_a_link_signs_its_person_in_once(rig: Rig, api: Api) -> None:
     again = await sign_in(api, code)
     assert (again.status, again.code) == (401, "link-over")
     assert code not in str(await rig.entries())
+
+
+async def test_of_two_who_use_a_link_at_once_one_is_signed_in(rig: Rig, api: Api) -> None:
+    """Whoever copied it gets no session of their own."""
+    code = await rig.manager.web_sessions.invite(ANN_ASKS)
+    answers = await asyncio.gather(*(sign_in(api, code) for _ in range(3)))
+    assert sorted(one.status for one in answers) == [201, 401, 401]
+    assert {one.code for one in answers} == {"", "link-over"}
+    assert len(await rig.manager.web_sessions.listed(ANN_ASKS)) == 1
 
 
 async def test_a_newer_link_ends_the_older_one(rig: Rig, api: Api) -> None:

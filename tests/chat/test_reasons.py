@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from controller.chat.cards.card_buttons import card_buttons
 from controller.chat.cards.card_words import card
 from controller.chat.forms.action_form import result_words
 from controller.chat.forms.secrets_form import receipt
@@ -55,6 +56,25 @@ def test_a_stop_by_hand_is_said_to_be_undone_only_where_it_is(phase: Phase, ends
     (said,) = bot_words.reasons(by_hand, now=NOW)
     assert said.startswith("Stopped outside BotMaker <t:")
     assert said.endswith(ends)
+
+
+@pytest.mark.parametrize(
+    ("phase", "labels"),
+    [
+        (Phase.CREATED, ["Enter secrets"]),
+        (Phase.STARTING, ["Logs", "Restart", "Stop"]),
+        (Phase.RUNNING, ["Logs", "Restart", "Stop"]),
+        (Phase.UNHEALTHY, ["Logs", "Restart", "Stop"]),
+        (Phase.CRASH_LOOPING, ["Logs", "Restart", "Stop"]),
+        (Phase.STOPPING, ["Logs", "Start"]),
+        (Phase.STOPPED, ["Logs", "Start"]),
+        (Phase.ERROR, ["Logs", "Restart", "Stop"]),
+        (Phase.REMOVING, []),
+    ],
+)
+def test_the_buttons_of_a_card_are_what_makes_sense_now(phase: Phase, labels: list[str]) -> None:
+    """What is wished for already isn't offered."""
+    assert [button.label for button in card_buttons(view(phase=phase))] == labels
 
 
 def killed(problem: Problem | None = None) -> View:
