@@ -138,7 +138,7 @@ class Silent:
         return SimpleNamespace(id=len(self.posted), content=text)
 
 
-async def test_cards_that_silentnever_answers_for_hold_up_no_other(tmp_path: Path) -> None:
+async def test_cards_that_discord_never_answers_for_hold_up_no_other(tmp_path: Path) -> None:
     """However many there are; they are tried again, and come in the end."""
     rig = Rig(tmp_path)
     await rig.open()
@@ -170,7 +170,7 @@ async def test_a_first_post_that_failed_is_made_good_later(world: World) -> None
     assert len(public(world)) == 1
 
 
-async def test_a_bot_removed_while_silentwas_away_gets_its_last_words_after_a_restart(
+async def test_a_bot_removed_while_discord_was_away_gets_its_last_words_after_a_restart(
     house: House,
 ) -> None:
     """The controller ended in between; the card is still finished."""
@@ -335,7 +335,7 @@ def test_refusals_are_tried_again_after_minutes(
     assert pause_after(error, 50) <= 600
 
 
-def test_a_rate_limit_is_kept_as_long_as_silentsays() -> None:
+def test_a_rate_limit_is_kept_as_long_as_discord_says() -> None:
     """In its header, or as discord.py raises it."""
     assert pause_after(discord.RateLimited(1800.0), 1) == 1800.0
     limited = discord.HTTPException(Answer(429, {"Retry-After": "2.5"}), None)
