@@ -46,6 +46,9 @@ async def test_a_token_is_worth_no_more_than_it_says(rig: Rig, api: Api) -> None
     done = await api.post(f"/bots/{mine.name}/stop", token=text, headers={"Prefer": "wait=20"})
     assert done.json["outcome"] == {"phase": "stopped"}
     assert rig.active(other)
+    number = (await api.post(f"/bots/{other.name}/restart")).json["id"]
+    assert (await api.get(f"/operations/{number}")).status == 200
+    assert (await api.get(f"/operations/{number}", token=text)).code == "denied"
 
 
 async def test_a_token_is_worth_no_more_than_its_owner_now(rig: Rig, api: Api) -> None:
