@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
+from controller.api.problems import problem_of
+from controller.api.reading import wait_of
 from controller.api.request_rates import Pace, Rate, Rates
 from controller.domain.journal import Kind
 from controller.domain.phase import Phase
@@ -249,3 +253,27 @@ async def test_too_many_requests_are_told_when_to_come_back(rig: Rig) -> None:
         again = await api.post("/bots", order | {"name": "two"})
         assert (again.status, len(list(rig.fleet))) == (429, 1)
         assert int(again.headers["Retry-After"]) >= 5
+
+
+def test_an_unexpected_error_shows_a_number_and_none_of_its_words(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """They may hold anything; the log has them, under that number."""
+    answer = problem_of(OSError("can't open /srv/private"), "4f2a")
+    assert isinstance(answer.body, bytes)
+    told = json.loads(answer.body)
+    assert (answer.status, told["code"]) == (500, "internal")
+    assert told["detail"] == "Something went wrong inside BotMaker."
+    assert "4f2a" in told["hint"]
+    assert b"private" not in answer.body
+    assert "request 4f2a" in caplog.text
+    assert "/srv/private" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("sent", "seconds"), [("", 0), ("wait=5", 5), ("respond-async, wait=9999", 30), ("wait=x", 0)]
+)
+def test_an_answer_is_held_back_for_half_a_minute_at_most(sent: str, seconds: float) -> None:
+    """Whatever somebody prefers."""
+    request = make_mocked_request("GET", "/", headers={"Prefer": sent} if sent else {})
+    assert wait_of(request) == seconds

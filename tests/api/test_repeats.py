@@ -7,6 +7,7 @@ import asyncio
 from controller.domain.journal import Kind
 from controller.domain.phase import Phase
 from controller.store import KeptAnswer
+from controller.store.transaction import FORGET_ANSWERS_AFTER
 from tests.api.client import Api, serving, token_of
 from tests.manager.rig import Rig
 
@@ -96,6 +97,16 @@ async def test_what_a_dead_controller_left_open_is_not_done_twice(rig: Rig, api:
     again = await api.post(path, headers=key("f-1", Prefer="wait=20"))
     assert (again.status, again.code) == (409, "cut-short")
     assert f"/operations/{done.json['id']}" in again.json["hint"]
+
+
+async def test_an_answer_is_kept_for_a_day(rig: Rig) -> None:
+    """And goes with the next one that is kept: nothing grows for ever."""
+    day = FORGET_ANSWERS_AFTER
+    for request, at in (("old", 0.0), ("new", 1.0), ("next", day + 0.5)):
+        async with rig.store.transaction() as write:
+            await write.keep_answer(KeptAnswer(request, "digest", at))
+    kept = [await rig.store.kept_answer(request) for request in ("old", "new", "next")]
+    assert [one is not None for one in kept] == [False, True, True]
 
 
 async def test_nothing_of_a_secret_is_kept(rig: Rig, api: Api) -> None:

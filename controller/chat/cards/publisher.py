@@ -55,8 +55,10 @@ class Publisher:
         client: discord.Client,
         place: Place,
         published: Callable[[], None] = lambda: None,
+        seconds: float = SECONDS,
     ) -> None:
         self._published = published
+        self._seconds = seconds
         self._manager = manager
         self._client = client
         self._place = place
@@ -101,7 +103,7 @@ class Publisher:
     async def _attempt(self, key: str) -> None:
         """Publish one card, or note when to try it again. Never raises: it's only one card."""
         try:
-            async with asyncio.timeout(SECONDS):
+            async with asyncio.timeout(self._seconds):
                 with reading_discord():
                     wait = await self._publish_what(key)
         except _FAILURES as error:
