@@ -44,7 +44,9 @@ def test_a_higher_role_may_what_a_lower_may(act: Act, has: Role) -> None:
 def test_the_table_names_every_act_once() -> None:
     """By the words of its command; none is open to everybody, and reading needs only a viewer."""
     assert all(ident == act.id for ident, act in ACTS.items())
-    assert all(re.fullmatch(r"(bot|fleet|access)\.[a-z]+(\.[a-z]+)?|help", ident) for ident in ACTS)
+    assert all(
+        re.fullmatch(r"(bot|fleet|access|webhook)\.[a-z]+(\.[a-z]+)?|help", ident) for ident in ACTS
+    )
     assert all(act.role > Role.NONE and act.sentence for act in ACTS.values())
     assert {ident for ident, act in ACTS.items() if act.scope is Scope.FLEET} == {
         "bot.create",

@@ -206,7 +206,9 @@ async def test_a_sound_installation_has_no_bad_finding(rig: Rig) -> None:
     rig.runtime.answer_probe = honest
     found = await rig.manager.doctor.examine(ANN_ASKS)
     assert bad(found) == []
-    assert {one.subject for one in found} == {"database", "disk", "templates", "engine", "secrets"}
+    assert {one.subject for one in found} == {
+        *("database", "disk", "templates", "sealing", "engine", "secrets")
+    }
     assert list(rig.secrets.iterdir()) == []
     assert worded(found)[0] == "✅ database: sound"
 
