@@ -53,6 +53,7 @@ def test_the_table_names_every_act_once() -> None:
         *("fleet.orphans", "fleet.doctor", "fleet.history"),
         *("access.grant", "access.revoke", "access.list", "access.test"),
         *("access.sessions", "access.token.create", "access.token.list", "access.token.revoke"),
+        *(f"webhook.{deed}" for deed in ("add", "list", "test", "replay", "remove")),
     }
     assert {ident for ident, act in ACTS.items() if act.role is Role.OPERATOR} == {
         *("bot.start", "bot.stop", "bot.restart"),
