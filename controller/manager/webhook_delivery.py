@@ -107,8 +107,9 @@ class Delivery:
             return None
         if webhook.stopped:
             return math.inf
-        newest = await self._store.newest()  # read first: what comes meanwhile is not skipped
-        entries = await self._next(webhook)
+        # Read first: what comes meanwhile is not skipped.
+        oldest, newest = await self._store.bounds()
+        entries = await self._next(webhook, oldest)
         if entries is None:
             return 0.0
         if not entries:
@@ -132,9 +133,11 @@ class Delivery:
 
     # What comes next
 
-    async def _next(self, webhook: Webhook) -> Sequence[Entry] | None:
-        """The next entries, none when there are none. None: some were missing, look again."""
-        oldest = await self._store.oldest()
+    async def _next(self, webhook: Webhook, oldest: int) -> Sequence[Entry] | None:
+        """The next entries, empty when there are none. None: the cursor moved, look again.
+
+        `oldest` is the number of the oldest entry that isn't in a monthly file.
+        """
         if webhook.cursor + 1 >= oldest:
             return await self._store.following(webhook.cursor, webhook.kinds, BATCH)
         folder, after, until = self._tools.journal.folder, webhook.cursor, oldest - 1
@@ -167,7 +170,8 @@ class Delivery:
         if attempt.verdict is Verdict.REFUSED and webhook.failures >= REFUSALS_MOST:
             await self._give_up(webhook, [entry])
             return pause
-        while over := self._over(webhook, await self._next(webhook) or ()):
+        oldest, _ = await self._store.bounds()
+        while over := self._over(webhook, await self._next(webhook, oldest) or ()):
             given_up = await self._give_up(webhook, over)
             if given_up is None:
                 return 0.0

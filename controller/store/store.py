@@ -227,10 +227,11 @@ class Store:
         )
         return int(rows[0][0])
 
-    async def oldest(self) -> int:
-        """The number of the oldest entry that is in the database; 0 when none is."""
-        rows = await self._db.read("SELECT min(seq) FROM journal")
-        return int(rows[0][0] or 0)
+    async def bounds(self) -> tuple[int, int]:
+        """The numbers of the oldest and the newest entry in the database; 0 when none is."""
+        sql = "SELECT (SELECT min(seq) FROM journal), (SELECT max(seq) FROM journal)"
+        oldest, newest = (await self._db.read(sql))[0]
+        return int(oldest or 0), int(newest or 0)
 
     async def number_at(self, at: float) -> int:
         """The number of the first entry of that time or later; 0 when there is none."""

@@ -52,7 +52,7 @@ async def test_a_kill_between_sending_and_marking_loses_nothing(
             receiver.script = [Reply(), Reply(), Reply(), Reply(before=kill)]
             with contextlib.suppress(ControllerError):  # it may be killed while it is asked
                 await asyncio.to_thread(ask_for_tokens, door, 10 * number, 5)
-            await eventually(lambda: not controller.running)
+            await eventually(lambda: not controller.running, 30)
             assert len(receiver.taken) > taken
             await controller.start()
         await asyncio.to_thread(ask_for_tokens, door, 90, 3)
