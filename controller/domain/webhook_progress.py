@@ -31,10 +31,10 @@ def failed(webhook: Webhook, reason: str, now: float) -> Webhook:
 
 
 def gave_up(webhook: Webhook, letters: Sequence[DeadLetter]) -> Webhook:
-    """After these events were given up, one or more. What follows them has all its tries."""
+    """After these events were given up, one or more. What follows them is tried."""
     last = letters[-1]
     dead = webhook.dead + len(letters)
-    return replace(webhook, cursor=last.seq, dead=dead, dead_at=last.at, failures=0)
+    return replace(webhook, cursor=last.seq, dead=dead, dead_at=last.at)
 
 
 def stopped(webhook: Webhook, reason: str, now: float) -> Webhook:

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import math
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
 
@@ -107,13 +107,10 @@ class Delivery:
             return None
         if webhook.stopped:
             return math.inf
-        newest = await self._store.newest()  # read first: what comes meanwhile is not skipped
         entries = await self._next(webhook)
         if entries is None:
             return 0.0
         if not entries:
-            if newest - webhook.cursor >= KEEP_UP:
-                await self._save(progress.went_on(webhook, progress.Part(newest)), webhook.cursor)
             return math.inf
         for entry in entries:
             event = event_of(entry, self._tools.instance, self._tools.redact)
@@ -133,11 +130,14 @@ class Delivery:
     # What comes next
 
     async def _next(self, webhook: Webhook) -> Sequence[Entry] | None:
-        """The next entries, none when there are none. None: some were missing, look again."""
-        oldest = await self._store.oldest()
-        if webhook.cursor + 1 >= oldest:
-            return await self._store.following(webhook.cursor, webhook.kinds, BATCH)
-        folder, after, until = self._tools.journal.folder, webhook.cursor, oldest - 1
+        """The next entries, empty when there are none. None: the cursor moved, look again."""
+        ahead = await self._store.ahead(webhook.cursor, webhook.kinds, BATCH)
+        if webhook.cursor + 1 >= ahead.oldest:
+            if not ahead.entries and ahead.newest - webhook.cursor >= KEEP_UP:
+                part = progress.Part(ahead.newest)
+                await self._save(progress.went_on(webhook, part), webhook.cursor)
+            return ahead.entries
+        folder, after, until = self._tools.journal.folder, webhook.cursor, ahead.oldest - 1
         kinds = frozenset(webhook.kinds)
         old = await self._tools.threads(lambda: archived(folder, after, until, kinds))
         if old.entries:
@@ -165,7 +165,8 @@ class Delivery:
             log.warning("webhook %s: %s; its events wait", webhook.name, attempt.reason)
         pause = timing.pace.pause(webhook.failures, attempt.wait, timing.chance())
         if attempt.verdict is Verdict.REFUSED and webhook.failures >= REFUSALS_MOST:
-            await self._give_up(webhook, [entry])
+            # What follows has all its tries.
+            await self._give_up(replace(webhook, failures=0), [entry])
             return pause
         while over := self._over(webhook, await self._next(webhook) or ()):
             given_up = await self._give_up(webhook, over)

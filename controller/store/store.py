@@ -15,7 +15,7 @@ from controller.domain.roles import Role
 from controller.domain.webhooks import DeadLetter, Webhook
 from controller.store import chain
 from controller.store.database import Database
-from controller.store.records import Card, Form, KeptAnswer, Owed, SignIn, Token, WebSession
+from controller.store.records import Ahead, Card, Form, KeptAnswer, Owed, SignIn, Token, WebSession
 from controller.store.rows import (
     ANSWER_COLUMNS,
     BOT_COLUMNS,
@@ -208,15 +208,22 @@ class Store:
         )
         return [DeadLetter(*row) for row in await self._db.read(sql, [webhook_id, limit])]
 
-    async def following(self, after: int, kinds: Collection[Kind], limit: int) -> list[Entry]:
-        """The entries of these kinds behind that number, oldest first; also behind 0."""
+    async def ahead(self, after: int, kinds: Collection[Kind], limit: int) -> Ahead:
+        """The entries of these kinds behind that number, also behind 0, and what the database has.
+
+        All of one moment: entries that are moved to a monthly file meanwhile aren't overlooked.
+        """
         marks = ", ".join("?" * len(kinds))
         rows = await self._db.read(
-            f"SELECT {chain.COLUMNS} FROM journal WHERE seq > ? AND kind IN ({marks}) "  # noqa: S608
-            "ORDER BY seq LIMIT ?",
+            "SELECT (SELECT min(seq) FROM journal), (SELECT max(seq) FROM journal), chosen.* "  # noqa: S608
+            f"FROM (SELECT 1) LEFT JOIN (SELECT {chain.COLUMNS} FROM journal "
+            f"WHERE seq > ? AND kind IN ({marks}) ORDER BY seq LIMIT ?) AS chosen ON TRUE "
+            "ORDER BY chosen.seq",
             [after, *(kind.value for kind in kinds), limit],
         )
-        return [entry_of(row) for row in rows]
+        oldest, newest = rows[0][:2]
+        entries = [entry_of(row[2:]) for row in rows if row[2] is not None]
+        return Ahead(int(oldest or 0), int(newest or 0), entries)
 
     async def waiting(self, after: int, kinds: Collection[Kind]) -> int:
         """How many entries of these kinds are behind that number."""
@@ -226,11 +233,6 @@ class Store:
             [after, *(kind.value for kind in kinds)],
         )
         return int(rows[0][0])
-
-    async def oldest(self) -> int:
-        """The number of the oldest entry that is in the database; 0 when none is."""
-        rows = await self._db.read("SELECT min(seq) FROM journal")
-        return int(rows[0][0] or 0)
 
     async def number_at(self, at: float) -> int:
         """The number of the first entry of that time or later; 0 when there is none."""

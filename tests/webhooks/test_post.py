@@ -7,6 +7,7 @@ import contextlib
 import logging
 import socket
 import ssl
+import threading
 import time
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from aiohttp import web
 
 from controller.services import Parcel, Postman, Receipt, Silence
 from controller.services.webhook_post import ANSWER_MAX, wait_of
+from tests.manager.rig import eventually
 from tests.webhooks.receiver import Receiver, Reply, certificate
 
 
@@ -164,6 +166,11 @@ async def test_a_name_that_leads_to_a_clouds_keys_is_not_asked(spelt: str, reaso
     assert await Postman().post(parcel(f"http://{spelt}/latest/meta-data")) == Silence(reason)
 
 
+def looking_up() -> list[threading.Thread]:
+    """The lookups that are under way."""
+    return [one for one in threading.enumerate() if one.name == "webhook name"]
+
+
 async def test_a_name_server_that_hangs_holds_up_no_other(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -180,6 +187,7 @@ async def test_a_name_server_that_hangs_holds_up_no_other(
         assert await postman.post(parcel(local)) == Receipt(200, "")
         assert time.monotonic() - began < 2.0
         assert all(isinstance(one, Silence) for one in await asyncio.gather(*hanging))
+    await eventually(lambda: not looking_up(), "no lookup is left for other tests", 30.0)
     assert [r for r in caplog.records if r.levelno >= logging.ERROR] == []
 
 

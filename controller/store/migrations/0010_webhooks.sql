@@ -30,7 +30,7 @@ CREATE TABLE dead_letter (
   at REAL NOT NULL,
   reason TEXT NOT NULL,
   PRIMARY KEY (webhook_id, seq)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 PRAGMA user_version = 10;
 COMMIT;
