@@ -133,10 +133,10 @@ def _in_headers(operation: Operation[Any, Any]) -> list[dict[str, Any]]:
     found = []
     if operation.media == SSE:
         text = "The id of the last event that was read: what follows it comes."
-        found.append(_header("Last-Event-ID", text, maxLength=200))
+        found.append(_header("Last-Event-ID", text))
     if operation.deed:
         text = "`wait=N`: hold the answer back for up to N (30) seconds, until it has ended."
-        found.append(_header("Prefer", text, maxLength=200))
+        found.append(_header("Prefer", text))
     if operation.etag and operation.changes:
         text = "The ETag that was read, or `*`."
         found.append(_header("If-Match", text, required=True, minLength=1))

@@ -202,10 +202,26 @@ async def test_tokens_are_made_listed_and_ended(rig: Rig) -> None:
     assert [line.split("  ")[0] for line in listed.out.splitlines()] == ["one", "two"]
     assert listed.out.splitlines()[1].endswith("shop")
     assert not any(text in listed.out for text in (made.out.strip(), other["text"]))
-    assert (await botmaker(rig.folder, "token", "revoke", "one")).status == 0
+    await botmaker(rig.folder, "token", "create", "helper", "--role", "viewer", "--allow-acting")
+    (helper,) = (await botmaker(rig.folder, "token", "list", "--json")).json[2:]
+    assert (helper["name"], helper["acting"]) == ("helper", True)
+    assert "viewer, acting" in (await botmaker(rig.folder, "token", "list")).out
+    ended = await botmaker(rig.folder, "token", "revoke", "helper", "--json")
+    assert (ended.status, ended.json) == (0, {"revoked": "helper"})
+    assert (await botmaker(rig.folder, "token", "revoke", "one")).out == ""
     again = await botmaker(rig.folder, "token", "revoke", "one")
     assert again.status == 1
     assert "`botmaker token list` shows all tokens." in again.err
+
+
+async def test_a_story_is_told_in_json_too(rig: Rig) -> None:
+    """The same lines, each with its time, what it is of, its words, and how often it came."""
+    bot = await rig.running()
+    lines = (await botmaker(rig.folder, "story", bot.name, "--json")).json
+    text = (await botmaker(rig.folder, "story", bot.name)).out
+    assert [line["text"] in told for line, told in zip(lines, text.splitlines(), strict=True)]
+    assert {"look", "step"} <= {line["what"] for line in lines}
+    assert all(line["at"].endswith("Z") and line["times"] >= 1 for line in lines)
 
 
 async def test_the_doctor_and_the_templates_speak_json(tmp_path: Path) -> None:
