@@ -31,6 +31,8 @@ COMMANDS = {
     "plan": Lazy("controller.cli.fleet_files:plan_command", "Say what `apply` would change."),
     "apply": Lazy("controller.cli.fleet_files:apply_command", "Make the fleet as files say."),
     "token": Lazy("controller.cli.tokens:tokens", "Make, list and revoke API tokens."),
+    "backup": Lazy("controller.cli.backup_commands:backup", "Back everything up, encrypted."),
+    "restore": Lazy("controller.cli.backup_commands:restore", "Restore a backup, here."),
     "templates": Lazy("controller.cli.templates:templates", "List, check or explain templates."),
     "import": Lazy("controller.cli.imports:imports", "Draft a template from a container."),
     "build-image": Lazy(

@@ -38,6 +38,7 @@ class Kind(StrEnum):
     BY_HAND = "by-hand"  # what: stopped, paused or renamed past BotMaker, and undone
     GRANT = "grant"  # whom, subject, role
     REVOKE = "revoke"  # whom, subject
+    RESTORED = "restored"  # made_at, version, bots, held: the installation came from a backup
     NOTED = "noted"  # act, words: by a version that had no journal yet
 
 

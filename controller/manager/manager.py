@@ -9,7 +9,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from controller.catalog import Catalog
@@ -27,6 +27,8 @@ from controller.loop.queue import Queue
 from controller.loop.story import Stories
 from controller.manager.access import Access, StaticGrants
 from controller.manager.actions import Actions
+from controller.manager.backup_contents import Sources
+from controller.manager.backups import Backups, Plan
 from controller.manager.bots import Bots
 from controller.manager.credentials import Credentials
 from controller.manager.doctor import Doctor, Patient
@@ -71,6 +73,7 @@ class Manager:
     history: History
     orphans: Orphans
     doctor: Doctor
+    backups: Backups
     tokens: Tokens
     web_sessions: WebSessions
     notebook: Notebook
@@ -94,6 +97,9 @@ class Parts:
     live: LiveChecks
     shift: UidShift | None = None
     own_tokens: frozenset[str] = frozenset()  # `Fingerprints.of_value` of BotMaker's own
+    key: bytes = field(default=b"", repr=False)  # the installation's, for backups
+    templates_dir: Path | None = None
+    backups: Plan = field(default_factory=Plan)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +118,7 @@ class Installation:
         await self.manager.feed.load()
         await self.manager.tokens.load()
         await self.manager.web_sessions.load()
+        await self.manager.backups.load()
         await self.manager.credentials.resume(self.loop.owe_reload)
         cut_short = await self.tools.journal.end_open()
         if cut_short:
@@ -227,8 +234,20 @@ def _manager(parts: Parts, tools: Tools, loop: Loop) -> Manager:
         history=History(tools.store, fleet, journal, access),
         orphans=Orphans(runtime, fleet, tools.vault, threads, access),
         doctor=Doctor(patient, fleet, loop.stories, access),
+        backups=Backups(_sources(parts, tools), parts.key, parts.backups, journal, access),
         tokens=Tokens(tools.store, journal, access),
         web_sessions=WebSessions(tools.store, journal, access),
         notebook=Notebook(tools.store),
         stories=loop.stories,
+    )
+
+
+def _sources(parts: Parts, tools: Tools) -> Sources:
+    """What a backup is made of."""
+    return Sources(
+        store=tools.store,
+        vault=tools.vault,
+        threads=tools.threads,
+        data_dir=parts.data_dir,
+        templates_dir=parts.templates_dir,
     )

@@ -39,6 +39,11 @@ def derived_key(key: bytes, purpose: str) -> bytes:
     return hmac.new(key, purpose.encode(), hashlib.sha256).digest()
 
 
+def journal_key(key: bytes) -> bytes:
+    """The key that chains the journal, made from the installation's own."""
+    return derived_key(key, "journal")
+
+
 def install_key(data_dir: Path) -> bytes:
     """This installation's key, created by the first call; simultaneous first calls get the same.
 

@@ -24,6 +24,7 @@ from controller.fleet.views import Fleet, View
 from controller.loop import Loop
 from controller.manager import Installation, Manager, Parts, build
 from controller.manager.access import StaticGrants
+from controller.manager.backups import Plan
 from controller.manager.credentials import Submitted
 from controller.manager.edits import Edited
 from controller.manager.history import Choice, Event, events
@@ -32,14 +33,15 @@ from controller.runtime import Runtime
 from controller.runtime.memory import MemoryRuntime
 from controller.services import LiveChecks
 from controller.store import Store
-from controller.vault import Fingerprints, Redactor, Vault
+from controller.vault import Fingerprints, Redactor, Vault, journal_key
 
 ANN = discord_user(1, "ann")  # an admin by the settings
 BEN = discord_user(2, "ben")  # nobody, until somebody grants him a role
 ANN_ASKS = Caller(ANN)
 BEN_ASKS = Caller(BEN)
 SYSTEM_ASKS = Caller(SYSTEM)
-KEY = b"j" * 32  # of the journal's chain
+INSTALL_KEY = b"k" * 32
+KEY = journal_key(INSTALL_KEY)  # of the journal's chain
 API_KEY = "fake-provider-key-1"
 TOKEN = "fake-channel-token-1"
 SECRETS = {"api_key": API_KEY, "channel_token": TOKEN}
@@ -129,6 +131,7 @@ class Rig:
         self.door: Runtime = self.runtime
         self.live = LiveChecks(enabled=False)
         self.own_tokens: frozenset[str] = frozenset()
+        self.backups = Plan()
         self.static = StaticGrants(admin_users=(int(ANN.id),))
         self.house: Installation
         self.store: Store
@@ -166,13 +169,16 @@ class Rig:
                 catalog=load(self.templates),
                 vault=vault,
                 redactor=Redactor(),
-                fingerprints=Fingerprints(b"k" * 32),
+                fingerprints=Fingerprints(INSTALL_KEY),
                 runtime=self.door,
                 host=HostPaths(),
                 data_dir=self.data,
                 static_grants=self.static,
                 live=self.live,
                 own_tokens=self.own_tokens,
+                key=INSTALL_KEY,
+                templates_dir=self.templates,
+                backups=self.backups,
             )
         )
         await self.house.load()
