@@ -216,6 +216,7 @@ def backup_plan(settings: Settings) -> Plan:
         locks=locks,
         every=settings.backup_every,
         keep=settings.backup_keep,
+        volumes=settings.backup_volumes,
     )
     if plan.every and not plan.scheduled:
         raise BadSetting(

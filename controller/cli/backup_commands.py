@@ -47,6 +47,7 @@ file_argument = click.argument("file", type=click.Path(path_type=Path))
     "--recipients-file", metavar="FILE", type=click.Path(path_type=Path), help="Several of them."
 )
 @passphrase_option
+@click.option("--volumes", is_flag=True, help="With the bots' states.")
 @as_json_option
 @click.pass_context
 def backup(
@@ -56,6 +57,7 @@ def backup(
     recipients_file: Path | None,
     passphrase_file: Path | None,
     *,
+    volumes: bool,
     as_json: bool,
 ) -> None:
     """Back up database, secrets, templates and keys into one encrypted file.
@@ -70,6 +72,7 @@ def backup(
         order: dict[str, Any] = {
             "recipients": [*recipients, *_text(recipients_file).splitlines()],
             "passphrase": _passphrase(passphrase_file),
+            "volumes": volumes,
             "out": str(out.absolute()) if out else "",
         }
         order["recipients"] = [one for one in map(str.strip, order["recipients"]) if one]

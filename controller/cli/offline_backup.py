@@ -25,6 +25,12 @@ from controller.vault import Vault, known_key
 async def back_up(settings: Settings, order: Mapping[str, Any]) -> Written:
     """Make the backup while no controller can start. BadSetting if one runs after all."""
     plan = backup_plan(settings)
+    if order["volumes"]:
+        raise BadInput(
+            "The bots' states can only be saved by a running controller.",
+            hint="Start it, or leave out --volumes.",
+            code="unreachable",
+        )
     wanted = order["recipients"] or order["passphrase"]
     locks = plan.locks
     if wanted or locks is None:
@@ -44,7 +50,7 @@ async def back_up(settings: Settings, order: Mapping[str, Any]) -> Written:
                 templates_dir=settings.templates_dir,
             )
             collected = await collect(sources, known_key(settings.data_dir))
-            return await threads(lambda: written_to(path, collected, locks))
+            return await threads(lambda: written_to(path, collected, locks, {}))
         finally:
             os.close(held)
     finally:

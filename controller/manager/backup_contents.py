@@ -6,16 +6,21 @@ table to files, and a secret that is newer than its row is what a restart would 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from controller import __version__
-from controller.backups import Header, Item, ListedBot, Story
+from controller.backups import Header, Item, ListedBot, Story, state_parts
+from controller.domain.bot import Bot
 from controller.domain.disk_words import storage
 from controller.fleet.threads import Threads
+from controller.fleet.views import Fleet
+from controller.loop.savings import Savings
+from controller.runtime import Runtime
 from controller.store import CopiedBot, Examined, Store, examine_copy
 from controller.vault import Staging, Vault, journal_key
 
@@ -29,6 +34,28 @@ class Sources:
     threads: Threads
     data_dir: Path
     templates_dir: Path | None
+    states: States | None = None  # None: no controller runs that could read them
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """What reads the bots' states: the loop, each when its bot has nothing else to do."""
+
+    fleet: Fleet
+    runtime: Runtime
+    savings: Savings
+
+    async def bots(self) -> list[Bot]:
+        """The bots that have a state, by name."""
+        volumes = {found.bot_id for found in await self.runtime.list_volumes()}
+        bots = (view.bot for view in self.fleet if view.bot.id in volumes)
+        return sorted(bots, key=lambda bot: bot.name)
+
+    def items(self, bots: Sequence[Bot], loop: asyncio.AbstractEventLoop) -> Iterator[Item]:
+        """Their states, one after another; for the thread that writes the backup."""
+        for bot in bots:
+            if self.fleet.get(bot.id) is not None:
+                yield from state_parts(bot.id, self.savings.ask(bot, loop).pieces())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from controller.backups import Locks, Written, locks_from, write
+from controller.backups import Item, Locks, Written, locks_from, write
 from controller.domain.access import SYSTEM
 from controller.domain.acts import FLEET_BACKUP
 from controller.domain.backup_times import Backed, due_in, missed, to_drop
@@ -40,6 +41,7 @@ class Plan:
     locks: Locks | None = None
     every: float = 0.0  # seconds; 0: never
     keep: int = 7
+    volumes: bool = False
 
     @property
     def scheduled(self) -> bool:
@@ -53,6 +55,7 @@ class BackupOrder:
 
     recipients: tuple[str, ...] = ()
     passphrase: str = field(default="", repr=False)
+    volumes: bool = False  # with the bots' states; the settings may say so too
     out: str = ""  # the file's full path; only for whoever has a shell on the machine
 
 
@@ -94,12 +97,29 @@ class Backups:
         detail = {"detail": f"{path.name}, for {locks.words}"}
         async with self._at_work, self._journal.request(caller, FLEET_BACKUP, None, detail) as deed:
             collected = await collect(self._sources, self._key)
-            written = await self._sources.threads(lambda: written_to(path, collected, locks))
+            with_states = order.volumes or (self.plan.volumes and order == BackupOrder())
+            work = await self._writing(path, collected, locks, with_states=with_states)
+            written = await self._sources.threads(work)
             deed.ended(file=str(written.path), size=written.size)
         if path.parent == self.plan.folder:
             await self._note(Backed(made_at=collected.header.created_at, file=path.name))
             await self._sources.threads(self._drop_old)
         return written
+
+    async def _writing(
+        self, path: Path, collected: Collected, locks: Locks, *, with_states: bool
+    ) -> Callable[[], Written]:
+        """The work of the thread that writes, which asks the loop for each bot's state."""
+        states, loop = self._sources.states, asyncio.get_running_loop()
+        found = await states.bots() if states else []
+        known = {bot.id for bot in collected.bots}
+        bots = [bot for bot in found if bot.id in known]
+        if states is None or not with_states:
+            left_out = {bot.id: "left out" for bot in bots}
+            return lambda: written_to(path, collected, locks, left_out)
+        saved = {bot.id: "saved" for bot in bots}
+        items = states.items(bots, loop)
+        return lambda: written_to(path, collected, locks, saved, items)
 
     def _locks(self, order: BackupOrder) -> Locks:
         if order.recipients or order.passphrase or self.plan.locks is None:
@@ -176,10 +196,20 @@ def file_name(now: float) -> str:
     return f"{NAME}{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}{SUFFIX}"
 
 
-def written_to(path: Path, collected: Collected, locks: Locks) -> Written:
-    """Write what was collected. Blocking."""
+def written_to(
+    path: Path,
+    collected: Collected,
+    locks: Locks,
+    states: Mapping[str, str],
+    more: Iterable[Item] = (),
+) -> Written:
+    """Write what was collected, and then the bots' states. Blocking.
+
+    `states`: by bot, what becomes of its state.
+    """
     if not path.parent.is_dir():
         raise BadInput(
             f"There is no folder {path.parent}.", hint="Create it first.", code="bad-file"
         )
-    return write(path, collected.header, collected.items, lambda: collected.story({}), locks)
+    items = itertools.chain(collected.items, more)
+    return write(path, collected.header, items, lambda: collected.story(states), locks)

@@ -24,10 +24,12 @@ from controller.fleet.wishes import Wishes
 from controller.loop import Loop, Tools
 from controller.loop.errands import Errands
 from controller.loop.queue import Queue
+from controller.loop.restored_states import RestoredStates
+from controller.loop.savings import Savings
 from controller.loop.story import Stories
 from controller.manager.access import Access, StaticGrants
 from controller.manager.actions import Actions
-from controller.manager.backup_contents import Sources
+from controller.manager.backup_contents import Sources, States
 from controller.manager.backups import Backups, Plan
 from controller.manager.bots import Bots
 from controller.manager.credentials import Credentials
@@ -41,6 +43,7 @@ from controller.manager.log_reader import ReadingTools
 from controller.manager.logbook import Logbook
 from controller.manager.notebook import Notebook
 from controller.manager.orphans import Orphans
+from controller.manager.restore_files import STATES
 from controller.manager.sameness import Sameness
 from controller.manager.single_use import SingleUse
 from controller.manager.tokens import Tokens
@@ -153,6 +156,8 @@ def build(parts: Parts) -> Installation:
         journal=journal,
         threads=threads,
         errands=Errands(runtime, queue.poke),
+        savings=Savings(runtime, blueprints, queue.poke),
+        restored=RestoredStates(parts.data_dir / STATES, runtime, threads),
         queue=queue,
     )
     loop = Loop(tools)
@@ -250,4 +255,5 @@ def _sources(parts: Parts, tools: Tools) -> Sources:
         threads=tools.threads,
         data_dir=parts.data_dir,
         templates_dir=parts.templates_dir,
+        states=States(tools.fleet, parts.runtime, tools.savings),
     )

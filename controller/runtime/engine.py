@@ -20,7 +20,8 @@ from controller.domain.observation import ContainerState, ListedContainer, Obser
 from controller.domain.spec import BOT_LABEL, INSTANCE_LABEL, MANAGED_LABEL, ContainerSpec
 from controller.runtime import creation, images, kept_images, networks, observations, volumes
 from controller.runtime.calls import Calls, Lane
-from controller.runtime.engine_programs import WRITE_SECONDS, EnginePrograms
+from controller.runtime.engine_programs import WRITE_SECONDS
+from controller.runtime.engine_states import EngineStates
 from controller.runtime.event_feed import EventFeed
 from controller.runtime.log_feed import LogFeed
 from controller.runtime.log_reading import read_log
@@ -42,7 +43,7 @@ LOG_SECONDS = 20.0
 _Json = dict[str, Any]
 
 
-class EngineRuntime(EnginePrograms):
+class EngineRuntime(EngineStates):
     """Runs the bots of one installation on a Docker engine."""
 
     def __init__(self, instance: str, options: EngineOptions, *, subnet: str = "") -> None:

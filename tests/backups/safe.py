@@ -27,11 +27,13 @@ LOCKS = locks_from([RECIPIENT])
 CONSOLE_ASKS = Caller(CONSOLE)
 
 
-async def backed_up(rig: Rig, name: str = "copy.age", locks: Locks = LOCKS) -> Path:
+async def backed_up(
+    rig: Rig, name: str = "copy.age", locks: Locks = LOCKS, *, volumes: bool = False
+) -> Path:
     """The installation's backup, made by its controller."""
     path = rig.folder / name
     order = BackupOrder(
-        recipients=locks.recipients, passphrase=locks.passphrase, out=str(path)
+        recipients=locks.recipients, passphrase=locks.passphrase, out=str(path), volumes=volumes
     )
     await rig.manager.backups.write(CONSOLE_ASKS, order)
     return path

@@ -17,24 +17,11 @@ from controller.fleet.threads import Threads
 from controller.manager.history import verify as verify_history
 from controller.manager.restore_places import MARK, Places, require_finished
 from controller.manager.restoring import verify
-from controller.runtime.memory import MemoryRuntime
 from controller.vault import Vault
+from tests.backups.reopened import reopened
 from tests.backups.safe import IDENTITY, backed_up, empty, everything, restored
 from tests.conftest import ROOT
 from tests.manager.rig import ANN_ASKS, KEY, SECRETS, Rig
-
-
-async def reopened(rig: Rig, folder: Path) -> Rig:
-    """A controller over the restored folders, on an engine of its own."""
-    other = Rig.__new__(Rig)
-    other.__dict__.update(rig.__dict__)
-    other.folder = folder
-    other.data, other.secrets = folder / "data", folder / "secrets"
-    other.templates = folder / "templates"
-    other.runtime = MemoryRuntime(images=rig.runtime.images)
-    other.door = other.runtime
-    await other.open()
-    return other
 
 
 async def test_everything_comes_back_and_runs_once_somebody_says_so(
@@ -53,8 +40,7 @@ async def test_everything_comes_back_and_runs_once_somebody_says_so(
     before = await rig.manager.credentials.fingerprints_of(ANN_ASKS, runs)
     entries = await rig.store.newest()
     await restored(file, empty(tmp_path / "new"))
-    other = await reopened(rig, tmp_path / "new")
-    try:
+    async with reopened(rig, tmp_path / "new") as other:
         threads = Threads()
         checked = await verify_history(other.store, other.data / "journal", KEY, threads)
         threads.close()
@@ -71,18 +57,15 @@ async def test_everything_comes_back_and_runs_once_somebody_says_so(
         await other.becomes(stopped, Phase.STOPPED)
         await other.manager.lifecycle.start(ANN_ASKS, runs)
         await other.becomes(runs, Phase.RUNNING)
-    finally:
-        await other.kill()
 
 
 async def test_with_start_nothing_holds_the_bots_back(rig: Rig, tmp_path: Path) -> None:
     """Whoever restores it says that the old installation is off."""
     bot = await rig.running()
     await restored(await backed_up(rig), empty(tmp_path / "new"), start=True)
-    other = await reopened(rig, tmp_path / "new")
-    other.run()
-    await other.becomes(bot, Phase.RUNNING)
-    await other.kill()
+    async with reopened(rig, tmp_path / "new") as other:
+        other.run()
+        await other.becomes(bot, Phase.RUNNING)
 
 
 async def test_a_passphrase_opens_it_too(rig: Rig, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ SECRETS = {"api_key": API_KEY, "channel_token": TOKEN}
 DEMO_IMAGE = "botmaker-demo:2"
 WRITES = {
     *("create", "start", "rename", "stop", "restart", "remove", "remove_volume", "let_go"),
-    *("execute", "rehearse"),
+    *("execute", "rehearse", "save_state", "fill_state"),
 }
 
 # Like the demo template without its healthcheck, so that what runs is healthy at once.

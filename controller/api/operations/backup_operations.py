@@ -20,6 +20,7 @@ class BackupIn(Given):
         Field(max_length=20, description="age recipients, or ssh public keys."),
     ] = ()
     passphrase: Annotated[str, Field(max_length=1000, repr=False)] = ""
+    volumes: Annotated[bool, Field(description="With the bots' states.")] = False
     out: Annotated[
         str, Field(max_length=4000, description="The file; only over the console's socket.")
     ] = ""
