@@ -259,12 +259,13 @@ class _Target:
         self.trouble: BaseException | None = None
 
     def write(self, data: bytes) -> int:
-        """Hand it over, all of it."""
-        try:
-            self._take(data)
-        except BaseException as error:
-            self.trouble = error
-            raise
+        """Hand it over, all of it. After a fault nothing more: the library may try again."""
+        if self.trouble is None:
+            try:
+                self._take(data)
+            except BaseException as error:
+                self.trouble = error
+                raise
         return len(data)
 
     def flush(self) -> None:

@@ -44,7 +44,10 @@ def put_state(client: docker.APIClient, bot_id: str, data: bytes) -> None:
 
 
 def state_of(client: docker.APIClient, bot_id: str) -> dict[str, tuple[object, ...]]:
-    """All that is in the bot's volume: kind, owner, mode and content of each name."""
+    """All that is in the bot's volume: kind, owner, mode and content of each name.
+
+    But for the bot's own count of its starts, which goes on.
+    """
     pieces, _ = client.get_archive(f"botmaker-{bot_id}", "/data/.")
     found = {}
     with tarfile.open(fileobj=io.BytesIO(b"".join(pieces))) as archive:
@@ -52,7 +55,17 @@ def state_of(client: docker.APIClient, bot_id: str) -> dict[str, tuple[object, .
             file = archive.extractfile(entry) if entry.isfile() else None
             digest = hashlib.sha256(file.read()).hexdigest() if file else entry.linkname
             found[entry.name] = (entry.type, entry.uid, entry.gid, entry.mode, digest)
+    found.pop("./starts")
     return found
+
+
+def starts_of(client: docker.APIClient, bot_id: str) -> int:
+    """How often the bot's program counted a start of its own."""
+    pieces, _ = client.get_archive(f"botmaker-{bot_id}", "/data/starts")
+    with tarfile.open(fileobj=io.BytesIO(b"".join(pieces))) as archive:
+        file = archive.extractfile("starts")
+        assert file is not None
+        return int(file.read())
 
 
 async def fingerprints(controller: Controller, name: str) -> list[tuple[str, str]]:
@@ -135,6 +148,7 @@ async def test_all_bots_come_back_on_another_machine(
                 assert await fingerprints(restored, name) == shown[name]
                 assert (await history(restored, name))[: len(told[name])] == told[name]
                 assert state_of(engine.client, bot_id) == before[bot_id]
+                assert starts_of(engine.client, bot_id) == 2
             status, out, _ = await botmaker(restored, "history", "--verify")
             assert status == 0, out
             assert restored.leaks() == []

@@ -29,7 +29,12 @@ class BackupIn(Given):
 async def create_backup(call: Call[Nothing, BackupIn]) -> Answer:
     """Back everything up."""
     wanted = call.body
-    order = BackupOrder(recipients=wanted.recipients, passphrase=wanted.passphrase, out=wanted.out)
+    order = BackupOrder(
+        recipients=wanted.recipients,
+        passphrase=wanted.passphrase,
+        volumes=wanted.volumes,
+        out=wanted.out,
+    )
     await call.manager.backups.write(call.caller, order)
     return Answer()
 
