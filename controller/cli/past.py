@@ -75,6 +75,9 @@ def _what(entry: Entry) -> str:
             )
         case Kind.UNCHECKED:
             return f"its config could not be checked (exit {data.get('exit_code')})"
+        case Kind.RESTORED:
+            made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(float(data.get("made_at", 0.0))))
+            return f"restored from the backup of {made}"
         case Kind.NOTED:
             return f"{data.get('act')}: {data.get('words')}"
         case _:

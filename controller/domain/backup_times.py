@@ -22,11 +22,16 @@ class Backed:
     failed_at: float = 0.0  # 0: the last one didn't fail
     why: str = ""
 
+    @property
+    def bad(self) -> bool:
+        """Whether the last one wasn't made."""
+        return self.failed_at > self.made_at
+
 
 def due_in(state: Backed, every: float, retry: float, now: float) -> float:
     """Seconds until the next one. Clocks that were set back make nobody wait longer than `every`;
     after a failure it's tried again sooner."""
-    if state.failed_at > state.made_at:
+    if state.bad:
         return min(max(0.0, state.failed_at + retry - now), retry, every)
     return min(max(0.0, state.made_at + every - now), every)
 

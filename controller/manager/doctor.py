@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from controller.catalog import Catalog
 from controller.domain.acts import FLEET_DOCTOR
+from controller.domain.backup_times import Backed
 from controller.domain.disk_words import FAULTS, reason
 from controller.domain.errors import ControllerError, ImageMissing
 from controller.fleet.hostpaths import HostPaths
@@ -59,8 +61,16 @@ class Patient:
 class Doctor:
     """The use-case: examine everything, and tell the story of bots that are in trouble."""
 
-    def __init__(self, patient: Patient, fleet: Fleet, stories: Stories, access: Access) -> None:
+    def __init__(
+        self,
+        patient: Patient,
+        fleet: Fleet,
+        stories: Stories,
+        access: Access,
+        backups: Callable[[], list[Finding]],
+    ) -> None:
         self._patient = patient
+        self._backups = backups
         self._fleet = fleet
         self._stories = stories
         self._access = access
@@ -68,7 +78,7 @@ class Doctor:
     async def examine(self, caller: Caller) -> list[Finding]:
         """Every check, then the last steps of each bot that needs somebody."""
         await self._access.require(caller, FLEET_DOCTOR)
-        return [*await examine(self._patient), *self._troubled()]
+        return [*await examine(self._patient), *self._backups(), *self._troubled()]
 
     def _troubled(self) -> list[Finding]:
         found = []
@@ -103,6 +113,20 @@ async def examine(patient: Patient) -> list[Finding]:
             remedy = "Check that the folders exist and that this user may read them."
             found.append(Finding(subject, False, f"can't be looked at: {reason(error)}", remedy))
     return found
+
+
+def backup_findings(state: Backed, *, scheduled: bool) -> list[Finding]:
+    """How the backups go: when the last one was made, or why it wasn't."""
+    made = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(state.made_at))
+    last = f"the last one is from {made}" if state.made_at else "none was ever made"
+    if state.bad:
+        why = state.why.rstrip(".")
+        remedy = "Fix that, then ask for one with /fleet backup or `botmaker backup`."
+        return [Finding("backup", False, f"the scheduled one wasn't made: {why}; {last}", remedy)]
+    if not scheduled:
+        remedy = "Set BOTMAKER_BACKUP_EVERY, BOTMAKER_BACKUP_DIR and BOTMAKER_BACKUP_RECIPIENTS."
+        return [Finding("backup", None, f"none is made by itself; {last}", remedy)]
+    return [Finding("backup", bool(state.made_at) or None, last)]
 
 
 def worded(findings: Sequence[Finding]) -> list[str]:

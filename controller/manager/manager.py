@@ -33,7 +33,7 @@ from controller.manager.backup_contents import Sources, States
 from controller.manager.backups import Backups, Plan
 from controller.manager.bots import Bots
 from controller.manager.credentials import Credentials
-from controller.manager.doctor import Doctor, Patient
+from controller.manager.doctor import Doctor, Finding, Patient, backup_findings
 from controller.manager.edits import Edits
 from controller.manager.feed import Feed
 from controller.manager.following import Following
@@ -178,6 +178,11 @@ def _manager(parts: Parts, tools: Tools, loop: Loop) -> Manager:
         threads=threads,
         running=True,
     )
+    backups = Backups(_sources(parts, tools), parts.key, parts.backups, journal, access)
+
+    def backups_found() -> list[Finding]:
+        return backup_findings(backups.state, scheduled=backups.plan.scheduled)
+
     return Manager(
         started_at=time.time(),
         redact=tools.redactor,
@@ -238,8 +243,8 @@ def _manager(parts: Parts, tools: Tools, loop: Loop) -> Manager:
         feed=Feed(fleet, tools.store, access),
         history=History(tools.store, fleet, journal, access),
         orphans=Orphans(runtime, fleet, tools.vault, threads, access),
-        doctor=Doctor(patient, fleet, loop.stories, access),
-        backups=Backups(_sources(parts, tools), parts.key, parts.backups, journal, access),
+        doctor=Doctor(patient, fleet, loop.stories, access, backups_found),
+        backups=backups,
         tokens=Tokens(tools.store, journal, access),
         web_sessions=WebSessions(tools.store, journal, access),
         notebook=Notebook(tools.store),

@@ -33,6 +33,7 @@ BODIES: Mapping[str, Any] = {
     "giveGrant": {"kind": "user", "subject": "99", "role": "viewer"},
     "lookUpCode": {"code": "nobody's"},
     "signIn": {"code": "nobody's"},
+    "createBackup": {"recipients": ["nobody's"]},
     "createToken": {"name": "made", "role": "viewer"},
 }
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}

@@ -27,7 +27,7 @@ class Way:
 
 _CHANGING = {
     *(acts.BOT_CREATE, acts.BOT_START, acts.BOT_STOP, acts.BOT_RESTART, acts.BOT_DO),
-    *(acts.ACCESS_GRANT, acts.ACCESS_REVOKE, acts.TOKEN_REVOKE),
+    *(acts.ACCESS_GRANT, acts.ACCESS_REVOKE, acts.TOKEN_REVOKE, acts.FLEET_BACKUP),
 }
 
 
