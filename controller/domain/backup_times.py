@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 LATE = 900.0  # seconds; a start that is so late missed nothing worth telling
-_NAME = re.compile(r"botmaker-[0-9]{8}-[0-9]{6}\.age", re.ASCII)
+_NAME = re.compile(r"botmaker-[0-9]{8}-[0-9]{6}-[0-9]{3}\.age", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,7 @@ class Backups:
                 hint="Wait for its end, then try again.",
                 code="backup-running",
             )
-        detail = {"detail": f"{path.name}, for {locks.words}"}
+        detail = {"detail": f"for {locks.words}"}
         async with self._at_work, self._journal.request(caller, FLEET_BACKUP, None, detail) as deed:
             collected = await collect(self._sources, self._key)
             with_states = order.volumes or (self.plan.volumes and order == BackupOrder())
@@ -193,7 +193,8 @@ class Backups:
 
 def file_name(now: float) -> str:
     """The name of a backup that begins now."""
-    return f"{NAME}{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}{SUFFIX}"
+    moment = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
+    return f"{NAME}{moment}-{int(now * 1000) % 1000:03}{SUFFIX}"
 
 
 def written_to(
