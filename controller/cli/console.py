@@ -33,6 +33,7 @@ COMMANDS = {
     "token": Lazy("controller.cli.tokens:tokens", "Make, list and revoke API tokens."),
     "backup": Lazy("controller.cli.backup_commands:backup", "Back everything up, encrypted."),
     "restore": Lazy("controller.cli.backup_commands:restore", "Restore a backup, here."),
+    "adopt": Lazy("controller.cli.adopting:adopt", "Rebuild a lost database from containers."),
     "templates": Lazy("controller.cli.templates:templates", "List, check or explain templates."),
     "import": Lazy("controller.cli.imports:imports", "Draft a template from a container."),
     "build-image": Lazy(

@@ -18,7 +18,15 @@ from controller.domain.events import LogPart, LogQuery
 from controller.domain.names import is_bot_id
 from controller.domain.observation import ContainerState, ListedContainer, Observation
 from controller.domain.spec import BOT_LABEL, INSTANCE_LABEL, MANAGED_LABEL, ContainerSpec
-from controller.runtime import creation, images, kept_images, networks, observations, volumes
+from controller.runtime import (
+    claims,
+    creation,
+    images,
+    kept_images,
+    networks,
+    observations,
+    volumes,
+)
 from controller.runtime.calls import Calls, Lane
 from controller.runtime.engine_programs import WRITE_SECONDS
 from controller.runtime.engine_states import EngineStates
@@ -133,6 +141,10 @@ class EngineRuntime(EngineStates):
             return found, image
 
         return await self._calls(ask, write=False, limit=READ_SECONDS)
+
+    async def claims(self) -> list[claims.Claim]:
+        """Every container that says it is a bot's, of whichever installation."""
+        return await self._calls(claims.claims, write=False, limit=LOG_SECONDS)
 
     async def pin_image(self, ref: str, pull: str, *, keep_for: str = "") -> str:
         """Resolve an image reference to a digest or id. A pull may take ten minutes."""
