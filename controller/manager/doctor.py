@@ -24,6 +24,7 @@ from controller.fleet.uid_shift import uid_shift
 from controller.fleet.views import Fleet
 from controller.loop.story import Stories
 from controller.manager.access import Access
+from controller.manager.restore_places import was_cut_short
 from controller.runtime import Probe, Runtime
 from controller.store import examine_database
 from controller.vault import Canary, Vault, remove_canary, store_canary
@@ -140,6 +141,10 @@ def worded(findings: Sequence[Finding]) -> list[str]:
 
 async def _database(patient: Patient) -> list[Finding]:
     file = patient.data_dir / "botmaker.db"
+    if await patient.threads(lambda: was_cut_short(patient.data_dir)):
+        text = f"a restore into {patient.data_dir} was cut short"
+        remedy = "Run `botmaker restore` again: it begins afresh."
+        return [Finding("database", False, text, remedy)]
     if await patient.threads(lambda: _absent(file)):
         if not await patient.threads(lambda: _has_run(patient)):
             return [Finding("database", None, "created at the first start")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import stat
 import sys
+from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,10 @@ from controller.domain.phase import Phase
 from controller.fleet.threads import Threads
 from controller.manager.history import verify as verify_history
 from controller.manager.restore_places import MARK, Places, require_finished
-from controller.manager.restoring import verify
+from controller.manager.restoring import restore, verify
 from controller.vault import Vault
 from tests.backups.reopened import reopened
-from tests.backups.safe import IDENTITY, backed_up, empty, everything, restored
+from tests.backups.safe import IDENTITY, KEYS, backed_up, empty, everything, restored
 from tests.conftest import ROOT
 from tests.manager.rig import ANN_ASKS, KEY, SECRETS, Rig
 
@@ -66,6 +67,17 @@ async def test_with_start_nothing_holds_the_bots_back(rig: Rig, tmp_path: Path) 
     async with reopened(rig, tmp_path / "new") as other:
         other.run()
         await other.becomes(bot, Phase.RUNNING)
+
+
+async def test_a_bot_that_runs_here_already_goes_on(rig: Rig, tmp_path: Path) -> None:
+    """Where the folders were lost and the engine wasn't, nothing runs twice."""
+    here, elsewhere = await rig.running(), await rig.running()
+    file = await backed_up(rig)
+    with file.open("rb") as opened:
+        found = await asyncio.to_thread(verify, opened, KEYS)
+        running, places = frozenset({here.id}), empty(tmp_path / "new")
+        held = await restore(opened, KEYS, found, places, start=False, running=running)
+    assert held == [elsewhere.name]
 
 
 async def test_a_passphrase_opens_it_too(rig: Rig, tmp_path: Path) -> None:
@@ -148,23 +160,19 @@ async def test_a_backup_never_replaces_a_file(rig: Rig) -> None:
 async def test_wherever_a_restore_is_cut_it_can_be_done_again(rig: Rig, tmp_path: Path) -> None:
     """Before the database is in place a start is refused; afterwards nothing is left to do."""
     await rig.running()
-    file, key = await backed_up(rig), tmp_path / "key.txt"
+    file, key = await backed_up(rig, volumes=True), tmp_path / "key.txt"
     key.write_text(str(IDENTITY))
-    refused = 0
-    for count in range(30):
-        new = tmp_path / f"new{count}"
-        words = ("tests.backups.dying", str(file), str(key), str(new), str(count))
-        child = await asyncio.create_subprocess_exec(sys.executable, "-m", *words, cwd=ROOT)
-        if await child.wait() == 0:
-            break
-        assert child.returncode == 9
-        if not (new / "data" / "botmaker.db").exists():
-            with pytest.raises(BadSetting) as caught:
-                require_finished(empty(new))
-            assert caught.value.code == "restore-cut-short"
-            refused += 1
-            await restored(file, empty(new))
+    words = ("tests.backups.dying", str(file), str(key), str(tmp_path / "new"))
+    run = asyncio.create_subprocess_exec(sys.executable, "-m", *words, cwd=ROOT, stdout=PIPE)
+    told, _ = await (await run).communicate()
+    assert int(told) >= 5  # secrets, template, key, the bot's state, database
+    for count in range(int(told)):
+        new = tmp_path / "new" / str(count)
+        assert not (new / "data" / "botmaker.db").exists()
+        with pytest.raises(BadSetting) as caught:
+            require_finished(empty(new))
+        assert caught.value.code == "restore-cut-short"
+        await restored(file, empty(new))
         require_finished(empty(new))
         assert not list(new.rglob(MARK))
         assert Vault(new / "secrets").bots() == Vault(rig.secrets).bots()
-    assert refused >= 4
