@@ -96,10 +96,13 @@ async def test_no_name_leads_anywhere_else(rig: Rig, tmp_path: Path) -> None:
 )
 async def test_nothing_but_plain_files_is_taken(rig: Rig, tmp_path: Path, kind: bytes) -> None:
     """No link, folder, pipe, device or extended header, whatever its name."""
-    data = plain(await backed_up(rig))
-    entry = tarfile.TarInfo("data/journal/2026-01.jsonl.gz")
+    items = items_of(plain(await backed_up(rig)))
+    name = "data/journal/2026-01.jsonl.gz"  # which nothing else would refuse
+    listing = listed([*items[:-1], (name, b""), items[-1]])
+    entry = tarfile.TarInfo(name)
     entry.type, entry.linkname = kind, "../../evil"
-    hostile = data[: -len(END)] + entry.tobuf(tarfile.USTAR_FORMAT) + END
+    before, last = archive(items[:-1])[: -len(END)], archive(listing[-1:])
+    hostile = before + entry.tobuf(tarfile.USTAR_FORMAT) + last
     assert (await refusal(rig, hostile, tmp_path)).code == "backup-damaged"
 
 
@@ -109,7 +112,16 @@ def without(items: list[Item], name: str) -> list[Item]:
 
 
 CHANGES: dict[str, tuple[Callable[[list[Item]], list[Item]], str]] = {
-    "a file twice": (lambda i: listed([*i[:-1], i[2], i[-1]]), "backup-damaged"),
+    "a secret twice": (lambda i: listed([*i[:-1], i[-2], i[-1]]), "backup-damaged"),
+    "another value for a secret": (
+        lambda i: [(n, b"x" * 20 if n.startswith("secrets/") else d) for n, d in i],
+        "backup-damaged",
+    ),
+    "a template that isn't listed": (
+        lambda i: [*i[:-1], ("templates/more.toml", b"x"), i[-1]],
+        "backup-damaged",
+    ),
+    "fewer than are listed": (lambda i: [*i[:-2], i[-1]], "backup-damaged"),
     "no list": (lambda i: i[:-1], "backup-damaged"),
     "no first file": (lambda i: i[1:], "backup-damaged"),
     "the list in the middle": (lambda i: [i[0], i[-1], *i[1:-1]], "backup-damaged"),
@@ -149,6 +161,7 @@ async def test_what_does_not_fit_together_is_refused(rig: Rig, tmp_path: Path, c
     """Missing, doubled, swapped, foreign, newer: each with a code that says which."""
     await rig.running()
     items = items_of(plain(await backed_up(rig)))
+    assert items[-2][0].startswith("secrets/")
     make, code = CHANGES[change]
     assert (await refusal(rig, archive(make(items)), tmp_path)).code == code
 
