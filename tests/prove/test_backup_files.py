@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import io
 import random
+import shutil
+import subprocess
+import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,15 +18,17 @@ import pyrage
 import pytest
 
 from controller.backups import keys_from
+from controller.backups.contents import HEADER, MANIFEST
 from controller.backups.sealing import seal
 from controller.domain.errors import ControllerError
 from controller.manager.restoring import verify
 from tests.backups.conftest import asleep, rig
-from tests.backups.safe import IDENTITY, KEYS, LOCKS, backed_up, plain
+from tests.backups.safe import IDENTITY, KEYS, LOCKS, RECIPIENT, backed_up, empty, plain, restored
 from tests.manager.rig import Rig
 from tests.prove.tally import Tally
 
 __all__ = ["asleep", "rig"]
+pytestmark = pytest.mark.timeout(900)
 Change = Callable[[random.Random, bytes], bytes]
 
 
@@ -143,3 +148,24 @@ def test_another_key_does_not_open_it(tmp_path: Path) -> None:
     assert caught.value.code == "wrong-key"
     assert other[20:40] not in str(caught.value)
     assert str(IDENTITY)[20:40] not in str(caught.value)
+
+
+async def test_debians_age_opens_a_backup_and_makes_one_that_can_be_restored(
+    rig: Rig, tmp_path: Path, tally: Tally
+) -> None:
+    """Byte for byte the same inside. In full the tool has to be there: `apt-get install age`."""
+    if shutil.which("age") is None and not tally.full:
+        tally.notes.append("the age tool isn't on this machine: backups weren't opened with it")
+        return
+    await rig.running()
+    file, key = await backed_up(rig), tmp_path / "key.txt"
+    key.write_text(str(IDENTITY))
+    words = ["age", "-d", "-i", str(key), str(file)]
+    opened = subprocess.run(words, check=True, capture_output=True).stdout
+    assert opened == plain(file)
+    with tarfile.open(fileobj=io.BytesIO(opened)) as found:
+        assert {HEADER, MANIFEST, "data/botmaker.db"} <= set(found.getnames())
+    again = tmp_path / "again.age"
+    subprocess.run(["age", "-r", RECIPIENT, "-o", str(again)], check=True, input=opened)
+    await restored(again, empty(tmp_path / "new"))
+    tally.tried["backups through Debian's age"] += 2
