@@ -7,6 +7,7 @@ test_restore_elsewhere.py restores a whole one.
 from __future__ import annotations
 
 import io
+import itertools
 import random
 import shutil
 import subprocess
@@ -84,11 +85,15 @@ CHANGES: tuple[Change, ...] = (cut, flip, drop, double, swap, noise)
 
 def changed(data: bytes, sealed: bool, count: int) -> Iterator[tuple[str, bytes]]:
     """So many files, each different from the one that they were made of, with how it was made."""
-    for number in range(count):
+    made = 0
+    for number in itertools.count():
+        if made == count:
+            return
         chance = random.Random(f"{sealed} {number}")
         change = chance.choice(CHANGES)
         other = change(chance, data)
         if other != data:
+            made += 1
             yield f"{change.__name__}, number {number}", other
 
 
