@@ -28,6 +28,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from controller.backup_settings import BackupSettings
 from controller.domain.disk_words import read_begin, starting
 from controller.domain.errors import BadSetting
 from controller.web_settings import Place, WebSettings, is_loopback
@@ -53,7 +54,7 @@ def docker_environment() -> Mapping[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith("DOCKER_")}
 
 
-class Settings(WebSettings):
+class Settings(WebSettings, BackupSettings):
     """Every setting. Names and defaults are a contract (docs/configuration.md)."""
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True)
@@ -194,6 +195,17 @@ class Settings(WebSettings):
         if self.master_key_file is None and credentials and credential.exists():
             return credential
         return self.master_key_file
+
+    def backups_for(self) -> tuple[str, ...]:
+        """The recipients of scheduled backups, of both settings."""
+        if self.backup_recipients_file is None:
+            return self.backup_recipients
+        with starting(
+            "BOTMAKER_BACKUP_RECIPIENTS_FILE can't be read",
+            "Set it to a text file with one age1… recipient a line.",
+        ):
+            text = read_text(self.backup_recipients_file, ENV_MAX)
+        return (*self.backup_recipients, *text.splitlines())
 
     def jwt_key(self) -> str:
         """The public key of whoever signs service tokens; empty where none are taken."""

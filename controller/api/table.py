@@ -9,6 +9,7 @@ from typing import Any
 
 from controller.api.operation import Operation, Operations
 from controller.api.operations.access_operations import ACCESS_OPERATIONS
+from controller.api.operations.backup_operations import BACKUP_OPERATIONS
 from controller.api.operations.bot_operations import BOT_OPERATIONS
 from controller.api.operations.fleet_operations import FLEET_OPERATIONS
 from controller.api.operations.inside_operations import INSIDE_OPERATIONS
@@ -24,6 +25,7 @@ OPERATIONS: Operations = (
     *BOT_OPERATIONS,
     *INSIDE_OPERATIONS,
     *FLEET_OPERATIONS,
+    *BACKUP_OPERATIONS,
     *STREAM_OPERATIONS,
     *REQUEST_OPERATIONS,
     *ACCESS_OPERATIONS,

@@ -35,6 +35,9 @@ COMMANDS = {
     "token": Lazy("controller.cli.tokens:tokens", "Make, list and revoke API tokens."),
     "webhook": Lazy("controller.cli.webhooks:webhooks", "Send events to other programs."),
     "mcp": Lazy("controller.cli.assistant_bridge:mcp_command", "Serve an assistant (MCP)."),
+    "backup": Lazy("controller.cli.backup_commands:backup", "Back everything up, encrypted."),
+    "restore": Lazy("controller.cli.backup_commands:restore", "Restore a backup, here."),
+    "adopt": Lazy("controller.cli.adopting:adopt", "Rebuild a lost database from containers."),
     "templates": Lazy("controller.cli.templates:templates", "List, check or explain templates."),
     "import": Lazy("controller.cli.imports:imports", "Draft a template from a container."),
     "build-image": Lazy(

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 
-from controller.app import catalog_of, host_paths, journal_key
+from controller.app import catalog_of, host_paths
 from controller.catalog import load
 from controller.chat import Place, redirect_discord
 from controller.chat.discord_check import check_discord
@@ -30,7 +30,15 @@ from controller.runtime.options import engine_options
 from controller.settings import Reading, Settings
 from controller.store import Store
 from controller.store.chain import Checked
-from controller.vault import AtRest, Redactor, SealKey, Vault, known_key, known_master_key
+from controller.vault import (
+    AtRest,
+    Redactor,
+    SealKey,
+    Vault,
+    journal_key,
+    known_key,
+    known_master_key,
+)
 
 HELP = "docs/configuration.md, in the project's repository, shows what it takes."
 DISCORD_URLS = {"BOTMAKER_DISCORD_API_URL", "BOTMAKER_DISCORD_GATEWAY_URL"}

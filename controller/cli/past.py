@@ -78,6 +78,9 @@ def _what(entry: Entry) -> str:
         case Kind.WEBHOOK:
             count = f" {data['count']} events" if data.get("count") else ""
             return f"webhook {data.get('name')} {data.get('what')}{count}: {data.get('reason')}"
+        case Kind.RESTORED:
+            made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(float(data.get("made_at", 0.0))))
+            return f"restored from the backup of {made}"
         case Kind.NOTED:
             return f"{data.get('act')}: {data.get('words')}"
         case _:

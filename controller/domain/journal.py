@@ -39,6 +39,7 @@ class Kind(StrEnum):
     GRANT = "grant"  # whom, subject, role
     REVOKE = "revoke"  # whom, subject
     WEBHOOK = "webhook"  # name, what (stopped, gave-up, lost), count, reason: events didn't arrive
+    RESTORED = "restored"  # made_at, version, bots, held: the installation came from a backup
     NOTED = "noted"  # act, words: by a version that had no journal yet
 
 

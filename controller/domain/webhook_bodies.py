@@ -77,6 +77,8 @@ def sentence(entry: Entry) -> str:
             return f"{who} was refused {data.get('act')}{_on(entry)} ({data.get('code')})."
         case Kind.WEBHOOK:
             return f"The webhook {data.get('name')} has trouble: {data.get('reason')}."
+        case Kind.RESTORED:
+            return f"BotMaker was restored from a backup, with {data.get('bots')} bots."
         case _:
             about_bot = _about_bot(entry, who)
             return about_bot or f"{EVENTS[entry.kind]}{_on(entry)}, by {who}."

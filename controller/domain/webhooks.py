@@ -36,6 +36,7 @@ EVENTS: Mapping[Kind, str] = {
     Kind.GRANT: "access.grant",
     Kind.REVOKE: "access.revoke",
     Kind.WEBHOOK: "webhook.trouble",
+    Kind.RESTORED: "fleet.restored",
     Kind.NOTED: "request.noted",
 }
 TEST_EVENT = "webhook.test"  # sent by a test only; no entry of the journal

@@ -25,6 +25,8 @@ from controller.loop.look import Looker
 from controller.loop.preparation import Preparation
 from controller.loop.queue import Queue
 from controller.loop.reloads import Reloads
+from controller.loop.restored_states import RestoredStates
+from controller.loop.savings import Savings
 from controller.loop.steps import Steps
 from controller.loop.story import Stories
 from controller.loop.strays import Strays
@@ -52,6 +54,8 @@ class Tools:
     journal: Journal
     threads: Threads
     errands: Errands
+    savings: Savings
+    restored: RestoredStates
     queue: Queue
 
 
@@ -101,6 +105,8 @@ class Loop:
             preparation=self.preparation,
             reloads=self.reloads,
             errands=tools.errands,
+            savings=tools.savings,
+            restored=tools.restored,
             redactor=redactor,
             threads=threads,
             stories=self.stories,

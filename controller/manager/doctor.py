@@ -14,6 +14,7 @@ from pathlib import Path
 
 from controller.catalog import Catalog
 from controller.domain.acts import FLEET_DOCTOR
+from controller.domain.backup_times import Backed
 from controller.domain.disk_words import FAULTS, reason
 from controller.domain.errors import BadSetting, ControllerError, ImageMissing, StorageTrouble
 from controller.domain.webhook_progress import health
@@ -24,6 +25,7 @@ from controller.fleet.uid_shift import uid_shift
 from controller.fleet.views import Fleet
 from controller.loop.story import Stories
 from controller.manager.access import Access
+from controller.manager.restore_places import was_cut_short
 from controller.runtime import Probe, Runtime
 from controller.store import Store, examine_database
 from controller.vault import Canary, Vault, remove_canary, store_canary
@@ -62,8 +64,16 @@ class Patient:
 class Doctor:
     """The use-case: examine everything, and tell the story of bots that are in trouble."""
 
-    def __init__(self, patient: Patient, fleet: Fleet, stories: Stories, access: Access) -> None:
+    def __init__(
+        self,
+        patient: Patient,
+        fleet: Fleet,
+        stories: Stories,
+        access: Access,
+        backups: Callable[[], list[Finding]],
+    ) -> None:
         self._patient = patient
+        self._backups = backups
         self._fleet = fleet
         self._stories = stories
         self._access = access
@@ -71,7 +81,7 @@ class Doctor:
     async def examine(self, caller: Caller) -> list[Finding]:
         """Every check, then the last steps of each bot that needs somebody."""
         await self._access.require(caller, FLEET_DOCTOR)
-        return [*await examine(self._patient), *self._troubled()]
+        return [*await examine(self._patient), *self._backups(), *self._troubled()]
 
     def _troubled(self) -> list[Finding]:
         found = []
@@ -110,6 +120,20 @@ async def examine(patient: Patient) -> list[Finding]:
     return found
 
 
+def backup_findings(state: Backed, *, scheduled: bool) -> list[Finding]:
+    """How the backups go: when the last one was made, or why it wasn't."""
+    made = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(state.made_at))
+    last = f"the last one is from {made}" if state.made_at else "none was ever made"
+    if state.bad:
+        why = state.why.rstrip(".")
+        remedy = "Fix that, then ask for one with /fleet backup or `botmaker backup`."
+        return [Finding("backup", False, f"the scheduled one wasn't made: {why}; {last}", remedy)]
+    if not scheduled:
+        remedy = "Set BOTMAKER_BACKUP_EVERY, BOTMAKER_BACKUP_DIR and BOTMAKER_BACKUP_RECIPIENTS."
+        return [Finding("backup", None, f"none is made by itself; {last}", remedy)]
+    return [Finding("backup", bool(state.made_at) or None, last)]
+
+
 def worded(findings: Sequence[Finding]) -> list[str]:
     """Findings as lines for people."""
     marks = {True: "✅", False: "❌", None: "ℹ️"}
@@ -121,6 +145,10 @@ def worded(findings: Sequence[Finding]) -> list[str]:
 
 async def _database(patient: Patient) -> list[Finding]:
     file = patient.data_dir / "botmaker.db"
+    if await patient.threads(lambda: was_cut_short(patient.data_dir)):
+        text = f"a restore into {patient.data_dir} was cut short"
+        remedy = "Run `botmaker restore` again: it begins afresh."
+        return [Finding("database", False, text, remedy)]
     if await patient.threads(lambda: _absent(file)):
         if not await patient.threads(lambda: _has_run(patient)):
             return [Finding("database", None, "created at the first start")]

@@ -25,13 +25,17 @@ from controller.fleet.wishes import Wishes
 from controller.loop import Loop, Tools
 from controller.loop.errands import Errands
 from controller.loop.queue import Queue
+from controller.loop.restored_states import RestoredStates
+from controller.loop.savings import Savings
 from controller.loop.story import Stories
 from controller.manager.access import Access, StaticGrants
 from controller.manager.actions import Actions
+from controller.manager.backup_contents import Sources, States
+from controller.manager.backups import Backups, Plan
 from controller.manager.bots import Bots
 from controller.manager.courier import Courier
 from controller.manager.credentials import Credentials
-from controller.manager.doctor import Doctor, Patient
+from controller.manager.doctor import Doctor, Finding, Patient, backup_findings
 from controller.manager.edits import Edits
 from controller.manager.feed import Feed
 from controller.manager.following import Following
@@ -41,6 +45,7 @@ from controller.manager.log_reader import ReadingTools
 from controller.manager.logbook import Logbook
 from controller.manager.notebook import Notebook
 from controller.manager.orphans import Orphans
+from controller.manager.restore_files import STATES
 from controller.manager.sameness import Sameness
 from controller.manager.sealed_entry import SealedEntry
 from controller.manager.single_use import SingleUse
@@ -77,6 +82,7 @@ class Manager:
     history: History
     orphans: Orphans
     doctor: Doctor
+    backups: Backups
     tokens: Tokens
     webhooks: Webhooks
     web_sessions: WebSessions
@@ -106,6 +112,9 @@ class Parts:
     postman: Postman = field(default_factory=Postman)
     timing: Timing = field(default_factory=Timing)  # of the webhooks
     own_tokens: frozenset[str] = frozenset()  # `Fingerprints.of_value` of BotMaker's own
+    key: bytes = field(default=b"", repr=False)  # the installation's, for backups
+    templates_dir: Path | None = None
+    backups: Plan = field(default_factory=Plan)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +135,7 @@ class Installation:
         await self.manager.tokens.load()
         await self.manager.webhooks.load()
         await self.manager.web_sessions.load()
+        await self.manager.backups.load()
         await self.manager.credentials.resume(self.loop.owe_reload)
         cut_short = await self.tools.journal.end_open()
         if cut_short:
@@ -161,6 +171,8 @@ def build(parts: Parts) -> Installation:
         journal=journal,
         threads=threads,
         errands=Errands(runtime, queue.poke),
+        savings=Savings(runtime, blueprints, queue.poke),
+        restored=RestoredStates(parts.data_dir / STATES, runtime, threads),
         queue=queue,
     )
     loop = Loop(tools)
@@ -217,6 +229,11 @@ def _manager(parts: Parts, tools: Tools, loop: Loop, access: Access, webhooks: W
         seal_print=sealed.fingerprint,
         running=True,
     )
+    backups = Backups(_sources(parts, tools), parts.key, parts.backups, journal, access)
+
+    def backups_found() -> list[Finding]:
+        return backup_findings(backups.state, scheduled=backups.plan.scheduled)
+
     return Manager(
         started_at=time.time(),
         redact=tools.redactor,
@@ -278,10 +295,24 @@ def _manager(parts: Parts, tools: Tools, loop: Loop, access: Access, webhooks: W
         feed=Feed(fleet, tools.store, access),
         history=History(tools.store, fleet, journal, access),
         orphans=Orphans(runtime, fleet, tools.vault, threads, access),
-        doctor=Doctor(patient, fleet, loop.stories, access),
+        doctor=Doctor(patient, fleet, loop.stories, access, backups_found),
+        backups=backups,
         tokens=Tokens(tools.store, journal, access),
         webhooks=webhooks,
         web_sessions=WebSessions(tools.store, journal, access),
         notebook=Notebook(tools.store),
         stories=loop.stories,
+    )
+
+
+def _sources(parts: Parts, tools: Tools) -> Sources:
+    """What a backup is made of."""
+    return Sources(
+        store=tools.store,
+        vault=tools.vault,
+        threads=tools.threads,
+        box=parts.at_rest,
+        data_dir=parts.data_dir,
+        templates_dir=parts.templates_dir,
+        states=States(tools.fleet, parts.runtime, tools.savings),
     )

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from controller.domain.errors import Conflict, ImageMissing, NotFound
@@ -21,7 +22,7 @@ from controller.runtime.faults import foreign, lost_answer, unreachable
 from controller.runtime.frames import LOOK_BACK, LogTail
 from controller.runtime.memory_events import MemoryEvents
 from controller.runtime.memory_logs import MemoryLog
-from controller.runtime.memory_world import MemoryWorld
+from controller.runtime.memory_states import MemoryStates
 from controller.runtime.protocol import (
     EngineInfo,
     NetworkInfo,
@@ -46,7 +47,7 @@ from controller.runtime.validation import (
 T = TypeVar("T")
 
 
-class MemoryRuntime(MemoryWorld):
+class MemoryRuntime(MemoryStates):
     """Keeps every promise of the contract, and runs nothing.
 
     Knobs, all plain attributes:
@@ -235,7 +236,6 @@ class MemoryRuntime(MemoryWorld):
 
     async def network(self) -> NetworkInfo:
         """Return what this runtime says about its network."""
-
         return await self._read("network", lambda: self.network_info)
 
     async def logs(self, bot_id: str, query: LogQuery) -> LogPart:
@@ -244,8 +244,7 @@ class MemoryRuntime(MemoryWorld):
 
         def ask() -> LogPart:
             log = self.require_container(bot_id).log
-            looked = len(log) if query.until else LOOK_BACK
-            tail = LogTail(query)
+            tail, looked = LogTail(query), len(log) if query.until else LOOK_BACK
             for line in list(log)[-looked:]:
                 tail.add(line)
             return tail.part(more=len(log) > looked)
@@ -312,6 +311,16 @@ class MemoryRuntime(MemoryWorld):
             return frozenset(paths) - self.absent
 
         return await self._read("image_has", ask)
+
+    async def save_state(
+        self, bot_id: str, spec: ContainerSpec | None, take: Callable[[bytes], None], *, pause: bool
+    ) -> None:
+        """Give the volume's files to `take`; nothing runs here that had to be frozen."""
+        await self._write("save_state", lambda: self.do_save_state(bot_id, spec, take))
+
+    async def fill_state(self, spec: ContainerSpec, archive: Path) -> None:
+        """Create the volume with those files."""
+        await self._write("fill_state", lambda: self.do_fill_state(spec, archive))
 
     async def sweep(self) -> None:
         """Do nothing: no throw-away container is ever left behind here."""

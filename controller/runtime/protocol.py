@@ -20,6 +20,7 @@ from controller.domain.events import (
 )
 from controller.domain.observation import ListedContainer, Observation
 from controller.domain.spec import ContainerSpec
+from controller.runtime.state_protocol import KeepsStates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +117,7 @@ class LogStream(Protocol):
         ...
 
 
-class Runtime(Protocol):
+class Runtime(KeepsStates, Protocol):
     """Runs the containers of one installation, which its instance label identifies.
 
     Every method keeps these promises:
@@ -130,7 +131,7 @@ class Runtime(Protocol):
       own limit, a read raises EngineUnavailable. A write raises OutcomeUnknown, since it may still
       happen; it raises EngineUnavailable only if it's certain that nothing was sent. The writes
       are create, start, rename, stop, restart, remove, remove_unstarted, remove_volume, let_go,
-      probe, execute and rehearse.
+      probe, execute, rehearse, save_state and fill_state.
     - **Busy isn't away.** A call that found no free thread raises EngineBusy. The engine was never
       asked then, and the time spent waiting doesn't count towards the call's limit.
     - **One kind of error.** Only a ControllerError comes out. If the engine refuses or fails for a

@@ -61,6 +61,10 @@ class Store:
         """Let go of the file."""
         await self._db.close()
 
+    async def copy(self) -> bytes:
+        """All of the database as one file in memory; `examine_copy` reads such a file."""
+        return await self._db.copy()
+
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Write several things together: all of them are kept, or none."""

@@ -4,9 +4,9 @@ from controller.vault.at_rest import AtRest
 from controller.vault.checks import simply_missing
 from controller.vault.cleaning import clean
 from controller.vault.files import Vault
-from controller.vault.fingerprint import Fingerprints, derived_key
+from controller.vault.fingerprint import Fingerprints, derived_key, journal_key
 from controller.vault.held_back import HeldBack
-from controller.vault.key_files import install_key, known_key, known_master_key
+from controller.vault.key_files import MASTER_KEY, install_key, known_key, known_master_key
 from controller.vault.redaction import CONTEXT_LINES, LONG_TEXT, MARK, Redactor
 from controller.vault.rehearsal import Canary, remove_canary, store_canary
 from controller.vault.rekeying import masters, rekey
@@ -18,6 +18,7 @@ __all__ = [
     "CONTEXT_LINES",
     "LONG_TEXT",
     "MARK",
+    "MASTER_KEY",
     "Address",
     "AtRest",
     "Canary",
@@ -35,6 +36,7 @@ __all__ = [
     "derived_key",
     "install_key",
     "is_sealed",
+    "journal_key",
     "known_key",
     "known_master_key",
     "masters",

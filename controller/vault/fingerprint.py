@@ -27,3 +27,8 @@ class Fingerprints:
 def derived_key(key: bytes, purpose: str) -> bytes:
     """A key of its own for another purpose; it tells nothing about the first one."""
     return hmac.new(key, purpose.encode(), hashlib.sha256).digest()
+
+
+def journal_key(key: bytes) -> bytes:
+    """The key that chains the journal, made from the installation's own."""
+    return derived_key(key, "journal")

@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,8 +41,7 @@ class WebhookVault:
     def write(self, webhook_id: str, keys: WebhookKeys) -> None:
         """Keep them; they are on the disk when this returns."""
         values = {_URL: keys.url} | ({_KEY: keys.key} if keys.key else {})
-        self._files.open()
-        self._files.write(webhook_id, values, (os.geteuid(), os.getegid()))
+        self.restore(webhook_id, values)
 
     def read(self, webhook_id: str) -> WebhookKeys:
         """What is kept. StorageTrouble (`webhook-keys-gone`) when it isn't there."""
@@ -54,6 +53,17 @@ class WebhookVault:
                 code="webhook-keys-gone",
             )
         return WebhookKeys(found[_URL], found.get(_KEY, ""))
+
+    def everything(self) -> dict[str, dict[str, str]]:
+        """All that is kept: by webhook, its files."""
+        if not self._files.exists():
+            return {}
+        return {one: self._files.read(one) for one in self._files.bots()}
+
+    def restore(self, webhook_id: str, values: Mapping[str, str]) -> None:
+        """Keep files that `everything` gave."""
+        self._files.open()
+        self._files.write(webhook_id, values, (os.geteuid(), os.getegid()))
 
     def drop(self, webhook_id: str) -> None:
         """Remove them. Fine if they are already gone."""

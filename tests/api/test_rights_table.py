@@ -33,6 +33,7 @@ BODIES: Mapping[str, Any] = {
     "giveGrant": {"kind": "user", "subject": "99", "role": "viewer"},
     "lookUpCode": {"code": "nobody's"},
     "signIn": {"code": "nobody's"},
+    "createBackup": {"recipients": ["nobody's"]},
     "createToken": {"name": "made", "role": "viewer"},
     "addWebhook": {"name": "made", "url": "http://127.0.0.1:9/hook"},
     "replayWebhook": {"number": 1},

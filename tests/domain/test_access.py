@@ -50,7 +50,7 @@ def test_the_table_names_every_act_once() -> None:
     assert all(act.role > Role.NONE and act.sentence for act in ACTS.values())
     assert {ident for ident, act in ACTS.items() if act.scope is Scope.FLEET} == {
         "bot.create",
-        *("fleet.orphans", "fleet.doctor", "fleet.history"),
+        *("fleet.orphans", "fleet.doctor", "fleet.history", "fleet.backup"),
         *("access.grant", "access.revoke", "access.list", "access.test"),
         *("access.sessions", "access.token.create", "access.token.list", "access.token.revoke"),
         *(f"webhook.{deed}" for deed in ("add", "list", "test", "replay", "remove")),

@@ -137,6 +137,6 @@ def test_a_lost_answer_is_never_called_a_refusal(
 def test_the_kinds_are_those_that_the_files_hold() -> None:
     """A kind that was written once has to be read for ever."""
     kinds = "asked outcome refused created removed wish settings secrets image new-image"
-    later = "crash problem reload unchecked by-hand grant revoke webhook noted"
+    later = "crash problem reload unchecked by-hand grant revoke webhook restored noted"
     assert " ".join(Kind) == f"{kinds} {later}"
     assert " ".join(Result) == "done refused unknown failed cut-short"

@@ -21,6 +21,7 @@ from controller.domain.journal import Kind
 from controller.domain.roles import Role
 from controller.fleet.journal import Caller
 from controller.manager import Manager
+from controller.manager.backups import BackupOrder
 from controller.manager.lifecycle import Order
 from controller.manager.webhooks import WebhookOrder
 from tests.manager.rich import with_rich
@@ -113,6 +114,9 @@ CALLS: dict[str, dict[str, Call]] = {
     "fleet.orphans": {"orphans.find": lambda s, who: s.manager.orphans.find(who)},
     "fleet.history": {"history.of_everything": lambda s, who: s.manager.history.of_everything(who)},
     "fleet.doctor": {"doctor.examine": lambda s, who: s.manager.doctor.examine(who)},
+    "fleet.backup": {
+        "backups.write": lambda s, who: s.manager.backups.write(who, BackupOrder()),
+    },
     "access.grant": {"access.grant": lambda s, who: s.manager.access.grant(who, VIEWER_OF)},
     "access.revoke": {"access.revoke": lambda s, who: s.manager.access.revoke(who, "user", 2)},
     "access.list": {"access.listed": lambda s, who: s.manager.access.listed(who)},

@@ -30,7 +30,9 @@ TOPICS: Mapping[str, tuple[Act, ...]] = {
         *(acts.ACCESS_WEB, acts.ACCESS_SESSIONS),
         *(acts.TOKEN_CREATE, acts.TOKEN_LIST, acts.TOKEN_REVOKE),
     ),
-    "Look after BotMaker itself": (acts.FLEET_DOCTOR, acts.FLEET_ORPHANS, acts.HELP),
+    "Look after BotMaker itself": (
+        *(acts.FLEET_DOCTOR, acts.FLEET_BACKUP, acts.FLEET_ORPHANS, acts.HELP),
+    ),
 }
 _MORE = "More"
 

@@ -85,6 +85,9 @@ def _of_the_container(kind: Kind, data: Mapping[str, Any]) -> str:
             return f"webhook {plain(str(data.get('name', '')), 40)} **{what}**{events}: {reason}"
         case Kind.NEW_IMAGE:
             return f"**another image**: {_image_change(data)}"
+        case Kind.RESTORED:
+            made = moment(float(data.get("made_at", 0.0)))
+            return f"**restored** from the backup of {made}"
         case _:
             return f"**{kind.value}**"
 
