@@ -2,7 +2,7 @@
 # ARGS is passed to the program: `make test ARGS="-k vault"`.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-openclaw test-engines run check bench prove release lock image clean
+.PHONY: help demo test test-openclaw test-api test-engines run check bench prove release lock image clean
 
 # Empty or 0 means "no".
 NO_ENGINE ?=
@@ -36,6 +36,13 @@ test-openclaw: ## build a real OpenClaw and test with it: configs, a conversatio
 	@scripts/engine
 	@.venv/bin/python images/build.py openclaw --if-missing
 	@.venv/bin/pytest tests/openclaw --openclaw $(ARGS)
+
+test-api: ## let other people's programs ask the API: a fuzzer, a generated client, MCP's own client (5 minutes)
+	@scripts/setup
+	@scripts/engine
+	@.venv/bin/python images/build.py demo --if-missing
+	@scripts/outside-tools
+	@.venv/bin/pytest tests/outside --outside $(ARGS)
 
 test-engines: ## run the tests that need Docker on 20.10, 26.1 and 26.1 with the containerd store (as root)
 	@scripts/setup

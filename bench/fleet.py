@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.templates import SECRETS
-from controller.app import journal_key
 from controller.domain.bot import Bot, Wish
 from controller.domain.names import new_bot_id
 from controller.store import Store
-from controller.vault import Vault, install_key
+from controller.vault import Vault, install_key, journal_key
 
 
 @dataclass(frozen=True, slots=True)

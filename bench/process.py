@@ -54,6 +54,15 @@ class Process:
             **more,
         }
 
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def choose(self, **settings: str) -> None:
+        """Settings from the next start on."""
+        self._env |= settings
+
     async def start(self) -> float:
         """Start it; the seconds from the end of its imports until it serves Discord."""
         self._sessions += 1
@@ -88,7 +97,7 @@ class Process:
     async def phases(self) -> dict[str, int]:
         """How many bots are in each phase, as its health page says."""
         limit = aiohttp.ClientTimeout(total=10)
-        page = f"http://127.0.0.1:{self._port}/health"
+        page = f"{self.url}/health"
         async with aiohttp.ClientSession(timeout=limit) as session, session.get(page) as answer:
             found: dict[str, Any] = await answer.json()
         return dict(found["bots"])

@@ -24,7 +24,7 @@ from bench.fleet import seed
 from bench.lag import measured_lag
 from bench.spoken import ADMIN, CHANNEL, GUILD, Spoken
 from bench.templates import write_templates
-from controller.app import Application, leave_loaded_alone, open_application
+from controller.app import Application, open_application, spare_the_loop
 from controller.chat import Place
 from controller.chat.commands.bot_commands import BotCommands
 from controller.chat.commands.suggestions import suggest
@@ -65,7 +65,7 @@ async def measure_here(folder: Path) -> list[Figure]:
         figures.append(Figure(name="1,000 bots: loaded after the imports",
                               value=time.perf_counter() - began, unit="s", target=1.5,
                               at_most=True))  # fmt: skip
-        leave_loaded_alone()
+        spare_the_loop()
         work = asyncio.create_task(application.installation.loop.run())
         async with measured_lag("1,000 bots created", figures, promised=False):
             await _all(application, _is_starting)

@@ -28,6 +28,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from controller.backup_settings import BackupSettings
 from controller.domain.disk_words import read_begin, starting
 from controller.domain.errors import BadSetting
 from controller.web_settings import Place, WebSettings, is_loopback
@@ -36,6 +37,7 @@ PREFIX = "BOTMAKER_"
 ENV_FILE = ".env"
 ENV_MAX = 1_048_576  # bytes of `.env`
 TOKEN_MAX = 4_096  # bytes of the token's file
+MASTER_CREDENTIAL = "botmaker-master-key"
 ONLY_COMPOSE = frozenset({"BOTMAKER_HOME", "BOTMAKER_USER", "BOTMAKER_IMAGE"})
 Ids = Annotated[tuple[int, ...], NoDecode]
 Images = Annotated[Mapping[str, str], NoDecode]  # image reference by template id
@@ -52,7 +54,7 @@ def docker_environment() -> Mapping[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith("DOCKER_")}
 
 
-class Settings(WebSettings):
+class Settings(WebSettings, BackupSettings):
     """Every setting. Names and defaults are a contract (docs/configuration.md)."""
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True)
@@ -77,6 +79,8 @@ class Settings(WebSettings):
     discord_gateway_url: str = ""
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    master_key_file: Place | None = None
+    sealed_only: bool = False
     docker: Annotated[Mapping[str, str], NoDecode] = Field(default_factory=docker_environment)
 
     @classmethod
@@ -179,6 +183,29 @@ class Settings(WebSettings):
             "can read.",
         ):
             return read_text(self.discord_token_file, TOKEN_MAX).strip()
+
+    def master_key_place(self) -> Path | None:
+        """Where the master key comes from; None: BotMaker makes and keeps one of its own.
+
+        A service manager's credential of the name `botmaker-master-key` counts as well (systemd's
+        LoadCredential).
+        """
+        credentials = os.environ.get("CREDENTIALS_DIRECTORY", "")
+        credential = Path(credentials) / MASTER_CREDENTIAL
+        if self.master_key_file is None and credentials and credential.exists():
+            return credential
+        return self.master_key_file
+
+    def backups_for(self) -> tuple[str, ...]:
+        """The recipients of scheduled backups, of both settings."""
+        if self.backup_recipients_file is None:
+            return self.backup_recipients
+        with starting(
+            "BOTMAKER_BACKUP_RECIPIENTS_FILE can't be read",
+            "Set it to a text file with one age1… recipient a line.",
+        ):
+            text = read_text(self.backup_recipients_file, ENV_MAX)
+        return (*self.backup_recipients, *text.splitlines())
 
     def jwt_key(self) -> str:
         """The public key of whoever signs service tokens; empty where none are taken."""

@@ -25,23 +25,27 @@ settings.load_profile("ours")
 
 ROOT = Path(__file__).parents[1]
 OPENCLAW = Path(__file__).parent / "openclaw"
+OUTSIDE = Path(__file__).parent / "outside"
 DEMO_IMAGE = "botmaker-demo:2"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--no-engine` leaves tests out; `--prove` and `--openclaw` add those that take long."""
+    """`--no-engine` leaves tests out; the others add those that take long or need more."""
     parser.addoption("--no-engine", action="store_true", help="leave out what needs Docker")
     parser.addoption("--prove", action="store_true", help="the proofs in full (make prove)")
     parser.addoption(
         "--openclaw", action="store_true", help="a real OpenClaw too (make test-openclaw)"
     )
+    parser.addoption(
+        "--outside", action="store_true", help="other people's programs too (make test-api)"
+    )
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say what is left out here too: with several processes (-n) nothing else does."""
-    if config.getoption("--openclaw"):
-        return []
-    return ["without --openclaw: tests/openclaw is left out (make test-openclaw)"]
+    found = {"--openclaw": "tests/openclaw is left out (make test-openclaw)"}
+    found["--outside"] = "tests/outside is left out (make test-api)"
+    return [f"without {name}: {what}" for name, what in found.items() if not config.getoption(name)]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -56,6 +60,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not config.getoption("--openclaw"):
         without = [item for item in items if OPENCLAW in item.path.parents]
         _leave_out(config, items, without, "without --openclaw: its {} tests are left out")
+    if not config.getoption("--outside"):
+        without = [item for item in items if OUTSIDE in item.path.parents]
+        _leave_out(config, items, without, "without --outside: its {} tests are left out")
     _longest_first(items)
 
 

@@ -9,7 +9,7 @@ import sys
 
 PROGRAM = """
 import gc, json, weakref
-from controller.app import leave_loaded_alone
+from controller.app import spare_the_loop
 
 class Part:
     pass
@@ -18,7 +18,7 @@ part = Part()
 part.itself = part
 gone = weakref.ref(part)
 del part
-leave_loaded_alone()
+spare_the_loop()
 later = Part()
 later.itself = later
 ended = weakref.ref(later)

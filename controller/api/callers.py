@@ -83,7 +83,11 @@ class KeyHolders:
         principal = await renewed()
         await self._tokens.note_use(token)
         return Identity(
-            principal, f"token:{token.id}", lambda: self._tokens.require_valid(token), renewed
+            principal,
+            f"token:{token.id}",
+            lambda: self._tokens.require_valid(token),
+            renewed,
+            token.acting,
         )
 
     async def _by_session(self, key: str) -> Identity:

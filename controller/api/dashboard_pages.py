@@ -18,6 +18,7 @@ from aiohttp import web
 from controller.api.gate import Gate
 from controller.api.problems import HttpProblem
 
+SEAL = "seal.html"
 WEB = Path(__file__).parent / "web"
 _BOT = "{bot:[A-Za-z0-9][A-Za-z0-9-]{0,35}}"
 # The addresses of pages. What stands behind them is decided by `web/app.js`.
@@ -64,6 +65,7 @@ class Site:
     """All files of the dashboard: the document, and the others by their address."""
 
     page: bytes
+    seal: bytes  # the page that works without us, to be kept
     assets: Mapping[str, Asset]
 
 
@@ -71,11 +73,12 @@ class Site:
 def site() -> Site:
     """Read the files, once in the life of the process."""
     files = {path.name: path.read_bytes() for path in sorted(WEB.iterdir())}
-    document = files.pop("index.html")
+    document, seal = files.pop("index.html"), files.pop(SEAL)
     named = b"".join(name.encode() + b"\0" + body for name, body in files.items())
     version = hashlib.sha256(named).hexdigest()[:16]
     return Site(
         page=document.replace(b"{assets}", f"/assets/{version}".encode()),
+        seal=seal,
         assets={
             f"/assets/{version}/{name}": Asset(
                 _KINDS[Path(name).suffix], body, gzip.compress(body, mtime=0)
@@ -96,10 +99,19 @@ def add_pages(app: web.Application, gate: Gate) -> None:
             body=found.page, content_type="text/html", charset="utf-8", headers=headers
         )
 
+    async def seal(_: web.Request) -> web.Response:
+        # To be saved, not shown: its script is its own, which no page of ours may have.
+        kept = {
+            "Content-Disposition": f'attachment; filename="{SEAL}"',
+            "Cache-Control": "no-cache",
+        }
+        return web.Response(body=found.seal, content_type="text/html", headers={**ALWAYS, **kept})
+
     async def asset(request: web.Request) -> web.Response:
         return _file(found.assets[request.path], request)
 
     app.add_routes([web.get(path, _at_our_name(gate, page)) for path in PAGES])
+    app.add_routes([web.get(f"/{SEAL}", _at_our_name(gate, seal))])
     app.add_routes([web.get(path, _at_our_name(gate, asset)) for path in found.assets])
 
 

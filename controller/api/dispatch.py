@@ -6,6 +6,7 @@ Every path below /api/v1 comes through here. Nothing reaches a use-case before a
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -73,11 +74,7 @@ class Dispatch:
         return answer
 
     async def _answered(self, request: web.Request, request_id: str) -> web.StreamResponse:
-        if request.version < (1, 0):
-            raise HttpProblem(505, "This needs HTTP/1.0 or later.", code="old-http")
-        gate = self._callers.gate
-        if gate is not None:
-            gate.require_host(request)
+        gate = self.require_gate(request)
         path = request.raw_path.partition("?")[0]  # as it was sent
         if (request.method, path) == ("GET", f"{PREFIX}/openapi.json"):
             return web.Response(body=self._description, content_type=JSON)
@@ -92,51 +89,80 @@ class Dispatch:
                 hint="Send it without one, and look before you send it again.",
                 code="not-repeatable",
             )
-        call = Call(
+        query = query_of(operation, request)
+        body = await body_of(operation, request, self._limits.pace.body)
+        call = self.call(request, identity, key or request_id, found.path, query, body)
+        if key:
+            return await self._once(operation, call, request_id)
+        return await self.carried_out(operation, call, wait_of(request))
+
+    def require_gate(self, request: web.Request) -> Gate | None:
+        """What it came through, if there is anything; raises HttpProblem where it may not."""
+        if request.version < (1, 0):
+            raise HttpProblem(505, "This needs HTTP/1.0 or later.", code="old-http")
+        gate = self._callers.gate
+        if gate is not None:
+            gate.require_host(request)
+        return gate
+
+    def call(
+        self,
+        request: web.Request,
+        identity: Identity,
+        key: str,
+        path: Mapping[str, str],
+        query: BaseModel,
+        body: BaseModel,
+    ) -> Asked:
+        """A request for an operation, for whoever carries it out."""
+        return Call(
             manager=self._manager,
-            caller=Caller(identity.principal, repeats.request_id(identity, key or request_id)),
+            caller=Caller(identity.principal, repeats.request_id(identity, key)),
             identity=identity,
             request=request,
             pages=self._pages,
             streams=self.streams,
-            gate=gate or Gate(),
-            path=found.path,
-            query=query_of(operation, request),
-            body=await body_of(operation, request),
+            gate=self._callers.gate or Gate(),
+            path=path,
+            query=query,
+            body=body,
         )
-        if key:
-            return await self._once(operation, call, request_id)
-        return await self._carried_out(operation, call)
 
     async def _identified(
         self, operation: AnyOperation, request: web.Request, gate: Gate | None
     ) -> Identity:
         """Who asks, if they didn't ask too often."""
-        rates = self._limits.rates
         if operation.anonymous:
             if gate is not None:
                 gate.require_own_page(request)
-                self._limits.count(f"sign-in {gate.address(request)}", rates.sign_ins)
+                self._limits.count(f"sign-in {gate.address(request)}", self._limits.rates.sign_ins)
             return NOBODY
         identity = await self._callers.identify(request)
-        if identity is not AT_THE_CONSOLE:
-            rate = rates.writes if operation.changes else rates.reads
-            self._limits.count(identity.key, rate)
+        self.count(identity, changes=operation.changes)
         return identity
 
-    async def _carried_out(self, operation: AnyOperation, call: Asked) -> web.StreamResponse:
+    def count(self, identity: Identity, *, changes: bool) -> None:
+        """Count a request of theirs; 429 (`too-many-requests`) when there were too many."""
+        if identity.key != AT_THE_CONSOLE.key:
+            rates = self._limits.rates
+            self._limits.count(identity.key, rates.writes if changes else rates.reads)
+
+    async def carried_out(
+        self, operation: AnyOperation, call: Asked, wait: float
+    ) -> web.StreamResponse:
+        """The answer of an operation; one that takes its time is waited for so many seconds."""
         if operation.deed:
-            return _response(operation, await self._begun(operation, call))
+            return _response(operation, await self._begun(operation, call, wait))
         answer = await operation.handler(call)
         return answer if isinstance(answer, web.StreamResponse) else _response(operation, answer)
 
-    async def _begun(self, operation: AnyOperation, call: Asked) -> Answer:
+    async def _begun(self, operation: AnyOperation, call: Asked, wait: float) -> Answer:
         """Begin it, wait as long as is preferred, and answer with what the journal has of it."""
 
         async def work(caller: Caller) -> object:
             return await operation.handler(replace(call, caller=caller))
 
-        begun = await self.deeds.begin(call.caller, work, wait_of(call.request))
+        begun = await self.deeds.begin(call.caller, work, wait)
         return await self._operation(call, begun.number)
 
     async def _operation(self, call: Asked, number: int) -> Answer:
@@ -152,7 +178,8 @@ class Dispatch:
 
         async def work(caller: Caller) -> Reply:
             try:
-                done = await self._carried_out(operation, replace(call, caller=caller))
+                asked = replace(call, caller=caller)
+                done = await self.carried_out(operation, asked, wait_of(call.request))
             except ControllerError as error:
                 done = problem_of(error, request_id)
             assert isinstance(done, web.Response), "what changes something is no stream"

@@ -14,13 +14,15 @@ class Identity:
     """A principal and the key that speaks for them: a token, a session, a service's ticket.
 
     For what goes on for a while: `still` raises NotSignedIn once the key no longer counts, and
-    `renewed` says who they are by now; none where that never changes.
+    `renewed` says who they are by now; none where that never changes. `acting`: an assistant that
+    asks by this key may start, stop and restart bots, not only look.
     """
 
     principal: Principal
     key: str  # "token:1a2b…"; begins the ids of requests, and limits are counted by it
     still: Callable[[], None]
     renewed: Callable[[], Awaitable[Principal]] | None = None
+    acting: bool = False
 
 
 def _always() -> None:

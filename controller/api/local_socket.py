@@ -1,7 +1,8 @@
 """The controller's end of the console's socket, in the data folder: the API without a token.
 
-Only who may enter that folder reaches it. Beside the API it answers `GET /story?name=NAME` and
-`GET /health`, which the image's health check asks. The other end is `cli/controller_client.py`.
+Only who may enter that folder reaches it. Beside the API it answers `GET /story?name=NAME`, with
+`&form=json` for programs, and `GET /health`, which the image's health check asks. The other end is
+`cli/controller_client.py`.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 
 from aiohttp import web
 
 from controller.api.callers import ConsoleUsers
-from controller.api.server import Connected, add_api, health
+from controller.api.request_rates import Pace
+from controller.api.resources import stamp
+from controller.api.server import Connected, add_api, health, runner_of
 from controller.domain.disk_words import starting
 from controller.manager import Manager
 
@@ -33,13 +37,15 @@ async def serve_console(manager: Manager, connected: Connected, data_dir: Path) 
         view = next((view for view in manager.bots if view.bot.name == name), None)
         if view is None:
             return web.Response(status=404)
-        lines = [str(line) for line in manager.stories.of(view.bot.id)]
-        return web.Response(text="\n".join(lines) + "\n")
+        lines = manager.stories.of(view.bot.id)
+        if request.query.get("form") == "json":
+            return web.json_response([{**asdict(line), "at": stamp(line.at)} for line in lines])
+        return web.Response(text="".join(f"{line}\n" for line in lines))
 
     app = web.Application()
     app.add_routes([web.get("/story", story), web.get("/health", state)])
     add_api(app, manager, ConsoleUsers())
-    runner = web.AppRunner(app, access_log=None)
+    runner = runner_of(app, Pace())
     await runner.setup()
     try:
         with (

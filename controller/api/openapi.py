@@ -9,10 +9,16 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from controller.api.callers import COOKIE
-from controller.api.operation import Nothing, Operation, Operations
+from controller.api.operation import SEGMENT, Nothing, Operation, Operations
 from controller.api.problems import PROBLEM, Problem
+from controller.api.repeats import KEY
 from controller.api.streams import NDJSON, SSE
 
+# OpenAPI 3.1 describes no item of a stream, so the one of lines is described by its line.
+_SERVER_SENT = {
+    "type": "string",
+    "description": "Events with the `event`, `id` and `data` of a line of application/x-ndjson.",
+}
 _REFS = "#/components/schemas/{model}"
 
 
@@ -24,6 +30,7 @@ def description(operations: Operations, version: str) -> bytes:
 def _document(operations: Operations, version: str) -> dict[str, Any]:
     sent = {op.body for op in operations if op.body is not Nothing}
     answered = {op.answer for op in operations if op.answer is not None} | {Problem}
+    answered |= {op.event for op in operations if op.event is not None}
     wanted: list[tuple[type[BaseModel], Any]] = [
         *((model, "validation") for model in sorted(sent, key=_name)),
         *((model, "serialization") for model in sorted(answered, key=_name)),
@@ -63,7 +70,7 @@ def _described(operation: Operation[Any, Any], refs: Any) -> dict[str, Any]:
         "tags": [operation.path.split("/")[1]],
         "x-act": operation.act.id,
         "x-role": operation.act.role.word,
-        "parameters": [*_in_path(operation), *_in_query(operation), *_in_headers(operation)],
+        "parameters": [*parameters_of(operation), *_in_headers(operation)],
         "responses": _responses(operation, refs),
     }
     if operation.anonymous:
@@ -77,15 +84,20 @@ def _described(operation: Operation[Any, Any], refs: Any) -> dict[str, Any]:
     return found
 
 
+def parameters_of(operation: Operation[Any, Any]) -> list[dict[str, Any]]:
+    """What its path and its query take."""
+    return [*_in_path(operation), *_in_query(operation)]
+
+
 def _in_path(operation: Operation[Any, Any]) -> list[dict[str, Any]]:
-    words = {"bot": "A bot's id or name."}
+    words = {"bot": "A bot's id or name.", "operation": "An operation's id."}
     return [
         {
             "name": name,
             "in": "path",
             "required": True,
             "description": words.get(name, ""),
-            "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._~-]{0,99}$"},
+            "schema": {"type": "string", "pattern": f"^{SEGMENT}$"},
         }
         for name in operation.parameters
     ]
@@ -127,21 +139,20 @@ def _in_headers(operation: Operation[Any, Any]) -> list[dict[str, Any]]:
         found.append(_header("Prefer", text))
     if operation.etag and operation.changes:
         text = "The ETag that was read, or `*`."
-        found.append(_header("If-Match", text, required=True))
+        found.append(_header("If-Match", text, required=True, minLength=1))
     if operation.changes and not operation.secret:
         text = "For a request that may be sent again: it is carried out once."
-        found.append(_header("Idempotency-Key", text))
+        found.append(_header("Idempotency-Key", text, pattern=f"^{KEY.pattern}$"))
     return found
 
 
-def _header(name: str, text: str, *, required: bool = False) -> dict[str, Any]:
-    schema = {"type": "string", "maxLength": 200}
+def _header(name: str, text: str, *, required: bool = False, **schema: object) -> dict[str, Any]:
     return {
         "name": name,
         "in": "header",
         "required": required,
         "description": text,
-        "schema": schema,
+        "schema": {"type": "string", **schema},
     }
 
 
@@ -150,9 +161,11 @@ def _responses(operation: Operation[Any, Any], refs: Any) -> dict[str, Any]:
     if operation.answer is not None:
         schema = refs[operation.answer, "serialization"]
         content = {"content": {operation.media: {"schema": schema}}}
+    elif operation.event is not None:
+        each = {"schema": refs[operation.event, "serialization"]}
+        content = {"content": {SSE: {"schema": _SERVER_SENT}, NDJSON: each}}
     elif operation.status != 204:
-        kinds = (SSE, NDJSON) if operation.media == SSE else (operation.media,)
-        content = {"content": {kind: {"schema": {"type": "string"}} for kind in kinds}}
+        content = {"content": {operation.media: {"schema": {"type": "string"}}}}
     problem = {"schema": refs[Problem, "serialization"]}
     found: dict[str, Any] = {str(operation.status): {"description": "Done.", **content}}
     if operation.deed:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Annotated, Any, Generic, TypeVar
 
 from aiohttp import web
@@ -27,7 +28,7 @@ from controller.manager import Manager
 Q = TypeVar("Q", bound=BaseModel)
 B = TypeVar("B", bound=BaseModel)
 _PARAMETER = re.compile(r"\{(\w+)\}")
-_SEGMENT = r"[A-Za-z0-9][A-Za-z0-9._~-]{0,99}"
+SEGMENT = r"[A-Za-z0-9][A-Za-z0-9._~-]{0,99}"
 
 
 class Given(BaseModel):
@@ -90,6 +91,14 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+class Assistant(Enum):
+    """What an assistant may do with an operation: nothing, look, or act where it's allowed to."""
+
+    NOTHING = "nothing"
+    LOOK = "look"
+    ACT = "act"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Operation(Generic[Q, B]):
     """An operation. `path` is below /api/v1; `{bot}` in it is a bot's id or name.
@@ -98,8 +107,10 @@ class Operation(Generic[Q, B]):
     `Prefer: wait`). `secret`: what is sent or answered holds a secret, so nothing of it is kept and
     no Idempotency-Key is taken. `kept`: whether a repeat gets the same answer again. `etag`: it
     answers with an ETag, or where it changes something, needs If-Match. `anonymous`: it needs no
-    key, because it gives one; only our own page may send it.
-    `answer` is what comes back; None: nothing, or (`media`) something that isn't JSON.
+    key, because it gives one; only our own page may send it. `assistant`: whether it is a tool of
+    assistants as well.
+    `answer` is what comes back; None: nothing, or (`media`) something that isn't JSON. `event`: of
+    a stream, what one line of it holds.
     """
 
     id: str
@@ -118,6 +129,8 @@ class Operation(Generic[Q, B]):
     etag: bool = False
     anonymous: bool = False
     media: str = "application/json"
+    assistant: Assistant = Assistant.NOTHING
+    event: type[BaseModel] | None = None
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -127,7 +140,7 @@ class Operation(Generic[Q, B]):
     @property
     def pattern(self) -> str:
         """A regular expression that matches its paths as they are sent, undecoded."""
-        return _PARAMETER.sub(rf"(?P<\1>{_SEGMENT})", self.path)
+        return _PARAMETER.sub(rf"(?P<\1>{SEGMENT})", self.path)
 
     @property
     def changes(self) -> bool:

@@ -46,6 +46,7 @@ HINTS = {
     "no-such-action": "GET /api/v1/bots/{bot}/actions lists the actions that it has.",
     "no-such-grant": "GET /api/v1/access/grants lists them; those of the settings stay.",
     "no-such-token": "GET /api/v1/tokens lists them.",
+    "no-such-webhook": "GET /api/v1/webhooks lists them.",
     "no-log": "GET /api/v1/bots/{bot} says how it is.",
     "not-running": "Start it, then try again.",
     "secrets-missing": "PUT /api/v1/bots/{bot}/secrets sets them.",

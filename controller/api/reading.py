@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
@@ -37,25 +38,47 @@ def query_of(operation: Operation[Any, Any], request: web.Request) -> BaseModel:
         raise invalid(error, "query") from None
 
 
-async def body_of(operation: Operation[Any, Any], request: web.Request) -> BaseModel:
-    """The body. InvalidInput as for the query; 413, 415 for what isn't read at all."""
-    try:
-        raw = await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        raise _too_large() from None
-    if len(raw) > BODY_MOST:
-        raise _too_large()
+async def body_of(
+    operation: Operation[Any, Any], request: web.Request, seconds: float
+) -> BaseModel:
+    """The body. InvalidInput as for the query; `raw_of` says what isn't read at all."""
+    raw = await raw_of(request, seconds)
     if not raw and operation.body is Nothing:
         return Nothing()
-    if request.content_type != JSON:
-        raise HttpProblem(
-            415, "What is sent must be JSON.", hint=f"Send `Content-Type: {JSON}`.", code="not-json"
-        )
+    require_json(request)
     model: type[BaseModel] = operation.body
     try:
         return model.model_validate_json(raw, strict=True)
     except ValidationError as error:
         raise invalid(error, "body") from None
+
+
+async def raw_of(request: web.Request, seconds: float) -> bytes:
+    """The body as it was sent. 413 (`too-large`), and 408 (`too-slow`) after so many seconds."""
+    try:
+        async with asyncio.timeout(seconds):
+            raw = await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise _too_large() from None
+    except TimeoutError:
+        raise HttpProblem(
+            408,
+            f"The body didn't come within {seconds:g} s.",
+            hint="Send it again, at once.",
+            code="too-slow",
+            headers={"Connection": "close"},
+        ) from None
+    if len(raw) > BODY_MOST:
+        raise _too_large()
+    return raw
+
+
+def require_json(request: web.Request) -> None:
+    """Raise 415 (`not-json`) unless it says that its body is JSON."""
+    if request.content_type != JSON:
+        raise HttpProblem(
+            415, "What is sent must be JSON.", hint=f"Send `Content-Type: {JSON}`.", code="not-json"
+        )
 
 
 def _too_large() -> HttpProblem:

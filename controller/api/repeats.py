@@ -21,7 +21,7 @@ from controller.fleet.journal import Caller
 from controller.manager.notebook import Notebook
 from controller.store import KeptAnswer
 
-_KEY = re.compile(r"[!-~]{1,100}")
+KEY = re.compile(r"[!-~]{1,100}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +35,18 @@ class Reply:
 
 
 def key_of(request: web.Request) -> str:
-    """The request's Idempotency-Key, or an empty text. 400 (`bad-idempotency-key`)."""
-    key = request.headers.get("Idempotency-Key", "")
-    if key and not _KEY.fullmatch(key):
+    """The request's Idempotency-Key; an empty text if none was sent. 400 (`bad-idempotency-key`)
+    also for an empty one, and for two: whoever sent them thinks that they are safe."""
+    keys = request.headers.getall("Idempotency-Key", ())
+    if not keys:
+        return ""
+    if len(keys) > 1 or not KEY.fullmatch(keys[0]):
         raise HttpProblem(
             400,
             "An Idempotency-Key has 1 to 100 visible ASCII characters.",
             code="bad-idempotency-key",
         )
-    return key
+    return keys[0]
 
 
 async def digest_of(request: web.Request) -> str:

@@ -32,8 +32,10 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How a stream goes on, in seconds."""
+    """How long we wait for somebody, and how a stream goes on, in seconds."""
 
+    head: float = 20.0  # for a whole head of a request: since its connection, or the last answer
+    body: float = 20.0  # for a whole body
     ping: float = 15.0  # between two pings
     stalled: float = 10.0  # that a reader may leave what was sent to it
     check: float = 0.4  # between two looks at whether its key still counts

@@ -115,6 +115,22 @@ class OperationOut(Resource):
     outcome: dict[str, Any]  # the bot's phase at its end, names of what was changed
 
 
+class EngineOut(Resource):
+    """Whether the engine answers, since when, and why not."""
+
+    reachable: bool
+    since: datetime | None
+    reason: str
+
+
+class LineOut(Resource):
+    """A line, redacted."""
+
+    at: datetime
+    stream: Literal["stdout", "stderr"]
+    text: str
+
+
 def moment(seconds: float) -> datetime | None:
     """A time in seconds since the epoch; none for 0."""
     return at(seconds) if seconds else None
@@ -123,6 +139,11 @@ def moment(seconds: float) -> datetime | None:
 def at(seconds: float) -> datetime:
     """A time in seconds since the epoch."""
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def stamp(seconds: float) -> str:
+    """A time in seconds since the epoch as models write it: RFC 3339 with a Z."""
+    return at(seconds).isoformat().replace("+00:00", "Z")
 
 
 def role_word(role: Role) -> RoleWord:

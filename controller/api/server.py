@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -15,10 +16,12 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
 
 import controller
+from controller.api.assistant_door import PATH, AssistantDoor
 from controller.api.callers import Callers
 from controller.api.dashboard_pages import add_pages
 from controller.api.dispatch import Dispatch
-from controller.api.request_rates import Limits
+from controller.api.problems import HttpProblem, problem_of
+from controller.api.request_rates import Limits, Pace
 from controller.api.table import PREFIX
 from controller.domain.disk_words import FAULTS
 from controller.domain.errors import BadSetting
@@ -26,6 +29,8 @@ from controller.domain.phase import Phase
 from controller.manager import Manager
 
 Connected = Callable[[], bool]
+LINGER_MOST = 10.0  # seconds
+HEAD_MOST = 9_000  # bytes: a long cookie, and what proxies add
 
 
 class _WithoutMalformed(logging.Filter):
@@ -115,15 +120,44 @@ def application(
 def add_api(
     app: web.Application, manager: Manager, callers: Callers, limits: Limits | None = None
 ) -> None:
-    """Add everything below /api/v1 for those whom `callers` knows."""
+    """Add everything below /api/v1, and what assistants ask, for those whom `callers` knows."""
+    limits = limits or Limits()
     dispatch = Dispatch(manager, callers, limits=limits)
-    app.router.add_route("*", f"{PREFIX}/{{rest:.*}}", dispatch.answer)
+    # With line breaks, which stand decoded here: no path below it is answered by anybody else.
+    app.router.add_route("*", f"{PREFIX}/{{rest:(?s:.*)}}", dispatch.answer)
+    assistants = AssistantDoor(manager, callers, dispatch, limits.pace.body)
+    app.router.add_route("*", PATH, assistants.answer)
 
     async def end(_: web.Application) -> None:
         dispatch.streams.end()
         await dispatch.deeds.end()
 
     app.on_shutdown.append(end)
+
+
+@web.middleware
+async def _with_a_small_head(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Answers 431 where the head is larger than anybody needs, before anything is done."""
+    size = len(request.raw_path) + sum(len(name) + len(text) for name, text in request.raw_headers)
+    if size <= HEAD_MOST:
+        return await handler(request)
+    words = f"The head of a request has {HEAD_MOST} bytes at most."
+    return problem_of(HttpProblem(431, words, code="head-too-large"), secrets.token_hex(8))
+
+
+def runner_of(app: web.Application, pace: Pace) -> web.AppRunner:
+    """What serves an application. It waits for nobody for ever: a head has to come whole in time,
+    whether or not a request came before on that connection."""
+    app.middlewares.append(_with_a_small_head)
+    return web.AppRunner(
+        app,
+        access_log=None,
+        logger=log,
+        keepalive_timeout=pace.head,  # a connection counts as idle until a head is whole
+        lingering_time=min(LINGER_MOST, pace.body),  # for the rest of a body that nobody wants
+    )
 
 
 async def serve(
@@ -138,8 +172,9 @@ async def serve(
     With `callers` the API and the dashboard are served too.
     """
     host, _, port = listen.rpartition(":")
+    limits = limits or Limits()
     app = application(manager, connected, callers, limits)
-    runner = web.AppRunner(app, access_log=None, logger=log)
+    runner = runner_of(app, limits.pace)
     await runner.setup()
     try:
         try:

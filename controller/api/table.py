@@ -9,6 +9,7 @@ from typing import Any
 
 from controller.api.operation import Operation, Operations
 from controller.api.operations.access_operations import ACCESS_OPERATIONS
+from controller.api.operations.backup_operations import BACKUP_OPERATIONS
 from controller.api.operations.bot_operations import BOT_OPERATIONS
 from controller.api.operations.fleet_operations import FLEET_OPERATIONS
 from controller.api.operations.inside_operations import INSIDE_OPERATIONS
@@ -16,6 +17,7 @@ from controller.api.operations.release_operations import RELEASE_OPERATIONS
 from controller.api.operations.request_operations import REQUEST_OPERATIONS
 from controller.api.operations.stream_operations import STREAM_OPERATIONS
 from controller.api.operations.token_operations import TOKEN_OPERATIONS
+from controller.api.operations.webhook_operations import WEBHOOK_OPERATIONS
 from controller.api.problems import HttpProblem
 from controller.domain.errors import NotFound
 
@@ -25,10 +27,12 @@ OPERATIONS: Operations = (
     *INSIDE_OPERATIONS,
     *RELEASE_OPERATIONS,
     *FLEET_OPERATIONS,
+    *BACKUP_OPERATIONS,
     *STREAM_OPERATIONS,
     *REQUEST_OPERATIONS,
     *ACCESS_OPERATIONS,
     *TOKEN_OPERATIONS,
+    *WEBHOOK_OPERATIONS,
 )
 
 

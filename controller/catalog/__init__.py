@@ -2,7 +2,7 @@
 
 from controller.catalog.action_commands import action_command
 from controller.catalog.draft import draft
-from controller.catalog.explanation import explain
+from controller.catalog.explanation import explain, explained
 from controller.catalog.foreign import Foreign, of_compose, of_inspection
 from controller.catalog.inputs import FieldSpec, SecretSpec, tidy
 from controller.catalog.loading import Catalog, Refusal, load, mistakes
@@ -35,6 +35,7 @@ __all__ = [
     "container_spec",
     "draft",
     "explain",
+    "explained",
     "load",
     "mistakes",
     "of_compose",

@@ -27,6 +27,15 @@ EXPOSURE = (
 
 def explain(template: Template) -> str:
     """Everything that the template does, in plain words, with samples of its config files."""
+    title = f"{template.title} ({template.id})"
+    blocks = [f"{title}: {template.description}" if template.description else title]
+    for heading, lines in explained(template).items():
+        blocks.append("\n".join([heading, *(f"  {line}" for line in lines)]))
+    return "\n\n".join(blocks) + "\n"
+
+
+def explained(template: Template) -> dict[str, list[str]]:
+    """The same by headings: only those under which there is something to say."""
     sections = [
         ("What it runs", _runs(template)),
         ("Limits", _limits(template)),
@@ -36,12 +45,7 @@ def explain(template: Template) -> str:
         ("Actions", _actions(template)),
         *_samples(template),
     ]
-    title = f"{template.title} ({template.id})"
-    blocks = [f"{title}: {template.description}" if template.description else title]
-    for heading, lines in sections:
-        block = [heading, *(f"  {line}" for line in lines)]
-        blocks += ["\n".join(block)] if len(block) > 1 else []
-    return "\n\n".join(blocks) + "\n"
+    return {heading: said for heading, lines in sections if (said := list(lines))}
 
 
 def _runs(template: Template) -> Iterator[str]:

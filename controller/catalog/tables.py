@@ -153,9 +153,10 @@ class Run(Part):
 
 
 class State(Part):
-    """Where the bot's volume is mounted."""
+    """Where the bot's volume is mounted, and what happens to the bot while it is backed up."""
 
     path: MountPoint
+    backup: Literal["pause", "stop", "live"] = "pause"
 
 
 class LogSign(Part):

@@ -49,6 +49,7 @@ HINTS = {
     "no-such-bot": "`botmaker list` shows all bots.",
     "secrets-missing": "Enter them with /bot secrets, or give them with `botmaker apply`.",
     "no-such-token": "`botmaker token list` shows all tokens.",
+    "no-such-webhook": "`botmaker webhook list` shows all webhooks.",
     "not-signed-in": "Make a token with /access token create, and put it into a file.",
 }
 
@@ -145,6 +146,19 @@ class Door:
         """A page of the socket's own, outside the API: its status and text."""
         status, _, text = self._sent("GET", path, None, query, None, ANSWER_SECONDS)
         return status, text.decode(errors="replace")
+
+    def tell(
+        self, path: str, message: object, headers: Mapping[str, str], **query: object
+    ) -> bytes:
+        """Send a message to a page outside the API: its reply, empty where none is due.
+
+        Raises what the page answers as a problem.
+        """
+        status, _, text = self._sent("POST", path, message, query, headers, ANSWER_SECONDS)
+        found = _json(text)
+        if status >= 300 and not (isinstance(found, dict) and "jsonrpc" in found):
+            raise _problem(status, found)
+        return text
 
     def _sent(
         self,

@@ -62,7 +62,7 @@ class Following:
         data, kind = event["data"], event["event"]
         if kind == "lines":
             for line in data["lines"]:
-                self._print({**line, "at": line["at"].replace("+00:00", "Z")})  # as `logs` says it
+                self._print(line)
             self._place = event["id"] or self._place
         elif kind == "gap":
             some = "some" if data["dropped"] is None else data["dropped"]

@@ -242,22 +242,26 @@ def _verify(context: click.Context) -> int:
 
 @click.command()
 @click.argument("name", shell_complete=complete_bots)
+@as_json_option
 @click.pass_context
-def story(context: click.Context, name: str) -> None:
+def story(context: click.Context, name: str, *, as_json: bool) -> None:
     """Print the last looks, verdicts and steps of a bot, from the controller that runs here."""
 
     def work() -> None:
         door = door_of(context)
         if not door.local:
             raise click.UsageError("A story is only told on the controller's own machine.")
-        click.echo(told(door, name), nl=False)
+        if as_json:
+            click.echo(json.dumps(json.loads(told(door, name, "json")), indent=2))
+        else:
+            click.echo(told(door, name), nl=False)
 
     exit_with(work)
 
 
-def told(door: Door, name: str) -> str:
-    """A bot's story. NotFound when the controller has no such bot."""
-    status, text = door.text("/story", name=name)
+def told(door: Door, name: str, form: str = "") -> str:
+    """A bot's story, as text or as `json`. NotFound when the controller has no such bot."""
+    status, text = door.text("/story", name=name, form=form)
     if status != 200:
         raise NotFound(f"There is no bot called {name}.", hint="`botmaker list` shows all bots.")
     return text

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 
-from controller.app import catalog_of, host_paths, journal_key
+from controller.app import catalog_of, host_paths
 from controller.catalog import load
 from controller.chat import Place, redirect_discord
 from controller.chat.discord_check import check_discord
@@ -24,12 +24,21 @@ from controller.manager.access import Access, StaticGrants
 from controller.manager.doctor import Finding, Patient, examine, worded
 from controller.manager.history import Choice, Event, events, verify
 from controller.manager.logbook import Logbook
+from controller.manager.webhooks import WebhookSeen
 from controller.runtime.engine import EngineRuntime
 from controller.runtime.options import engine_options
 from controller.settings import Reading, Settings
 from controller.store import Store
 from controller.store.chain import Checked
-from controller.vault import Redactor, Vault, known_key
+from controller.vault import (
+    AtRest,
+    Redactor,
+    SealKey,
+    Vault,
+    journal_key,
+    known_key,
+    known_master_key,
+)
 
 HELP = "docs/configuration.md, in the project's repository, shows what it takes."
 DISCORD_URLS = {"BOTMAKER_DISCORD_API_URL", "BOTMAKER_DISCORD_GATEWAY_URL"}
@@ -91,7 +100,8 @@ def _seen(row: ListedContainer) -> Observation:
 async def _missing_secrets(settings: Settings, bots: Sequence[Bot]) -> dict[str, tuple[str, ...]]:
     """The required secrets that don't exist, by bot; none where this user can't look."""
     vault, threads = Vault(settings.secrets_dir.absolute()), Threads()
-    blueprints = Blueprints(catalog_of(settings), vault, settings.data_dir / "files", HostPaths())
+    files, unopened = settings.data_dir / "files", AtRest(())
+    blueprints = Blueprints(catalog_of(settings), vault, files, HostPaths(), unopened)
 
     def missing(bot: Bot) -> tuple[str, ...]:
         try:
@@ -150,6 +160,18 @@ async def read_history(settings: Settings, name: str, limit: int) -> list[Event]
         await store.close()
 
 
+async def list_webhooks(settings: Settings) -> list[WebhookSeen]:
+    """Every webhook, as the controller left it."""
+    store = await Store.open_read_only(settings.data_dir)
+    try:
+        return [
+            WebhookSeen(one, await store.waiting(one.cursor, one.kinds))
+            for one in await store.webhooks()
+        ]
+    finally:
+        await store.close()
+
+
 async def verify_history(settings: Settings) -> Checked:
     """Check the journal's chain, from its first entry to the newest."""
     threads = Threads()
@@ -204,8 +226,24 @@ def strangers(reading: Reading) -> list[tuple[str, str]]:
     ]
 
 
+async def _seal_print(settings: Settings) -> str:
+    """The fingerprint of the key that secrets are sealed to; empty before the first start."""
+    try:
+        master = known_master_key(settings.data_dir, settings.master_key_place())
+        store = await Store.open_read_only(settings.data_dir)
+    except ControllerError:
+        return ""
+    try:
+        return SealKey(master, await store.recall("instance")).fingerprint
+    except ControllerError:
+        return ""
+    finally:
+        await store.close()
+
+
 async def _examine_here(settings: Settings) -> list[Finding]:
     findings: list[Finding] = []
+    seal_print = await _seal_print(settings)
     try:
         catalog = catalog_of(settings)
     except ControllerError as error:
@@ -230,5 +268,6 @@ async def _examine_here(settings: Settings) -> list[Finding]:
             host=host,
             data_dir=settings.data_dir.absolute(),
             threads=threads,
+            seal_print=seal_print,
         )
         return findings + await examine(patient)

@@ -77,10 +77,21 @@ def _what(entry: Entry) -> str:
             return f"its config could not be checked (exit {data.get('exit_code')})"
         case Kind.RELEASE | Kind.PROVED | Kind.TAKEN_BACK:
             return _of_release(entry)
+        case Kind.WEBHOOK | Kind.RESTORED:
+            return _of_installation(entry)
         case Kind.NOTED:
             return f"{data.get('act')}: {data.get('words')}"
         case _:
             return f"{entry.kind.value} {_flat(data)}".strip()
+
+
+def _of_installation(entry: Entry) -> str:
+    data = entry.data
+    if entry.kind is Kind.WEBHOOK:
+        count = f" {data['count']} events" if data.get("count") else ""
+        return f"webhook {data.get('name')} {data.get('what')}{count}: {data.get('reason')}"
+    made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(float(data.get("made_at", 0.0))))
+    return f"restored from the backup of {made}"
 
 
 def _of_release(entry: Entry) -> str:

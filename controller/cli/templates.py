@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from controller.app import catalog_of
-from controller.catalog import Catalog, Refusal, explain, mistakes
+from controller.catalog import Catalog, Refusal, explain, explained, mistakes
 from controller.cli.outcome import FAILED, status_of
 from controller.settings import load_settings
 
@@ -31,20 +32,28 @@ def list_templates(context: click.Context, *, as_json: bool) -> None:
 
 @templates.command("check")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def check_command(context: click.Context, files: tuple[Path, ...]) -> None:
+def check_command(context: click.Context, files: tuple[Path, ...], *, as_json: bool) -> None:
     """Check these files, or all templates. Prints the line and reason of each mistake."""
-    context.exit(status_of(lambda: _check(files)))
+    context.exit(status_of(lambda: _check(files, as_json=as_json)))
 
 
 @templates.command("explain")
 @click.argument("template_id", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def explain_command(context: click.Context, template_id: str) -> None:
+def explain_command(context: click.Context, template_id: str, *, as_json: bool) -> None:
     """Explain what a template runs, what it asks for, and where each secret goes."""
 
     def work() -> int:
-        click.echo(explain(_catalog().get(template_id)), nl=False)
+        template = _catalog().get(template_id)
+        if as_json:
+            about = {"id": template.id, "title": template.title}
+            about |= {"description": template.description}
+            click.echo(json.dumps({**about, "sections": explained(template)}, indent=2))
+        else:
+            click.echo(explain(template), nl=False)
         return 0
 
     context.exit(status_of(work))
@@ -70,7 +79,7 @@ def _list(*, as_json: bool = False) -> int:
     return FAILED if catalog.refused else 0
 
 
-def _check(files: tuple[Path, ...]) -> int:
+def _check(files: tuple[Path, ...], *, as_json: bool) -> int:
     found: list[Refusal] = []
     if files:
         for file in files:
@@ -81,6 +90,10 @@ def _check(files: tuple[Path, ...]) -> int:
         good = len(catalog.templates)
         for refusal in catalog.refused:
             found += mistakes(refusal.file) or (refusal,)
+    if as_json:
+        rows = [{**asdict(refusal), "file": str(refusal.file)} for refusal in found]
+        click.echo(json.dumps(rows, indent=2))
+        return FAILED if found else 0
     for refusal in found:
         click.echo(str(refusal))
     if not found:

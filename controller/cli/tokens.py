@@ -30,6 +30,11 @@ def tokens() -> None:
     help="For this bot only; may be given again.",
 )
 @click.option("--days", type=click.IntRange(1), help="How long it lasts; 90 if left out.")
+@click.option(
+    *("--allow-acting", "acting"),
+    is_flag=True,
+    help="An assistant may start, stop and restart bots by it.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with the token in it.")
 @click.pass_context
 def create(
@@ -39,13 +44,15 @@ def create(
     bots: tuple[str, ...],
     days: int | None,
     *,
+    acting: bool,
     as_json: bool,
 ) -> None:
     """Make a token and print it, alone. It is shown this once."""
 
     def work() -> None:
         order = {"name": name, "role": role, "bots": list(bots)}
-        more = {} if days is None else {"days": days}
+        more: dict[str, object] = {} if days is None else {"days": days}
+        more |= {"acting": True} if acting else {}
         made = door_of(context).ask("POST", "/tokens", order | more).json
         click.echo(json.dumps(made, indent=2) if as_json else made["text"])
 
@@ -68,7 +75,8 @@ def list_tokens(context: click.Context, *, as_json: bool) -> None:
             scope = ", ".join(bot["name"] for bot in item["bots"]) or "all bots"
             if item["bots_gone"]:
                 scope = f"{scope if item['bots'] else ''} (and bots that are gone)".strip()
-            rows.append([item["name"], item["role"], f"until {item['expires_at'][:10]}", scope])
+            role = f"{item['role']}, acting" if item["acting"] else item["role"]
+            rows.append([item["name"], role, f"until {item['expires_at'][:10]}", scope])
         for line in table(("NAME", "ROLE", "UNTIL", "BOTS"), rows, room()):
             click.echo(line)
 
@@ -77,11 +85,14 @@ def list_tokens(context: click.Context, *, as_json: bool) -> None:
 
 @tokens.command("revoke")
 @click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def revoke(context: click.Context, name: str) -> None:
+def revoke(context: click.Context, name: str, *, as_json: bool) -> None:
     """End a token at once."""
 
     def work() -> None:
         door_of(context).ask("DELETE", f"/tokens/{quote(name, safe='')}")
+        if as_json:
+            click.echo(json.dumps({"revoked": name}, indent=2))
 
     exit_with(work)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Literal
 
@@ -15,14 +15,19 @@ from controller.domain.roles import Role
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What a token narrows its owner's rights to. It never adds to them."""
+    """What a token, or asking as an assistant, narrows somebody's rights to. It adds nothing."""
 
     role: Role
     bots: frozenset[str] = frozenset()  # ids; none: all bots
+    acts: frozenset[str] = frozenset()  # ids; none: all acts
 
     def on(self, target: Target) -> Role:
         """The most that it leaves for the target."""
         return self.role if not self.bots or target.bot_id in self.bots else Role.NONE
+
+    def leaves(self, act: Act) -> bool:
+        """Whether it leaves this act, to whoever has the role for it."""
+        return not self.acts or act.id in self.acts
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,13 @@ class Principal:
 SYSTEM = Principal("system", "", "BotMaker")
 # Whoever has a shell on the machine and may read the data folder.
 CONSOLE = Principal("console", "", "console")
+
+
+def assistant_of(principal: Principal, acts: Iterable[str]) -> Principal:
+    """The same principal as far as an assistant asks for them: these acts, and no others."""
+    limit = principal.limit or Limit(Role.ADMIN)
+    name = f"{principal.name}, by an assistant"
+    return replace(principal, name=name, limit=replace(limit, acts=frozenset(acts)))
 
 
 def discord_user(user_id: int, name: str = "", roles: Iterable[int] = ()) -> Principal:
@@ -107,6 +119,7 @@ class Ruling:
 
     answer: Answer
     role: Role
+    narrowed: bool = False  # the role would do, but a limit leaves out the act
 
 
 def strongest(
@@ -135,7 +148,10 @@ def rule(
         return Ruling(Answer.ALLOW, Role.ADMIN)
     held = tuple(grant for grant in grants if grant.held_by(principal))
     role = max((_limited_role(held, principal, target) for target in targets), default=Role.NONE)
-    return Ruling(Answer.ALLOW if role >= act.role else Answer.DENY, role)
+    left = principal.limit is None or principal.limit.leaves(act)
+    if role < act.role:
+        return Ruling(Answer.DENY, role)
+    return Ruling(Answer.ALLOW, role) if left else Ruling(Answer.DENY, role, narrowed=True)
 
 
 def _limited_role(grants: Iterable[Grant], principal: Principal, target: Target) -> Role:
@@ -146,6 +162,14 @@ def _limited_role(grants: Iterable[Grant], principal: Principal, target: Target)
 
 
 def denial(act: Act, ruling: Ruling) -> Denied:
-    """The refusal in words: which role the act needs, and which one the principal has."""
+    """The refusal in words: which role the act needs, and which one the principal has; or that an
+    assistant asks."""
+    if ruling.narrowed:
+        return Denied(
+            f"{act.sentence} isn't allowed to this assistant.",
+            hint="Its owner can make a token with --allow-acting: then it may start, stop and "
+            "restart bots, and nothing more.",
+            code="not-for-assistants",
+        )
     yours = f"you are {ruling.role.word}" if ruling.role else "you have no role here"
     return Denied(f"{act.sentence} needs the role {act.role.word}; {yours}.")

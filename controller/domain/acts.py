@@ -1,6 +1,6 @@
 """The table of acts: everything that can be asked of BotMaker, and the role that each needs.
 
-One act serves every way to ask for it: a command, a button, a form, later an HTTP call. The
+One act serves every way to ask for it: a command, a button, a form, an HTTP call, a tool. The
 use-cases in `manager` check it; an edge only says who asks. What isn't in this table can't be done.
 """
 
@@ -50,6 +50,7 @@ FLEET_STATUS = Act("fleet.status", Role.VIEWER, "Seeing the fleet's status", Sco
 FLEET_HISTORY = Act("fleet.history", Role.ADMIN, "Reading the history of everything", Scope.FLEET)
 FLEET_ORPHANS = Act("fleet.orphans", Role.ADMIN, "Looking for orphans", Scope.FLEET)
 FLEET_DOCTOR = Act("fleet.doctor", Role.ADMIN, "Running the doctor", Scope.FLEET)
+FLEET_BACKUP = Act("fleet.backup", Role.ADMIN, "Backing everything up", Scope.FLEET)
 ACCESS_GRANT = Act("access.grant", Role.ADMIN, "Granting a role", Scope.FLEET)
 ACCESS_REVOKE = Act("access.revoke", Role.ADMIN, "Revoking a role", Scope.FLEET)
 ACCESS_LIST = Act("access.list", Role.ADMIN, "Listing grants", Scope.FLEET)
@@ -59,6 +60,11 @@ ACCESS_SESSIONS = Act("access.sessions", Role.ADMIN, "Ending sessions", Scope.FL
 TOKEN_CREATE = Act("access.token.create", Role.ADMIN, "Creating an API token", Scope.FLEET)
 TOKEN_LIST = Act("access.token.list", Role.ADMIN, "Listing API tokens", Scope.FLEET)
 TOKEN_REVOKE = Act("access.token.revoke", Role.ADMIN, "Revoking an API token", Scope.FLEET)
+WEBHOOK_ADD = Act("webhook.add", Role.ADMIN, "Adding a webhook", Scope.FLEET)
+WEBHOOK_LIST = Act("webhook.list", Role.ADMIN, "Listing webhooks", Scope.FLEET)
+WEBHOOK_TEST = Act("webhook.test", Role.ADMIN, "Testing a webhook", Scope.FLEET)
+WEBHOOK_REPLAY = Act("webhook.replay", Role.ADMIN, "Sending a webhook's events again", Scope.FLEET)
+WEBHOOK_REMOVE = Act("webhook.remove", Role.ADMIN, "Removing a webhook", Scope.FLEET)
 HELP = Act("help", Role.VIEWER, "Reading the help", Scope.ANY)
 
 ACTS: dict[str, Act] = {
@@ -83,6 +89,7 @@ ACTS: dict[str, Act] = {
         FLEET_HISTORY,
         FLEET_ORPHANS,
         FLEET_DOCTOR,
+        FLEET_BACKUP,
         ACCESS_GRANT,
         ACCESS_REVOKE,
         ACCESS_LIST,
@@ -92,6 +99,11 @@ ACTS: dict[str, Act] = {
         TOKEN_CREATE,
         TOKEN_LIST,
         TOKEN_REVOKE,
+        WEBHOOK_ADD,
+        WEBHOOK_LIST,
+        WEBHOOK_TEST,
+        WEBHOOK_REPLAY,
+        WEBHOOK_REMOVE,
         HELP,
     )
 }

@@ -62,6 +62,11 @@ class BadInput(ControllerError):
         super().__init__(message, hint=hint, code=code)
         self.inputs = dict(inputs or {})
 
+    def of_input(self, name: str, label: str) -> BadInput:
+        """The same, said of one input."""
+        words = f"{label}: {self.message}"
+        return BadInput(words, hint=self.hint, code=self.code, inputs={name: words})
+
 
 class NotSignedIn(ControllerError):
     """Nobody knows who asks: no token or session came along, or one that doesn't count."""

@@ -38,6 +38,8 @@ class Kind(StrEnum):
     BY_HAND = "by-hand"  # what: stopped, paused or renamed past BotMaker, and undone
     GRANT = "grant"  # whom, subject, role
     REVOKE = "revoke"  # whom, subject
+    WEBHOOK = "webhook"  # name, what (stopped, gave-up, lost), count, reason: events didn't arrive
+    RESTORED = "restored"  # made_at, version, bots, held: the installation came from a backup
     NOTED = "noted"  # act, words: by a version that had no journal yet
     RELEASE = "release"  # number, why: a new release is to be tried
     PROVED = "release-good"  # number: it proved itself
@@ -173,6 +175,12 @@ def grant(given: Grant) -> Fact:
 def revoke(whom: str, subject: int) -> Fact:
     """A revoked role as a fact."""
     return Fact(Kind.REVOKE, {"whom": whom, "subject": str(subject)})
+
+
+def webhook_trouble(name: str, what: str, count: int, reason: str) -> Fact:
+    """What keeps a webhook's events from its receiver, as a fact."""
+    data = {"name": name, "what": what, "count": count, "reason": reason}
+    return Fact(Kind.WEBHOOK, data)
 
 
 def failure(error: ControllerError) -> dict[str, Any]:

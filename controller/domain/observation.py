@@ -97,3 +97,4 @@ class World:
     spec: str = ""  # the hash that a container made now would carry; empty: none can be made
     step: str = ""  # the step that is under way, for example a long stop; empty: none
     command: bool = False  # a command that somebody asked for runs inside the bot
+    save: bool = False  # whether a backup waits for its state

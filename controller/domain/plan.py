@@ -19,6 +19,7 @@ class Step(StrEnum):
     CREATE = "create"
     START = "start"
     RESTART = "restart"
+    SAVE = "save"  # read the bot's state for a backup
     RELOAD = "reload"  # have the running program read its replaced secrets
     STOP = "stop"
     REMOVE_CONTAINER = "remove-container"
@@ -38,6 +39,14 @@ def decide(bot: Bot, world: World) -> Step:
     """The next step for this bot, given everything that is seen of it."""
     if world.step:
         return Step.WAIT
+    step = _towards(bot, world)
+    # Not before everything else is done; but some bots are on their way for ever.
+    at_rest = step in {Step.SETTLED, Step.LOOK_AGAIN} and not world.command
+    return Step.SAVE if world.save and at_rest and bot.wish is not Wish.REMOVE else step
+
+
+def _towards(bot: Bot, world: World) -> Step:
+    """The next step towards what is wished for."""
     container = world.container
     if bot.wish is not Wish.REMOVE and container is not None and container.misnamed:
         return Step.RENAME

@@ -15,7 +15,7 @@ from controller.domain.release import Gate
 from controller.domain.spec import ContainerSpec
 from controller.fleet.hostpaths import HostPaths
 from controller.fleet.uid_shift import UidShift
-from controller.vault import Staging, Vault, simply_missing
+from controller.vault import AtRest, Staging, Vault, simply_missing
 
 DEFAULT_STOP_TIMEOUT = 10  # seconds, for a bot whose template is gone
 
@@ -29,12 +29,13 @@ class Blueprints:
         vault: Vault,
         files_root: Path,
         host: HostPaths,
+        box: AtRest,
         shift: UidShift | None = None,
     ) -> None:
         self._shift = shift
         self.catalog = catalog
         self._vault = vault
-        self.staging = Staging(vault.root)
+        self.staging = Staging(vault.root, box)
         self._files = files_root
         self._host = host
         # Each bot's last digest, with all of its row that goes into one.

@@ -71,7 +71,7 @@ class Journal:
 
     def __init__(self, store: Store, folder: Path, threads: Threads) -> None:
         self._store = store
-        self._folder = folder
+        self.folder = folder  # of the monthly files
         self._threads = threads
         self._refusals = Refusals()
 
@@ -166,7 +166,7 @@ class Journal:
         now = time.time()
         moved = 0
         while rows := _old(await self._store.chained(limit=BATCH), now):
-            await self._threads(lambda rows=rows: archive.add(self._folder, rows))  # type: ignore[misc]
+            await self._threads(lambda rows=rows: archive.add(self.folder, rows))  # type: ignore[misc]
             async with self._store.transaction() as write:
                 await write.drop_archived(rows[-1][0])
             moved += len(rows)

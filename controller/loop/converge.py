@@ -65,6 +65,8 @@ class Converger:
         if self._fleet.engine.away:
             self._put_off(bot_id, EngineUnavailable(self._fleet.engine.reason))
             return None
+        if self._steps.running(bot_id) == Step.SAVE:
+            return None  # frozen by ourselves: what a look would show is nobody's doing
         turn = self._steps.turn(bot_id)
         try:
             found = await self._look(view)
@@ -159,7 +161,12 @@ class Converger:
             bot = self._fleet.require(bot.id).bot  # its run may go on: nothing is over yet
         else:
             bot = await self._accounts.settle(bot.id, before, world.spec, row)
-        world = replace(world, step=self._steps.running(bot.id), command=self._errands.busy(bot.id))
+        world = replace(
+            world,
+            step=self._steps.running(bot.id),
+            command=self._errands.busy(bot.id),
+            save=self._steps.savings.wanted(bot.id),
+        )
         self._stories.tell(bot.id, "look", seen(bot, world))
         if trouble is not None and bot.wish is Wish.RUN and bot.problem is None:
             self._fleet.show_held_up(bot.id, trouble.message)

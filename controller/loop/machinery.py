@@ -26,6 +26,8 @@ from controller.loop.pins import Pins
 from controller.loop.preparation import Preparation
 from controller.loop.queue import Queue
 from controller.loop.reloads import Reloads
+from controller.loop.restored_states import RestoredStates
+from controller.loop.savings import Savings
 from controller.loop.steps import Steps
 from controller.loop.story import Stories
 from controller.loop.strays import Strays
@@ -54,6 +56,8 @@ class Tools:
     journal: Journal
     threads: Threads
     errands: Errands
+    savings: Savings
+    restored: RestoredStates
     queue: Queue
 
 
@@ -117,6 +121,8 @@ class Loop:
             preparation=self.preparation,
             reloads=self.reloads,
             errands=tools.errands,
+            savings=tools.savings,
+            restored=tools.restored,
             redactor=redactor,
             threads=threads,
             stories=self.stories,

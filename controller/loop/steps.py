@@ -37,6 +37,8 @@ from controller.loop.pins import Pins
 from controller.loop.preparation import MISSING_PLUGIN, Preparation
 from controller.loop.queue import loop_time
 from controller.loop.reloads import Reloads
+from controller.loop.restored_states import RestoredStates
+from controller.loop.savings import Savings
 from controller.loop.story import Stories
 from controller.loop.trials import Trials
 from controller.runtime import Runtime
@@ -79,6 +81,8 @@ class Steps:
         preparation: Preparation,
         reloads: Reloads,
         errands: Errands,
+        savings: Savings,
+        restored: RestoredStates,
         redactor: Redactor,
         threads: Threads,
         stories: Stories,
@@ -95,6 +99,8 @@ class Steps:
         self._preparation = preparation
         self._reloads = reloads
         self._errands = errands
+        self.savings = savings
+        self._restored = restored
         self._redactor = redactor
         self._threads = threads
         self._stories = stories
@@ -237,9 +243,8 @@ class Steps:
                 await self._rename(bot)
             case Step.START | Step.RESTART | Step.RELOAD:
                 await self._run_again(step, bot, grace)
-            case Step.STOP:
-                await self._name_the_end(bot)
-                await self._runtime.stop(bot.id, grace)
+            case Step.STOP | Step.SAVE:
+                await (self._save if step is Step.SAVE else self._stop)(bot, grace)
             case Step.REMOVE_CONTAINER:
                 await self._remove_container(bot, grace)
             case Step.PROPOSE | Step.PARK | Step.COMMIT | Step.TAKE_BACK | Step.UNPARK:
@@ -258,12 +263,14 @@ class Steps:
                 await self._runtime.remove_volume(bot.id)
             case Step.DROP_FOLDER:
                 await self._threads.secrets(lambda: self._blueprints.drop_files(bot.id))
+                await self._restored.drop(bot.id)
                 self._redactor.forget(bot.id)
             case _:
                 await self._runtime.let_go(bot.id)
                 await self._wishes.forget(bot.id)
                 # Secrets may have come since the look; `credentials` drops what comes from now on.
                 await self._threads.secrets(lambda: self._blueprints.drop_files(bot.id))
+                await self._restored.drop(bot.id)
 
     async def _try(self, step: Step, bot: Bot, grace: int) -> None:
         match step:
@@ -351,7 +358,20 @@ class Steps:
                 await self._wishes.change(bot.id, lambda now: replace(now, image=""))
             raise
         if spec is not None:
+            await self._restored.fill(spec)
             await self._runtime.create(spec)
+            await self._restored.drop(bot.id)
+
+    async def _stop(self, bot: Bot, grace: int) -> None:
+        await self._name_the_end(bot)
+        await self._runtime.stop(bot.id, grace)
+
+    async def _save(self, bot: Bot, grace: int) -> None:
+        view = self._fleet.get(bot.id)
+        container = view.world.container if view else None
+        if container is not None and container.state.active and self.savings.must_stop(bot):
+            await self._stop(bot, grace)
+        await self.savings.carry_out(bot, container)
 
 
 def _wish_of(bot: Bot) -> tuple[object, ...]:

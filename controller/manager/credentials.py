@@ -9,6 +9,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 
 from controller.catalog import SecretSpec, Template
@@ -25,6 +26,7 @@ from controller.fleet.views import Fleet
 from controller.fleet.wishes import Wishes
 from controller.manager.access import Access
 from controller.manager.resumption import Resumption, with_fields
+from controller.manager.sealed_entry import SealedEntry
 from controller.manager.single_use import SingleUse
 from controller.manager.submission import (
     Given,
@@ -84,6 +86,7 @@ class Credentials:
         threads: Threads,
         live: LiveChecks,
         single_use: SingleUse,
+        sealed: SealedEntry,
         engine_time: Callable[[], float],
     ) -> None:
         self._store = store
@@ -98,6 +101,7 @@ class Credentials:
         self._threads = threads
         self._live = live
         self._single_use = single_use
+        self.sealed = sealed
         self._engine_time = engine_time
         self._resumption = Resumption(store, fleet, wishes, blueprints, threads, self._write)
 
@@ -152,7 +156,7 @@ class Credentials:
         page = await self.form(caller, form_id)
         async with self._journal.request(caller, BOT_SECRETS, page.bot) as deed:
             try:
-                given = check(page, names, values)
+                given = self._checked(page, names, values)
                 self._redactor.learn(page.bot.id, given.secrets.values())
                 async with self._single_use.taken(page, given.secrets) as taken:
                     given = given.without(taken)
@@ -162,6 +166,13 @@ class Credentials:
                     # Removed meanwhile: what came too late must not outlive the bot.
                     await self._threads.secrets(lambda: self._blueprints.drop_files(page.bot.id))
                     self._redactor.forget(page.bot.id)
+
+    def _checked(self, page: OpenForm, names: Iterable[str], values: Mapping[str, str]) -> Given:
+        found = self.sealed.open(page.inputs, values, page.bot)
+        self._redactor.learn(page.bot.id, (seal.value for seal in found.seals.values()))
+        names = [name for name in names if name not in found.wrong]
+        given = check(page, names, found.values)
+        return replace(given, wrong=(*found.wrong.values(), *given.wrong), seals=found.seals)
 
     async def put(self, caller: Caller, bot: Bot, values: Mapping[str, str]) -> Submitted:
         """Take secrets and fields at once, without a form that somebody fills in by and by.
@@ -192,18 +203,24 @@ class Credentials:
         staged = good.on(page.staged)
         if given.wrong or refused:
             if keep:
-                await self._keep(page, staged)
+                async with self._sealed_used(good):
+                    await self._keep(page, staged)
             raise self._refusal(page, given, good if keep else Given({}, {}), said)
         prints = {name: self._fingerprints(name, value) for name, value in given.secrets.items()}
         deed.ended(names=sorted(prints))
-        if not last:
-            await self._keep(page, staged)
-            return Submitted(page.bot, prints, complete=False, notes=notes_of(said))
-        await self._require_complete(page, staged, keep=keep)
-        plan = self._plan(page, staged)
-        await self._commit(page, staged, plan, deed.author)
+        async with self._sealed_used(good):
+            if not last:
+                await self._keep(page, staged)
+                return Submitted(page.bot, prints, complete=False, notes=notes_of(said))
+            await self._require_complete(page, staged, keep=keep)
+            plan = self._plan(page, staged)
+            await self._commit(page, staged, plan, deed.author)
         every = {name: self._fingerprints(name, value) for name, value in staged.secrets.items()}
         return Submitted(page.bot, every, complete=True, sequel=plan.sequel, notes=notes_of(said))
+
+    def _sealed_used(self, good: Given) -> AbstractAsyncContextManager[None]:
+        """What was taken of the sealed values is used up."""
+        return self.sealed.used(s for name, s in good.seals.items() if name in good.secrets)
 
     async def _keep(self, page: OpenForm, staged: Staged) -> None:
         self._redactor.learn(page.bot.id, staged.secrets.values())

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from controller.catalog import Catalog
 from controller.domain.acts import FLEET_DOCTOR
+from controller.domain.backup_times import Backed
 from controller.domain.disk_words import FAULTS, reason
-from controller.domain.errors import ControllerError, ImageMissing
+from controller.domain.errors import BadSetting, ControllerError, ImageMissing, StorageTrouble
+from controller.domain.webhook_progress import health
 from controller.fleet.hostpaths import HostPaths
 from controller.fleet.journal import Caller
 from controller.fleet.threads import Threads
@@ -22,8 +25,9 @@ from controller.fleet.uid_shift import uid_shift
 from controller.fleet.views import Fleet
 from controller.loop.story import Stories
 from controller.manager.access import Access
+from controller.manager.restore_places import was_cut_short
 from controller.runtime import Probe, Runtime
-from controller.store import examine_database
+from controller.store import Store, examine_database
 from controller.vault import Canary, Vault, remove_canary, store_canary
 
 CLOCK_OFF = 30.0  # seconds between two clocks that are worth knowing
@@ -53,14 +57,23 @@ class Patient:
     host: HostPaths
     data_dir: Path
     threads: Threads
+    seal_print: str = ""  # of the key that secrets are sealed to; empty: there is none yet
     running: bool = False  # whether this is the controller's own process
 
 
 class Doctor:
     """The use-case: examine everything, and tell the story of bots that are in trouble."""
 
-    def __init__(self, patient: Patient, fleet: Fleet, stories: Stories, access: Access) -> None:
+    def __init__(
+        self,
+        patient: Patient,
+        fleet: Fleet,
+        stories: Stories,
+        access: Access,
+        backups: Callable[[], list[Finding]],
+    ) -> None:
         self._patient = patient
+        self._backups = backups
         self._fleet = fleet
         self._stories = stories
         self._access = access
@@ -68,7 +81,7 @@ class Doctor:
     async def examine(self, caller: Caller) -> list[Finding]:
         """Every check, then the last steps of each bot that needs somebody."""
         await self._access.require(caller, FLEET_DOCTOR)
-        return [*await examine(self._patient), *self._troubled()]
+        return [*await examine(self._patient), *self._backups(), *self._troubled()]
 
     def _troubled(self) -> list[Finding]:
         found = []
@@ -87,6 +100,8 @@ async def examine(patient: Patient) -> list[Finding]:
         ("database", lambda: _database(patient)),
         ("disk", lambda: _space(patient)),
         ("templates", lambda: _templates(patient)),
+        ("sealing", lambda: _sealing(patient)),
+        ("webhooks", lambda: _webhooks(patient)),
     ]
     if runtime is not None:
         checks += [
@@ -105,6 +120,20 @@ async def examine(patient: Patient) -> list[Finding]:
     return found
 
 
+def backup_findings(state: Backed, *, scheduled: bool) -> list[Finding]:
+    """How the backups go: when the last one was made, or why it wasn't."""
+    made = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(state.made_at))
+    last = f"the last one is from {made}" if state.made_at else "none was ever made"
+    if state.bad:
+        why = state.why.rstrip(".")
+        remedy = "Fix that, then ask for one with /fleet backup or `botmaker backup`."
+        return [Finding("backup", False, f"the scheduled one wasn't made: {why}; {last}", remedy)]
+    if not scheduled:
+        remedy = "Set BOTMAKER_BACKUP_EVERY, BOTMAKER_BACKUP_DIR and BOTMAKER_BACKUP_RECIPIENTS."
+        return [Finding("backup", None, f"none is made by itself; {last}", remedy)]
+    return [Finding("backup", bool(state.made_at) or None, last)]
+
+
 def worded(findings: Sequence[Finding]) -> list[str]:
     """Findings as lines for people."""
     marks = {True: "✅", False: "❌", None: "ℹ️"}
@@ -116,6 +145,10 @@ def worded(findings: Sequence[Finding]) -> list[str]:
 
 async def _database(patient: Patient) -> list[Finding]:
     file = patient.data_dir / "botmaker.db"
+    if await patient.threads(lambda: was_cut_short(patient.data_dir)):
+        text = f"a restore into {patient.data_dir} was cut short"
+        remedy = "Run `botmaker restore` again: it begins afresh."
+        return [Finding("database", False, text, remedy)]
     if await patient.threads(lambda: _absent(file)):
         if not await patient.threads(lambda: _has_run(patient)):
             return [Finding("database", None, "created at the first start")]
@@ -178,6 +211,27 @@ async def _templates(patient: Patient) -> list[Finding]:
         text = f"{where}: {refusal.reason}"
         found.append(Finding("templates", False, text, "Fix the file and restart."))
     return found
+
+
+async def _sealing(patient: Patient) -> list[Finding]:
+    if not patient.seal_print:
+        return []
+    text = f"the key's fingerprint is {patient.seal_print}; it must be the same where you seal"
+    return [Finding("sealing", None, text)]
+
+
+async def _webhooks(patient: Patient) -> list[Finding]:
+    """How each webhook is doing, as the controller noted it."""
+    try:
+        store = await Store.open_read_only(patient.data_dir)
+    except (BadSetting, StorageTrouble):
+        return []  # the database's own check says what is wrong with it
+    try:
+        webhooks = await store.webhooks()
+    finally:
+        await store.close()
+    now = time.time()
+    return [Finding(f"webhook {one.name}", *health(one, now)) for one in webhooks]
 
 
 async def _engine(patient: Patient, runtime: Runtime) -> list[Finding]:

@@ -9,11 +9,12 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from controller.catalog import Catalog
 from controller.domain.errors import ControllerError
+from controller.domain.webhooks import Timing
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.hostpaths import HostPaths
 from controller.fleet.journal import Journal
@@ -24,12 +25,17 @@ from controller.fleet.wishes import Wishes
 from controller.loop import Loop, Tools
 from controller.loop.errands import Errands
 from controller.loop.queue import Queue
+from controller.loop.restored_states import RestoredStates
+from controller.loop.savings import Savings
 from controller.loop.story import Stories
 from controller.manager.access import Access, StaticGrants
 from controller.manager.actions import Actions
+from controller.manager.backup_contents import Sources, States
+from controller.manager.backups import Backups, Plan
 from controller.manager.bots import Bots
+from controller.manager.courier import Courier
 from controller.manager.credentials import Credentials
-from controller.manager.doctor import Doctor, Patient
+from controller.manager.doctor import Doctor, Finding, Patient, backup_findings
 from controller.manager.edits import Edits
 from controller.manager.feed import Feed
 from controller.manager.following import Following
@@ -40,14 +46,19 @@ from controller.manager.logbook import Logbook
 from controller.manager.notebook import Notebook
 from controller.manager.orphans import Orphans
 from controller.manager.releases import Releases
+from controller.manager.restore_files import STATES
 from controller.manager.sameness import Sameness
+from controller.manager.sealed_entry import SealedEntry
 from controller.manager.single_use import SingleUse
 from controller.manager.tokens import Tokens
 from controller.manager.web_sessions import WebSessions
+from controller.manager.webhook_delivery import DeliveryTools
+from controller.manager.webhook_sender import WebhookSender
+from controller.manager.webhooks import Webhooks, WebhookTools
 from controller.runtime import Runtime
-from controller.services import LiveChecks
+from controller.services import LiveChecks, Postman
 from controller.store import Store
-from controller.vault import Fingerprints, Redactor, Vault
+from controller.vault import AtRest, Fingerprints, Redactor, SealKey, Vault, WebhookVault
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +84,9 @@ class Manager:
     history: History
     orphans: Orphans
     doctor: Doctor
+    backups: Backups
     tokens: Tokens
+    webhooks: Webhooks
     web_sessions: WebSessions
     notebook: Notebook
     stories: Stories
@@ -94,8 +107,16 @@ class Parts:
     data_dir: Path
     static_grants: StaticGrants
     live: LiveChecks
+    seal_key: SealKey
+    at_rest: AtRest
+    sealed_only: bool = False  # whether a secret that wasn't sealed is refused
     shift: UidShift | None = None
+    postman: Postman = field(default_factory=Postman)
+    timing: Timing = field(default_factory=Timing)  # of the webhooks
     own_tokens: frozenset[str] = frozenset()  # `Fingerprints.of_value` of BotMaker's own
+    key: bytes = field(default=b"", repr=False)  # the installation's, for backups
+    templates_dir: Path | None = None
+    backups: Plan = field(default_factory=Plan)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +126,7 @@ class Installation:
     instance: str  # its id, as its containers carry it
     manager: Manager
     loop: Loop
+    courier: Courier
     tools: Tools
 
     async def load(self) -> None:
@@ -113,7 +135,9 @@ class Installation:
         await self.manager.access.load()
         await self.manager.feed.load()
         await self.manager.tokens.load()
+        await self.manager.webhooks.load()
         await self.manager.web_sessions.load()
+        await self.manager.backups.load()
         await self.manager.credentials.resume(self.loop.owe_reload)
         cut_short = await self.tools.journal.end_open()
         if cut_short:
@@ -135,7 +159,8 @@ def build(parts: Parts) -> Installation:
     fleet = Fleet(engine_time=parts.runtime.engine_time)
     store, vault, runtime, redactor = parts.store, parts.vault, parts.runtime, parts.redactor
     journal = Journal(store, parts.data_dir / "journal", threads)
-    blueprints = Blueprints(parts.catalog, vault, parts.data_dir / "files", parts.host, parts.shift)
+    files = parts.data_dir / "files"
+    blueprints = Blueprints(parts.catalog, vault, files, parts.host, parts.at_rest, parts.shift)
     wishes = Wishes(store, fleet, queue.poke, blueprints.snapshot)
     tools = Tools(
         runtime=runtime,
@@ -148,17 +173,54 @@ def build(parts: Parts) -> Installation:
         journal=journal,
         threads=threads,
         errands=Errands(runtime, queue.poke),
+        savings=Savings(runtime, blueprints, queue.poke),
+        restored=RestoredStates(parts.data_dir / STATES, runtime, threads),
         queue=queue,
     )
     loop = Loop(tools)
-    manager = _manager(parts, tools, loop)
-    return Installation(instance=parts.instance, manager=manager, loop=loop, tools=tools)
+    access = Access(store, fleet, journal, parts.static_grants)
+    keys = WebhookVault(vault.root)
+    sender = WebhookSender(keys, threads, parts.postman, parts.timing.clock)
+    courier = _courier(parts, tools, sender)
+    webhooks = Webhooks(
+        WebhookTools(
+            instance=parts.instance,
+            store=store,
+            journal=journal,
+            access=access,
+            vault=keys,
+            threads=threads,
+            fingerprints=parts.fingerprints,
+            redactor=redactor,
+            sender=sender,
+            courier=courier,
+            clock=parts.timing.clock,
+        )
+    )
+    manager = _manager(parts, tools, loop, access, webhooks)
+    return Installation(
+        instance=parts.instance, manager=manager, loop=loop, courier=courier, tools=tools
+    )
 
 
-def _manager(parts: Parts, tools: Tools, loop: Loop) -> Manager:
+def _courier(parts: Parts, tools: Tools, sender: WebhookSender) -> Courier:
+    return Courier(
+        DeliveryTools(
+            instance=parts.instance,
+            store=tools.store,
+            journal=tools.journal,
+            threads=tools.threads,
+            sender=sender,
+            redact=tools.redactor,
+            timing=parts.timing,
+        )
+    )
+
+
+def _manager(parts: Parts, tools: Tools, loop: Loop, access: Access, webhooks: Webhooks) -> Manager:
     fleet, wishes, journal = tools.fleet, tools.wishes, tools.journal
     blueprints, threads, runtime = tools.blueprints, tools.threads, tools.runtime
-    access = Access(tools.store, fleet, journal, parts.static_grants)
+    sealed = SealedEntry(parts.seal_key, tools.store, access, only=parts.sealed_only)
     patient = Patient(
         runtime=runtime,
         vault=tools.vault,
@@ -166,8 +228,14 @@ def _manager(parts: Parts, tools: Tools, loop: Loop) -> Manager:
         host=parts.host,
         data_dir=parts.data_dir,
         threads=threads,
+        seal_print=sealed.fingerprint,
         running=True,
     )
+    backups = Backups(_sources(parts, tools), parts.key, parts.backups, journal, access)
+
+    def backups_found() -> list[Finding]:
+        return backup_findings(backups.state, scheduled=backups.plan.scheduled)
+
     return Manager(
         started_at=time.time(),
         redact=tools.redactor,
@@ -208,9 +276,10 @@ def _manager(parts: Parts, tools: Tools, loop: Loop) -> Manager:
                 threads=threads,
                 own=parts.own_tokens,
             ),
+            sealed=sealed,
             engine_time=runtime.engine_time,
         ),
-        sameness=Sameness(blueprints, parts.fingerprints, access, threads),
+        sameness=Sameness(blueprints, parts.fingerprints, access, threads, sealed),
         edits=Edits(
             fleet=fleet, wishes=wishes, blueprints=blueprints, journal=journal, access=access
         ),
@@ -237,9 +306,24 @@ def _manager(parts: Parts, tools: Tools, loop: Loop) -> Manager:
         feed=Feed(fleet, tools.store, access),
         history=History(tools.store, fleet, journal, access),
         orphans=Orphans(runtime, fleet, tools.vault, threads, access),
-        doctor=Doctor(patient, fleet, loop.stories, access),
+        doctor=Doctor(patient, fleet, loop.stories, access, backups_found),
+        backups=backups,
         tokens=Tokens(tools.store, journal, access),
+        webhooks=webhooks,
         web_sessions=WebSessions(tools.store, journal, access),
         notebook=Notebook(tools.store),
         stories=loop.stories,
+    )
+
+
+def _sources(parts: Parts, tools: Tools) -> Sources:
+    """What a backup is made of."""
+    return Sources(
+        store=tools.store,
+        vault=tools.vault,
+        threads=tools.threads,
+        box=parts.at_rest,
+        data_dir=parts.data_dir,
+        templates_dir=parts.templates_dir,
+        states=States(tools.fleet, parts.runtime, tools.savings),
     )

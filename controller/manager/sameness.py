@@ -13,6 +13,7 @@ from controller.fleet.blueprint import Blueprints
 from controller.fleet.journal import Caller
 from controller.fleet.threads import Threads
 from controller.manager.access import Access
+from controller.manager.sealed_entry import SealedEntry
 from controller.vault import Fingerprints
 
 Found = Literal["same", "other", "missing"]
@@ -22,12 +23,18 @@ class Sameness:
     """Compares, and tells nothing else. It needs the right to write what it compares."""
 
     def __init__(
-        self, blueprints: Blueprints, fingerprints: Fingerprints, access: Access, threads: Threads
+        self,
+        blueprints: Blueprints,
+        fingerprints: Fingerprints,
+        access: Access,
+        threads: Threads,
+        sealed: SealedEntry,
     ) -> None:
         self._blueprints = blueprints
         self._fingerprints = fingerprints
         self._access = access
         self._threads = threads
+        self._sealed = sealed
 
     async def of(self, caller: Caller, bot: Bot, values: Mapping[str, str]) -> dict[str, Found]:
         """For each secret, whether the bot has this value, another one, or none yet.
@@ -50,7 +57,9 @@ class Sameness:
             )
         stored = await self._threads.secrets(lambda: self._blueprints.secret_values(bot))
         return {
-            name: self._compared(name, tidy(specs[name], value), stored)
+            name: self._compared(
+                name, tidy(specs[name], self._sealed.compared(bot, name, value)), stored
+            )
             for name, value in values.items()
         }
 

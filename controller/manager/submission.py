@@ -14,7 +14,7 @@ from controller.domain.bot import Bot, Wish
 from controller.domain.errors import BadInput
 from controller.fleet.views import View
 from controller.store import Form
-from controller.vault import Staged
+from controller.vault import Opened, Staged
 
 Input = SecretSpec | FieldSpec
 REPEATED_MIN = 8  # characters of a secret that stands in a plain field by mistake
@@ -55,6 +55,7 @@ class Given:
     secrets: Mapping[str, str] = field(repr=False)
     fields: Mapping[str, str]
     wrong: tuple[BadInput, ...] = ()
+    seals: Mapping[str, Opened] = field(default_factory=dict)  # of those that came sealed
 
     def without(self, taken: Mapping[str, BadInput]) -> Given:
         """The same without the secrets that can't be taken, each for its reason."""

@@ -57,10 +57,18 @@ class Tokens:
         self._known = {token.id: token for token in await self._store.tokens()}
 
     async def create(
-        self, caller: Caller, name: str, role: Role, bots: Sequence[Bot] = (), days: int = DAYS
+        self,
+        caller: Caller,
+        name: str,
+        role: Role,
+        bots: Sequence[Bot] = (),
+        days: int = DAYS,
+        *,
+        acting: bool = False,
     ) -> NewToken:
         """A new token of the caller's, for these bots or for all.
 
+        `acting`: an assistant that asks by it may start, stop and restart bots, not only look.
         Raises Denied to whoever asks by a token, BadInput, and Conflict (`token-name-taken`).
         """
         await self._access.require(caller, TOKEN_CREATE)
@@ -77,8 +85,10 @@ class Tokens:
                 ),
             )
         token, text = self._made(owner, _checked(name, days), role, bots, days)
+        token = replace(token, acting=acting)
         detail: dict[str, object] = {"token": token.id, "name": token.name, "level": role.word}
         detail |= {"bots": sorted(token.bots), "until": token.expires_at}
+        detail |= {"acting": True} if acting else {}
         async with self._journal.request(caller, TOKEN_CREATE, None, detail):
             async with self._store.transaction() as write:
                 await write.add_token(token)

@@ -17,10 +17,19 @@ from controller.domain.events import LogPart, LogQuery
 from controller.domain.names import is_bot_id
 from controller.domain.observation import ContainerState, ListedContainer, Observation
 from controller.domain.spec import BOT_LABEL, INSTANCE_LABEL, MANAGED_LABEL, ContainerSpec
-from controller.runtime import creation, images, kept_images, networks, observations, volumes
+from controller.runtime import (
+    claims,
+    creation,
+    images,
+    kept_images,
+    networks,
+    observations,
+    volumes,
+)
 from controller.runtime.calls import Calls, Lane
 from controller.runtime.engine_parking import EngineParking
 from controller.runtime.engine_programs import READ_SECONDS, WRITE_SECONDS
+from controller.runtime.engine_states import EngineStates
 from controller.runtime.event_feed import EventFeed
 from controller.runtime.log_feed import LogFeed
 from controller.runtime.log_reading import read_log
@@ -41,7 +50,7 @@ LOG_SECONDS = 20.0
 _Json = dict[str, Any]
 
 
-class EngineRuntime(EngineParking):
+class EngineRuntime(EngineParking, EngineStates):
     """Runs the bots of one installation on a Docker engine."""
 
     def __init__(self, instance: str, options: EngineOptions, *, subnet: str = "") -> None:
@@ -131,6 +140,10 @@ class EngineRuntime(EngineParking):
             return found, image
 
         return await self._calls(ask, write=False, limit=READ_SECONDS)
+
+    async def claims(self) -> list[claims.Claim]:
+        """Every container that says it is a bot's, of whichever installation."""
+        return await self._calls(claims.claims, write=False, limit=LOG_SECONDS)
 
     async def pin_image(self, ref: str, pull: str, *, keep_for: str = "") -> str:
         """Resolve an image reference to a digest or id. A pull may take ten minutes."""

@@ -160,6 +160,15 @@ def preparation_body(spec: ContainerSpec, *, instance: str) -> _Json:
     return body
 
 
+def state_body(spec: ContainerSpec, *, instance: str) -> _Json:
+    """The create body of the helper container through which a volume is saved or filled. It is
+    never started, and nothing of its image gets into the volume."""
+    mounts = [volume(spec, f"{PREPARE_PARENT}/{TOP}", instance, copy=False)]
+    body = preparation_body(spec, instance=instance)
+    body["HostConfig"]["Mounts"] = mounts
+    return body
+
+
 def bind(source: str, target: str) -> _Json:
     """A read-only bind mount that fails if its source is missing (`Binds` would create it)."""
     return {

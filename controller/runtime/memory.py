@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from controller.domain.errors import Conflict, ImageMissing, NotFound
@@ -21,6 +22,7 @@ from controller.runtime.frames import LOOK_BACK, LogTail
 from controller.runtime.memory_events import MemoryEvents
 from controller.runtime.memory_logs import MemoryLog
 from controller.runtime.memory_parking import MemoryParking
+from controller.runtime.memory_states import MemoryStates
 from controller.runtime.protocol import (
     EngineInfo,
     NetworkInfo,
@@ -43,7 +45,7 @@ from controller.runtime.validation import (
 )
 
 
-class MemoryRuntime(MemoryParking):
+class MemoryRuntime(MemoryParking, MemoryStates):
     """Keeps every promise of the contract, and runs nothing.
 
     Knobs, all plain attributes:
@@ -228,7 +230,6 @@ class MemoryRuntime(MemoryParking):
 
     async def network(self) -> NetworkInfo:
         """Return what this runtime says about its network."""
-
         return await self._read("network", lambda: self.network_info)
 
     async def logs(self, bot_id: str, query: LogQuery) -> LogPart:
@@ -237,8 +238,7 @@ class MemoryRuntime(MemoryParking):
 
         def ask() -> LogPart:
             log = self.require_container(bot_id).log
-            looked = len(log) if query.until else LOOK_BACK
-            tail = LogTail(query)
+            tail, looked = LogTail(query), len(log) if query.until else LOOK_BACK
             for line in list(log)[-looked:]:
                 tail.add(line)
             return tail.part(more=len(log) > looked)
@@ -305,6 +305,16 @@ class MemoryRuntime(MemoryParking):
             return frozenset(paths) - self.absent
 
         return await self._read("image_has", ask)
+
+    async def save_state(
+        self, bot_id: str, spec: ContainerSpec | None, take: Callable[[bytes], None], *, pause: bool
+    ) -> None:
+        """Give the volume's files to `take`; nothing runs here that had to be frozen."""
+        await self._write("save_state", lambda: self.do_save_state(bot_id, spec, take))
+
+    async def fill_state(self, spec: ContainerSpec, archive: Path) -> None:
+        """Create the volume with those files."""
+        await self._write("fill_state", lambda: self.do_fill_state(spec, archive))
 
     async def sweep(self) -> None:
         """Do nothing: no throw-away container is ever left behind here."""

@@ -21,6 +21,7 @@ from controller.domain.events import (
 from controller.domain.observation import ListedContainer, Observation
 from controller.domain.spec import ContainerSpec
 from controller.runtime.parking import Parking
+from controller.runtime.state_protocol import KeepsStates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +118,7 @@ class LogStream(Protocol):
         ...
 
 
-class Runtime(Parking, Protocol):
+class Runtime(Parking, KeepsStates, Protocol):
     """Runs the containers of one installation, which its instance label identifies.
 
     Every method keeps these promises:
@@ -131,7 +132,7 @@ class Runtime(Parking, Protocol):
       own limit, a read raises EngineUnavailable. A write raises OutcomeUnknown, since it may still
       happen; it raises EngineUnavailable only if it's certain that nothing was sent. The writes
       are create, start, rename, stop, restart, park, unpark, reseed, remove, remove_previous,
-      remove_unstarted, remove_volume, let_go, probe, execute and rehearse.
+      remove_unstarted, remove_volume, let_go, probe, execute, rehearse, save_state and fill_state.
     - **Busy isn't away.** A call that found no free thread raises EngineBusy. The engine was never
       asked then, and the time spent waiting doesn't count towards the call's limit.
     - **One kind of error.** Only a ControllerError comes out. If the engine refuses or fails for a

@@ -51,7 +51,7 @@ def remove_volume(client: APIClient, bot_id: str, instance: str) -> None:
         return
     if not is_ours(inspected.get("Labels"), instance, bot_id):
         raise _foreign_volume(name)
-    _remove_old_helper(client, _helper_name(bot_id), instance)
+    remove_old_helper(client, _helper_name(bot_id), instance)
     try:
         client.remove_volume(name)
     except DockerNotFound:
@@ -96,7 +96,7 @@ def prepare_volume(
     110 ms and works with any image.
     """
     name = _helper_name(spec.bot_id)
-    _remove_old_helper(client, name, instance)
+    remove_old_helper(client, name, instance)
     check_wanted(given_up)
     body = hostconfig.preparation_body(spec, instance=instance)
     helper = create_container(client, body, name)
@@ -145,7 +145,7 @@ def _helper_name(bot_id: str) -> str:
     return f"botmaker-prepare-{bot_id}"
 
 
-def _remove_old_helper(client: APIClient, name: str, instance: str) -> None:
+def remove_old_helper(client: APIClient, name: str, instance: str) -> None:
     """Remove the helper container that a dead controller left behind.
 
     A container of that name that isn't ours stays; creating our helper then ends with a 409.

@@ -5,13 +5,18 @@
 """
 
 from controller.store import archive, chain
+from controller.store.copies import CopiedBot, Examined, examine_copy
 from controller.store.database import check_database, examine_database, finish, lock
 from controller.store.records import Card, Form, KeptAnswer, Owed, SignIn, Token, WebSession
+from controller.store.rows import entry_of
+from controller.store.schema import newest_schema
 from controller.store.store import Store
 from controller.store.transaction import Transaction
 
 __all__ = [
     "Card",
+    "CopiedBot",
+    "Examined",
     "Form",
     "KeptAnswer",
     "Owed",
@@ -23,7 +28,10 @@ __all__ = [
     "archive",
     "chain",
     "check_database",
+    "entry_of",
+    "examine_copy",
     "examine_database",
     "finish",
     "lock",
+    "newest_schema",
 ]

@@ -13,12 +13,13 @@ import zlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from controller.domain.errors import StorageTrouble
 from controller.store import chain
 
 Row = Sequence[Any]
+LINE_MAX = 16 << 20  # bytes of one entry
 _FILES = "[0-9][0-9][0-9][0-9]-[0-9][0-9].jsonl.gz"  # nothing else in the folder is ours
 
 
@@ -64,15 +65,41 @@ def read(folder: Path) -> Iterator[tuple[Any, ...]]:
         yield from _rows(path)
 
 
+def behind(folder: Path, after: int, until: int) -> Iterator[tuple[Any, ...]]:
+    """The archived entries behind the one number, up to the other, oldest first.
+
+    A file that ends before them is read through, since only its lines tell. StorageTrouble where
+    one can't be read.
+    """
+    for row in read(folder):
+        if row[0] > until:
+            return
+        if row[0] > after:
+            yield row
+
+
 def _rows(path: Path) -> Iterator[tuple[Any, ...]]:
     try:
-        with gzip.open(path, "rt", encoding="utf-8") as lines:
-            for line in lines:
-                yield _row(line)
-    except (OSError, EOFError, ValueError, TypeError, zlib.error) as error:
-        raise StorageTrouble(
-            f"The journal's file {path.name} is damaged.", hint="Restore it from a backup."
-        ) from error
+        with path.open("rb") as file:
+            yield from rows_in(file, path.name)
+    except OSError as error:
+        raise _damaged(path.name) from error
+
+
+def rows_in(file: BinaryIO, name: str) -> Iterator[tuple[Any, ...]]:
+    """The entries of one month's file, oldest first; StorageTrouble where it makes no sense."""
+    try:
+        with gzip.open(file, "rb") as lines:
+            while line := lines.readline(LINE_MAX):
+                yield _row(line.decode())
+    except (OSError, EOFError, ValueError, TypeError, RecursionError, zlib.error) as error:
+        raise _damaged(name) from error
+
+
+def _damaged(name: str) -> StorageTrouble:
+    return StorageTrouble(
+        f"The journal's file {name} is damaged.", hint="Restore it from a backup."
+    )
 
 
 def _row(line: str) -> tuple[Any, ...]:

@@ -8,7 +8,6 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +15,10 @@ import aiosqlite
 
 from controller.domain.disk_words import FAULTS, reason, starting
 from controller.domain.errors import BadSetting, StorageTrouble
+from controller.store.copies import copy_of
+from controller.store.schema import migrations
 
 Row = tuple[Any, ...]
-
-
-def migrations() -> dict[int, str]:
-    """All migration scripts by number; each carries its own transaction and user_version."""
-    folder = resources.files("controller.store") / "migrations"
-    return {
-        int(entry.name.split("_")[0]): entry.read_text()
-        for entry in sorted(folder.iterdir(), key=lambda e: e.name)
-        if entry.name.endswith(".sql")
-    }
 
 
 def lock(folder: Path) -> int:
@@ -112,6 +103,14 @@ class Database:
             except sqlite3.Error as error:
                 raise _trouble(error) from error
         return [tuple(row) for row in rows]
+
+    async def copy(self) -> bytes:
+        """All of it as one file in memory, as it is between two transactions."""
+        async with self._lock:
+            try:
+                return await copy_of(self._connection)
+            except sqlite3.Error as error:
+                raise _trouble(error) from error
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from controller.domain.journal import Entry
 from controller.domain.roles import Role
 
 
@@ -61,6 +63,7 @@ class Token:
     expires_at: float
     used_at: float | None = None
     revoked_at: float | None = None
+    acting: bool = False  # whether an assistant that asks by it may start, stop and restart bots
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +87,15 @@ class WebSession:
     about: str  # which browser, as far as it said
     created_at: float
     used_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What follows some entry of the journal, and the oldest and newest number in the database."""
+
+    oldest: int  # 0 where there is no entry
+    newest: int
+    entries: Sequence[Entry]  # oldest first
 
 
 @dataclass(frozen=True, slots=True)

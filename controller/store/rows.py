@@ -13,6 +13,7 @@ from controller.domain.bot import Bot, Problem, Wish
 from controller.domain.journal import Author, Entry, Kind
 from controller.domain.roles import Role
 from controller.domain.run import Run
+from controller.domain.webhooks import Format, Webhook
 from controller.store.records import KeptAnswer, Owed, SignIn, Token, WebSession
 
 Row = tuple[Any, ...]
@@ -26,10 +27,14 @@ BOT_COLUMNS = (
 OWED_COLUMNS = "request, reply_via, recipient, act, bot_id, bot_name, asked_at, words"
 KEY_COLUMNS = (
     "id, name, hash, owner_kind, owner_id, owner_name, role, bots, created_at, expires_at, "
-    "used_at, revoked_at"
+    "used_at, revoked_at, acting"
 )
 SIGN_IN_COLUMNS = "hash, user_id, user_name, expires_at"
 SESSION_COLUMNS = "id, hash, user_id, user_name, about, created_at, used_at"
+WEBHOOK_COLUMNS = (
+    "id, name, format, host, fingerprint, plain, events, created_at, created_by, cursor, "
+    "delivered_at, failures, failing_since, reason, stopped, dead, dead_at, lost"
+)
 ANSWER_COLUMNS = "request, digest, at, status, location, body"
 
 
@@ -161,7 +166,24 @@ def token_of(row: Row) -> Token:
     """A row in the order of KEY_COLUMNS as a token."""
     found = dict(zip(KEY_COLUMNS.split(", "), row, strict=True))
     bots = frozenset(json.loads(found["bots"]))
-    return Token(**found | {"role": Role(found["role"]), "bots": bots})
+    typed = {"role": Role(found["role"]), "bots": bots, "acting": bool(found["acting"])}
+    return Token(**found | typed)
+
+
+def webhook_row(webhook: Webhook) -> list[object]:
+    """A webhook in the order of WEBHOOK_COLUMNS."""
+    row = {name: getattr(webhook, name) for name in WEBHOOK_COLUMNS.split(", ")}
+    more = {"format": webhook.format.value, "events": json.dumps(webhook.events)}
+    flags = {"plain": int(webhook.plain), "stopped": int(webhook.stopped)}
+    return list((row | more | flags).values())
+
+
+def webhook_of(row: Row) -> Webhook:
+    """A row in the order of WEBHOOK_COLUMNS as a webhook."""
+    found = dict(zip(WEBHOOK_COLUMNS.split(", "), row, strict=True))
+    more = {"format": Format(found["format"]), "events": tuple(json.loads(found["events"]))}
+    flags = {name: bool(found[name]) for name in ("plain", "stopped")}
+    return Webhook(**found | more | flags)
 
 
 def sign_in_of(row: Row) -> SignIn:

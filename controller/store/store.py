@@ -13,9 +13,10 @@ from controller.domain.bot import Bot, Crash
 from controller.domain.journal import Entry, Kind
 from controller.domain.release import Release
 from controller.domain.roles import Role
+from controller.domain.webhooks import DeadLetter, Webhook
 from controller.store import chain
 from controller.store.database import Database
-from controller.store.records import Card, Form, KeptAnswer, Owed, SignIn, Token, WebSession
+from controller.store.records import Ahead, Card, Form, KeptAnswer, Owed, SignIn, Token, WebSession
 from controller.store.release_rows import SELECT as RELEASE_SELECT
 from controller.store.release_rows import release_of
 from controller.store.rows import (
@@ -25,6 +26,7 @@ from controller.store.rows import (
     OWED_COLUMNS,
     SESSION_COLUMNS,
     SIGN_IN_COLUMNS,
+    WEBHOOK_COLUMNS,
     answer_of,
     bot_of,
     entry_of,
@@ -32,6 +34,7 @@ from controller.store.rows import (
     session_of,
     sign_in_of,
     token_of,
+    webhook_of,
 )
 from controller.store.transaction import Transaction
 
@@ -60,6 +63,10 @@ class Store:
     async def close(self) -> None:
         """Let go of the file."""
         await self._db.close()
+
+    async def copy(self) -> bytes:
+        """All of the database as one file in memory; `examine_copy` reads such a file."""
+        return await self._db.copy()
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
@@ -199,6 +206,56 @@ class Store:
         """What was answered to that request, if it is known."""
         sql = f"SELECT {ANSWER_COLUMNS} FROM kept_answer WHERE request = ?"  # noqa: S608
         return next((answer_of(row) for row in await self._db.read(sql, [request])), None)
+
+    # Webhooks
+
+    async def webhooks(self) -> list[Webhook]:
+        """Every webhook, by name."""
+        sql = f"SELECT {WEBHOOK_COLUMNS} FROM webhook ORDER BY name"  # noqa: S608
+        return [webhook_of(row) for row in await self._db.read(sql)]
+
+    async def webhook(self, webhook_id: str) -> Webhook | None:
+        """The webhook of that id."""
+        sql = f"SELECT {WEBHOOK_COLUMNS} FROM webhook WHERE id = ?"  # noqa: S608
+        return next((webhook_of(row) for row in await self._db.read(sql, [webhook_id])), None)
+
+    async def dead_letters(self, webhook_id: str, limit: int) -> list[DeadLetter]:
+        """The events of a webhook that were given up, newest first."""
+        sql = (
+            "SELECT seq, at, reason FROM dead_letter WHERE webhook_id = ? ORDER BY seq DESC LIMIT ?"
+        )
+        return [DeadLetter(*row) for row in await self._db.read(sql, [webhook_id, limit])]
+
+    async def ahead(self, after: int, kinds: Collection[Kind], limit: int) -> Ahead:
+        """The entries of these kinds behind that number, also behind 0, and what the database has.
+
+        All of one moment: entries that are moved to a monthly file meanwhile aren't overlooked.
+        """
+        marks = ", ".join("?" * len(kinds))
+        rows = await self._db.read(
+            "SELECT (SELECT min(seq) FROM journal), (SELECT max(seq) FROM journal), chosen.* "  # noqa: S608
+            f"FROM (SELECT 1) LEFT JOIN (SELECT {chain.COLUMNS} FROM journal "
+            f"WHERE seq > ? AND kind IN ({marks}) ORDER BY seq LIMIT ?) AS chosen ON TRUE "
+            "ORDER BY chosen.seq",
+            [after, *(kind.value for kind in kinds), limit],
+        )
+        oldest, newest = rows[0][:2]
+        entries = [entry_of(row[2:]) for row in rows if row[2] is not None]
+        return Ahead(int(oldest or 0), int(newest or 0), entries)
+
+    async def waiting(self, after: int, kinds: Collection[Kind]) -> int:
+        """How many entries of these kinds are behind that number."""
+        marks = ", ".join("?" * len(kinds))
+        rows = await self._db.read(
+            f"SELECT count(*) FROM journal WHERE seq > ? AND kind IN ({marks})",  # noqa: S608
+            [after, *(kind.value for kind in kinds)],
+        )
+        return int(rows[0][0])
+
+    async def number_at(self, at: float) -> int:
+        """The number of the first entry of that time or later; 0 when there is none."""
+        rows = await self._db.read("SELECT min(seq) FROM journal WHERE at >= ?", [at])
+        return int(rows[0][0] or 0)
 
     # The journal
 

@@ -6,7 +6,7 @@ What can be read is next door in `store`.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import aiosqlite
@@ -16,6 +16,7 @@ from controller.domain.bot import Bot, Crash
 from controller.domain.ends import CRASHES_KEPT
 from controller.domain.errors import Conflict, NotFound
 from controller.domain.journal import Entry
+from controller.domain.webhooks import DeadLetter, Webhook
 from controller.store import chain
 from controller.store.records import Card, Form, KeptAnswer, Owed, SignIn, Token, WebSession
 from controller.store.release_rows import ReleaseWriter
@@ -26,6 +27,7 @@ from controller.store.rows import (
     OWED_COLUMNS,
     SESSION_COLUMNS,
     SIGN_IN_COLUMNS,
+    WEBHOOK_COLUMNS,
     bot_row,
     entry_row,
     owed_of,
@@ -34,6 +36,7 @@ from controller.store.rows import (
     storable,
     token_row,
     values_of,
+    webhook_row,
 )
 
 OWED_MOST = 1000  # answers; more than anybody reads, so the oldest go
@@ -41,6 +44,8 @@ FORGET_FORMS_AFTER = 172_800.0  # seconds after a form was given out
 FORGET_TOKENS_AFTER = 7_776_000.0  # seconds after a token's end
 FORGET_SESSIONS_AFTER = 604_800.0  # seconds without a use
 FORGET_ANSWERS_AFTER = 86_400.0  # seconds
+_WEBHOOK_SETS = ", ".join(f"{column} = ?" for column in WEBHOOK_COLUMNS.split(", ")[1:])
+DEAD_LETTERS_MOST = 1000  # of one webhook; they are counted beyond that
 
 
 class Transaction:
@@ -126,6 +131,26 @@ class Transaction:
         """The bot was told about everything that its used forms wrote."""
         sql = "UPDATE form SET settled = 1 WHERE bot_id = ? AND used_at IS NOT NULL"
         await self._do(sql, [bot_id])
+
+    async def use_seals(self, seals: Mapping[str, float], now: float) -> None:
+        """Use sealed values up, by their nonces and until when each is good; forget expired ones.
+
+        Conflict when one was used before.
+        """
+        await self._do("DELETE FROM used_seal WHERE until < ?", [now])
+        for nonce, until in seals.items():
+            sql = "INSERT OR IGNORE INTO used_seal VALUES (?, ?)"
+            if not await self._do(sql, [nonce, until]):
+                raise Conflict(
+                    "This sealed text was used before.",
+                    hint="Each can be used once. Seal the value again.",
+                    code="seal-used",
+                )
+
+    async def reuse_seals(self, nonces: Iterable[str]) -> None:
+        """Let sealed values be used again, because what they were used for didn't work."""
+        for nonce in nonces:
+            await self._do("DELETE FROM used_seal WHERE nonce = ?", [nonce])
 
     # Cards, grants, facts about the installation
 
@@ -226,6 +251,58 @@ class Transaction:
     async def drop_answer(self, request: str) -> None:
         """Forget it: nothing was done, so it may be asked again."""
         await self._do("DELETE FROM kept_answer WHERE request = ?", [request])
+
+    # Webhooks
+
+    async def add_webhook(self, webhook: Webhook) -> None:
+        """Add a webhook that is sent what the journal gets from now on. Conflict when the name is
+        taken."""
+        row = replace(webhook, cursor=await self._newest())
+        try:
+            await self._insert("webhook", WEBHOOK_COLUMNS, webhook_row(row))
+        except sqlite3.IntegrityError:
+            raise Conflict(
+                f"There is already a webhook called {webhook.name}.",
+                hint="Choose another name, or remove that one first.",
+                code="webhook-name-taken",
+            ) from None
+
+    async def drop_webhook(self, webhook_id: str) -> bool:
+        """Remove a webhook with its dead letters; False when it was gone already."""
+        return await self._do("DELETE FROM webhook WHERE id = ?", [webhook_id]) > 0
+
+    async def save_webhook(self, webhook: Webhook, before: int) -> bool:
+        """Write how far it has come; False if it is gone or its cursor isn't at `before` any more,
+        because somebody moved it meanwhile."""
+        sql = f"UPDATE webhook SET {_WEBHOOK_SETS} WHERE id = ? AND cursor = ?"  # noqa: S608
+        return await self._do(sql, [*webhook_row(webhook)[1:], webhook.id, before]) > 0
+
+    async def move_webhook(self, webhook: Webhook) -> bool:
+        """The same wherever its cursor is now; False if it is gone."""
+        sql = f"UPDATE webhook SET {_WEBHOOK_SETS} WHERE id = ?"  # noqa: S608
+        return await self._do(sql, [*webhook_row(webhook)[1:], webhook.id]) > 0
+
+    async def add_dead_letters(self, webhook_id: str, letters: Iterable[DeadLetter]) -> None:
+        """Note events that were given up; the newest 1000 of a webhook are kept."""
+        for letter in letters:
+            await self._do(
+                "INSERT OR REPLACE INTO dead_letter VALUES (?, ?, ?, ?)",
+                [webhook_id, letter.seq, letter.at, letter.reason],
+            )
+        await self._do(
+            "DELETE FROM dead_letter WHERE webhook_id = ?1 AND seq NOT IN "
+            "(SELECT seq FROM dead_letter WHERE webhook_id = ?1 ORDER BY seq DESC LIMIT ?2)",
+            [webhook_id, DEAD_LETTERS_MOST],
+        )
+
+    async def drop_dead_letters(self, webhook_id: str, behind: int) -> None:
+        """Forget those behind that number: they are sent again."""
+        sql = "DELETE FROM dead_letter WHERE webhook_id = ? AND seq > ?"
+        await self._do(sql, [webhook_id, behind])
+
+    async def _newest(self) -> int:
+        rows = await self._connection.execute_fetchall("SELECT max(seq) FROM journal")
+        return next((int(row[0] or 0) for row in rows), 0)
 
     # The journal
 

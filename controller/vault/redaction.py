@@ -40,7 +40,7 @@ class Redactor:
 
     def __init__(self) -> None:
         self._search = Search()
-        self._owners: dict[str, dict[str, int]] = {}
+        self._owners: dict[str, tuple[str, ...]] = {}  # tuples: a dict each would take 2 MB
         self._lock = Lock()
         # One long text at a time: several threads that compute make the event loop wait its turn.
         self._long = RLock()
@@ -48,17 +48,18 @@ class Redactor:
     def learn(self, bot_id: str, values: Iterable[str]) -> None:
         """Hide these values too. The bot's earlier ones stay hidden: old logs still hold them."""
         with self._lock:
-            own = self._owners.setdefault(bot_id, {})
+            own = dict.fromkeys(self._owners.get(bot_id, ()))
             for value in values:
                 forms = forms_of(value)
                 fresh = {form: kinds for form, kinds in forms.items() if form not in own}
                 self._search.add(fresh)
-                own.update(fresh)
+                own.update(dict.fromkeys(fresh))
+            self._owners[bot_id] = tuple(own)
 
     def forget(self, bot_id: str) -> None:
         """Forget all values of the bot."""
         with self._lock:
-            self._search.discard(self._owners.pop(bot_id, {}))
+            self._search.discard(self._owners.pop(bot_id, ()))
 
     def longest(self) -> int:
         """The length of the longest form in which a known value may appear."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from threading import Lock
 
 from ahocorasick_rs import AhoCorasick, Implementation
@@ -32,6 +32,7 @@ class Search:
         self.kinds: dict[str, int] = {}
         self._shared: Counter[str] = Counter()  # further uses of forms that have several
         self._anchors: dict[str, tuple[int, ...]] = {}  # the lengths of the forms around each
+        self._same: dict[tuple[int, ...], tuple[int, ...]] = {}  # one object for equal lengths
         self._widths: Counter[int] = Counter()
         self._lengths: Counter[int] = Counter()
         # Hashes of the first and last pieces of all forms, sorted: so they take 8 bytes each.
@@ -58,9 +59,10 @@ class Search:
                 if anchor not in self._anchors:
                     self._widths[len(anchor)] += 1
                     self._fresh.append(anchor)
-                self._anchors[anchor] = (*self._anchors.get(anchor, ()), len(form))
+                lengths = (*self._anchors.get(anchor, ()), len(form))
+                self._anchors[anchor] = self._same.setdefault(lengths, lengths)
 
-    def discard(self, forms: Mapping[str, int]) -> None:
+    def discard(self, forms: Iterable[str]) -> None:
         """Undo one `add` of each form."""
         with self._changing:
             for form in forms:

@@ -2,7 +2,8 @@
 
 A form with several pages changes nothing before its last one: neither an abandoned form nor a kill
 leaves half of a new set of secrets in a bot's folder. The files lie beside the bots' folders and
-belong to the controller alone; no container sees them. Blocking: for a thread.
+belong to the controller alone; no container sees them. They are sealed, so a copy of the disk alone
+shows nothing of them. Blocking: for a thread.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 from controller.domain.errors import BadInput
 from controller.domain.names import is_bot_id
 from controller.vault import disk
+from controller.vault.at_rest import AtRest
 
 FOLDER = ".forms"
 FILE_MAX = 4 << 20  # bytes
@@ -37,9 +39,15 @@ class Staged:
 class Staging:
     """Keeps what was typed into unfinished forms. All that it knows is on the disk."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, box: AtRest) -> None:
         self._root = root
+        self._box = box
         self._writing = threading.Lock()  # the folder goes with its last file
+
+    @property
+    def folder(self) -> Path:
+        """Where they are."""
+        return self._root / FOLDER
 
     def keep(self, bot_id: str, form_id: str, staged: Staged) -> None:
         """Keep all of this for the form, in place of what was kept before."""
@@ -48,7 +56,7 @@ class Staging:
         failed = "What was entered could not be kept"
         with self._writing, disk.storage(failed), self._made() as home:
             temp = disk.temp_name(name)
-            disk.write_new(temp, text.encode(), home)
+            disk.write_new(temp, self._box.seal(text.encode(), name), home)
             try:
                 disk.require_wanted()
                 os.rename(temp, name, src_dir_fd=home, dst_dir_fd=home)
@@ -64,8 +72,10 @@ class Staging:
             data = disk.read_small(name, home, FILE_MAX) if home is not None else None
         if data is None:
             return Staged()
+        # Versions before the master key kept it as it was typed.
+        plain = data if data.startswith(b"{") else self._box.open(data, name)
         try:
-            found = json.loads(data)
+            found = json.loads(plain or b"")
             return Staged(_texts(found["secrets"]), _texts(found["fields"]))
         except (ValueError, LookupError, TypeError, RecursionError):
             return Staged()  # not ours, or damaged: it is asked for again

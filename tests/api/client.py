@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -19,6 +20,7 @@ from controller.domain.errors import Denied
 from controller.domain.roles import Role
 from controller.fleet.journal import Caller
 from controller.manager import Manager
+from tests.api.described import require_described, require_described_event
 from tests.manager.rig import ANN_ASKS
 
 BASE = "/api/v1"
@@ -76,8 +78,10 @@ class Event:
 class Reader:
     """Reads one stream, as server-sent events or as lines of JSON."""
 
-    def __init__(self, answer: aiohttp.ClientResponse) -> None:
+    def __init__(self, answer: aiohttp.ClientResponse, path: str) -> None:
         self.answer = answer
+        self.path = path
+        self._kinds: Counter[str] = Counter()
         self.last = ""  # what a browser would send as Last-Event-ID
         self.read: list[Event] = []
 
@@ -105,6 +109,10 @@ class Reader:
             event = Event(**{"name" if k == "event" else k: v for k, v in json.loads(line).items()})
         else:
             event = await self._next_sse()
+        self._kinds[event.name] += 1
+        if self._kinds[event.name] <= 3:  # of each kind; all of them would take too long
+            found = {"event": event.name, "id": event.id or None, "data": event.data}
+            require_described_event(self.path, found)
         self.last = event.id or self.last
         self.read.append(event)
         return event
@@ -120,6 +128,26 @@ class Reader:
             name, _, value = line.rstrip("\n").partition(": ")
             if name:
                 found[name] = value
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a tool answered."""
+
+    text: str
+    is_error: bool
+
+    @property
+    def inside(self) -> str:
+        """What stands between the marks."""
+        said, mark, *lines, end = self.text.split("\n")
+        assert mark == end
+        assert mark in said
+        return "\n".join(lines)
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.inside)
 
 
 class Api:
@@ -152,7 +180,10 @@ class Api:
             data=data,
             headers=sent | dict(headers or {}),
         ) as answer:
-            return Reply(answer.status, answer.headers, await answer.read())
+            raw = await answer.read()
+            if path != "/openapi.json":
+                require_described(method, path, answer.status, answer.content_type, raw)
+            return Reply(answer.status, answer.headers, raw)
 
     @contextlib.asynccontextmanager
     async def stream(
@@ -172,8 +203,7 @@ class Api:
             headers=sent | dict(headers or {}),
             timeout=aiohttp.ClientTimeout(total=None),
         ) as answer:
-            reader = Reader(answer)
-            yield reader
+            yield Reader(answer, path)
 
     async def get(self, path: str, **named: Any) -> Reply:
         return await self.ask("GET", path, **named)
@@ -184,6 +214,29 @@ class Api:
     async def delete(self, path: str, **named: Any) -> Reply:
         return await self.ask("DELETE", path, **named)
 
+    async def mcp(
+        self,
+        body: Any = None,
+        *,
+        method: str = "POST",
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """A message of an assistant, as it is sent."""
+        given = self.token if token is None else token
+        sent = {"Authorization": f"Bearer {given}"} if given else {}
+        async with self._session.request(
+            method, f"{self.url}/mcp", json=body, headers=sent | dict(headers or {})
+        ) as answer:
+            return Reply(answer.status, answer.headers, await answer.read())
+
+    async def tool(self, name: str, *, token: str | None = None, **arguments: Any) -> Told:
+        """What an assistant is told that uses this tool."""
+        params = {"name": name, "arguments": arguments}
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+        result = (await self.mcp(message, token=token)).json["result"]
+        return Told(result["content"][0]["text"], is_error=result["isError"])
+
 
 async def token_of(
     rig: Managed,
@@ -192,9 +245,11 @@ async def token_of(
     *bots: Bot,
     caller: Caller = ANN_ASKS,
     days: int = 1,
+    acting: bool = False,
 ) -> str:
     """A fresh token's text."""
-    return (await rig.manager.tokens.create(caller, name, role, bots, days)).text
+    made = await rig.manager.tokens.create(caller, name, role, bots, days, acting=acting)
+    return made.text
 
 
 async def session_of(rig: Managed, caller: Caller) -> str:

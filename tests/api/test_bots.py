@@ -8,7 +8,8 @@ import pytest
 
 from controller.domain.journal import Kind
 from controller.domain.phase import Phase
-from tests.api.client import Api
+from controller.domain.roles import Role
+from tests.api.client import Api, token_of
 from tests.manager.rig import Rig
 
 
@@ -74,6 +75,16 @@ async def test_bots_are_listed_in_pages(rig: Rig, api: Api) -> None:
     assert len((await api.get("/bots?name=a")).json["items"]) == 2
     assert (await api.get("/bots?cursor=x")).code == "bad-cursor"
     assert (await api.get("/bots?color=red")).status == 422
+
+
+async def test_a_bots_role_is_that_of_whoever_asks(rig: Rig, api: Api) -> None:
+    """Whoever asked before: in the list as by its name."""
+    bot = await rig.create()
+    watching = await token_of(rig, "watch", Role.VIEWER)
+    for token, role in ((api.token, "admin"), (watching, "viewer"), (api.token, "admin")):
+        listed = (await api.get("/bots", token=token)).json["items"]
+        assert [one["role"] for one in listed] == [role]
+        assert (await api.get(f"/bots/{bot.name}", token=token)).json["role"] == role
 
 
 async def test_start_and_stop_are_operations(rig: Rig, api: Api) -> None:

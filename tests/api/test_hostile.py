@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
-from controller.api.request_rates import Rate, Rates
+from controller.api.problems import problem_of
+from controller.api.reading import wait_of
+from controller.api.request_rates import Pace, Rate, Rates
 from controller.domain.journal import Kind
 from controller.domain.phase import Phase
 from tests.api.client import Api, serving, token_of
@@ -53,6 +58,8 @@ TRICKS = [
     b"POST /api/v1/./bots/NAME/stop HTTP/1.1",
     b"POST /health/../api/v1/bots/NAME/stop HTTP/1.1",
     b"POST /api/v1/bots/NAME/stop%00 HTTP/1.1",
+    b"POST /api/v1/bots/NAME/stop%0A HTTP/1.1",
+    b"POST /api/v1/bots/%0ANAME/stop HTTP/1.1",
     b"POST /api/v1/bots/NAME/stop;x=1 HTTP/1.1",
     b"POST /api/v1/bots\\NAME\\stop HTTP/1.1",
     b"POST /API/V1/bots/NAME/stop HTTP/1.1",
@@ -90,6 +97,14 @@ async def test_a_path_in_disguise_reaches_no_use_case(rig: Rig, api: Api) -> Non
     await rig.becomes(bot, Phase.STOPPED)
 
 
+@pytest.mark.parametrize("path", ["/%0A", "/bots/%0A/logs", "/bots/a%0D%0Ab", "/%85/%E2%80%A8"])
+async def test_every_path_below_ours_is_answered_by_us(api: Api, path: str) -> None:
+    """Also one with line breaks in it, which stand decoded where a path is looked up."""
+    answer = await send(api, request(api, f"GET /api/v1{path} HTTP/1.1".encode()))
+    assert b" 404 " in answer
+    assert b"no-such-path" in answer
+
+
 async def test_far_too_much_of_anything_reaches_no_use_case(
     rig: Rig, api: Api, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -122,6 +137,79 @@ async def test_slow_headers_reach_no_use_case_and_hold_nobody_up(rig: Rig, api: 
     for _ in range(10):
         assert (await api.get("/bots")).status == 200
     assert set(await asyncio.gather(*slow)) == {b""}
+    assert await nothing_was_asked(rig)
+
+
+HASTE = Pace(head=0.5, body=0.5)  # seconds
+
+
+async def dribbled(api: Api, begun: bytes, rest: bytes) -> tuple[bytes, float]:
+    """Send the beginning at once, then a byte in 50 ms; what came back until it was cut off, and
+    after how many seconds that was. The last byte is never sent."""
+    port = int(api.url.rpartition(":")[2])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    start = asyncio.get_running_loop().time()
+
+    async def send_on() -> None:
+        writer.write(begun)
+        for byte in rest[:-1]:
+            await asyncio.sleep(0.05)
+            writer.write(bytes([byte]))
+            await writer.drain()
+
+    sending = asyncio.create_task(send_on())
+    found = b""
+    with contextlib.suppress(ConnectionError):
+        async with asyncio.timeout(20.0):
+            while chunk := await reader.read(65536):
+                found += chunk
+    seconds = asyncio.get_running_loop().time() - start
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+    writer.close()
+    return found, seconds
+
+
+async def test_nobody_is_waited_for_for_ever(rig: Rig) -> None:
+    """Who connects and says nothing, who dribbles a head, also as a second request, or a body: each
+    is cut off in time, however busily they send, and reaches no use-case."""
+    bot = await rig.running()
+    async with serving(rig, pace=HASTE) as api:
+        path = f"/api/v1/bots/{bot.name}/stop".encode()
+        whole = request(api, b"POST %b HTTP/1.1" % path)
+        good = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+        long = b"X: " + b"x" * 400
+        kinds = {
+            "silent": (b"", b" "),
+            "head": (whole[:40], whole[40:-2] + long),
+            "second head": (good + whole[:40], whole[40:-2] + long),
+            "body": (
+                request(api, b"POST %b HTTP/1.1" % path, b"Content-Length: 400"),
+                b"{" + b" " * 398 + b"}",
+            ),
+        }
+        done = await asyncio.gather(*(dribbled(api, *kind) for kind in kinds.values()))
+        for kind, (found, seconds) in zip(kinds, done, strict=True):
+            assert 0.4 < seconds < 5.0, (kind, seconds)
+            answers = found.count(b"HTTP/1.1 ")
+            assert answers == {"silent": 0, "head": 0}.get(kind, 1), (kind, found)
+        assert b" 200 " in done[2][0]
+        assert b" 408 " in done[3][0]
+        assert b"too-slow" in done[3][0]
+        assert (await api.get("/bots")).status == 200
+    assert await nothing_was_asked(rig)
+    assert rig.active(bot)
+
+
+@pytest.mark.parametrize("spread", [1, 2, 20, 100])
+async def test_ten_thousand_bytes_of_headers_are_refused(rig: Rig, api: Api, spread: int) -> None:
+    """In one header or in many."""
+    bot = await rig.running()
+    more = [b"X-%d: " % number + b"x" * (10_000 // spread) for number in range(spread)]
+    sent = request(api, b"POST /api/v1/bots/%b/stop HTTP/1.1" % bot.name.encode(), *more)
+    answer = await send(api, sent)
+    assert answer.split(b" ", 2)[1] == (b"400" if spread == 1 else b"431")
+    assert (b"head-too-large" in answer) is (spread > 1)
     assert await nothing_was_asked(rig)
 
 
@@ -165,3 +253,27 @@ async def test_too_many_requests_are_told_when_to_come_back(rig: Rig) -> None:
         again = await api.post("/bots", order | {"name": "two"})
         assert (again.status, len(list(rig.fleet))) == (429, 1)
         assert int(again.headers["Retry-After"]) >= 5
+
+
+def test_an_unexpected_error_shows_a_number_and_none_of_its_words(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """They may hold anything; the log has them, under that number."""
+    answer = problem_of(OSError("can't open /srv/private"), "4f2a")
+    assert isinstance(answer.body, bytes)
+    told = json.loads(answer.body)
+    assert (answer.status, told["code"]) == (500, "internal")
+    assert told["detail"] == "Something went wrong inside BotMaker."
+    assert "4f2a" in told["hint"]
+    assert b"private" not in answer.body
+    assert "request 4f2a" in caplog.text
+    assert "/srv/private" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("sent", "seconds"), [("", 0), ("wait=5", 5), ("respond-async, wait=9999", 30), ("wait=x", 0)]
+)
+def test_an_answer_is_held_back_for_half_a_minute_at_most(sent: str, seconds: float) -> None:
+    """Whatever somebody prefers."""
+    request = make_mocked_request("GET", "/", headers={"Prefer": sent} if sent else {})
+    assert wait_of(request) == seconds

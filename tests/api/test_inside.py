@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from controller.domain.journal import Kind
@@ -70,6 +72,21 @@ async def test_settings_change_only_as_they_were_seen(rig: Rig, rich_api: Api) -
     strange = await api.ask("PATCH", path, {"values": {"x": "y"}}, headers={"If-Match": "*"})
     assert (strange.status, strange.code) == (422, "bad-field")
     assert rig.view(bot).bot.fields["tone"] == "loud"
+
+
+async def test_of_two_changes_at_once_by_the_same_etag_one_counts(rig: Rig, rich_api: Api) -> None:
+    """The other one saw settings that are others by then, and overwrites nothing."""
+    bot = await rig.running("rich")
+    path = f"/bots/{bot.name}/settings"
+    seen = {"If-Match": (await rich_api.get(path)).headers["ETag"]}
+    words = ("hi", "hey")
+    changes = ({"values": {"greeting": one}} for one in words)
+    answers = await asyncio.gather(
+        *(rich_api.ask("PATCH", path, change, headers=seen) for change in changes)
+    )
+    assert sorted(one.status for one in answers) == [200, 412]
+    (kept,) = [one for one, got in zip(words, answers, strict=True) if got.status == 200]
+    assert rig.view(bot).bot.fields["greeting"] == kept
 
 
 async def test_a_log_is_read_in_pages_and_redacted(rig: Rig, api: Api) -> None:

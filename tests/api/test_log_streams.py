@@ -66,6 +66,7 @@ async def test_the_last_lines_come_first_and_then_each_one(rig: Rig, api: Api) -
         (line,) = event.data["lines"]
         assert (event.name, line["text"], line["stream"]) == ("lines", "oh no", "stderr")
         assert line["at"].startswith("20")
+        assert line["at"].endswith("Z")  # as everywhere
         assert event.id.split(":")[0] == rig.runtime.containers[bot.id].seen.container_id[:12]
     async with api.stream(follow(bot, 2), headers=NDJSON) as reader:
         assert reader.answer.content_type == "application/x-ndjson"

@@ -7,6 +7,7 @@ import asyncio
 from controller.domain.journal import Kind
 from controller.domain.phase import Phase
 from controller.store import KeptAnswer
+from controller.store.transaction import FORGET_ANSWERS_AFTER
 from tests.api.client import Api, serving, token_of
 from tests.manager.rig import Rig
 
@@ -98,6 +99,16 @@ async def test_what_a_dead_controller_left_open_is_not_done_twice(rig: Rig, api:
     assert f"/operations/{done.json['id']}" in again.json["hint"]
 
 
+async def test_an_answer_is_kept_for_a_day(rig: Rig) -> None:
+    """And goes with the next one that is kept: nothing grows for ever."""
+    day = FORGET_ANSWERS_AFTER
+    for request, at in (("old", 0.0), ("new", 1.0), ("next", day + 0.5)):
+        async with rig.store.transaction() as write:
+            await write.keep_answer(KeptAnswer(request, "digest", at))
+    kept = [await rig.store.kept_answer(request) for request in ("old", "new", "next")]
+    assert [one is not None for one in kept] == [False, True, True]
+
+
 async def test_nothing_of_a_secret_is_kept(rig: Rig, api: Api) -> None:
     """What holds secrets takes no key; what an action printed isn't kept either."""
     bot = await rig.create()
@@ -105,8 +116,9 @@ async def test_nothing_of_a_secret_is_kept(rig: Rig, api: Api) -> None:
         "PUT", f"/bots/{bot.name}/secrets", {"values": {"api_key": "x" * 9}}, headers=key("g-1")
     )
     assert (put.status, put.code) == (400, "not-repeatable")
-    bad = await api.post("/bots", ORDER, headers=key("with space"))
-    assert (bad.status, bad.code) == (400, "bad-idempotency-key")
+    for wrong in ("with space", ""):
+        bad = await api.post("/bots", ORDER, headers=key(wrong))
+        assert (bad.status, bad.code) == (400, "bad-idempotency-key"), wrong
 
 
 async def test_an_action_is_run_once(rig: Rig, rich_api: Api) -> None:

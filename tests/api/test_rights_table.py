@@ -35,7 +35,10 @@ BODIES: Mapping[str, Any] = {
     "giveGrant": {"kind": "user", "subject": "99", "role": "viewer"},
     "lookUpCode": {"code": "nobody's"},
     "signIn": {"code": "nobody's"},
+    "createBackup": {"recipients": ["nobody's"]},
     "createToken": {"name": "made", "role": "viewer"},
+    "addWebhook": {"name": "made", "url": "http://127.0.0.1:9/hook"},
+    "replayWebhook": {"number": 1},
 }
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
 
@@ -67,7 +70,7 @@ class Asker:
 def path_of(operation: Operation[Any, Any], bot: Bot, number: int) -> str:
     """A path of the operation: to that bot; else to what doesn't exist."""
     values = {"bot": bot.name, "operation": str(number), "action": "status", "kind": "user"}
-    values |= {"subject": "98", "token": "nothing", "session": "nothing"}
+    values |= {"subject": "98", "token": "nothing", "session": "nothing", "webhook": "none"}
     return operation.path.format(**values)
 
 

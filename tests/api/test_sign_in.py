@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+from dataclasses import replace
 from http.cookies import SimpleCookie
 
 import aiohttp
@@ -10,14 +12,14 @@ import pytest
 
 from controller.api import Gate
 from controller.api.request_rates import Rates
-from controller.domain.access import CONSOLE, Grant
+from controller.domain.access import CONSOLE, Grant, Limit
 from controller.domain.errors import Denied, NotSignedIn
 from controller.domain.journal import Kind
 from controller.domain.roles import Role
 from controller.fleet.journal import Caller
 from controller.manager.web_sessions import IDLE_SECONDS, LINK_SECONDS, SESSION_SECONDS, WebSessions
 from tests.api.client import Api, Reply, serving, session_of
-from tests.manager.rig import ANN_ASKS, BEN_ASKS, Rig
+from tests.manager.rig import ANN, ANN_ASKS, BEN_ASKS, Rig
 
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
 
@@ -48,6 +50,15 @@ async def test_a_link_signs_its_person_in_once(rig: Rig, api: Api) -> None:
     assert code not in str(await rig.entries())
 
 
+async def test_of_two_who_use_a_link_at_once_one_is_signed_in(rig: Rig, api: Api) -> None:
+    """Whoever copied it gets no session of their own."""
+    code = await rig.manager.web_sessions.invite(ANN_ASKS)
+    answers = await asyncio.gather(*(sign_in(api, code) for _ in range(3)))
+    assert sorted(one.status for one in answers) == [201, 401, 401]
+    assert {one.code for one in answers} == {"", "link-over"}
+    assert len(await rig.manager.web_sessions.listed(ANN_ASKS)) == 1
+
+
 async def test_a_newer_link_ends_the_older_one(rig: Rig, api: Api) -> None:
     """And each is over after five minutes."""
     older = await rig.manager.web_sessions.invite(ANN_ASKS)
@@ -67,9 +78,13 @@ async def test_a_strange_page_can_sign_nobody_in(rig: Rig, api: Api) -> None:
 
 
 async def test_signing_in_is_tried_ten_times_a_minute_at_most(rig: Rig) -> None:
-    """By one address; nobody guesses codes."""
-    async with serving(rig, rates=Rates()) as api:
-        codes = [(await sign_in(api, "guess")).code for _ in range(12)]
+    """By one address; nobody guesses codes, and whoever tries keeps nobody else out."""
+    gate = Gate("", (ipaddress.ip_network("127.0.0.1"),))
+    async with serving(rig, rates=Rates(), gate=gate) as api:
+        guesser, other = {"X-Forwarded-For": "1.1.1.1"}, {"X-Forwarded-For": "2.2.2.2"}
+        codes = [(await sign_in(api, "guess", **guesser)).code for _ in range(12)]
+        code = await rig.manager.web_sessions.invite(ANN_ASKS)
+        assert (await sign_in(api, code, **other)).status == 201
     assert codes == ["link-over"] * 10 + ["too-many-requests"] * 2
 
 
@@ -112,6 +127,10 @@ async def test_links_are_for_people_with_a_role(rig: Rig) -> None:
         await sessions.invite(BEN_ASKS)
     with pytest.raises(Denied) as caught:
         await sessions.invite(Caller(CONSOLE))
+    assert caught.value.code == "no-person"
+    by_token = replace(ANN, limit=Limit(Role.ADMIN))  # a session would outlive the token
+    with pytest.raises(Denied) as caught:
+        await sessions.invite(Caller(by_token))
     assert caught.value.code == "no-person"
 
 

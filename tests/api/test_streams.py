@@ -14,6 +14,8 @@ from controller.domain.access import Grant, discord_user
 from controller.domain.journal import Author, Entry, Kind
 from controller.domain.roles import Role
 from controller.fleet.journal import Caller
+from controller.manager import history
+from controller.manager.feed import REPLAYED_MOST, FeedWatch, Told
 from tests.api.client import Api, Event, Reader, serving, session_of, token_of
 from tests.manager.rig import ANN, ANN_ASKS, Rig, eventually
 
@@ -49,6 +51,7 @@ async def test_a_stream_begins_with_all_bots_and_goes_on_with_each_change(
     async with api.stream("/events") as reader:
         assert reader.answer.content_type == "text/event-stream"
         assert reader.answer.headers["Cache-Control"] == "no-store"
+        assert reader.answer.headers["X-Accel-Buffering"] == "no"  # no proxy holds events back
         first = await reader.next()
         assert first.name == "snapshot"
         assert [one["name"] for one in first.data["bots"]] == [bot.name]
@@ -180,6 +183,17 @@ async def test_who_was_away_for_too_long_begins_anew(rig: Rig, api: Api) -> None
     async with api.stream("/events", after=last) as reader:
         assert (await reader.next()).name == "snapshot"
         await nothing_more(reader)
+
+
+def test_who_does_not_keep_up_with_the_requests_begins_anew() -> None:
+    """What waits for a slow reader is bounded, and none of it is lost without a word."""
+    watch = FeedWatch(lambda: None)
+    entry = Entry(at=1.0, kind=Kind.ASKED, author=Author(ANN), data={"act": "x"})
+    for number in range(REPLAYED_MOST):
+        watch.note_request(Told(number, history.Event(entry)))
+    assert (len(watch.requests), watch.anew) == (REPLAYED_MOST, False)
+    watch.note_request(Told(REPLAYED_MOST, history.Event(entry)))
+    assert (len(watch.requests), watch.anew) == (0, True)
 
 
 async def test_each_sees_what_they_may_see_at_that_moment(rig: Rig, api: Api) -> None:

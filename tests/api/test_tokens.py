@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from controller.domain.access import CONSOLE, Grant
+from controller.domain.errors import Conflict, NotSignedIn
 from controller.domain.journal import Kind
 from controller.domain.roles import Role
 from controller.fleet.journal import Caller
-from tests.api.client import Api, token_of
+from controller.manager.tokens import DAY, Tokens
+from tests.api.client import Api, session_of, token_of
 from tests.manager.rig import ANN_ASKS, BEN_ASKS, Rig
 
 
@@ -42,6 +46,9 @@ async def test_a_token_is_worth_no_more_than_it_says(rig: Rig, api: Api) -> None
     done = await api.post(f"/bots/{mine.name}/stop", token=text, headers={"Prefer": "wait=20"})
     assert done.json["outcome"] == {"phase": "stopped"}
     assert rig.active(other)
+    number = (await api.post(f"/bots/{other.name}/restart")).json["id"]
+    assert (await api.get(f"/operations/{number}")).status == 200
+    assert (await api.get(f"/operations/{number}", token=text)).code == "denied"
 
 
 async def test_a_token_is_worth_no_more_than_its_owner_now(rig: Rig, api: Api) -> None:
@@ -74,11 +81,51 @@ async def test_a_token_that_does_not_count_is_told_why(rig: Rig, api: Api) -> No
     assert (await api.get("/bots", token=wrong)).code == "token-wrong"
 
 
+async def test_a_header_that_is_no_token_is_not_passed_over_for_a_cookie(
+    rig: Rig, api: Api
+) -> None:
+    """Whoever sends one is never somebody else by a cookie that came along."""
+    cookie = {"Cookie": f"bm={await session_of(rig, ANN_ASKS)}", "Sec-Fetch-Site": "same-origin"}
+    assert (await api.get("/bots", token="", headers=cookie)).status == 200
+    for sent in ("Basic YW5uOnB3", "Bearer", api.token):
+        refused = await api.get("/bots", token="", headers={"Authorization": sent, **cookie})
+        assert (refused.status, refused.code) == (401, "token-wrong")
+
+
+async def test_a_token_for_bots_that_are_gone_is_not_one_for_all(rig: Rig, api: Api) -> None:
+    """It says how many it was for; none at all would mean all bots."""
+    bot = await rig.create()
+    text = await token_of(rig, "deploy", Role.VIEWER, bot)
+    await rig.manager.lifecycle.delete(ANN_ASKS, bot)
+    await rig.gone(bot)
+    (listed,) = [one for one in (await api.get("/tokens")).json["items"] if one["name"] == "deploy"]
+    assert (listed["bots"], listed["bots_gone"]) == ([], 1)
+    assert (await api.get("/bots", token=text)).json.get("items", []) == []
+
+
 async def test_a_token_makes_no_tokens(rig: Rig, api: Api) -> None:
     """Whoever has one can't make it last."""
     refused = await api.post("/tokens", {"name": "more", "role": "viewer"})
     assert (refused.status, refused.code) == (403, "token-by-token")
     assert (await rig.entries(Kind.REFUSED))[0].data["code"] == "token-by-token"
+
+
+async def test_the_name_of_a_token_is_free_again_once_it_is_over(rig: Rig) -> None:
+    """By a revocation or with its time; until then no other one is called that."""
+    now = 1_800_000_000.0
+    tokens = Tokens(rig.store, rig.house.tools.journal, rig.manager.access, lambda: now)
+    old = (await tokens.create(ANN_ASKS, "deploy", Role.VIEWER, days=1)).text
+    now += DAY - 1
+    with pytest.raises(Conflict) as caught:
+        await tokens.create(ANN_ASKS, "deploy", Role.VIEWER)
+    assert caught.value.code == "token-name-taken"
+    now += 1
+    new = (await tokens.create(ANN_ASKS, "deploy", Role.VIEWER)).text
+    assert tokens.holder(new).name == "deploy"
+    with pytest.raises(NotSignedIn):
+        tokens.holder(old)
+    await tokens.revoke(ANN_ASKS, "deploy")
+    await tokens.create(ANN_ASKS, "deploy", Role.VIEWER)
 
 
 async def test_tokens_survive_a_restart(rig: Rig, api: Api) -> None:

@@ -113,6 +113,7 @@ def test_a_service_becomes_a_template(tmp_path: Path) -> None:
     ):
         assert f"# - {lost}" in head or f"{lost}" in head, lost
     assert "the engine's socket: bots never get it." in head
+    assert "/etc/chat/config.yml, mounted read-only: write what's in it under" in head
     assert "REGION: its value came from outside" in head
 
 

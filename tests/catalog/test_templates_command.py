@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -52,12 +53,18 @@ def test_check_names_every_mistake_in_the_named_files(tmp_path: Path, folder: Pa
         f"{other}/full.toml:117:",
     ]
     assert "isn't a channel of this template" in result.stdout
+    result = botmaker("check", str(other / "ten.toml"), "--json")
+    rows = json.loads(result.stdout)
+    assert (result.exit_code, [row["line"] for row in rows]) == (1, [3, 7])
+    assert {row["file"] for row in rows} == {f"{other}/ten.toml"}
 
 
 def test_check_of_what_is_right_says_so(folder: Path) -> None:
     """One file, or all that there are."""
     result = botmaker("check", str(folder / "echo.toml"))
     assert (result.exit_code, result.stdout) == (0, "1 template checked: no mistakes.\n")
+    result = botmaker("check", str(folder / "echo.toml"), "--json")
+    assert (result.exit_code, json.loads(result.stdout)) == (0, [])
     result = botmaker("check")
     assert result.exit_code == 0
     assert result.stdout.endswith(" templates checked: no mistakes.\n")
@@ -92,6 +99,10 @@ def test_explain_says_it_in_words(folder: Path) -> None:
     assert result.exit_code == 0
     assert result.stdout.startswith("Echo bot (echo): Repeats what it hears.\n")
     assert "Sample /etc/echo/echo.json with acme and post" in result.stdout
+    told = json.loads(botmaker("explain", "echo", "--json").stdout)
+    assert (told["id"], told["title"]) == ("echo", "Echo bot")
+    for heading, lines in told["sections"].items():
+        assert "\n".join([heading, *(f"  {line}" for line in lines)]) in result.stdout
     result = botmaker("explain", "ehco")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "There is no template `ehco`" in result.stderr

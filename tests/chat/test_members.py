@@ -14,6 +14,8 @@ import pytest
 from simcord.results import InteractionResult
 
 from controller.chat.client import owners_of
+from controller.chat.requests.members import STALE_SECONDS, Members
+from controller.chat.requests.place import Place
 from controller.domain.access import Grant
 from controller.domain.roles import Role
 from demo.world import World
@@ -94,6 +96,28 @@ async def test_a_role_that_discordpy_has_not_heard_of_counts(world: World) -> No
     world.env.backend.emit("INTERACTION_CREATE", payload)
     await world.env.settle()
     assert "**shop**" in said(InteractionResult(world.env, record))
+
+
+async def test_a_role_counts_for_an_hour_while_discord_does_not_answer() -> None:
+    """And no longer: somebody may have taken it away. What Discord says now counts at once."""
+    now = 1000.0
+    roles: list[str] | None = ["77"]
+
+    async def get_member(_guild: int, _user: int) -> dict[str, Any]:
+        if roles is None:
+            raise OSError("Discord is away")
+        return {"roles": roles}
+
+    client = SimpleNamespace(user=object(), http=SimpleNamespace(get_member=get_member))
+    members = Members(client, Place(1, 2), lambda: now)  # type: ignore[arg-type]
+    assert await members.roles_of(5) == {1, 77}
+    roles = None
+    now += STALE_SECONDS - 1
+    assert await members.roles_of(5) == {1, 77}
+    now += 1
+    assert await members.roles_of(5) == frozenset()
+    roles = ["78"]
+    assert await members.roles_of(5) == {1, 78}
 
 
 @contextlib.asynccontextmanager

@@ -8,7 +8,6 @@ import time
 
 import pytest
 
-from controller.app import journal_key
 from controller.chat.requests.ways import WAYS
 from controller.domain.access import discord_user
 from controller.domain.acts import ACTS
@@ -17,7 +16,7 @@ from controller.domain.phase import Phase
 from controller.domain.roles import Role
 from controller.manager.history import events
 from controller.store import Owed, Store
-from controller.vault import install_key
+from controller.vault import install_key, journal_key
 from demo.world import World
 from tests.chat.acting import make, newcomer, public, ready_bot, said, until_phase
 from tests.chat.house import House

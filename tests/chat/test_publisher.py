@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+from types import SimpleNamespace
 
 import discord
 import pytest
 
 from controller.chat.cards.backoff import pause_after
-from controller.chat.cards.publisher import SPACING
+from controller.chat.cards.publisher import AT_ONCE, SPACING, Publisher
 from controller.chat.cards.schedule import Budget, Schedule
+from controller.chat.requests.place import Place
 from controller.domain.phase import Phase
 from demo.world import World
 from tests.chat.acting import (
@@ -25,6 +29,7 @@ from tests.chat.acting import (
     until_public,
 )
 from tests.chat.house import House
+from tests.manager.rig import Rig, eventually
 
 
 def edits(world: World, message_id: int) -> int:
@@ -105,6 +110,56 @@ async def test_a_failed_edit_is_made_good_later(world: World) -> None:
         await until_card(world, name, "running")
     assert world.env.backend.faults == []
     assert len(public(world)) == 2
+
+
+class Silent:
+    """A Discord that answers no post for some bots; what was posted for the others."""
+
+    user = None
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = set(names)
+        self.posted: list[str] = []
+
+    async def wait_until_ready(self) -> None:
+        """It is connected."""
+
+    def get_partial_messageable(self, *_: object, **__: object) -> Silent:
+        return self
+
+    async def history(self, **_: object) -> AsyncIterator[object]:
+        for nothing in ():
+            yield nothing
+
+    async def send(self, text: str, **_: object) -> object:
+        if any(f"**{name}**" in text for name in self.names):
+            await asyncio.Event().wait()
+        self.posted.append(text)
+        return SimpleNamespace(id=len(self.posted), content=text)
+
+
+async def test_cards_that_discord_never_answers_for_hold_up_no_other(tmp_path: Path) -> None:
+    """However many there are; they are tried again, and come in the end."""
+    rig = Rig(tmp_path)
+    await rig.open()
+    rig.run()
+    names = [(await rig.create()).name for _ in range(AT_ONCE + 1)]
+    silent = Silent(names[:AT_ONCE])
+    publisher = Publisher(rig.manager, silent, Place(1, 2), seconds=0.2)  # type: ignore[arg-type]
+    publishing = asyncio.create_task(publisher.run())
+
+    def shown(name: str) -> bool:
+        return any(f"**{name}**" in text for text in silent.posted)
+
+    try:
+        await eventually(lambda: shown(names[-1]), "the others' silence is waited for no longer")
+        assert not any(shown(name) for name in names[:AT_ONCE])
+        silent.names.clear()
+        await eventually(lambda: all(shown(name) for name in names), seconds=10)
+    finally:
+        publishing.cancel()
+        await asyncio.gather(publishing, return_exceptions=True)
+        await rig.kill()
 
 
 async def test_a_first_post_that_failed_is_made_good_later(world: World) -> None:

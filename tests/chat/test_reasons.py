@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from controller.chat.cards.card_buttons import card_buttons
 from controller.chat.cards.card_words import card
 from controller.chat.forms.action_form import result_words
 from controller.chat.forms.secrets_form import receipt
@@ -15,7 +16,7 @@ from controller.chat.words.fleet_words import fleet_status
 from controller.domain.bot import Bot, Crash, Problem, Wish
 from controller.domain.observation import ContainerState, Health, Observation, World
 from controller.domain.phase import Phase
-from controller.fleet.views import EngineState, Fleet, View
+from controller.fleet.views import ByHand, EngineState, Fleet, View
 from controller.manager.actions import ActionResult
 from controller.manager.credentials import Submitted
 
@@ -38,6 +39,42 @@ def test_the_last_words_before_a_crash_are_on_no_card_of_a_bot_that_is_well_agai
     tail = ("Traceback", "the last words")
     assert "the last words" in card(replace(view(), tail=tail), now=NOW)
     assert "the last words" not in card(replace(view(phase=Phase.RUNNING), tail=tail), now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("phase", "ends"),
+    [
+        (Phase.RUNNING, "; started again."),
+        (Phase.STARTING, "; started again."),
+        (Phase.ERROR, ":R>."),
+        (Phase.STOPPED, ":R>."),
+    ],
+)
+def test_a_stop_by_hand_is_said_to_be_undone_only_where_it_is(phase: Phase, ends: str) -> None:
+    """A bot that doesn't run wasn't started again."""
+    by_hand = replace(view(phase=phase), by_hand=ByHand("stopped", NOW))
+    (said,) = bot_words.reasons(by_hand, now=NOW)
+    assert said.startswith("Stopped outside BotMaker <t:")
+    assert said.endswith(ends)
+
+
+@pytest.mark.parametrize(
+    ("phase", "labels"),
+    [
+        (Phase.CREATED, ["Enter secrets"]),
+        (Phase.STARTING, ["Logs", "Restart", "Stop"]),
+        (Phase.RUNNING, ["Logs", "Restart", "Stop"]),
+        (Phase.UNHEALTHY, ["Logs", "Restart", "Stop"]),
+        (Phase.CRASH_LOOPING, ["Logs", "Restart", "Stop"]),
+        (Phase.STOPPING, ["Logs", "Start"]),
+        (Phase.STOPPED, ["Logs", "Start"]),
+        (Phase.ERROR, ["Logs", "Restart", "Stop"]),
+        (Phase.REMOVING, []),
+    ],
+)
+def test_the_buttons_of_a_card_are_what_makes_sense_now(phase: Phase, labels: list[str]) -> None:
+    """What is wished for already isn't offered."""
+    assert [button.label for button in card_buttons(view(phase=phase))] == labels
 
 
 def killed(problem: Problem | None = None) -> View:

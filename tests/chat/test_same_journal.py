@@ -9,15 +9,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import pyrage
 import pytest
 
 from controller.api.table import OPERATIONS
+from controller.backups import Locks
 from controller.chat.requests.ways import WAYS
 from controller.domain.access import Grant
 from controller.domain.bot import Bot
 from controller.domain.journal import Entry, Kind
 from controller.domain.phase import Phase
 from controller.domain.roles import Role
+from controller.manager.backups import Plan
 from controller.manager.lifecycle import Order
 from demo.world import World
 from tests.api.client import Api, serving, session_of
@@ -26,7 +29,7 @@ from tests.cli.socketed import botmaker
 
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
 # What only people at a screen do: an action answers at once, and a session is a browser's.
-AT_RANDOM = {"source", "token", "until"}  # how it came, ids and moments
+AT_RANDOM = {"source", "token", "until", "file", "size"}  # how it came, ids and moments
 NOT_AT_THE_CONSOLE = {"bot.do", "access.web", "access.sessions"}
 
 
@@ -229,6 +232,14 @@ async def token_revoke(a: Asking) -> Callable[[], Awaitable[None]]:
     )
 
 
+async def backup(a: Asking) -> Callable[[], Awaitable[None]]:
+    folder = a.world.application.settings.data_dir.parent / "backups"
+    folder.mkdir(exist_ok=True)
+    locks = Locks((str(pyrage.x25519.Identity.generate().to_public()),))
+    a.world.application.manager.backups.plan = Plan(folder=folder, locks=locks)
+    return lambda: a.ask(lambda: a.chat("fleet backup"), ("POST", "/backups", {}), ("backup",))
+
+
 DOINGS: dict[str, Doing] = {
     "bot.create": create,
     "bot.secrets": secrets,
@@ -239,6 +250,7 @@ DOINGS: dict[str, Doing] = {
     "bot.stop": power("stop"),
     "bot.restart": power("restart"),
     "bot.delete": delete,
+    "fleet.backup": backup,
     "access.grant": grant,
     "access.revoke": revoke,
     "access.token.create": token_create,

@@ -126,6 +126,14 @@ async def test_tokens_are_made_listed_and_revoked(world: World) -> None:
     assert f"**deploy**: operator for all bots, of {world.admin.mention}, until <t:" in listed
     assert text not in listed
     assert manager.tokens.holder(text).expires_at > time.time() + 89 * 86400
+    assert "An assistant may only look by it." in made
+    helper = await world.admin.slash(
+        world.channel, create, name="helper", role="operator", acting=True
+    )
+    assert "An assistant may act by it." in said(helper)
+    assert manager.tokens.holder(said(helper).split("`")[1]).acting
+    listed = said(await world.admin.slash(world.channel, "access token list"))
+    assert [line.endswith("assistants may act") for line in listed.splitlines()] == [False, True]
     ended = said(await world.admin.slash(world.channel, "access token revoke", name="deploy"))
     assert ended == "✅ The token **deploy** no longer works."
     said_again = said(await world.admin.slash(world.channel, "access token revoke", name="deploy"))

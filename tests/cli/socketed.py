@@ -66,9 +66,9 @@ def settings_of(folder: Path) -> dict[str, str]:
 
 
 async def begun(
-    folder: Path, *words: str, env: Mapping[str, str] | None = None
+    folder: Path, *words: str, env: Mapping[str, str] | None = None, asked: bool = False
 ) -> asyncio.subprocess.Process:
-    """The console script as a process of its own, under way."""
+    """The console script as a process of its own, under way; `asked`: over its standard input."""
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "controller", *words),
         cwd=folder,
@@ -78,6 +78,7 @@ async def begun(
             **settings_of(folder),
             **(env or {}),
         },
+        stdin=asyncio.subprocess.PIPE if asked else None,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

@@ -6,8 +6,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -15,6 +16,7 @@ from click.shell_completion import ShellComplete
 
 from controller.cli.console import COMMANDS, cli
 from controller.cli.lazy import LazyGroup
+from controller.cli.log_following import Following
 from controller.domain.journal import Kind
 from controller.domain.phase import Phase
 from controller.domain.roles import Role
@@ -114,7 +116,7 @@ async def test_delete_asks_by_name(rig: Rig) -> None:
 
 
 async def test_logs_and_history_come_from_the_controller(rig: Rig) -> None:
-    """Redacted, without what could steer a terminal; as JSON too."""
+    """Redacted, without what could steer a terminal; as JSON too; page by page where it's long."""
     bot = await rig.running()
     secret = SECRETS["api_key"]
     rig.runtime.write_log(bot.id, f"\x1b[2Jit is {secret} \u202egnihton")
@@ -130,11 +132,35 @@ async def test_logs_and_history_come_from_the_controller(rig: Rig) -> None:
         await botmaker(rig.folder, "logs", bot.name, "--grep", "LAST", "--json")
     ).out.splitlines()
     assert json.loads(line)["text"] == "the last line"
+    rig.runtime.write_log(bot.id, "\n".join(f"many {number}" for number in range(1200)))
+    pages = await botmaker(rig.folder, "logs", bot.name, "--lines", "1100")
+    expected = [f"many {number}" for number in range(100, 1200)]
+    assert [line.partition("stdout ")[2] for line in pages.out.splitlines()] == expected
     told = await botmaker(rig.folder, "history", bot.name)
     assert told.status == 0
     assert f"{bot.name} ann: bot.create" in told.out
     events = (await botmaker(rig.folder, "history", "--json", "--lines", "1")).json
     assert [event["act"] for event in events] == ["bot.secrets"]
+
+
+def test_a_followed_log_goes_on_behind_what_was_read(capsys: pytest.CaptureFixture[str]) -> None:
+    """After each end that isn't the bot's: a restart of the controller, a reader who was slow."""
+    asked: list[str] = []
+
+    class Stammering:
+        """A way to a controller whose streams end after a line each."""
+
+        def follow(self, _: str, last: str = "", **__: object) -> Iterator[dict[str, Any]]:
+            reason = ("stalled", "shutting-down", "gone")[len(asked)]
+            asked.append(last)
+            line = {"at": "2026-11-28T05:00:00Z", "stream": "stdout", "text": f"line {len(asked)}"}
+            yield {"event": "lines", "id": f"place {len(asked)}", "data": {"lines": [line]}}
+            yield {"event": "end", "id": None, "data": {"reason": reason}}
+
+    Following(Stammering(), "shop", "", as_json=False).run(10)  # type: ignore[arg-type]
+    assert asked == ["", "place 1", "place 2"]
+    out = capsys.readouterr().out
+    assert [line[-6:] for line in out.splitlines()] == ["line 1", "line 2", "line 3"]
 
 
 async def test_a_log_is_followed_until_the_bot_is_gone(rig: Rig) -> None:
@@ -176,10 +202,26 @@ async def test_tokens_are_made_listed_and_ended(rig: Rig) -> None:
     assert [line.split("  ")[0] for line in listed.out.splitlines()] == ["one", "two"]
     assert listed.out.splitlines()[1].endswith("shop")
     assert not any(text in listed.out for text in (made.out.strip(), other["text"]))
-    assert (await botmaker(rig.folder, "token", "revoke", "one")).status == 0
+    await botmaker(rig.folder, "token", "create", "helper", "--role", "viewer", "--allow-acting")
+    (helper,) = (await botmaker(rig.folder, "token", "list", "--json")).json[2:]
+    assert (helper["name"], helper["acting"]) == ("helper", True)
+    assert "viewer, acting" in (await botmaker(rig.folder, "token", "list")).out
+    ended = await botmaker(rig.folder, "token", "revoke", "helper", "--json")
+    assert (ended.status, ended.json) == (0, {"revoked": "helper"})
+    assert (await botmaker(rig.folder, "token", "revoke", "one")).out == ""
     again = await botmaker(rig.folder, "token", "revoke", "one")
     assert again.status == 1
     assert "`botmaker token list` shows all tokens." in again.err
+
+
+async def test_a_story_is_told_in_json_too(rig: Rig) -> None:
+    """The same lines, each with its time, what it is of, its words, and how often it came."""
+    bot = await rig.running()
+    lines = (await botmaker(rig.folder, "story", bot.name, "--json")).json
+    text = (await botmaker(rig.folder, "story", bot.name)).out
+    assert [line["text"] in told for line, told in zip(lines, text.splitlines(), strict=True)]
+    assert {"look", "step"} <= {line["what"] for line in lines}
+    assert all(line["at"].endswith("Z") and line["times"] >= 1 for line in lines)
 
 
 async def test_the_doctor_and_the_templates_speak_json(tmp_path: Path) -> None:

@@ -93,6 +93,19 @@ async def answering(answer: Answer, context: ssl.SSLContext | None = None) -> As
         await runner.cleanup()
 
 
+async def test_a_list_is_read_to_its_last_page(tmp_path: Path) -> None:
+    """However many there are."""
+    pages = {"": ([1, 2], "a"), "a": ([3], "b"), "b": ([4], None)}
+
+    def answer(request: web.Request) -> web.Response:
+        items, more = pages[request.query.get("cursor", "")]
+        return web.json_response({"items": items, "next": more})
+
+    async with answering(answer) as url:
+        door = remote(url, token_in(tmp_path))
+        assert await asyncio.to_thread(lambda: list(door.pages("/bots"))) == [1, 2, 3, 4]
+
+
 async def test_https_is_checked_before_the_token_goes_anywhere(tmp_path: Path) -> None:
     """An unknown certificate is refused; one that SSL_CERT_FILE names is taken."""
     pem, context = certificate(tmp_path)

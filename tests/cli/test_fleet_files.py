@@ -17,6 +17,7 @@ from controller.cli.fleet_apply import Applying
 from controller.cli.fleet_state import look
 from controller.domain.fleet_plan import plan
 from controller.domain.journal import Kind
+from controller.domain.observation import Health
 from controller.domain.phase import Phase
 from controller.domain.roles import Role
 from tests.api.client import serving, token_of
@@ -24,7 +25,7 @@ from tests.cli.seat import seated
 from tests.cli.socketed import Ended, botmaker, served
 from tests.conftest import ROOT
 from tests.manager.rich import RICH
-from tests.manager.rig import ANN, ANN_ASKS, SECRETS, Rig
+from tests.manager.rig import ANN, ANN_ASKS, SECRETS, Rig, eventually
 
 FLEET = """
 fleet = "shop"
@@ -204,6 +205,22 @@ async def test_what_fails_is_said_and_a_second_run_finishes_it(rig: Rig) -> None
     assert (await asked(rig, "plan")).status == 0
 
 
+async def test_a_secret_that_nobody_gives_keeps_back_nothing_else_of_its_bot(rig: Rig) -> None:
+    """It has one already; the rest of what the file says is made all the same."""
+    bot = await rig.running()
+    await rig.manager.lifecycle.stop(ANN_ASKS, bot)
+    await rig.becomes(bot, Phase.STOPPED)
+    text = (
+        f'[bots.{bot.name}]\ntemplate = "plain"\nwish = "running"\n'
+        'secrets = { api_key = { fingerprint = "of another installation" } }\n'
+    )
+    ended = await asked(rig, "apply", text=text)
+    assert ended.status == 1
+    assert [line.rpartition(": ")[2] for line in ended.out.splitlines()] == ["failed", "done"]
+    assert "No value was given for api_key." in ended.err
+    await rig.becomes(bot, Phase.RUNNING)
+
+
 async def test_the_rights_and_the_journal_are_those_of_everybody(rig: Rig) -> None:
     """By a token that may not create: refused, and written down; by one that may: its owner did."""
     file = rig.folder / "token"
@@ -257,6 +274,21 @@ async def test_create_makes_the_bots_of_a_file_until_they_run(rig: Rig) -> None:
     assert again.status == 1
     assert "There is already a bot called helper." in again.err
     assert "helper: set api_key, channel_token from their files: not done" in again.out
+
+
+async def test_a_bot_that_gets_ill_at_its_start_is_told_at_once(rig: Rig) -> None:
+    """`create --wait` fails with the phase, and doesn't wait for what won't come by itself."""
+    text = (
+        '[bots.ill]\ntemplate = "demo"\n[bots.ill.secrets]\n'
+        'api_key = { file = "keys/api_key" }\nchannel_token = { file = "keys/channel_token" }\n'
+    )
+    making = asyncio.create_task(asked(rig, "create", "--wait", text=text))
+    await eventually(lambda: any(rig.active(view.bot) for view in rig.fleet), "it runs")
+    (view,) = rig.fleet
+    rig.runtime.set_health(view.bot.id, Health.UNHEALTHY, "no heartbeat")
+    made = await asyncio.wait_for(making, 10)
+    assert made.status == 1
+    assert f"{view.bot.name}: unhealthy." in made.err
 
 
 async def test_a_bot_that_waits_for_its_secrets_does_not_run(rig: Rig) -> None:

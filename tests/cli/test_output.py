@@ -4,8 +4,10 @@ Next door: test_answers.py has what they say."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
+import socket
 import stat
 import subprocess
 import sys
@@ -123,6 +125,30 @@ async def test_the_health_check_needs_no_http(served: Rig, which: str) -> None:
     assert await status() == 1
     env["BOTMAKER_DATA_DIR"] = str(served.templates)
     assert await status() == 1
+
+
+async def test_a_socket_that_a_killed_controller_left_is_replaced(
+    served: Rig, tmp_path: Path
+) -> None:
+    """Nobody answers there; the next controller takes its place instead of refusing to start."""
+    folder = tmp_path / "killed"
+    folder.mkdir()
+    handle = os.open(folder, os.O_RDONLY)
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(f"/proc/self/fd/{handle}/control.sock")
+    os.close(handle)
+    serving = asyncio.create_task(serve_console(served.manager, lambda: False, folder))
+    door = controller_client.local(folder)
+    try:
+        while True:
+            assert not serving.done(), serving.exception()
+            with contextlib.suppress(Unreachable):
+                assert await asyncio.to_thread(lambda: list(door.pages("/bots"))) == []
+                break
+            await asyncio.sleep(0.01)
+    finally:
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
 
 
 async def test_a_controller_that_answers_with_an_error_is_not_healthy(tmp_path: Path) -> None:

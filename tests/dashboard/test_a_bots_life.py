@@ -185,6 +185,15 @@ async def test_many_are_restarted_at_once_and_the_worst_comes_first(rig: Rig, an
     after = [rig.run_of(bot) for bot in bots]
     changed = [old != new for old, new in zip(before, after, strict=True)]
     assert changed == [True, True, False]
+    waits = await rig.create()
+    for bot in (bots[0], waits):
+        await ann.page.get_by_role("checkbox", name=f"Choose {bot.name}").check()
+    await ann.page.get_by_role("button", name="Start", exact=True).click()
+    await ann.sees(f"Started 1 bot. Not: {waits.name}: {waits.name} has no secrets yet")
+    rig.fleet.show_held_up(waits.id, "Docker is busy.")
+    await ann.sees("Held up, and tried again: Docker is busy.")
+    await rig.manager.lifecycle.delete(ANN_ASKS, waits)
+    await rig.gone(waits)
     await ann.page.get_by_role("button", name="unhealthy 1").click()
     await expect(names).to_have_count(1)
     await ann.page.get_by_role("button", name="All 4").click()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.async_api import Route, expect
 
@@ -95,12 +97,56 @@ async def test_a_controller_that_is_killed_and_comes_back(rig: Rig, ann: Visitor
     assert (ann.problems, await ann.reports()) == ([], [])
 
 
+async def test_a_connection_that_went_dead_is_opened_anew_and_a_stale_page_says_so(
+    rig: Rig, ann: Visitor
+) -> None:
+    """A phone's network may lose it without a word to either end: no ping came for too long."""
+    bot = await rig.running()
+    await ann.page.clock.install()
+    await ann.sign_in()
+    link = ann.page.locator(".link")
+    await expect(link).to_have_text("Live")
+    streams = sum(url.endswith("/events") for url in ann.asked)
+    await ann.page.clock.fast_forward(50_000)
+    await eventually(lambda: sum(url.endswith("/events") for url in ann.asked) > streams)
+    await expect(link).to_have_text("Live")
+    await ann.site.close()
+    await expect(link).to_have_text("Reconnecting")
+    await ann.page.clock.fast_forward(11_000)
+    await expect(link).to_have_text(re.compile(r"^Stale: last heard \d+ s ago$"))
+    await expect(ann.page.get_by_role("link", name=bot.name)).to_contain_text("running")
+
+
+async def test_a_flood_is_bounded_and_what_is_missing_is_said(rig: Rig, ann: Visitor) -> None:
+    """The page keeps the last 5,000 lines; how many never came stands between the others."""
+    bot = await rig.running()
+    await ann.sign_in()
+    await ann.open(f"/bots/{bot.name}")
+    log = ann.page.get_by_role("log")
+    lines = log.locator(".line .text")
+    for first in range(1, 5201, 400):
+        write(rig, bot.id, first, first + 399)
+        await expect(lines.last).to_have_text(f"line {first + 399}")
+    await expect(lines).to_have_count(5000)
+    await expect(lines.first).to_have_text("line 201")
+    text = "x" * 2000
+    rig.runtime.write_log(bot.id, "\n".join(f"{number} {text}" for number in range(2000)))
+    await expect(log.locator(".divider.gap").first).to_have_text(
+        re.compile(r"^[\d,]+ lines left out$")
+    )
+
+
 async def test_an_order_whose_answer_is_lost_is_carried_out_once(rig: Rig, ann: Visitor) -> None:
     """The server goes away between the order and its answer; the page finds out how it ended."""
     bot = await rig.running()
     await ann.sign_in()
     await ann.open(f"/bots/{bot.name}")
-    await ann.page.route("**/stop", lambda route: route.abort("connectionreset"), times=1)
+
+    async def lose(route: Route) -> None:
+        await route.fetch()  # it arrives, and is carried out
+        await route.abort("connectionreset")
+
+    await ann.page.route("**/stop", lose, times=1)
     await ann.press("Stop")
     await ann.sees(f"{bot.name} is stopped. Took")
     await eventually(lambda: rig.view(bot).bot.wish is Wish.STOP)

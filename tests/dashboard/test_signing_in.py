@@ -7,6 +7,7 @@ from playwright.async_api import Browser, expect
 
 from controller.domain.roles import Role
 from controller.manager.web_sessions import LINK_SECONDS
+from tests.api.client import session_of
 from tests.dashboard.site import PHONE, Site, Visitor, grant, visitor
 from tests.manager.rig import ANN_ASKS, BEN_ASKS, Rig
 
@@ -86,6 +87,27 @@ async def test_a_session_that_is_ended_closes_the_page(rig: Rig, ann: Visitor) -
     assert bot.name not in await ann.page.content()
 
 
+async def test_a_session_is_ended_by_a_second_press_and_not_by_the_first(
+    rig: Rig, ann: Visitor
+) -> None:
+    """So it is with grants and tokens: what goes by mistake isn't given back by a press."""
+    await grant(rig, Role.VIEWER)
+    await session_of(rig, BEN_ASKS)
+    await ann.sign_in()
+    await ann.open("/access")
+    row = (
+        ann.page.get_by_role("list", name="Sessions").get_by_role("listitem").filter(has_text="ben")
+    )
+    await row.get_by_role("button", name="End", exact=True).click()
+    again = row.get_by_role("button", name="Really end?")
+    await expect(again).to_be_visible()
+    assert len(await rig.manager.web_sessions.listed(ANN_ASKS)) == 2
+    await again.click()
+    await expect(row).to_have_count(0)
+    (left,) = await rig.manager.web_sessions.listed(ANN_ASKS)
+    assert left.user_name == "ann"
+
+
 async def test_signing_out_ends_the_session(rig: Rig, ann: Visitor) -> None:
     """On the server as well."""
     await ann.sign_in()
@@ -113,6 +135,10 @@ async def test_a_viewer_is_offered_nothing_they_may_not_do(rig: Rig, ann: Visito
     assert await tabs.all_inner_texts() == ["Log", "History", "Secrets", "Actions"]
     for word in ("Start", "Stop", "Restart"):
         assert await page.get_by_role("button", name=word, exact=True).count() == 0
+    await grant(rig, Role.OPERATOR)  # what they may do now shows on the page that is open
+    await expect(page.get_by_role("button", name="Restart", exact=True)).to_be_visible()
+    await grant(rig, Role.VIEWER)
+    await expect(page.get_by_role("button", name="Restart", exact=True)).to_have_count(0)
     await page.get_by_role("link", name="Secrets").click()
     await ben.sees("An admin can replace them.")
     assert await page.locator("main input").count() == 0

@@ -137,7 +137,7 @@ def test_a_lost_answer_is_never_called_a_refusal(
 def test_the_kinds_are_those_that_the_files_hold() -> None:
     """A kind that was written once has to be read for ever."""
     kinds = "asked outcome refused created removed wish settings secrets image new-image"
-    later = "crash problem reload unchecked by-hand grant revoke noted"
+    later = "crash problem reload unchecked by-hand grant revoke webhook restored noted"
     of_releases = "release release-good release-failed"
     assert " ".join(Kind) == f"{kinds} {later} {of_releases}"
     assert " ".join(Result) == "done refused unknown failed cut-short"

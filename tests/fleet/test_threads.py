@@ -16,7 +16,7 @@ from controller.api.server import health
 from controller.domain.errors import NotFound, StorageTrouble
 from controller.domain.names import new_bot_id
 from controller.fleet.threads import AT_ONCE, BATCH, STUCK_MAX, Threads
-from controller.vault import Vault
+from controller.vault import AtRest, Vault
 from controller.vault.staging import Staged, Staging
 from tests.manager.rig import Rig, eventually
 
@@ -72,7 +72,7 @@ async def test_what_hung_writes_nothing_over_a_newer_value(
     threads: Threads, tmp_path: Path
 ) -> None:
     """Neither a secret nor what was typed into a form; and it leaves nothing behind."""
-    vault, staging = Vault(tmp_path), Staging(tmp_path)
+    vault, staging = Vault(tmp_path), Staging(tmp_path, AtRest((bytes(32),)))
     bot, form, owner = new_bot_id(), "0123abcd", (os.geteuid(), os.getegid())
     gate = threading.Event()
 

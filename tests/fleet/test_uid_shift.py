@@ -12,7 +12,7 @@ from controller.fleet.blueprint import Blueprints
 from controller.fleet.hostpaths import HostPaths
 from controller.fleet.uid_shift import UidShift, uid_shift
 from controller.runtime import EngineInfo
-from controller.vault import Vault
+from controller.vault import AtRest, Vault
 from tests.cli.places import a_bot
 
 WHOLE = "         0          0 4294967295\n"
@@ -51,10 +51,10 @@ def test_a_bot_that_cannot_read_its_secrets_is_not_started(tmp_path: Path) -> No
     bot = a_bot("bee")
     values = {"api_key": "fake-provider-key-1", "channel_token": "fake-channel-token-1"}
     vault.write(bot.id, values, vault.owner_for("1000:1000"))
-    made = Blueprints(load(None), vault, tmp_path / "files", HostPaths())
+    made = Blueprints(load(None), vault, tmp_path / "files", HostPaths(), AtRest(()))
     assert made.secret_trouble(bot) == ((), ())
     shift = UidShift("userns-remap")
-    shifted = Blueprints(load(None), vault, tmp_path / "files", HostPaths(), shift)
+    shifted = Blueprints(load(None), vault, tmp_path / "files", HostPaths(), AtRest(()), shift)
     missing, faults = shifted.secret_trouble(bot)
     assert set(missing) == set(values)
     assert "shifts user ids (userns-remap)" in faults[0]

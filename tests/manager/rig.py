@@ -18,35 +18,39 @@ from controller.domain.journal import Entry, Kind
 from controller.domain.names import is_bot_id
 from controller.domain.observation import Health
 from controller.domain.phase import Phase
+from controller.domain.webhooks import Timing
 from controller.fleet.hostpaths import HostPaths
 from controller.fleet.journal import Caller
 from controller.fleet.views import Fleet, View
 from controller.loop import Loop
 from controller.manager import Installation, Manager, Parts, build
 from controller.manager.access import StaticGrants
+from controller.manager.backups import Plan
 from controller.manager.credentials import Submitted
 from controller.manager.edits import Edited
 from controller.manager.history import Choice, Event, events
 from controller.manager.lifecycle import Order
 from controller.runtime import Runtime
 from controller.runtime.memory import MemoryRuntime
-from controller.services import LiveChecks
+from controller.services import LiveChecks, Postman
 from controller.store import Store
-from controller.vault import Fingerprints, Redactor, Vault
+from controller.vault import AtRest, Fingerprints, Redactor, SealKey, Vault, journal_key, masters
 
 ANN = discord_user(1, "ann")  # an admin by the settings
 BEN = discord_user(2, "ben")  # nobody, until somebody grants him a role
 ANN_ASKS = Caller(ANN)
 BEN_ASKS = Caller(BEN)
 SYSTEM_ASKS = Caller(SYSTEM)
-KEY = b"j" * 32  # of the journal's chain
+INSTALL_KEY = b"k" * 32
+KEY = journal_key(INSTALL_KEY)  # of the journal's chain
 API_KEY = "fake-provider-key-1"
 TOKEN = "fake-channel-token-1"
 SECRETS = {"api_key": API_KEY, "channel_token": TOKEN}
 DEMO_IMAGE = "botmaker-demo:2"
 WRITES = {
     *("create", "start", "rename", "stop", "restart", "remove", "remove_volume", "let_go"),
-    *("park", "unpark", "reseed", "remove_previous", "execute", "rehearse"),
+    *("park", "unpark", "reseed", "remove_previous"),
+    *("execute", "rehearse", "save_state", "fill_state"),
 }
 
 # Like the demo template without its healthcheck, so that what runs is healthy at once.
@@ -119,6 +123,7 @@ class Rig:
     """One installation: its disk and its engine outlive the controllers that come and go."""
 
     def __init__(self, folder: Path, restart: str = "unless-stopped") -> None:
+        self.sealed_only = False
         self.folder = folder
         self.data, self.secrets = folder / "data", folder / "secrets"
         self.templates = folder / "templates"
@@ -129,6 +134,8 @@ class Rig:
         self.door: Runtime = self.runtime
         self.live = LiveChecks(enabled=False)
         self.own_tokens: frozenset[str] = frozenset()
+        self.postman, self.timing = Postman(), Timing()
+        self.backups = Plan()
         self.static = StaticGrants(admin_users=(int(ANN.id),))
         self.house: Installation
         self.store: Store
@@ -159,20 +166,29 @@ class Rig:
         self.store = await Store.open(self.data, KEY)
         vault = Vault(self.secrets)
         await asyncio.to_thread(vault.open)
+        keys, instance = masters(self.data), await self.store.instance()
         self.house = build(
             Parts(
-                instance=await self.store.instance(),
+                at_rest=AtRest(keys),
+                seal_key=SealKey(keys[0], instance),
+                sealed_only=self.sealed_only,
+                instance=instance,
                 store=self.store,
                 catalog=load(self.templates),
                 vault=vault,
                 redactor=Redactor(),
-                fingerprints=Fingerprints(b"k" * 32),
+                fingerprints=Fingerprints(INSTALL_KEY),
                 runtime=self.door,
                 host=HostPaths(),
                 data_dir=self.data,
                 static_grants=self.static,
                 live=self.live,
                 own_tokens=self.own_tokens,
+                postman=self.postman,
+                timing=self.timing,
+                key=INSTALL_KEY,
+                templates_dir=self.templates,
+                backups=self.backups,
             )
         )
         await self.house.load()

@@ -162,12 +162,13 @@ async def test_an_order_ends_the_waiting_for_an_action(rig: Rig, order: str) -> 
 async def test_one_action_at_a_time_and_a_few_in_line(rig: Rig) -> None:
     """More are refused with nothing done; those in line follow each other."""
     bot = await rich_bot(rig)
-    rig.runtime.execute_delay = 0.05
+    rig.runtime.execute_delay = 0.5  # the first lasts until the others are asked for
     first = asked(rig, bot)
     await eventually(lambda: rig.house.tools.errands.busy(bot.id))
     line = [asked(rig, bot) for _ in range(WAITING_MAX)]
     await asyncio.sleep(0.01)
     error = await refusal(asked(rig, bot))
+    rig.runtime.execute_delay = 0.05
     assert (error.code, "Nothing was done." in error.message) == ("busy", True)
     done = await asyncio.gather(first, *line)
     assert [result.exit_code for result in done] == [0] * (WAITING_MAX + 1)

@@ -21,11 +21,14 @@ from controller.domain.journal import Kind
 from controller.domain.roles import Role
 from controller.fleet.journal import Caller
 from controller.manager import Manager
+from controller.manager.backups import BackupOrder
 from controller.manager.lifecycle import Order
+from controller.manager.webhooks import WebhookOrder
 from tests.manager.rich import with_rich
 from tests.manager.rig import ANN_ASKS, BEN, BEN_ASKS, SECRETS, WRITES, Rig
 
 VIEWER_OF = Grant("user", 2, Role.VIEWER)
+A_WEBHOOK = WebhookOrder(name="ops", url="http://127.0.0.1:9/hook")
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,9 @@ CALLS: dict[str, dict[str, Call]] = {
     "fleet.orphans": {"orphans.find": lambda s, who: s.manager.orphans.find(who)},
     "fleet.history": {"history.of_everything": lambda s, who: s.manager.history.of_everything(who)},
     "fleet.doctor": {"doctor.examine": lambda s, who: s.manager.doctor.examine(who)},
+    "fleet.backup": {
+        "backups.write": lambda s, who: s.manager.backups.write(who, BackupOrder()),
+    },
     "access.grant": {"access.grant": lambda s, who: s.manager.access.grant(who, VIEWER_OF)},
     "access.revoke": {"access.revoke": lambda s, who: s.manager.access.revoke(who, "user", 2)},
     "access.list": {"access.listed": lambda s, who: s.manager.access.listed(who)},
@@ -133,6 +139,14 @@ CALLS: dict[str, dict[str, Call]] = {
     "access.token.revoke": {
         "tokens.revoke": lambda s, who: s.manager.tokens.revoke(who, "deploy"),
     },
+    "webhook.add": {"webhooks.add": lambda s, who: s.manager.webhooks.add(who, A_WEBHOOK)},
+    "webhook.list": {
+        "webhooks.listed": lambda s, who: s.manager.webhooks.listed(who),
+        "webhooks.dead_letters": lambda s, who: s.manager.webhooks.dead_letters(who, "ops"),
+    },
+    "webhook.test": {"webhooks.test": lambda s, who: s.manager.webhooks.test(who, "ops")},
+    "webhook.replay": {"webhooks.replay": lambda s, who: s.manager.webhooks.replay(who, "ops")},
+    "webhook.remove": {"webhooks.remove": lambda s, who: s.manager.webhooks.remove(who, "ops")},
     "help": {"access.own_acts": lambda s, who: s.manager.access.own_acts(who)},
 }
 EACH = [(act, name) for act, calls in CALLS.items() for name in calls]
@@ -157,6 +171,7 @@ async def everything(rig: Rig) -> dict[str, object]:
         "grants": await rig.store.grants(),
         "tokens": await rig.store.tokens(),
         "sessions": await rig.store.sessions(),
+        "webhooks": await rig.store.webhooks(),
         "forms": await rig.store.usable_forms(0.0),
         "owed": await rig.store.owed(),
         "containers": {bot_id: held.seen for bot_id, held in rig.runtime.containers.items()},

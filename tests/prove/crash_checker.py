@@ -19,9 +19,8 @@ from typing import Any
 from docker.errors import APIError
 from docker.errors import NotFound as Gone
 
-from controller.app import journal_key
 from controller.store import chain
-from controller.vault import install_key
+from controller.vault import install_key, journal_key
 from tests.loopback import Invocation
 from tests.process.process import Controller, Place
 from tests.prove.crash_inside import CONFIG, faults_inside, heard, is_whole

@@ -26,7 +26,7 @@ from controller.fleet.blueprint import Blueprints
 from controller.fleet.hostpaths import HostPaths
 from controller.runtime.engine import EngineRuntime
 from controller.runtime.options import engine_options
-from controller.vault import Vault
+from controller.vault import AtRest, Vault
 from tests.conftest import engine_socket, remove_everything_of
 from tests.process.process import BRISK, eventually, open_place
 from tests.prove import cis_benchmark
@@ -193,7 +193,7 @@ async def yard(
     vault.open()
     instance = f"hardening-{new_bot_id()[:8]}"
     runtime = EngineRuntime(instance, engine_options({}))
-    blueprints = Blueprints(catalog, vault, folder / "files", HostPaths())
+    blueprints = Blueprints(catalog, vault, folder / "files", HostPaths(), AtRest(()))
     try:
         yield Yard(folder, docker_client, runtime, vault, blueprints)
     finally:

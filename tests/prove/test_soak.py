@@ -15,7 +15,6 @@ from tests.prove.tally import Tally
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1500)]
 
-WAVE = 5  # bots that come and go together
 FIRST_WAVE = 12  # at once: enough to fill every pool of threads and connections
 READS = ("bot list", "fleet status", "access list")
 READS_OF_ONE = ("bot show", "bot logs", "bot history")
@@ -92,11 +91,11 @@ async def test_nothing_grows_while_bots_come_and_go(
     tmp_path: Path, docker_client: docker.APIClient, demo_image: str, tally: Tally
 ) -> None:
     """Descriptors, threads, memory and the write-ahead log don't grow in the second half."""
-    waves, commands = tally.pick(3, 22), tally.pick(30, 150)
+    waves, size, commands = tally.pick(3, 22), tally.pick(3, 5), tally.pick(16, 150)
     async with open_place(tmp_path, docker_client) as place:
         sizes: list[Size] = []
         for wave in range(waves):
-            count = WAVE if wave else FIRST_WAVE
+            count = size if wave else FIRST_WAVE
             names = [f"soak-{wave}-{number}" for number in range(count)]
             tally.tried["soak commands"] += await _wave(place, names, commands)
             tally.tried["soak bots"] += count

@@ -100,6 +100,22 @@ async def test_what_is_asked_for_is_bounded_and_nothing_older_comes(
         log.over.set()
 
 
+async def test_closing_gives_thread_and_connection_back(
+    fake_engine: FakeEngine, runtime: EngineRuntime
+) -> None:
+    """At once, though the engine says nothing: each who follows would hold one of each."""
+    log = FakeLog(fake_engine)
+    stream = runtime.follow(log.bot_id, 0)
+    waiting = asyncio.ensure_future(anext(stream))
+    await eventually(lambda: log.open)
+    assert "engine-log" in [thread.name for thread in threading.enumerate()]
+    await stream.aclose()
+    with pytest.raises(StopAsyncIteration):
+        await waiting
+    await eventually(lambda: "engine-log" not in [thread.name for thread in threading.enumerate()])
+    log.over.set()
+
+
 async def test_an_engine_that_goes_away_is_said_after_what_it_sent(
     fake_engine: FakeEngine, runtime: EngineRuntime
 ) -> None:

@@ -19,7 +19,17 @@ from controller.domain.errors import Conflict, NotFound
 from controller.domain.names import new_bot_id
 from controller.domain.roles import Role
 from controller.domain.run import Run
-from controller.store import Card, Form, Owed, Store, Transaction
+from controller.store import (
+    Card,
+    Form,
+    Owed,
+    SignIn,
+    Store,
+    Token,
+    Transaction,
+    WebSession,
+)
+from controller.store.transaction import FORGET_SESSIONS_AFTER, FORGET_TOKENS_AFTER
 
 BOT = Bot(
     id="6f1c1b9e-7a60-4b8e-9a55-0d6f3f3c2f11",
@@ -281,6 +291,36 @@ async def test_the_newest_thousand_answers_are_kept(store: Store) -> None:
         for number in range(1003):
             await write.keep_owed(owed(str(number), float(number), "words"))
     assert [one.request for one in await store.owed()] == [str(n) for n in range(3, 1003)]
+
+
+async def test_what_is_over_for_long_is_forgotten(store: Store) -> None:
+    """Tokens, sessions and links: each with the next of its kind, and none that still counts."""
+    ann = {"user_id": "1", "user_name": "ann"}
+
+    def token(name: str, at: float) -> Token:
+        whose: dict[str, Any] = {"owner_kind": "user", "owner_id": "1", "owner_name": "ann"}
+        times: dict[str, Any] = {"created_at": at, "expires_at": at + 1}
+        return Token(id=name, name=name, hash=name.encode(), role=Role.VIEWER, **whose, **times)
+
+    def session(name: str, at: float) -> WebSession:
+        times = {"created_at": at, "used_at": at}
+        return WebSession(id=name, hash=name.encode(), about="", **ann, **times)  # type: ignore[arg-type]
+
+    def link(name: str, user: str, ends: float) -> SignIn:
+        return SignIn(hash=name.encode(), user_id=user, user_name="", expires_at=ends)
+
+    async with store.transaction() as write:
+        for name, at in (("old", 0.0), ("new", 1.0), ("next", FORGET_TOKENS_AFTER + 1.5)):
+            await write.add_token(token(name, at))
+        for name, at in (("old", 0.0), ("new", 1.0), ("next", FORGET_SESSIONS_AFTER + 0.5)):
+            await write.add_session(session(name, at))
+        await write.add_sign_in(link("old", "1", 10.0), 0.0)
+        await write.add_sign_in(link("new", "2", 11.0), 0.0)
+        await write.add_sign_in(link("next", "3", 30.0), 10.0)
+    assert [one.name for one in await store.tokens()] == ["new", "next"]
+    assert [one.id for one in await store.sessions()] == ["new", "next"]
+    links = [await store.sign_in(name.encode()) for name in ("old", "new", "next")]
+    assert [one is not None for one in links] == [False, True, True]
 
 
 async def test_words_with_half_characters_are_kept(store: Store) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.domain.errors import StorageTrouble
-from controller.vault import Fingerprints, disk, fingerprint, install_key
+from controller.vault import Fingerprints, disk, install_key, key_files
 
 KEY = bytes(range(32))
 prints = Fingerprints(KEY)
@@ -67,7 +67,7 @@ def test_a_call_that_comes_late_keeps_the_key_that_is_there(tmp_path: Path) -> N
     """It found no key, and another call was faster: the first one stays."""
     key = install_key(tmp_path)
     with disk.folder(tmp_path) as home:
-        fingerprint._make(home)
+        key_files._make(home, key_files.INSTALL_KEY)
     assert install_key(tmp_path) == key
     assert [path.name for path in tmp_path.iterdir()] == ["install.key"]
 

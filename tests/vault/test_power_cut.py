@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.vault import Staged, Staging, Vault, install_key
+from controller.vault import AtRest, Staged, Staging, Vault, install_key
 from tests.disk_order import DiskOrder
 from tests.vault.places import BOT, NEW, OLD, OWNER
 
@@ -38,7 +38,7 @@ def test_dropped_secrets_do_not_come_back(vault: Vault, monkeypatch: pytest.Monk
 def test_what_a_form_keeps_is_on_the_disk(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
     """With its folder: the form is used up only after that, and read again at the next start."""
     order = DiskOrder(monkeypatch)
-    Staging(vault.root).keep(BOT, FORM, Staged(NEW))
+    Staging(vault.root, AtRest((bytes(32),))).keep(BOT, FORM, Staged(NEW))
     assert order.names() == {f"{BOT}.{FORM}.json"}
     assert (order.too_early(), order.unsure()) == ([], [])
 

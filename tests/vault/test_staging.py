@@ -14,10 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from controller.domain.errors import BadInput, StorageTrouble
-from controller.vault import Staged, Staging, Vault
+from controller.vault import AtRest, Staged, Staging, Vault
 from controller.vault.staging import FILE_MAX
 from tests.vault.places import BOT, OTHER, OWNER, as_nobody, mode
 
+BOX = AtRest((bytes(32),))
 FORM, LATER = "0123456789abcdef01234567", "fedcba9876543210fedcba98"
 STAGED = Staged({"api_key": "fake-key\n😀 \0 ü"}, {"mood": "steady"})
 TEMP = f".{BOT}.{FORM}.json.0011223344556677.tmp"
@@ -25,7 +26,7 @@ TEMP = f".{BOT}.{FORM}.json.0011223344556677.tmp"
 
 @pytest.fixture
 def staging(vault: Vault) -> Staging:
-    return Staging(vault.root)
+    return Staging(vault.root, BOX)
 
 
 @pytest.fixture
@@ -55,6 +56,34 @@ def test_what_was_kept_is_read_back(staging: Staging) -> None:
     assert staging.read(OTHER, FORM) == Staged()
     assert {form.fields["mood"] for form in staging.of_bot(BOT)} == {"steady", "wild"}
     assert (staging.has(BOT), staging.has(OTHER)) == (True, False)
+
+
+def test_nothing_that_was_typed_can_be_read_from_the_disk(staging: Staging, forms: Path) -> None:
+    """Nor moved to another form or bot, changed, or opened with another key."""
+    staging.keep(BOT, FORM, STAGED)
+    (file,) = forms.iterdir()
+    sealed = file.read_bytes()
+    typed = [*STAGED.secrets.values(), *STAGED.secrets, *STAGED.fields.values(), *STAGED.fields]
+    assert not any(text.encode() in sealed for text in typed)
+    file.with_name(f"{BOT}.{LATER}.json").write_bytes(sealed)
+    file.with_name(f"{OTHER}.{FORM}.json").write_bytes(sealed)
+    assert staging.read(BOT, LATER) == staging.read(OTHER, FORM) == Staged()
+    assert Staging(forms.parent, AtRest((bytes([1] * 32),))).read(BOT, FORM) == Staged()
+    assert Staging(forms.parent, AtRest(())).read(BOT, FORM) == Staged()
+    assert Staging(forms.parent, AtRest((bytes([1] * 32), bytes(32)))).read(BOT, FORM) == STAGED
+    for at in range(len(sealed)):
+        file.write_bytes(sealed[:at] + bytes([sealed[at] ^ 1]) + sealed[at + 1 :])
+        assert staging.read(BOT, FORM) == Staged()
+
+
+def test_what_an_earlier_version_kept_is_still_there(staging: Staging, forms: Path) -> None:
+    """It wrote plain JSON; what is kept next is sealed."""
+    forms.mkdir()
+    file = forms / f"{BOT}.{FORM}.json"
+    file.write_text('{"secrets": {"api_key": "fake-old"}, "fields": {}}')
+    assert staging.read(BOT, FORM) == Staged({"api_key": "fake-old"})
+    staging.keep(BOT, FORM, staging.read(BOT, FORM))
+    assert b"fake-old" not in file.read_bytes()
 
 
 def test_every_text_survives(staging: Staging) -> None:
@@ -98,7 +127,7 @@ def test_another_user_is_told_that_they_may_not(reachable: Path) -> None:
 
     def kept() -> str:
         Vault(reachable / "secrets").open()
-        staging = Staging(reachable / "secrets")
+        staging = Staging(reachable / "secrets", BOX)
         staging.keep(BOT, FORM, STAGED)
         (reachable / "secrets" / ".forms").chmod(0o000)
         staging.read(BOT, FORM)
@@ -303,8 +332,8 @@ def test_keeping_and_dropping_at_once_fail_for_nobody(staging: Staging) -> None:
 _LOOP = """
 import sys
 from pathlib import Path
-from controller.vault import Staged, Staging
-staging = Staging(Path(sys.argv[1]))
+from controller.vault import AtRest, Staged, Staging
+staging = Staging(Path(sys.argv[1]), AtRest((bytes(32),)))
 number = 0
 while True:
     number += 1
@@ -338,7 +367,7 @@ def test_a_kill_leaves_the_old_or_the_new_values(
 def test_a_disk_that_is_gone_is_told(tmp_path: Path) -> None:
     """Without the secrets folder nothing is kept, and the reason is said."""
     with pytest.raises(StorageTrouble) as caught:
-        Staging(tmp_path / "nowhere").keep(BOT, FORM, STAGED)
+        Staging(tmp_path / "nowhere", BOX).keep(BOT, FORM, STAGED)
     assert caught.value.code == "gone"
 
 

@@ -11,6 +11,7 @@ from controller.api.cursors import cursor_of, place_of
 from controller.api.deeds import DEED_SECONDS
 from controller.api.operation import (
     Answer,
+    Assistant,
     Call,
     Given,
     Nothing,
@@ -152,6 +153,7 @@ BOT_OPERATIONS: Operations = (
         body=Nothing,
         answer=Page[BotOut],
         handler=list_bots,
+        assistant=Assistant.LOOK,
     ),
     Operation(
         id="createBot",
@@ -175,6 +177,7 @@ BOT_OPERATIONS: Operations = (
         body=Nothing,
         answer=BotOut,
         handler=get_bot,
+        assistant=Assistant.LOOK,
     ),
     Operation(
         id="changeBot",
@@ -210,6 +213,7 @@ BOT_OPERATIONS: Operations = (
         answer=OperationOut,
         deed=True,
         handler=start_bot,
+        assistant=Assistant.ACT,
     ),
     Operation(
         id="stopBot",
@@ -222,6 +226,7 @@ BOT_OPERATIONS: Operations = (
         answer=OperationOut,
         deed=True,
         handler=stop_bot,
+        assistant=Assistant.ACT,
     ),
     Operation(
         id="restartBot",
@@ -234,5 +239,6 @@ BOT_OPERATIONS: Operations = (
         answer=OperationOut,
         deed=True,
         handler=restart_bot,
+        assistant=Assistant.ACT,
     ),
 )

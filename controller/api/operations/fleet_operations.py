@@ -9,9 +9,18 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from controller.api.cursors import cursor_of, number_of
-from controller.api.operation import Answer, Call, Given, Nothing, Operation, Operations
+from controller.api.operation import (
+    Answer,
+    Assistant,
+    Call,
+    Given,
+    Nothing,
+    Operation,
+    Operations,
+)
 from controller.api.resources import (
     BotName,
+    EngineOut,
     OperationOut,
     Page,
     Resource,
@@ -49,14 +58,6 @@ class EventOut(Resource):
     act: str
     data: dict[str, Any]
     operation: OperationOut | None
-
-
-class EngineOut(Resource):
-    """Whether the engine answers, since when, and why not."""
-
-    reachable: bool
-    since: datetime | None
-    reason: str
 
 
 def engine_out(engine: EngineState) -> EngineOut:
@@ -182,6 +183,7 @@ FLEET_OPERATIONS: Operations = (
         body=Nothing,
         answer=FleetOut,
         handler=get_fleet,
+        assistant=Assistant.LOOK,
     ),
     Operation(
         id="botHistory",
@@ -193,6 +195,7 @@ FLEET_OPERATIONS: Operations = (
         body=Nothing,
         answer=Page[EventOut],
         handler=bot_history,
+        assistant=Assistant.LOOK,
     ),
     Operation(
         id="fleetHistory",
@@ -204,6 +207,7 @@ FLEET_OPERATIONS: Operations = (
         body=Nothing,
         answer=Page[EventOut],
         handler=fleet_history,
+        assistant=Assistant.LOOK,
     ),
     Operation(
         id="listOrphans",
@@ -215,6 +219,7 @@ FLEET_OPERATIONS: Operations = (
         body=Nothing,
         answer=Page[OrphanOut],
         handler=list_orphans,
+        assistant=Assistant.LOOK,
     ),
     Operation(
         id="runDoctor",
@@ -226,6 +231,7 @@ FLEET_OPERATIONS: Operations = (
         body=Nothing,
         answer=Page[FindingOut],
         handler=run_doctor,
+        assistant=Assistant.LOOK,
     ),
     Operation(
         id="listTemplates",

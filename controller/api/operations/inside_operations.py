@@ -11,9 +11,18 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from controller.api.cursors import cursor_of, place_of
-from controller.api.operation import Answer, Call, Given, Nothing, Operation, Operations, Values
+from controller.api.operation import (
+    Answer,
+    Assistant,
+    Call,
+    Given,
+    Nothing,
+    Operation,
+    Operations,
+    Values,
+)
 from controller.api.problems import HttpProblem
-from controller.api.resources import Page, Resource, at, moment
+from controller.api.resources import LineOut, Page, Resource, at, moment
 from controller.api.template_resources import ActionOut, FieldOut, action_out, field_out
 from controller.domain import acts
 from controller.domain.bot import Bot
@@ -70,6 +79,14 @@ class SecretsIn(Given):
     values: Values
 
 
+class SealAddress(Resource):
+    """Where a bot's secrets can be sealed to, so that nobody on the way sees them."""
+
+    address: str  # `sealto1.…`, for `botmaker seal` and the page seal.html
+    until: datetime  # the end of what is sealed to it
+    fingerprint: str  # of the key in it
+
+
 class SecretsCompared(Resource):
     """Of each value whether the bot has it: `same`, `other`, or `missing` where it has none."""
 
@@ -92,14 +109,6 @@ class LogWanted(Given):
     grep: Annotated[str, Field(max_length=100, description="Plain text, case ignored.")] = ""
     stream: Literal["both", "stdout", "stderr"] = "both"
     cursor: Annotated[str, Field(max_length=200)] = ""
-
-
-class LineOut(Resource):
-    """A line, redacted."""
-
-    at: datetime
-    stream: Literal["stdout", "stderr"]
-    text: str
 
 
 class ActionIn(Given):
@@ -218,6 +227,17 @@ async def put_secrets(call: Call[Nothing, SecretsIn]) -> Answer:
     return Answer(put)
 
 
+async def seal_address(call: Call[Nothing, Nothing]) -> Answer:
+    """Where values can be sealed to, before they are sent or typed."""
+    bot = await call.bot(acts.BOT_SECRETS)
+    sealed = call.manager.credentials.sealed
+    address = await sealed.address(call.caller, bot)
+    until = moment(address.until)
+    assert until is not None
+    found = SealAddress(address=address.code, until=until, fingerprint=sealed.fingerprint)
+    return Answer(found)
+
+
 async def compare_secrets(call: Call[Nothing, SecretsIn]) -> Answer:
     """Say whether the values are those that it has."""
     bot = await call.bot(acts.BOT_SECRETS)
@@ -313,6 +333,17 @@ INSIDE_OPERATIONS: Operations = (
         handler=put_secrets,
     ),
     Operation(
+        id="sealAddress",
+        method="GET",
+        path="/bots/{bot}/secrets/address",
+        act=acts.BOT_SECRETS,
+        summary="Where a bot's secrets can be sealed to.",
+        query=Nothing,
+        body=Nothing,
+        answer=SealAddress,
+        handler=seal_address,
+    ),
+    Operation(
         id="compareSecrets",
         method="POST",
         path="/bots/{bot}/secrets/compare",
@@ -334,6 +365,7 @@ INSIDE_OPERATIONS: Operations = (
         body=Nothing,
         answer=Page[LineOut],
         handler=read_log,
+        assistant=Assistant.LOOK,
     ),
     Operation(
         id="listActions",

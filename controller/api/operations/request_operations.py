@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from controller.api.operation import Answer, Call, Nothing, Operation, Operations
+from controller.api.operation import Answer, Assistant, Call, Nothing, Operation, Operations
 from controller.api.resources import OperationOut, operation_out
 from controller.domain import acts
 from controller.domain.errors import NotFound
@@ -28,5 +28,6 @@ REQUEST_OPERATIONS: Operations = (
         body=Nothing,
         answer=OperationOut,
         handler=get_operation,
+        assistant=Assistant.LOOK,
     ),
 )

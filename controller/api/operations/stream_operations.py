@@ -13,7 +13,8 @@ from pydantic import Field
 
 from controller.api.operation import Call, Given, Nothing, Operation, Operations
 from controller.api.operations.fleet_operations import engine_out
-from controller.api.resources import at, operation_out
+from controller.api.resources import operation_out, stamp
+from controller.api.stream_events import FleetEvent, LogEvent
 from controller.api.streams import SSE, Stream
 from controller.domain import acts
 from controller.domain.access import Principal
@@ -183,13 +184,12 @@ def _event(said: Said) -> tuple[str, bytes, str]:
     """What was said as an event: its name, its data as JSON, its place."""
     if isinstance(said, Lines):
         rows = [
-            {"at": at(line.at).isoformat(), "stream": line.stream, "text": line.text}
-            for line in said.lines
+            {"at": stamp(line.at), "stream": line.stream, "text": line.text} for line in said.lines
         ]
         return "lines", json.dumps({"lines": rows}).encode(), str(said.places[-1])
     if isinstance(said, Gap):
         return "gap", json.dumps({"dropped": said.dropped}).encode(), ""
-    data = {"run": said.run, "started_at": at(said.started).isoformat()}
+    data = {"run": said.run, "started_at": stamp(said.started)}
     return "run", json.dumps(data).encode(), ""
 
 
@@ -205,6 +205,7 @@ STREAM_OPERATIONS: Operations = (
         answer=None,
         handler=follow_fleet,
         media=SSE,
+        event=FleetEvent,
     ),
     Operation(
         id="followLog",
@@ -217,5 +218,6 @@ STREAM_OPERATIONS: Operations = (
         answer=None,
         handler=follow_log,
         media=SSE,
+        event=LogEvent,
     ),
 )

@@ -23,6 +23,9 @@ class NewTokenIn(Given):
     role: Literal["viewer", "operator", "admin"]
     bots: Annotated[tuple[str, ...], Field(max_length=100, description="None: all bots.")] = ()
     days: Annotated[int, Field(ge=1, le=DAYS_MOST)] = DAYS
+    acting: Annotated[
+        bool, Field(description="An assistant may start, stop and restart bots by it.")
+    ] = False
 
 
 class TokenOut(Resource):
@@ -37,6 +40,7 @@ class TokenOut(Resource):
     created_at: datetime
     expires_at: datetime
     used_at: datetime | None
+    acting: bool  # whether an assistant that asks by it may start, stop and restart bots
 
 
 class TokenMade(TokenOut):
@@ -60,7 +64,9 @@ async def create_token(call: Call[Nothing, NewTokenIn]) -> Answer:
         (await call.manager.bots.named(call.caller, acts.TOKEN_CREATE, name)).bot
         for name in wanted.bots
     ]
-    made = await call.manager.tokens.create(call.caller, wanted.name, role, bots, wanted.days)
+    made = await call.manager.tokens.create(
+        call.caller, wanted.name, role, bots, wanted.days, acting=wanted.acting
+    )
     out = token_out(call.manager, made.token).model_dump()
     return Answer(TokenMade(**out, text=made.text))
 
@@ -84,6 +90,7 @@ def token_out(manager: Manager, token: Token) -> TokenOut:
         created_at=at(token.created_at),
         expires_at=at(token.expires_at),
         used_at=moment(token.used_at or 0.0),
+        acting=token.acting,
     )
 
 

@@ -88,7 +88,7 @@ function tokens(here) {
     h("li", {},
       h("div", { class: "grow" }, h("b", {}, one.name), h("div", { class: "sub" },
         `${one.owner.name || one.owner.kind} · ${forBots(one)} · ${one.used_at ? `used ${ago(one.used_at)}` : "never used"} · until ${new Date(one.expires_at).toLocaleDateString()}`)),
-      h("span", { class: "tag" }, one.role),
+      h("span", { class: "tag" }, one.acting ? `${one.role}, assistants may act` : one.role),
       mayRevoke && twice("Revoke", "Really revoke?", () => ask("DELETE", `/tokens/${one.id}`), reload)),
   "There are no tokens.");
   if (here.may("access.token.create")) {
@@ -96,8 +96,9 @@ function tokens(here) {
     body.append(adder("Create a token", [
       { name: "name", label: "Name", hint: "What it is for.", required: true }, { name: "role", label: "Role", choices: ROLES, required: true, first: "viewer" },
       { ...aBot("bots"), label: "Bots", hint: "Names with commas between them; empty: all bots." }, { name: "days", label: "Days until it ends", required: true, first: "90", type: "number" },
-    ], async ({ bots, days, ...rest }) => {
-      const { body: made } = await ask("POST", "/tokens", { body: { ...rest, days: Number(days), bots: (bots ?? "").split(/[,\s]+/).filter(Boolean) } });
+      { name: "assistant", label: "An assistant may", hint: "Acting: it starts, stops and restarts bots as well.", choices: ["look", "act"], required: true, first: "look" },
+    ], async ({ bots, days, assistant, ...rest }) => {
+      const { body: made } = await ask("POST", "/tokens", { body: { ...rest, days: Number(days), acting: assistant === "act", bots: (bots ?? "").split(/[,\s]+/).filter(Boolean) } });
       const hide = () => { once.replaceChildren(); window.removeEventListener("pagehide", hide); };
       window.addEventListener("pagehide", hide);
       fill(once, h("p", {}, "Copy it now: it is shown this once."), h("p", { class: "once" }, made.text), button("I have copied it", hide, { class: "button small" }));

@@ -67,6 +67,7 @@ function sentence({ kind, act, data, operation }) {
     case "by-hand": return { what: `${data.what} outside BotMaker`, how: UNDONE[data.what] ?? "undone", kind: "warn" };
     case "new-image": return { what: `Another image: ${data.ref_after || data.after || ""}`, how: "", kind: "" };
     case "release-failed": return { what: `Release ${data.number} taken back, release ${data.to} runs again`, how: data.message ?? "", kind: "bad" };
+    case "webhook": return { what: `Webhook ${data.name}: ${data.reason}`, how: data.count ? `${data.what}, ${plural(data.count, "event")}` : data.what, kind: "bad" };
     case "noted": return { what: `${data.act ?? act}: ${data.words ?? ""}`, how: "", kind: "" };
     default: return { what: kind, how: "", kind: "" };
   }
@@ -75,6 +76,7 @@ function sentence({ kind, act, data, operation }) {
 /** @param {any} data */
 function detail(data) {
   if (data.token !== undefined) return ` (${[data.name, data.level].filter(Boolean).join(", ")})`;
+  if (data.webhook !== undefined) return ` (${data.name}, ${data.host})`;
   if (data.role !== undefined) return ` (${data.role} to ${data.whom === "role" ? "role " : ""}${data.subject})`;
   if (data.whom !== undefined) return ` (from ${data.whom === "role" ? "role " : ""}${data.subject})`;
   return data.detail ? ` (${data.detail})` : "";
@@ -88,6 +90,7 @@ const RESULTS = /** @type {Record<string, string>} */ ({
 function end({ state, code, outcome }) {
   if (state === "refused") return { how: `refused (${code})`, kind: "bad" };
   if (state !== "done") return { how: RESULTS[state] ?? state, kind: state === "running" ? "" : "warn" };
+  if (outcome.delivered !== undefined) return outcome.delivered ? { how: "delivered", kind: "good" } : { how: `not delivered: ${outcome.reason}`, kind: "bad" };
   if (outcome.problem) return { how: `${outcome.phase}: ${outcome.problem}`, kind: "bad" };
   if (outcome.phase) return { how: outcome.phase === "gone" ? "removed" : phaseWords(outcome.phase), kind: outcome.phase === "running" ? "good" : "" };
   if (Array.isArray(outcome.names)) return { how: outcome.names.length ? `stored ${outcome.names.join(", ")}` : "nothing stored", kind: "" };

@@ -63,8 +63,8 @@ class Notice:
 
     async def _show(self, shown: _Shown, engine: EngineState, text: str, away_since: float) -> None:
         fresh = shown.posted > time.time() - OLD and shown.channel_id == self._place.channel_id
-        if not (fresh or (shown.away_since and not away_since)) or not await _edited(
-            self._client, shown, text
+        if not (fresh or (shown.away_since and not away_since)) or not await edited(
+            self._client, shown.channel_id, shown.message_id, text
         ):
             place = self._place
             channel = self._client.get_partial_messageable(
@@ -86,11 +86,12 @@ class Notice:
         return _Shown(**json.loads(kept)) if kept else _Shown()
 
 
-async def _edited(client: discord.Client, shown: _Shown, text: str) -> bool:
-    if not shown.message_id:
+async def edited(client: discord.Client, channel_id: int, message_id: int, text: str) -> bool:
+    """Edit a notice; False where there is none, or none that can be edited any more."""
+    if not message_id:
         return False
     try:
-        await edit_message(client, shown.channel_id, shown.message_id, text)
+        await edit_message(client, channel_id, message_id, text)
     except discord.HTTPException as error:
         if error.code in CANT_EDIT:
             return False

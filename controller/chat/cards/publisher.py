@@ -17,6 +17,7 @@ from dataclasses import replace
 import discord
 
 from controller.chat.cards.backoff import is_refusal, pause_after
+from controller.chat.cards.backup_notice import BackupNotice
 from controller.chat.cards.card_buttons import card_buttons
 from controller.chat.cards.card_words import card as card_text
 from controller.chat.cards.card_words import removed_card
@@ -41,8 +42,8 @@ AT_ONCE = 4  # cards that are being published
 CLOSED_AFTER = 3  # refusals in a row that mean the channel, not one card
 GONE = {10003, 10008}  # Discord's error codes: the channel, the message
 TOO_MANY_EDITS = 30046  # of a message older than an hour
-# The keys of the first message, and of the notice about the engine; bots' ids are UUIDs.
-WELCOME, ENGINE = "welcome", "engine"
+# The keys of the first message and of the notices; bots' ids are UUIDs.
+WELCOME, ENGINE, BACKUP = "welcome", "engine", "backup"
 _FAILURES = (*TROUBLE, OSError)
 
 
@@ -55,14 +56,17 @@ class Publisher:
         client: discord.Client,
         place: Place,
         published: Callable[[], None] = lambda: None,
+        seconds: float = SECONDS,
     ) -> None:
         self._published = published
+        self._seconds = seconds
         self._manager = manager
         self._client = client
         self._place = place
         self._budget = Budget(EDITS, EDITS_SECONDS)
         self._schedule = Schedule(self._budget, self._rank)
         self._notice = Notice(manager, client, place)
+        self._backup_notice = BackupNotice(manager, client, place)
         self._welcome = Welcome(manager, client, place)
         self._cards: dict[str, Card] = {}
         self._failures: Counter[str] = Counter()
@@ -73,10 +77,14 @@ class Publisher:
         self._cards = {card.bot_id: card for card in await self._manager.notebook.cards()}
         await self._welcome.plan()
         bots = self._manager.bots
-        with bots.listening(self._schedule.poke), bots.hearing_engine(self._engine_changed):
+        with (
+            bots.listening(self._schedule.poke),
+            bots.hearing_engine(self._engine_changed),
+            self._manager.backups.hearing(lambda: self._schedule.poke(BACKUP)),
+        ):
             await self._client.wait_until_ready()
             self._schedule.poke(WELCOME)
-            for bot_id in {*self._cards, *(view.bot.id for view in bots), ENGINE}:
+            for bot_id in {*self._cards, *(view.bot.id for view in bots), ENGINE, BACKUP}:
                 self._schedule.poke(bot_id)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._post_lost([*self._cards]))
@@ -101,7 +109,7 @@ class Publisher:
     async def _attempt(self, key: str) -> None:
         """Publish one card, or note when to try it again. Never raises: it's only one card."""
         try:
-            async with asyncio.timeout(SECONDS):
+            async with asyncio.timeout(self._seconds):
                 with reading_discord():
                     wait = await self._publish_what(key)
         except _FAILURES as error:
@@ -156,6 +164,9 @@ class Publisher:
         """Bring what the key stands for up to date. Seconds until it is to be looked at again."""
         if key == WELCOME:
             await self._welcome.publish()
+            return None
+        if key == BACKUP:
+            await self._backup_notice.publish()
             return None
         return await (self._notice.publish() if key == ENGINE else self._publish(key))
 

@@ -14,6 +14,7 @@ from controller.chat.requests.request import Request
 from controller.chat.words.fleet_words import fleet_status
 from controller.chat.words.text import plain, plural
 from controller.manager import Manager
+from controller.manager.backups import BackupOrder
 from controller.manager.doctor import Finding, worded
 from controller.manager.history import Choice
 
@@ -73,6 +74,15 @@ class FleetCommands(app_commands.Group):
         head = f"{plural(len(found), 'thing')} without a bot. Nothing was removed."
         lines = [f"{item.kind} `{item.name}` {plain(item.state)}".rstrip() for item in found]
         await request.reply("\n".join([head, *lines]))
+
+    @app_commands.command(description="Back everything up, as BotMaker's settings say")
+    @with_request
+    async def backup(self, request: Request) -> None:
+        """One encrypted file in the backup folder on BotMaker's machine."""
+        await request.acknowledge()
+        made = await self._manager.backups.write(request.caller, BackupOrder())
+        size = f"{made.size / 1e6:.1f} MB"
+        await request.reply(f"Backed up: `{made.path.name}`, {size}, on BotMaker's machine.")
 
     @app_commands.command(description="Check everything that BotMaker needs")
     @with_request

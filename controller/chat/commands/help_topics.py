@@ -1,7 +1,7 @@
 """`/help`: the commands by what a person wants to do.
 
 Each command's own description is its line, so nothing is described twice. An act that stands under
-no topic yet is shown all the same.
+no topic yet is shown all the same; one that has no command here isn't.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ TOPICS: Mapping[str, tuple[Act, ...]] = {
         *(acts.ACCESS_WEB, acts.ACCESS_SESSIONS),
         *(acts.TOKEN_CREATE, acts.TOKEN_LIST, acts.TOKEN_REVOKE),
     ),
-    "Look after BotMaker itself": (acts.FLEET_DOCTOR, acts.FLEET_ORPHANS, acts.HELP),
+    "Look after BotMaker itself": (
+        *(acts.FLEET_DOCTOR, acts.FLEET_BACKUP, acts.FLEET_ORPHANS, acts.HELP),
+    ),
 }
 _MORE = "More"
 
@@ -43,7 +45,8 @@ def help_words(allowed: Collection[Act], descriptions: Mapping[str, str]) -> str
     may = {act.id for act in allowed}
     lines: list[str] = []
     for title, every in topics.items():
-        shown = [command_of(act) for act in every if act.id in may]
+        named = [command_of(act) for act in every if act.id in may]
+        shown = [name for name in named if name in descriptions]
         if shown:
             lines.append(f"**{title}**")
             lines += [f"`/{name}` {descriptions[name]}" for name in shown]

@@ -29,6 +29,7 @@ class TokenCommands(app_commands.Group):
         role="The most that it may do; never more than you may",
         bot="For this bot only",
         days=f"How long it lasts; {DAYS} if left out",
+        acting="Whether an assistant may start, stop and restart bots by it; no if left out",
     )
     @app_commands.choices(role=ROLES)
     @with_request
@@ -39,6 +40,7 @@ class TokenCommands(app_commands.Group):
         role: str,
         bot: str | None = None,
         days: app_commands.Range[int, 1, DAYS_MOST] = DAYS,
+        acting: bool = False,
     ) -> None:
         """Make one and show it, to whoever asked alone."""
         given = Role.parse(role)
@@ -46,11 +48,14 @@ class TokenCommands(app_commands.Group):
         bots = []
         if bot:
             bots = [(await self._manager.bots.named(request.caller, TOKEN_CREATE, bot)).bot]
-        made = await self._manager.tokens.create(request.caller, name, given, bots, days)
+        made = await self._manager.tokens.create(
+            request.caller, name, given, bots, days, acting=acting
+        )
         await request.reply(
             f"✅ The token **{made.token.name}**, shown this once:\n`{made.text}`\n"
             f"It may do what {_article(given)} may, {_scope(bot)}, until "
             f"{moment(made.token.expires_at)}, and never more than you may. "
+            f"An assistant may {'act' if acting else 'only look'} by it. "
             "Keep it in a secret store; `/access token revoke` ends it."
         )
 
@@ -91,7 +96,7 @@ class TokenCommands(app_commands.Group):
         used = f"used {moment(token.used_at)}" if token.used_at else "never used"
         return (
             f"**{token.name}**: {token.role.word} for {scope}, of {owner}, until "
-            f"{moment(token.expires_at)}, {used}"
+            f"{moment(token.expires_at)}, {used}" + (", assistants may act" if token.acting else "")
         )
 
 

@@ -100,8 +100,9 @@ def _text(box: Box) -> discord.ui.TextInput[discord.ui.Modal]:
 
 
 def longest_of(spec: SecretSpec | FieldSpec) -> int:
-    """The most characters that an answer may have."""
-    return spec.max_length if isinstance(spec, SecretSpec) else spec.longest
+    """The most characters that may be typed."""
+    # A secret may come sealed, which is longer; its own length is checked when it is opened.
+    return INPUT_VALUE_MAX if isinstance(spec, SecretSpec) else spec.longest
 
 
 def values_of(interaction: discord.Interaction) -> dict[str, str]:

@@ -39,6 +39,11 @@ _PRIVACY = (
     "What you enter passes through Discord, is stored in a file only this bot can read, and is "
     "never shown again."
 )
+_ONLY_SEALED = "Secrets must be sealed before they are entered here."
+_SEALING = (
+    "`botmaker seal`, or the page that `botmaker seal --page` prints, seals a secret to this "
+    "address, so that Discord never sees it:"
+)
 
 
 class SecretsForm:
@@ -57,7 +62,8 @@ class SecretsForm:
         warnings = (exposure_of(self._manager, bot), await doubts_of(self._manager, bot))
         warning = "\n".join(filter(None, warnings))
         if page.inputs:
-            await _offer(request, bot, form.id, rotate=False, warning=warning)
+            privacy = await self._privacy(request, bot)
+            await _offer(request, bot, form.id, privacy, rotate=False, warning=warning)
             return
         # A request is in the journal once, and creating the bot was this one.
         caller = replace(request.caller, request="")
@@ -74,7 +80,14 @@ class SecretsForm:
         page = await self._manager.credentials.form(request.caller, form.id)
         if not page.inputs:
             raise NotReady(f"{bot.name} has no secrets to enter.", code="nothing-to-ask")
-        await _offer(request, bot, form.id, rotate=rotate)
+        await _offer(request, bot, form.id, await self._privacy(request, bot), rotate=rotate)
+
+    async def _privacy(self, request: Request, bot: Bot) -> str:
+        """Who sees what is entered, and how nobody on the way does."""
+        sealed = self._manager.credentials.sealed
+        address = await sealed.address(request.caller, bot)
+        first = _ONLY_SEALED if sealed.only else _PRIVACY
+        return f"{first} {_SEALING}\n`{address.code}`"
 
     async def open_from_card(self, request: Request, bot: Bot) -> None:
         """Open a new form's first page for whoever pressed the card's button."""
@@ -133,14 +146,14 @@ def _inputs(pages: Sequence[Sequence[Input]], step: int) -> Sequence[Input]:
 
 
 async def _offer(
-    request: Request, bot: Bot, form_id: str, *, rotate: bool, warning: str = ""
+    request: Request, bot: Bot, form_id: str, privacy: str, *, rotate: bool, warning: str = ""
 ) -> None:
     """Offer the form by direct message, or in this answer if that isn't possible.
 
     The answer repeats the `warning` in either case.
     """
     try:
-        sent = await _send_button(request, bot, form_id, rotate=rotate, warning=warning)
+        sent = await _send_button(request, bot, form_id, privacy, rotate=rotate, warning=warning)
     except (discord.HTTPException, Unreadable, *BROKEN):
         sent = False  # whatever stops the message, the button in this answer works as well
     more = f"\n{warning}" if warning else ""
@@ -155,16 +168,16 @@ async def _offer(
         text = f"**{bot.name}** is created. Enter its secrets to start it."
         where = f"{text} The button is on its card."
     await request.reply(
-        f"{text}\n{_PRIVACY}{more}", view=form_button(form_id), later=f"{where}{more}"
+        f"{text}\n{privacy}{more}", view=form_button(form_id), later=f"{where}{more}"
     )
 
 
 async def _send_button(
-    request: Request, bot: Bot, form_id: str, *, rotate: bool, warning: str = ""
+    request: Request, bot: Bot, form_id: str, privacy: str, *, rotate: bool, warning: str = ""
 ) -> bool:
     """Send the form's button by direct message; False if the person's DMs are closed."""
     why = "to replace its secrets" if rotate else "to enter its secrets"
-    words = [f"**{bot.name}** ({bot.template}): press the button {why}.", _PRIVACY, warning]
+    words = [f"**{bot.name}** ({bot.template}): press the button {why}.", privacy, warning]
 
     async def send() -> None:
         await request.interaction.user.send(

@@ -28,7 +28,16 @@ class Way:
 _CHANGING = {
     *(acts.BOT_CREATE, acts.BOT_START, acts.BOT_STOP, acts.BOT_RESTART, acts.BOT_DO),
     *(acts.BOT_ROLLBACK, acts.ACCESS_GRANT, acts.ACCESS_REVOKE, acts.TOKEN_REVOKE),
+    acts.FLEET_BACKUP,
 }
+# Asked for over HTTP and at the console only: a webhook's URL is a secret, and what is typed into a
+# command stays readable in Discord.
+ELSEWHERE = frozenset(
+    {
+        *(acts.WEBHOOK_ADD, acts.WEBHOOK_LIST, acts.WEBHOOK_TEST),
+        *(acts.WEBHOOK_REPLAY, acts.WEBHOOK_REMOVE),
+    }
+)
 
 
 def command_of(act: Act) -> str:
@@ -36,7 +45,11 @@ def command_of(act: Act) -> str:
     return act.id.replace(".", " ")
 
 
-_COMMANDS = [Way(command_of(act), act, owed=act in _CHANGING) for act in acts.ACTS.values()]
+_COMMANDS = [
+    Way(command_of(act), act, owed=act in _CHANGING)
+    for act in acts.ACTS.values()
+    if act not in ELSEWHERE
+]
 _PRESSES = [
     Way("button logs", acts.BOT_LOGS),
     Way("button older", acts.BOT_LOGS),

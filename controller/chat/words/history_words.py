@@ -85,8 +85,17 @@ def _of_the_container(kind: Kind, data: Mapping[str, Any]) -> str:
             return f"**release {data.get('number')}** ({plain(str(data.get('why', '')), 20)})"
         case Kind.PROVED:
             return f"**release {data.get('number')} works**"
+        case Kind.WEBHOOK:
+            reason = plain(str(data.get("reason", "")), DETAIL_MAX)
+            count = data.get("count") or 0
+            events = f", {plural(int(count), 'event')}" if count else ""
+            what = plain(str(data.get("what", "")), 20)
+            return f"webhook {plain(str(data.get('name', '')), 40)} **{what}**{events}: {reason}"
         case Kind.NEW_IMAGE:
             return f"**another image**: {_image_change(data)}"
+        case Kind.RESTORED:
+            made = moment(float(data.get("made_at", 0.0)))
+            return f"**restored** from the backup of {made}"
         case _:
             return f"**{kind.value}**"
 
@@ -123,6 +132,8 @@ def _detail(entry: Entry) -> str:
     if "token" in data:
         level = plain(str(data.get("level", "")), 20)
         return f" ({plain(str(data.get('name', '')), 40)}{f', {level}' if level else ''})"
+    if "webhook" in data:
+        return f" ({plain(str(data.get('name', '')), 40)}, {plain(str(data.get('host', '')), 60)})"
     if "role" in data:
         return f" ({plain(str(data['role']), 20)} to {_subject(entry)})"
     if "whom" in data:
@@ -151,6 +162,9 @@ def _end(event: Event) -> str:
 
 def _done(data: dict[str, object] | object) -> str:
     found = dict(data) if isinstance(data, dict) else {}
+    if "delivered" in found:
+        why = plain(str(found.get("reason", "")), DETAIL_MAX)
+        return "delivered" if found["delivered"] else f"not delivered: {why}"
     if "problem" in found:
         return f"{found.get('phase')}: {plain(str(found['problem']), DETAIL_MAX)}"
     if "phase" in found:

@@ -63,5 +63,5 @@ SELECT
   CASE image WHEN '' THEN 0 ELSE created_at END
 FROM bot;
 
-PRAGMA user_version = 11;
+PRAGMA user_version = 12;
 COMMIT;

@@ -1,0 +1,1 @@
+"""Backup files: their format, and what a restore makes of them."""
