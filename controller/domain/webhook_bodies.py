@@ -104,6 +104,13 @@ def _about_bot(entry: Entry, who: str) -> str:
             return f"{bot} {wish}, asked for by {who}."
         case Kind.BY_HAND:
             return f"{bot} was {data.get('what')} outside BotMaker."
+        case Kind.RELEASE:
+            return f"{bot} has release {data.get('number')} ({data.get('why')}), by {who}."
+        case Kind.PROVED:
+            return f"Release {data.get('number')} of {bot} works."
+        case Kind.TAKEN_BACK:
+            number, to = data.get("number"), data.get("to")
+            return f"Release {number} of {bot} was taken back to {to}: {data.get('message')}"
         case _:
             return ""
 

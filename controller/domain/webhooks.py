@@ -37,6 +37,9 @@ EVENTS: Mapping[Kind, str] = {
     Kind.REVOKE: "access.revoke",
     Kind.WEBHOOK: "webhook.trouble",
     Kind.RESTORED: "fleet.restored",
+    Kind.RELEASE: "bot.release",
+    Kind.PROVED: "bot.release-good",
+    Kind.TAKEN_BACK: "bot.release-failed",
     Kind.NOTED: "request.noted",
 }
 TEST_EVENT = "webhook.test"  # sent by a test only; no entry of the journal
