@@ -53,7 +53,7 @@ async def test_every_file_is_served_with_its_kind_and_may_be_kept(api: Api) -> N
     """All that lies in the folder, under an address that changes with it."""
     now = await version(api)
     for path in WEB.iterdir():
-        if path.name == "index.html":
+        if path.suffix == ".html":
             continue
         status, head, body = await raw(api, f"/assets/{now}/{path.name}")
         assert (status, body) == (200, path.read_bytes())
@@ -63,6 +63,13 @@ async def test_every_file_is_served_with_its_kind_and_may_be_kept(api: Api) -> N
         ] in head
         packed = await raw(api, f"/assets/{now}/{path.name}", **{"Accept-Encoding": "gzip"})
         assert gzip.decompress(packed[2]) == path.read_bytes()
+
+
+async def test_the_page_that_seals_is_given_to_be_kept_and_never_shown(api: Api) -> None:
+    """Its script is inside it, which no page of ours may have: so it is a download."""
+    status, head, body = await raw(api, "/seal.html")
+    assert (status, body) == (200, (WEB / "seal.html").read_bytes())
+    assert 'content-disposition: attachment; filename="seal.html"' in head.lower()
 
 
 @pytest.mark.parametrize("trick", TRICKS)
