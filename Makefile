@@ -6,9 +6,9 @@ SHELL := /bin/bash
 
 # Empty or 0 means "no".
 NO_ENGINE ?=
-# Test processes in parallel: tests mostly wait for containers, so three share two cores. LANES=0:
+# Test processes in parallel: tests mostly wait for containers, so four share two cores. LANES=0:
 # one process, in order.
-LANES ?= 3
+LANES ?= 4
 WITH_ENGINE := $(if $(filter-out 0,$(NO_ENGINE)),,yes)
 
 help: ## show this list

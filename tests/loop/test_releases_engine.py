@@ -33,6 +33,7 @@ TEMPLATE = (
         .replace("interval = 2\ntimeout = 3", "interval = 1\ntimeout = 3")
         .replace("start_period = 5", "start_period = 2")
         .replace("stop_timeout = 5", "stop_timeout = 1")
+        .replace("[update]\nhealthy_for = 5\n", "")
     )
     + """
 [validation]
