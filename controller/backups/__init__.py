@@ -1,6 +1,6 @@
 """Backup files: one encrypted archive that `botmaker restore` and the `age` tool can open.
 
-`sealing` encrypts and decrypts (age), `tape` is the archive's plain form (tar), `contents` says
+`encryption` encrypts and decrypts (age), `tape` is the archive's plain form (tar), `contents` says
 what may be in it, `checking` reads a file as untrusted input. What belongs into one is chosen in
 `manager`.
 """
@@ -21,7 +21,14 @@ from controller.backups.contents import (
     template_file,
     webhook_of,
 )
-from controller.backups.sealing import Keys, Locks, damaged, keys_from, locks_from, needs_passphrase
+from controller.backups.encryption import (
+    Keys,
+    Locks,
+    damaged,
+    keys_from,
+    locks_from,
+    needs_passphrase,
+)
 from controller.backups.writing import Item, Story, Written, sweep, write
 
 __all__ = [

@@ -31,7 +31,7 @@ from controller.backups.contents import (
     template_file,
     webhook_of,
 )
-from controller.backups.sealing import Keys, damaged, unseal
+from controller.backups.encryption import Keys, damaged, unseal
 from controller.backups.tape import Unpacking
 from controller.domain.errors import BadInput
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from controller.backups.sealing import damaged
+from controller.backups.encryption import damaged
 
 BLOCK = tarfile.BLOCKSIZE
 END = bytes(2 * BLOCK)

@@ -22,7 +22,7 @@ from controller.backups.contents import (
     Manifest,
     limit_of,
 )
-from controller.backups.sealing import Locks, seal
+from controller.backups.encryption import Locks, seal
 from controller.backups.tape import END, pack
 from controller.domain.disk_words import storage
 from controller.domain.errors import Conflict, StorageTrouble

@@ -11,7 +11,7 @@ import pyrage
 
 from controller.backups import Item, Keys, Locks, keys_from, locks_from
 from controller.backups.contents import MANIFEST
-from controller.backups.sealing import seal
+from controller.backups.encryption import seal
 from controller.backups.tape import END, pack
 from controller.domain.access import CONSOLE
 from controller.fleet.journal import Caller
@@ -67,7 +67,7 @@ def plain(file: Path, keys: Keys = KEYS) -> bytes:
     """What is inside, decrypted."""
     out = io.BytesIO()
     with file.open("rb") as opened:
-        from controller.backups.sealing import unseal
+        from controller.backups.encryption import unseal
 
         unseal(opened, out.write, keys)
     return out.getvalue()

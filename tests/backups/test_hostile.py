@@ -17,7 +17,7 @@ import pytest
 
 from controller.backups import Item
 from controller.backups.contents import MANIFEST
-from controller.backups.sealing import unseal
+from controller.backups.encryption import unseal
 from controller.backups.tape import END
 from controller.domain.errors import ControllerError
 from controller.domain.names import new_bot_id

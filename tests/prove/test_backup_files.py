@@ -20,7 +20,7 @@ import pytest
 
 from controller.backups import keys_from
 from controller.backups.contents import HEADER, MANIFEST
-from controller.backups.sealing import seal
+from controller.backups.encryption import seal
 from controller.domain.errors import ControllerError
 from controller.manager.restoring import verify
 from tests.backups.conftest import asleep, rig

@@ -127,7 +127,7 @@ def seal(pieces: Iterator[bytes], out: BinaryIO, locks: Locks) -> None:
         pyrage.encrypt_io(
             cast(io.BufferedIOBase, source), cast(io.BufferedIOBase, target), recipients
         )
-    except Exception:
+    except Exception:  # the library hides what reading or writing raised: that is told instead
         trouble = source.trouble or target.trouble
         if trouble is not None:
             raise trouble from None
@@ -243,7 +243,7 @@ class _Source(io.RawIOBase):
                 if piece is None:
                     return b""
                 self._rest = memoryview(piece)
-        except BaseException as error:
+        except BaseException as error:  # the library would hide it: kept, and raised again
             self.trouble = error
             raise
         taken = self._rest if size < 0 else self._rest[:size]
@@ -263,7 +263,7 @@ class _Target:
         if self.trouble is None:
             try:
                 self._take(data)
-            except BaseException as error:
+            except BaseException as error:  # the library would hide it: kept, and raised again
                 self.trouble = error
                 raise
         return len(data)
