@@ -64,7 +64,7 @@ async def test_the_cards_buttons_do_the_same_and_the_card_follows(world: World) 
     await world.env.settle(idle=0.002)
     assert "⚫ **shop** — stopped" in said(pressed)
     message = await until_card(world, "shop", "⚫ **shop** — stopped")
-    assert labels(message) == ["Logs", "Start"]
+    assert labels(message) == ["Logs", "Start", "Settings"]
     assert "🟢 **shop** — running" in said(await world.admin.click(message, label="Start"))
     assert len(public(world)) == 1
 
@@ -242,14 +242,14 @@ async def test_the_history_says_who_asked_what_and_how_it_ended(world: World) ->
 async def test_a_crash_loop_stands_on_the_card_with_its_reason_and_last_lines(
     world: World,
 ) -> None:
-    """Exit code, how often, the log's end, redacted; Restart begins anew."""
+    """Exit code, how often, the log's end, redacted; Try again begins anew."""
     view = await ready_bot(world)
     engine = engine_of(world)
     engine.write_log(view.bot.id, f"loading\nfatal: ``` bad key {KEY} @everyone", "stderr")
     for _ in range(5):
         engine.crash(view.bot.id, 1)
         await asyncio.sleep(0.05)
-    message = await until_card(world, "shop", "🔴 **shop** — error")
+    message = await until_card(world, "shop", "🔴 **shop** — gave up after 5 crashes")
     message = await until_card(
         world, "shop", "Gave up after 5 crashes in ten minutes; the last: exit 1"
     )
@@ -257,8 +257,8 @@ async def test_a_crash_loop_stands_on_the_card_with_its_reason_and_last_lines(
     assert message.content.count("```") == 2
     assert KEY not in message.content
     assert "[redacted]" in message.content
-    assert labels(message) == ["Logs", "Restart", "Stop"]
-    assert "🟢 **shop** — running" in said(await world.admin.click(message, label="Restart"))
+    assert labels(message) == ["Try again", "Settings", "Logs"]
+    assert "🟢 **shop** — running" in said(await world.admin.click(message, label="Try again"))
 
 
 async def test_an_exit_is_told_with_its_meaning_and_what_follows(world: World) -> None:
@@ -268,7 +268,7 @@ async def test_an_exit_is_told_with_its_meaning_and_what_follows(world: World) -
     engine_of(world).crash(other.bot.id, 139)
     message = await until_card(world, "fatal", "🔴 **fatal** — error")
     assert "Stopped after exit 78: a configuration error." in message.content
-    assert "Read its log, fix the problem, then press Restart." in message.content
+    assert "Read its log, fix the problem, then restart it." in message.content
     assert not engine_of(world).containers[fatal.bot.id].seen.state.active
     message = await until_card(world, "other", "exit 139: ended by SIGSEGV")
     assert "🟢 **other** — running" in message.content

@@ -10,6 +10,7 @@ from discord import app_commands
 from controller.catalog import Template
 from controller.catalog.tables import Option
 from controller.chat.commands.closed import CLOSED
+from controller.chat.commands.looks import Looks
 from controller.chat.commands.power import Power
 from controller.chat.commands.suggestions import Choices, suggest, suggest_titled
 from controller.chat.commands.with_request import with_request
@@ -17,8 +18,7 @@ from controller.chat.forms.secrets_form import SecretsForm
 from controller.chat.logs.history_pages import HistoryPages
 from controller.chat.logs.log_answers import LogAnswers
 from controller.chat.requests.request import Request
-from controller.chat.words import bot_words, fleet_words
-from controller.chat.words.bot_facts import warnings_of
+from controller.chat.words import fleet_words
 from controller.chat.words.text import text_file
 from controller.domain.acts import (
     BOT_DELETE,
@@ -47,6 +47,7 @@ class BotCommands(app_commands.Group):
         self,
         manager: Manager,
         power: Power,
+        looks: Looks,
         secrets_form: SecretsForm,
         logs: LogAnswers,
         past: HistoryPages,
@@ -56,6 +57,7 @@ class BotCommands(app_commands.Group):
         )
         self._manager = manager
         self._power = power
+        self._looks = looks
         self._secrets_form = secrets_form
         self._logs = logs
         self._past = past
@@ -113,17 +115,7 @@ class BotCommands(app_commands.Group):
     async def show(self, request: Request, name: str) -> None:
         """One bot in full, without any secret's value."""
         view = await self._named(request, BOT_SHOW, name)
-        await request.acknowledge()
-        prints = await self._manager.credentials.fingerprints_of(request.caller, view.bot)
-        text = bot_words.show(
-            view,
-            self._manager.bots.engine,
-            prints,
-            memory=self._manager.bots.memory_limit(view.bot),
-            warning=await warnings_of(self._manager, view.bot),
-            now=self._manager.bots.engine_time(),
-        )
-        await request.reply(text)
+        await self._looks.show(request, view.bot)
 
     @app_commands.command(description="The newest lines of a bot's log")
     @app_commands.describe(
