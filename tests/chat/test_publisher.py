@@ -18,6 +18,7 @@ from controller.chat.requests.place import Place
 from controller.domain.phase import Phase
 from demo.world import World
 from tests.chat.acting import (
+    as_read,
     card,
     engine_of,
     fill,
@@ -318,7 +319,7 @@ async def test_a_card_moves_to_the_new_admin_channel(house: House) -> None:
         while not other.history() and asyncio.get_running_loop().time() < end:
             await asyncio.sleep(0.02)
         (moved,) = other.history()
-        assert "🟢 **shop** — running" in moved.content
+        assert "🟢 **shop** — running" in as_read(moved).content
         await asyncio.sleep(0.2)
         assert old.id not in [m.id for m in house.channel.history()]
 
