@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from controller.chat.commands.bot_list import BotList
 from controller.chat.commands.everyone import Grants
 from controller.chat.commands.looks import Looks
 from controller.chat.commands.power import Power
@@ -28,6 +29,7 @@ class Rooms:
 
     power: Power
     looks: Looks
+    bot_list: BotList
     updates: Updates
     creation: CreateForm
     secrets: SecretsForm
@@ -46,6 +48,7 @@ def rooms_of(manager: Manager, guild_id: int) -> Rooms:
     return Rooms(
         power=Power(manager),
         looks=Looks(manager),
+        bot_list=BotList(manager),
         updates=Updates(manager),
         creation=CreateForm(manager, secrets, drafts),
         secrets=secrets,
@@ -83,6 +86,9 @@ def handlers_of(rooms: Rooms, manager: Manager) -> dict[str, Handler]:
         "button fleetpast": rooms.past.turn_everything,
         "button everyone": rooms.grants.give,
         "button edit": bot(rooms.settings.open),
+        "button list": rooms.bot_list.turn,
+        "button relist": rooms.bot_list.turn,
+        "button listfile": rooms.bot_list.file,
         "button show": bot(rooms.looks.show),
         "button rotate": bot(rooms.secrets.offer_from_card),
         "button settings": bot(rooms.settings.choose),

@@ -30,7 +30,19 @@ BOT = Bot(
     release=2,
 )
 # What breaks messages: markup, mentions, fences, what renders wide, and very long words.
-NASTY = ["```", "@everyone", "<@&1>", "](x)", "# ", "\n", "\u202e", "\x00", "😀", "_*~|`<>", "a" * 900]
+NASTY = [
+    "```",
+    "@everyone",
+    "<@&1>",
+    "](x)",
+    "# ",
+    "\n",
+    "\u202e",
+    "\x00",
+    "😀",
+    "_*~|`<>",
+    "a" * 900,
+]
 HOSTILE = st.lists(st.sampled_from(NASTY) | st.text(max_size=9), max_size=9).map("".join)
 
 

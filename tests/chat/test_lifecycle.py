@@ -205,19 +205,21 @@ async def test_the_list_has_the_worst_first_and_can_be_narrowed(world: World) ->
     assert dict(engine_of(world).calls) == calls
 
 
-async def test_a_list_too_long_for_a_message_comes_as_a_file_too(world: World) -> None:
-    """Every bot is in the file, the message says how many it left out. The first answer doesn't
-    wait for the file to be sent."""
+async def test_all_of_a_long_list_comes_as_a_file(world: World) -> None:
+    """Every bot is in it. The first answer doesn't wait for the file to be sent."""
     await asyncio.gather(
         *(_order(world, f"a-bot-with-a-rather-long-name-{n:02}") for n in range(40))
     )
     answer = await world.admin.slash(world.channel, "bot list")
+    assert "page 1 of 4" in said(answer)
+    assert answer.response is not None
+    file = await world.admin.click(answer.response, label="File")
     sent = [line for line in world.env.transcript().splitlines() if "interaction" in line]
     assert "/callback {'type': 5" in sent[-2], "it shows that it thinks"
     assert "@original" in sent[-1], "then comes the list"
-    assert "more: see the file." in said(answer)
-    assert answer.response is not None
-    (attachment,) = answer.response.attachments
+    assert file.response is not None
+    (attachment,) = file.response.attachments
+    assert attachment.filename == "bots.csv"
     assert len((await attachment.read()).decode().splitlines()) == 41
 
 

@@ -58,7 +58,11 @@ async def edit_layout(
 ) -> None:
     """Put a layout in place of a message of ours, also of one with text; there's no way back."""
     with handle_message_parameters(
-        content=None, embeds=[], view=layout, allowed_mentions=NO_MENTIONS
+        content=None,
+        embeds=[],
+        view=layout,
+        allowed_mentions=NO_MENTIONS,
+        flags=discord.MessageFlags(suppress_embeds=True),
     ) as parts:
         await client.http.edit_message(channel_id, message_id, params=parts)
 
