@@ -94,7 +94,7 @@ class Scene:
             "modal form",
             "button everyone",
             "button fleetpast",
-            "button create",
+            *("button create", "button choose", "button make"),
             "modal create",
         }
         has = max(self.role, self.own if named and self.bot == "shop" else Role.NONE)
