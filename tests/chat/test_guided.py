@@ -73,7 +73,11 @@ async def test_what_is_left_open_is_asked_for_with_the_defaults_in_sight(world: 
     await pick(world, message, "channel", "Slack")
     assert chosen(message) == ["Echo bot (echo)", "Anthropic", "claude-large", "Slack"]
     await pick(world, message, "provider", "OpenAI")
-    assert chosen(message) == ["Echo bot (echo)", "OpenAI", "Slack"]  # of one model there's no choice
+    assert chosen(message) == [
+        "Echo bot (echo)",
+        "OpenAI",
+        "Slack",
+    ]  # of one model there's no choice
 
 
 async def test_what_was_chosen_is_created_and_its_form_is_right_there(world: World) -> None:
