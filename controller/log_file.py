@@ -2,8 +2,8 @@
 
 A thread writes it, so the event loop never waits for the disk. When the file is full, or a day
 (UTC) has passed, it is put aside under the time of its last line, like
-`botmaker.log.20261128-084500-000000`, and a new one begins. All parts together take what the settings
-allow, and none is older than they allow.
+`botmaker.log.20261128-084500-000000`, and a new one begins. All parts together take what the
+settings allow, and none is older than they allow.
 """
 
 from __future__ import annotations
