@@ -85,7 +85,9 @@ def every_command(manager: Manager, rooms: Rooms, public_url: str) -> list[TopLe
 
     `public_url` is the dashboard's; empty: there is none.
     """
-    bot = BotCommands(manager, rooms.power, rooms.secrets, rooms.logs, rooms.past)
+    bot = BotCommands(
+        manager, rooms.power, rooms.looks, rooms.bot_list, rooms.secrets, rooms.logs, rooms.past
+    )
     inside = InsideCommands(manager, rooms.actions, rooms.settings)
     for command in (*inside.all(), *ReleaseCommands(manager, rooms.updates).all()):
         bot.add_command(command)
