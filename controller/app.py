@@ -15,7 +15,8 @@ import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 from controller.api import Gate, KeyHolders, ServiceTokens, serve, serve_console
 from controller.backups import locks_from
@@ -40,8 +41,9 @@ from controller.manager.restore_places import Places, require_finished
 from controller.runtime import EngineInfo, Runtime
 from controller.runtime.engine import EngineRuntime
 from controller.runtime.options import engine_options
+from controller.service_manager import ServiceManager, told
 from controller.services import LiveChecks
-from controller.settings import Settings
+from controller.settings import Settings, service_manager
 from controller.store import Store, lock
 from controller.vault import (
     AtRest,
@@ -68,6 +70,7 @@ class Application:
     installation: Installation
     client: ControllerClient
     publisher: Publisher
+    doors: set[str] = field(default_factory=set)  # those that are open
 
     @property
     def manager(self) -> Manager:
@@ -80,7 +83,12 @@ class Application:
             group.create_task(self.installation.loop.run(), name="loop")
             group.create_task(self.installation.courier.run(), name="courier")
             group.create_task(
-                serve_console(self.manager, self.is_online, self.settings.data_dir),
+                serve_console(
+                    self.manager,
+                    self.is_online,
+                    self.settings.data_dir,
+                    partial(self.doors.add, "console"),
+                ),
                 name="console",
             )
             group.create_task(self.manager.backups.run(), name="backups")
@@ -92,7 +100,8 @@ class Application:
     async def _serve(self, listen: str) -> None:
         """Serve health, metrics and, if the settings say so, the API."""
         callers = self._callers() if self.settings.api else None
-        await serve(self.manager, self.is_online, listen, callers)
+        opened = partial(self.doors.add, "http")
+        await serve(self.manager, self.is_online, listen, callers, opened=opened)
 
     def _callers(self) -> KeyHolders:
         settings = self.settings
@@ -106,6 +115,11 @@ class Application:
     def is_online(self) -> bool:
         """Whether Discord is connected now."""
         return self.client.is_online
+
+    def serves(self) -> bool:
+        """Whether whoever may ask is answered: over Discord, the console's socket and HTTP."""
+        wanted = {"console", "http"} if self.settings.http_listen else {"console"}
+        return self.is_online() and wanted <= self.doors
 
 
 @contextlib.asynccontextmanager
@@ -328,7 +342,7 @@ async def run(
     os.umask(0o077)  # by default nobody else can read what we write
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold every secret we know
     redactor = Redactor()
-    set_up(settings.log_level, settings.log_format, redactor)
+    set_up(settings.log_level, settings.log_format, redactor, settings.opened_log_file())
     for note in notes:
         log.warning("%s", note)
     settings.require_discord()
@@ -337,7 +351,8 @@ async def run(
     opening = open_application(
         settings, redactor, wait=wait, store_type=store_type, engine_type=engine_type
     )
-    async with opening as application:
+    async with told(service_manager()) as systemd, opening as application:
+        systemd.ready_when(application.serves)
         spare_the_loop()
         try:
             async with asyncio.TaskGroup() as group:
@@ -347,7 +362,7 @@ async def run(
                 ]
                 loop = asyncio.get_running_loop()
                 for number in (signal.SIGINT, signal.SIGTERM):
-                    loop.add_signal_handler(number, _cancel, work)
+                    loop.add_signal_handler(number, _cancel, work, systemd)
         except* ControllerError as group_error:
             raise _first(group_error) from None
 
@@ -368,7 +383,8 @@ def spare_the_loop() -> None:
     gc.freeze()
 
 
-def _cancel(work: list[asyncio.Task[None]]) -> None:
+def _cancel(work: list[asyncio.Task[None]], systemd: ServiceManager) -> None:
+    systemd.stopping()
     for task in work:
         task.cancel()
 
