@@ -13,6 +13,7 @@ from controller.chat.forms.create_form import CreateForm
 from controller.chat.forms.drafts import Drafts
 from controller.chat.forms.secrets_form import SecretsForm
 from controller.chat.forms.settings_form import SettingsForm
+from controller.chat.incidents.incident_buttons import IncidentPresses
 from controller.chat.logs.history_pages import HistoryPages
 from controller.chat.logs.log_answers import LogAnswers
 from controller.chat.requests.request import Request
@@ -34,6 +35,7 @@ class Rooms:
     logs: LogAnswers
     grants: Grants
     past: HistoryPages
+    incidents: IncidentPresses
 
 
 def rooms_of(manager: Manager, guild_id: int) -> Rooms:
@@ -51,6 +53,7 @@ def rooms_of(manager: Manager, guild_id: int) -> Rooms:
         logs=LogAnswers(manager),
         grants=Grants(manager, guild_id),
         past=HistoryPages(manager),
+        incidents=IncidentPresses(manager),
     )
 
 
@@ -73,6 +76,9 @@ def handlers_of(rooms: Rooms, manager: Manager) -> dict[str, Handler]:
         "button restart": bot(rooms.power.restart),
         "button delete": bot(rooms.power.delete),
         "button update": bot(rooms.updates.update),
+        "button goback": bot(rooms.updates.go_back),
+        "button acknowledge": rooms.incidents.acknowledge,
+        "button mute": rooms.incidents.mute,
         "button create": rooms.creation.open,
         "button secrets": bot(rooms.secrets.open_from_card),
         "button form": rooms.secrets.open_page,

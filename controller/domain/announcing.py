@@ -14,7 +14,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from controller.domain.errors import BadInput
-from controller.domain.incident import Incident, Pace
+from controller.domain.incident import DUE, Incident, Pace
 
 DAY = 1440  # minutes
 
@@ -68,6 +68,8 @@ class Plan:
 
 def plan(incident: Incident, alerts: Iterable[Alert], now: float, pace: Pace) -> Plan:
     """Whether to announce the incident now, and to whom."""
+    if incident.shown == DUE:
+        return Plan()  # it was decided, and has to be posted
     if incident.is_over:
         return Plan(post=not incident.announced, repeats=not incident.announced)
     asked = {one.whom: one for one in alerts if one.is_about(incident)}
@@ -96,9 +98,10 @@ def announced(incident: Incident, made: Plan, now: float) -> Incident:
     if not made.post:
         return incident
     pings = frozenset(one.whom for one in made.pings)
+    due = replace(incident, owed=pings, shown=DUE)
     if not made.repeats:
-        return replace(incident, pinged=incident.pinged | pings)
-    return replace(incident, announced=incident.announced + 1, announced_at=now, pinged=pings)
+        return replace(due, pinged=incident.pinged | pings)
+    return replace(due, announced=incident.announced + 1, announced_at=now, pinged=pings)
 
 
 def hours_of(typed: str) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from controller.domain.observation import ContainerState, Health, World
 from controller.domain.phase import Phase
 
 ENGINE, DISK, SECRETS, BACKUP = "engine", "disk", "secrets", "backup"  # subjects that are no bot
+DUE = -1
 TAIL_MOST = 8  # lines of the log
 CAUSE_MAX = 600  # characters
 CHANGES_MOST = 3
@@ -133,11 +134,12 @@ class Incident:
     muted_until: float = 0.0  # infinite: until it's over
     announced: int = 0  # how often it was posted as news
     announced_at: float = 0.0
-    pinged: frozenset[str] = frozenset()  # whom the present message pinged
+    pinged: frozenset[str] = frozenset()  # who was pinged since the last announcement
+    owed: frozenset[str] = frozenset()  # who is pinged by the message that is due
     channel_id: int = 0
     message_id: int = 0
     version: int = 1  # counts what can be seen of it
-    shown: int = 0  # the version that the message shows
+    shown: int = 0  # the version that the message shows; DUE: a new message is to be posted
 
     @property
     def is_over(self) -> bool:

@@ -197,7 +197,8 @@ class Incidents:
         """Note where its message is, and which version that shows."""
 
         def edit(now: Incident) -> Incident:
-            return replace(now, channel_id=channel_id, message_id=message_id, shown=version)
+            place = replace(now, channel_id=channel_id, message_id=message_id)
+            return replace(place, shown=version, owed=frozenset())
 
         await self._keeper.change(number, edit)
 

@@ -17,7 +17,7 @@ from controller.store.rows import encode, storable, values_of
 COLUMNS = (
     "id, subject, bot_id, bot_name, trouble, opened_at, details, crashes, returns, well_since, "
     "over_at, ending, worse_at, changes, acknowledged_by, acknowledged_at, muted_until, announced, "
-    "announced_at, pinged, channel_id, message_id, version, shown"
+    "announced_at, pinged, owed, channel_id, message_id, version, shown"
 )
 ALERT_COLUMNS = "kind, subject, bot_id, quiet_from, quiet_to, zone, since"
 _SELECT = f"SELECT {COLUMNS} FROM incident"  # noqa: S608 - names of our own
@@ -36,6 +36,7 @@ def incident_of(row: Sequence[Any]) -> Incident:
             "details": Details(**details | {"tail": tuple(details["tail"])}),
             "changes": tuple(Change(**one) for one in json.loads(found["changes"])),
             "pinged": frozenset(json.loads(found["pinged"])),
+            "owed": frozenset(json.loads(found["owed"])),
         }
     )
 
@@ -49,6 +50,7 @@ def _row_of(incident: Incident) -> list[object]:
         "details": encode(asdict(incident.details)),
         "changes": json.dumps([asdict(one) for one in incident.changes]),
         "pinged": json.dumps(sorted(incident.pinged)),
+        "owed": json.dumps(sorted(incident.owed)),
     }
     return [storable(value) if isinstance(value, str) else value for value in row.values()]
 
@@ -110,17 +112,6 @@ class IncidentWriter:
             [(done.lastrowid or 0) - KEPT_MOST],
         )
         return replace(incident, id=int(done.lastrowid or 0))
-
-    async def place(self, incident: Incident) -> None:
-        """Note its message and what that shows; everything else stays as it is by now."""
-        await self._connection.execute(
-            "UPDATE incident SET announced = ?, announced_at = ?, pinged = ?, channel_id = ?, "
-            "message_id = ?, shown = ? WHERE id = ?",
-            [
-                *(incident.announced, incident.announced_at, json.dumps(sorted(incident.pinged))),
-                *(incident.channel_id, incident.message_id, incident.shown, incident.id),
-            ],
-        )
 
     async def save_alert(self, alert: Alert) -> None:
         """Ping them from now on; an earlier wish for the same is replaced."""

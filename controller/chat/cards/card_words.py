@@ -14,7 +14,7 @@ def card(view: View, memory: int = 0, *, now: float) -> str:
     """How the bot is and, if something is wrong, why. `memory`: its limit in bytes, or 0; `now`:
     the engine's time.
 
-    Whether the engine answers isn't on it: that's told once, by `notice`.
+    Whether the engine answers isn't on it: that's told once, as an incident.
     """
     why = reasons(view, memory, now=now)
     lines = [headline(view), f"{made_of(view.bot)} · {since(view)}", *why]

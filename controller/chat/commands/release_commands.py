@@ -48,6 +48,13 @@ class Updates:
         ended = await self._manager.releases.update(request.caller, bot, mark)
         await request.reply(outcome_of(self._manager, ended, bot.name, "updating"))
 
+    async def go_back(self, request: Request, bot: Bot) -> None:
+        """Go back to the last release that worked."""
+        await request.acknowledge()
+        ended = await self._manager.releases.rollback(request.caller, bot)
+        words = outcome_of(self._manager, ended, bot.name, "going back")
+        await request.reply(f"{words}\nIts secrets and its own data stay as they are.")
+
 
 class ReleaseCommands:
     """Three commands that become part of the group `/bot`."""

@@ -23,6 +23,7 @@ CREATE TABLE incident (
   announced INTEGER NOT NULL,
   announced_at REAL NOT NULL,
   pinged TEXT NOT NULL,
+  owed TEXT NOT NULL,
   channel_id INTEGER NOT NULL,
   message_id INTEGER NOT NULL,
   version INTEGER NOT NULL,
