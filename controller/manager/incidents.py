@@ -75,14 +75,17 @@ class Incidents:
 
     # By somebody, with their rights
 
-    async def listed(self, caller: Caller, wanted: Wanted) -> list[Incident]:
-        """The incidents that the caller may see."""
+    async def listed(self, caller: Caller, wanted: Wanted) -> tuple[list[Incident], int]:
+        """The incidents that the caller may see, and before which number more of them may be; 0:
+        these are all."""
         await self._access.require(caller, INCIDENT_LIST)
         if wanted.open_only:
             found = self._keeper.open_ones[::-1]
         else:
             found = await self._store.incidents.newest(wanted.before, wanted.limit)
-        return [one for one in found if self._may(caller.principal, BOT_SHOW, one)][: wanted.limit]
+        seen = [one for one in found if self._may(caller.principal, BOT_SHOW, one)]
+        whole = wanted.open_only or len(found) < wanted.limit
+        return seen, 0 if whole else found[-1].id
 
     async def acknowledge(self, caller: Caller, number: int) -> Incident:
         """Note that the caller looks after it: it isn't announced again, unless it gets worse.

@@ -110,7 +110,7 @@ class AccessCommands(app_commands.Group):
         lines += [f"For **{name}** alone: {role.word}." for name, role in found.more.items()]
         await request.reply("\n".join(lines))
 
-    @app_commands.command(description="A private link that signs you in to the dashboard, once")
+    @app_commands.command(description="A private link to the dashboard, used once")
     @with_request
     async def web(self, request: Request) -> None:
         """A link button; the code is behind the # and so in no log."""

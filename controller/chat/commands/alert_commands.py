@@ -30,7 +30,7 @@ class AlertCommands(app_commands.Group):
         )
         self._manager = manager
 
-    @app_commands.command(name="list", description="Who is pinged, for what, and when not")
+    @app_commands.command(name="list", description="Who is pinged, and when not")
     @with_request
     async def list_alerts(self, request: Request) -> None:
         """Everybody who is pinged."""
@@ -43,7 +43,7 @@ class AlertCommands(app_commands.Group):
         lines = [alert_line(one, names.get(one.bot_id, "")) for one in found]
         await request.reply("\n".join(lines))
 
-    @app_commands.command(description="Ping me when something goes wrong")
+    @app_commands.command(description="Ping me when something is wrong")
     @app_commands.describe(
         bot="For this bot only",
         quiet="When not, like 22:00-07:00",
@@ -64,7 +64,7 @@ class AlertCommands(app_commands.Group):
         await self._manager.incidents.set_own_alert(request.caller, alert, on=not off)
         await request.reply(_done(alert, bot, on=not off))
 
-    @app_commands.command(description="Ping somebody else, or a role, when something goes wrong")
+    @app_commands.command(description="Ping a person or a role")
     @app_commands.describe(
         who="A person or a Discord role",
         bot="For this bot only",

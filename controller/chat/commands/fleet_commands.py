@@ -41,7 +41,7 @@ class FleetCommands(app_commands.Group):
     @with_request
     async def incidents(self, request: Request) -> None:
         """The open ones first, then the last that are over."""
-        found = await self._manager.incidents.listed(request.caller, Wanted())
+        found, _ = await self._manager.incidents.listed(request.caller, Wanted())
         found.sort(key=lambda one: (one.is_over, -one.id))
         await request.reply("\n".join(map(one_line, found)) or "Nothing has gone wrong yet.")
 
@@ -61,7 +61,7 @@ class FleetCommands(app_commands.Group):
         )
         await request.reply(text)
 
-    @app_commands.command(description="What happened to all bots, also removed ones; grants")
+    @app_commands.command(description="What happened to all bots and to grants")
     @app_commands.describe(who="Only what this person asked for", refusals="Also what was refused")
     @with_request
     async def history(
@@ -74,7 +74,7 @@ class FleetCommands(app_commands.Group):
         choice = Choice(by=str(who.id) if who else "", refusals=refusals)
         await self._past.show(request, None, choice)
 
-    @app_commands.command(description="Containers, volumes and folders of ours without a bot")
+    @app_commands.command(description="What belongs to no bot any more")
     @with_request
     async def orphans(self, request: Request) -> None:
         """What is left over. Nothing is removed."""

@@ -23,8 +23,6 @@ TOPICS: Mapping[str, tuple[Act, ...]] = {
     "See how it is, and what happened": (
         *(acts.BOT_LIST, acts.BOT_SHOW, acts.BOT_LOGS, acts.BOT_HISTORY, acts.BOT_RELEASES),
         *(acts.FLEET_STATUS, acts.FLEET_HISTORY, acts.INCIDENT_LIST),
-    ),
-    "Hear of it when something goes wrong": (
         *(acts.ALERTS_OWN, acts.ALERTS_GIVE, acts.ALERTS_LIST),
     ),
     "Decide who may do what": (

@@ -33,6 +33,7 @@ SPACING = 2.0  # seconds between two edits of one message
 EDITS, EDITS_SECONDS = 4, 5.0  # for all incidents together; the cards have a budget of their own
 SECONDS = 10.0  # for one message; then it waits its turn again
 AT_ONCE = 2
+LOGIN_SECONDS = 0.1  # between two looks at a client that hasn't begun to log in
 TROUBLED = 5.0  # seconds until the next try when the database fails
 CANT_EDIT = {10003, 10008, 30046}  # Discord's error codes: gone, gone, too many edits
 _FAILURES = (*TROUBLE, OSError)
@@ -57,7 +58,7 @@ class Announcer:
     async def run(self) -> None:
         """Announce until cancelled."""
         with self._incidents.hearing(lambda number: self._schedule.poke(str(number))):
-            await self._client.wait_until_ready()
+            await self._until_ready()
             for number in await self._incidents.to_show():
                 self._schedule.poke(str(number))
             try:
@@ -67,6 +68,14 @@ class Announcer:
             finally:
                 for later in self._later.values():
                     later.cancel()
+
+    async def _until_ready(self) -> None:
+        """Wait for the first connection, also of a client that hasn't begun to log in."""
+        while not self._client.is_ready():
+            try:
+                await self._client.wait_until_ready()
+            except RuntimeError:
+                await asyncio.sleep(LOGIN_SECONDS)
 
     async def _work(self) -> None:
         while True:

@@ -6,6 +6,7 @@ import discord
 
 from controller.chat.requests.buttons import Button, button
 from controller.chat.requests.request import Request
+from controller.domain.acts import INCIDENT_ACKNOWLEDGE, INCIDENT_MUTE
 from controller.domain.errors import BadInput
 from controller.domain.incident import Incident, Trouble
 from controller.fleet.views import View
@@ -39,10 +40,12 @@ class IncidentPresses:
     """What the buttons of incidents do."""
 
     def __init__(self, manager: Manager) -> None:
+        self._access = manager.access
         self._incidents = manager.incidents
 
     async def acknowledge(self, request: Request) -> None:
         """Look after it."""
+        await self._access.require(request.caller, INCIDENT_ACKNOWLEDGE)
         number = _number(request)
         await request.acknowledge()
         await self._incidents.acknowledge(request.caller, number)
@@ -50,10 +53,11 @@ class IncidentPresses:
 
     async def mute(self, request: Request) -> None:
         """Hear no more of it for an hour, or until it's over."""
+        await self._access.require(request.caller, INCIDENT_MUTE)
         number = _number(request)
         asked = request.arguments[1] if len(request.arguments) > 1 else ""
         if asked not in {HOUR, UNTIL_OVER}:
-            raise BadInput("That button is damaged.", hint="Use /fleet incidents.")
+            raise _damaged()
         await request.acknowledge()
         seconds = None if asked == UNTIL_OVER else float(asked)
         await self._incidents.mute(request.caller, number, seconds)
@@ -64,5 +68,9 @@ class IncidentPresses:
 def _number(request: Request) -> int:
     number = request.arguments[0]
     if not (number.isascii() and number.isdecimal() and len(number) < 16):
-        raise BadInput("That button is damaged.", hint="Use /fleet incidents.")
+        raise _damaged()
     return int(number)
+
+
+def _damaged() -> BadInput:
+    return BadInput("That button is damaged.", hint="/fleet incidents shows what is wrong.")
