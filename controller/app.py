@@ -180,6 +180,7 @@ async def open_application(
                 seal_key=seal_key,
                 at_rest=AtRest(keys),
                 sealed_only=settings.sealed_only,
+                secret_reminder=settings.secret_reminder * 86_400.0,
                 shift=shift,
                 own_tokens=_own_tokens(settings, fingerprints),
                 key=key,

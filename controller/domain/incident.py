@@ -69,7 +69,7 @@ class Details:
 
     cause: str = ""  # in words: a problem's, a health check's own, a sign's
     hint: str = ""  # what to do
-    code: str = ""  # of the problem
+    problem: str = ""  # the code of the one that BotMaker gave up for
     exit_code: int | None = None
     oom_killed: bool = False
     ended: bool = False  # whether an end of the program was seen; else there is no exit code
@@ -179,7 +179,9 @@ def look_at(bot: Bot, world: World, phase: Phase, held_up: str, memory: int = 0)
         if bot.problem.code in _NO_NEWS:
             return Look(condition=Condition.UNWANTED)
         problem = bot.problem
-        found = Details(cause=problem.message, hint=problem.hint, code=problem.code, memory=memory)
+        found = Details(
+            cause=problem.message, hint=problem.hint, problem=problem.code, memory=memory
+        )
         return _ill(Trouble.DOWN, found)
     if phase is Phase.CRASH_LOOPING:
         return _ill(Trouble.LOOPING, Details(memory=memory))
@@ -315,7 +317,7 @@ def _seen(found: Incident) -> Incident:
 def is_of_a_crash(look: Look) -> bool:
     """Whether the last end of the bot's program explains the trouble."""
     if look.trouble is Trouble.DOWN:
-        return look.details.code in _ENDS
+        return look.details.problem in _ENDS
     return look.trouble is Trouble.LOOPING
 
 

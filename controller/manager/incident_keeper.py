@@ -22,7 +22,9 @@ from controller.domain.errors import ControllerError
 from controller.domain.incident import (
     BACKUP,
     CHANGES_MOST,
+    DISK,
     ENGINE,
+    SECRETS,
     Change,
     Condition,
     Details,
@@ -48,6 +50,7 @@ CURSOR = "incidents"
 NEWS_MOST = 500  # entries of the journal in one pass
 TROUBLE_SECONDS = 5.0  # until the next try when the database fails
 _NEWS = (Kind.CRASH, Kind.BY_HAND)
+_NO_BOTS = {ENGINE, DISK, SECRETS, BACKUP}
 _UNHARMED = {"renamed"}  # by hand, and the bot ran on
 
 
@@ -143,8 +146,9 @@ class IncidentKeeper:
 
     def check(self, subject: str, look: Look) -> None:
         """How something is that is no bot, and of which nothing else tells."""
-        if self._checks.get(subject, Look(condition=Condition.WELL)) != look:
-            self._checks[subject] = look
+        before = self._checks.get(subject)
+        self._checks[subject] = look
+        if look != before and (look.trouble is not None or subject in self._open):
             self._wake(subject)
 
     def _note(self, bot_id: str) -> None:
@@ -170,7 +174,7 @@ class IncidentKeeper:
     def _next_due(self) -> float | None:
         now, pace = self._tools.clock(), self._tools.pace
         due = [due_in(one, now, self._steady(one.subject)) for one in self._open.values()]
-        if self._dirty - {ENGINE, BACKUP}:
+        if self._dirty - _NO_BOTS:
             due.append(self._bots_wait(now) or None)
         engine = self._fleet.engine
         if engine.away and ENGINE not in self._open:
@@ -200,7 +204,7 @@ class IncidentKeeper:
         if self._fleet.engine.away:
             subjects.add(ENGINE)
         wait = bool(self._bots_wait(now))
-        here = {one for one in subjects if not wait or one in {ENGINE, BACKUP, *self._checks}}
+        here = {one for one in subjects if not wait or one in _NO_BOTS}
         self._dirty -= here
         try:
             told = await self._take(here, now, bots=not wait)
@@ -330,8 +334,8 @@ class IncidentKeeper:
         if subject == BACKUP:
             state = self._tools.backup()
             return _lasting(Trouble.BACKUP, state.bad, Details(cause=state.why))
-        if subject in self._checks:
-            return self._checks[subject]
+        if subject in {DISK, SECRETS}:
+            return self._checks.get(subject)
         if view is None:
             return Look(condition=Condition.GONE)
         if not view.seen:

@@ -3,6 +3,7 @@ who is pinged."""
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections.abc import Callable
@@ -28,6 +29,7 @@ from controller.domain.incident import Incident, acknowledged, muted
 from controller.fleet.journal import Caller, Journal, append_all
 from controller.fleet.views import Fleet
 from controller.manager.access import Access
+from controller.manager.incident_checks import IncidentChecks
 from controller.manager.incident_keeper import IncidentKeeper
 from controller.store import Store
 
@@ -50,6 +52,7 @@ class Incidents:
     def __init__(
         self,
         keeper: IncidentKeeper,
+        checks: IncidentChecks,
         store: Store,
         fleet: Fleet,
         journal: Journal,
@@ -57,6 +60,7 @@ class Incidents:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._keeper = keeper
+        self._checks = checks
         self._store = store
         self._fleet = fleet
         self._journal = journal
@@ -71,7 +75,9 @@ class Incidents:
 
     async def run(self) -> None:
         """Keep the incidents until cancelled."""
-        await self._keeper.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keeper.run(), name="incident-keeper")
+            group.create_task(self._checks.run(), name="incident-checks")
 
     # By somebody, with their rights
 

@@ -41,6 +41,7 @@ from controller.manager.edits import Edits
 from controller.manager.feed import Feed
 from controller.manager.following import Following
 from controller.manager.history import History
+from controller.manager.incident_checks import CheckTools, IncidentChecks
 from controller.manager.incident_keeper import IncidentKeeper, KeeperTools
 from controller.manager.incidents import Incidents
 from controller.manager.lifecycle import Lifecycle
@@ -114,6 +115,7 @@ class Parts:
     seal_key: SealKey
     at_rest: AtRest
     sealed_only: bool = False  # whether a secret that wasn't sealed is refused
+    secret_reminder: float = 0.0  # seconds after which secrets are due to be replaced; 0: never
     shift: UidShift | None = None
     postman: Postman = field(default_factory=Postman)
     timing: Timing = field(default_factory=Timing)  # of the webhooks
@@ -262,6 +264,17 @@ def _manager(parts: Parts, tools: Tools, loop: Loop, access: Access, webhooks: W
             pace=parts.pace,
         )
     )
+    checks = IncidentChecks(
+        CheckTools(
+            fleet=fleet,
+            vault=tools.vault,
+            threads=threads,
+            data_dir=parts.data_dir,
+            reminder=parts.secret_reminder,
+            clock=parts.clock,
+        ),
+        keeper,
+    )
     return Manager(
         started_at=time.time(),
         redact=tools.redactor,
@@ -325,7 +338,7 @@ def _manager(parts: Parts, tools: Tools, loop: Loop, access: Access, webhooks: W
         following=Following(ReadingTools(runtime, tools.redactor, threads, fleet), access),
         feed=Feed(fleet, tools.store, access),
         history=History(tools.store, fleet, journal, access),
-        incidents=Incidents(keeper, tools.store, fleet, journal, access, parts.clock),
+        incidents=Incidents(keeper, checks, tools.store, fleet, journal, access, parts.clock),
         orphans=Orphans(runtime, fleet, tools.vault, threads, access),
         doctor=Doctor(patient, fleet, loop.stories, access, backups_found),
         backups=backups,
