@@ -36,6 +36,7 @@ from controller.domain.errors import (
     EngineUnavailable,
     NotFound,
 )
+from controller.domain.incident import Pace
 from controller.fleet.hostpaths import HostPaths, binds_only, own_container
 from controller.fleet.threads import Threads
 from controller.fleet.uid_shift import uid_shift
@@ -117,21 +118,22 @@ class Application:
 
 
 @contextlib.asynccontextmanager
-async def open_application(
+async def open_application(  # noqa: PLR0913 - what simulations and proofs replace
     settings: Settings,
     redactor: Redactor,
     *,
     runtime: Runtime | None = None,
     published: Callable[[], None] = lambda: None,
+    pace: Pace | None = None,
     wait: bool = False,
     store_type: type[Store] = Store,
     engine_type: type[EngineRuntime] = EngineRuntime,
 ) -> AsyncIterator[Application]:
     """Open every part, and close them all at the end. Raises BadSetting if a start can't work.
 
-    `runtime` replaces the engine and `published` is called after each change of a card;
-    both are for simulations. `wait` waits for an engine that doesn't answer yet. The two types are
-    for the proofs, which kill the process before and after each of their writes.
+    `runtime` replaces the engine, `published` is called after each change of a card, and `pace` is
+    that of incidents: for simulations. `wait` waits for an engine that doesn't answer yet. The two
+    types are for the proofs, which kill the process before and after each of their writes.
     """
     async with contextlib.AsyncExitStack() as stack:
         data = settings.data_dir
@@ -186,6 +188,7 @@ async def open_application(
                 key=key,
                 templates_dir=settings.templates_dir,
                 backups=backup_plan(settings),
+                pace=pace or Pace(),
             )
         )
         stack.push_async_callback(installation.close)

@@ -136,11 +136,11 @@ async def until_public(world: World, text: str) -> discord.Message:
         await asyncio.sleep(0.02)
 
 
-async def until_phase(world: World, name: str, phase: Phase) -> View:
+async def until_phase(world: World, name: str, phase: Phase, seconds: float = 5.0) -> View:
     """The bot's view, as soon as it is in that phase."""
     fleet = world.application.installation.tools.fleet
     view = fleet.named(name)
-    seen = await fleet.wait_for(view.bot.id, lambda v: v is not None and v.phase is phase, 5)
+    seen = await fleet.wait_for(view.bot.id, lambda v: v is not None and v.phase is phase, seconds)
     assert seen is not None
     assert seen.phase is phase
     return seen
