@@ -21,7 +21,14 @@ from functools import partial
 from controller.api import Gate, KeyHolders, ServiceTokens, serve, serve_console
 from controller.backups import locks_from
 from controller.catalog import Catalog, load
-from controller.chat import ControllerClient, Place, Publisher, redirect_discord, run_client
+from controller.chat import (
+    Announcer,
+    ControllerClient,
+    Place,
+    Publisher,
+    redirect_discord,
+    run_client,
+)
 from controller.domain.disk_words import starting
 from controller.domain.errors import (
     BadInput,
@@ -30,6 +37,7 @@ from controller.domain.errors import (
     EngineUnavailable,
     NotFound,
 )
+from controller.domain.incident import Pace
 from controller.fleet.hostpaths import HostPaths, binds_only, own_container
 from controller.fleet.threads import Threads
 from controller.fleet.uid_shift import uid_shift
@@ -70,6 +78,7 @@ class Application:
     installation: Installation
     client: ControllerClient
     publisher: Publisher
+    announcer: Announcer
     doors: set[str] = field(default_factory=set)  # those that are open
 
     @property
@@ -93,6 +102,8 @@ class Application:
             )
             group.create_task(self.manager.backups.run(), name="backups")
             group.create_task(self.publisher.run(), name="publisher")
+            group.create_task(self.manager.incidents.run(), name="incidents")
+            group.create_task(self.announcer.run(), name="announcer")
             group.create_task(self.client.late_answers.run(), name="late answers")
             if self.settings.http_listen:
                 group.create_task(self._serve(self.settings.http_listen), name="http")
@@ -123,21 +134,22 @@ class Application:
 
 
 @contextlib.asynccontextmanager
-async def open_application(
+async def open_application(  # noqa: PLR0913 - what simulations and proofs replace
     settings: Settings,
     redactor: Redactor,
     *,
     runtime: Runtime | None = None,
     published: Callable[[], None] = lambda: None,
+    pace: Pace | None = None,
     wait: bool = False,
     store_type: type[Store] = Store,
     engine_type: type[EngineRuntime] = EngineRuntime,
 ) -> AsyncIterator[Application]:
     """Open every part, and close them all at the end. Raises BadSetting if a start can't work.
 
-    `runtime` replaces the engine and `published` is called after each change of a card;
-    both are for simulations. `wait` waits for an engine that doesn't answer yet. The two types are
-    for the proofs, which kill the process before and after each of their writes.
+    `runtime` replaces the engine, `published` is called after each change of a card, and `pace` is
+    that of incidents: for simulations. `wait` waits for an engine that doesn't answer yet. The two
+    types are for the proofs, which kill the process before and after each of their writes.
     """
     async with contextlib.AsyncExitStack() as stack:
         data = settings.data_dir
@@ -186,11 +198,13 @@ async def open_application(
                 seal_key=seal_key,
                 at_rest=AtRest(keys),
                 sealed_only=settings.sealed_only,
+                secret_reminder=settings.secret_reminder * 86_400.0,
                 shift=shift,
                 own_tokens=_own_tokens(settings, fingerprints),
                 key=key,
                 templates_dir=settings.templates_dir,
                 backups=backup_plan(settings),
+                pace=pace or Pace(),
             )
         )
         stack.push_async_callback(installation.close)
@@ -200,7 +214,8 @@ async def open_application(
         client = ControllerClient(manager, place, public_url=settings.web_url, forms=settings.forms)
         await client.late_answers.load()
         publisher = Publisher(manager, client, place, published)
-        yield Application(settings, installation, client, publisher)
+        announcer = Announcer(manager, client, place)
+        yield Application(settings, installation, client, publisher, announcer)
 
 
 def _own_tokens(settings: Settings, fingerprints: Fingerprints) -> frozenset[str]:
