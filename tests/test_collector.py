@@ -9,7 +9,7 @@ import sys
 
 PROGRAM = """
 import gc, json, weakref
-from controller.app import spare_the_loop
+from controller.spared_loop import spare_the_loop
 
 class Part:
     pass
