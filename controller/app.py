@@ -64,8 +64,6 @@ from controller.vault import (
 )
 
 log = logging.getLogger(__name__)
-# For the garbage collector: how many new objects make it look, and how rarely it takes all others.
-COLLECT_AFTER = (700, 10, 100)
 
 
 @dataclass(frozen=True, slots=True)

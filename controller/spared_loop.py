@@ -1,4 +1,4 @@
-"""What a process does once so that threads and the garbage collector hold up its event loop less."""
+"""What a process does once, so that threads and the garbage collector hold up its loop less."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import gc
 import sys
 
 THREADS_GIVE_WAY = 0.002  # seconds that a thread may compute while another one waits
+# For the garbage collector: how many new objects make it look, and how rarely it takes all others.
+COLLECT_AFTER = (700, 10, 100)
 
 
 def spare_the_loop() -> None:

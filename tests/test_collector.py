@@ -9,6 +9,7 @@ import sys
 
 PROGRAM = """
 import gc, json, weakref
+import controller.app  # as much as a controller loads
 from controller.spared_loop import spare_the_loop
 
 class Part:
