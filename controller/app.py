@@ -20,7 +20,14 @@ from dataclasses import dataclass
 from controller.api import Gate, KeyHolders, ServiceTokens, serve, serve_console
 from controller.backups import locks_from
 from controller.catalog import Catalog, load
-from controller.chat import ControllerClient, Place, Publisher, redirect_discord, run_client
+from controller.chat import (
+    ControllerClient,
+    Place,
+    Progress,
+    Publisher,
+    redirect_discord,
+    run_client,
+)
 from controller.domain.disk_words import starting
 from controller.domain.errors import (
     BadInput,
@@ -66,6 +73,7 @@ class Application:
     installation: Installation
     client: ControllerClient
     publisher: Publisher
+    progress: Progress
 
     @property
     def manager(self) -> Manager:
@@ -82,7 +90,10 @@ class Application:
                 name="console",
             )
             group.create_task(self.manager.backups.run(), name="backups")
+            group.create_task(self.manager.schedule_runs.run(), name="schedules")
+            group.create_task(self.manager.batches.run(), name="batches")
             group.create_task(self.publisher.run(), name="publisher")
+            group.create_task(self.progress.run(), name="progress of batches")
             group.create_task(self.client.late_answers.run(), name="late answers")
             if self.settings.http_listen:
                 group.create_task(self._serve(self.settings.http_listen), name="http")
@@ -184,7 +195,8 @@ async def open_application(
         client = ControllerClient(manager, place, public_url=settings.web_url)
         await client.late_answers.load()
         publisher = Publisher(manager, client, place, published)
-        yield Application(settings, installation, client, publisher)
+        progress = Progress(manager, client, place)
+        yield Application(settings, installation, client, publisher, progress)
 
 
 def _own_tokens(settings: Settings, fingerprints: Fingerprints) -> frozenset[str]:

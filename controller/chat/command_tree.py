@@ -12,7 +12,9 @@ from controller.chat.commands.bot_commands import BotCommands
 from controller.chat.commands.fleet_commands import FleetCommands
 from controller.chat.commands.help_command import HelpCommand
 from controller.chat.commands.inside_commands import InsideCommands
+from controller.chat.commands.many_commands import ManyCommands
 from controller.chat.commands.release_commands import ReleaseCommands
+from controller.chat.commands.schedule_commands import ScheduleCommands
 from controller.chat.handlers import Rooms
 from controller.chat.requests.admission import Admission
 from controller.chat.requests.at_work import AtWork
@@ -89,6 +91,10 @@ def every_command(manager: Manager, rooms: Rooms, public_url: str) -> list[TopLe
     inside = InsideCommands(manager, rooms.actions, rooms.settings)
     for command in (*inside.all(), *ReleaseCommands(manager, rooms.updates).all()):
         bot.add_command(command)
+    bot.add_command(ScheduleCommands(manager))
+    fleet = FleetCommands(manager, rooms.past)
+    for command in ManyCommands(manager, rooms.many).all():
+        fleet.add_command(command)
     access = AccessCommands(manager, rooms.grants, public_url)
-    groups = [bot, FleetCommands(manager, rooms.past), access]
+    groups = [bot, fleet, access]
     return [*groups, HelpCommand(manager, groups).command]

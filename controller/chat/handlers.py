@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from controller.chat.batches.choosing import Choosing
 from controller.chat.commands.everyone import Grants
 from controller.chat.commands.power import Power
 from controller.chat.commands.release_commands import Updates
@@ -17,6 +18,7 @@ from controller.chat.logs.history_pages import HistoryPages
 from controller.chat.logs.log_answers import LogAnswers
 from controller.chat.requests.request import Request
 from controller.chat.requests.router import Handler
+from controller.domain.batches import Verb
 from controller.domain.bot import Bot
 from controller.manager import Manager
 
@@ -34,6 +36,7 @@ class Rooms:
     logs: LogAnswers
     grants: Grants
     past: HistoryPages
+    many: Choosing
 
 
 def rooms_of(manager: Manager, guild_id: int) -> Rooms:
@@ -51,6 +54,7 @@ def rooms_of(manager: Manager, guild_id: int) -> Rooms:
         logs=LogAnswers(manager),
         grants=Grants(manager, guild_id),
         past=HistoryPages(manager),
+        many=Choosing(manager),
     )
 
 
@@ -63,7 +67,13 @@ def handlers_of(rooms: Rooms, manager: Manager) -> dict[str, Handler]:
 
         return handle
 
+    def many(handler: Callable[[Request, Verb], Awaitable[None]], verb: Verb) -> Handler:
+        return lambda request: handler(request, verb)
+
     return {
+        **{f"button pick{verb}": many(rooms.many.pick, verb) for verb in Verb},
+        **{f"button many{verb}": many(rooms.many.confirm, verb) for verb in Verb},
+        **{f"button halt{verb}": many(rooms.many.cancel, verb) for verb in Verb},
         "button logs": bot(rooms.logs.show),
         "button older": bot(rooms.logs.older),
         "button refresh": bot(rooms.logs.refresh),

@@ -32,6 +32,7 @@ from controller.manager.access import Access, StaticGrants
 from controller.manager.actions import Actions
 from controller.manager.backup_contents import Sources, States
 from controller.manager.backups import Backups, Plan
+from controller.manager.batches import ActTools, Batches
 from controller.manager.bots import Bots
 from controller.manager.courier import Courier
 from controller.manager.credentials import Credentials
@@ -48,6 +49,8 @@ from controller.manager.orphans import Orphans
 from controller.manager.releases import Releases
 from controller.manager.restore_files import STATES
 from controller.manager.sameness import Sameness
+from controller.manager.schedule_runs import ScheduleRuns
+from controller.manager.schedules import Schedules
 from controller.manager.sealed_entry import SealedEntry
 from controller.manager.single_use import SingleUse
 from controller.manager.tokens import Tokens
@@ -77,6 +80,9 @@ class Manager:
     sameness: Sameness
     edits: Edits
     releases: Releases
+    schedules: Schedules
+    schedule_runs: ScheduleRuns
+    batches: Batches
     actions: Actions
     logbook: Logbook
     following: Following
@@ -138,6 +144,7 @@ class Installation:
         await self.manager.webhooks.load()
         await self.manager.web_sessions.load()
         await self.manager.backups.load()
+        await self.manager.batches.load()
         await self.manager.credentials.resume(self.loop.owe_reload)
         cut_short = await self.tools.journal.end_open()
         if cut_short:
@@ -236,6 +243,33 @@ def _manager(parts: Parts, tools: Tools, loop: Loop, access: Access, webhooks: W
     def backups_found() -> list[Finding]:
         return backup_findings(backups.state, scheduled=backups.plan.scheduled)
 
+    lifecycle = Lifecycle(
+        fleet=fleet,
+        wishes=wishes,
+        catalog=parts.catalog,
+        runtime=runtime,
+        journal=journal,
+        access=access,
+    )
+    releases = Releases(
+        store=tools.store,
+        fleet=fleet,
+        wishes=wishes,
+        blueprints=blueprints,
+        runtime=runtime,
+        journal=journal,
+        access=access,
+    )
+    acting = ActTools(
+        store=tools.store,
+        fleet=fleet,
+        journal=journal,
+        access=access,
+        lifecycle=lifecycle,
+        releases=releases,
+    )
+    runs = ScheduleRuns(acting, backups)
+
     return Manager(
         started_at=time.time(),
         redact=tools.redactor,
@@ -248,14 +282,7 @@ def _manager(parts: Parts, tools: Tools, loop: Loop, access: Access, webhooks: W
             blueprints=blueprints,
             runtime=runtime,
         ),
-        lifecycle=Lifecycle(
-            fleet=fleet,
-            wishes=wishes,
-            catalog=parts.catalog,
-            runtime=runtime,
-            journal=journal,
-            access=access,
-        ),
+        lifecycle=lifecycle,
         credentials=Credentials(
             store=tools.store,
             fleet=fleet,
@@ -283,15 +310,10 @@ def _manager(parts: Parts, tools: Tools, loop: Loop, access: Access, webhooks: W
         edits=Edits(
             fleet=fleet, wishes=wishes, blueprints=blueprints, journal=journal, access=access
         ),
-        releases=Releases(
-            store=tools.store,
-            fleet=fleet,
-            wishes=wishes,
-            blueprints=blueprints,
-            runtime=runtime,
-            journal=journal,
-            access=access,
-        ),
+        releases=releases,
+        schedules=Schedules(tools.store, journal, access, threads, runs.wake),
+        schedule_runs=runs,
+        batches=Batches(acting),
         actions=Actions(
             fleet=fleet,
             blueprints=blueprints,

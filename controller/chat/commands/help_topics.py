@@ -20,6 +20,11 @@ TOPICS: Mapping[str, tuple[Act, ...]] = {
     "Start and stop it, let it do something": (
         *(acts.BOT_START, acts.BOT_STOP, acts.BOT_RESTART, acts.BOT_DO),
     ),
+    "Do it to many at once, or by itself": (
+        *(acts.FLEET_START, acts.FLEET_STOP, acts.FLEET_RESTART, acts.FLEET_UPDATE),
+        *(acts.SCHEDULE_ADD, acts.SCHEDULE_LIST, acts.SCHEDULE_PAUSE, acts.SCHEDULE_RESUME),
+        acts.SCHEDULE_REMOVE,
+    ),
     "See how it is, and what happened": (
         *(acts.BOT_LIST, acts.BOT_SHOW, acts.BOT_LOGS, acts.BOT_HISTORY, acts.BOT_RELEASES),
         *(acts.FLEET_STATUS, acts.FLEET_HISTORY),

@@ -93,11 +93,28 @@ def _of_the_container(kind: Kind, data: Mapping[str, Any]) -> str:
             return f"webhook {plain(str(data.get('name', '')), 40)} **{what}**{events}: {reason}"
         case Kind.NEW_IMAGE:
             return f"**another image**: {_image_change(data)}"
+        case Kind.MISSED | Kind.BATCH:
+            return _of_many(kind, data)
         case Kind.RESTORED:
             made = moment(float(data.get("made_at", 0.0)))
             return f"**restored** from the backup of {made}"
         case _:
             return f"**{kind.value}**"
+
+
+def _of_many(kind: Kind, data: Mapping[str, Any]) -> str:
+    """Runs of a schedule that weren't made, and acts on many bots."""
+    if kind is Kind.MISSED:
+        runs = plural(int(data.get("times") or 0), "run")
+        due = moment(float(data.get("due") or 0.0))
+        chore = plain(str(data.get("chore", "")), 20)
+        return f"**missed {runs}** of schedule {data.get('schedule')} ({chore}), the last {due}"
+    failed = data.get("failed")
+    names = [str(one) for one in failed] if isinstance(failed, list) else []
+    words = f"**{plain(str(data.get('verb', '')), 20)} of many**: {data.get('done')} done"
+    if names:
+        words += f", {len(names)} failed ({plain(', '.join(names), DETAIL_MAX)})"
+    return words + (f", {data['left_out']} left out" if data.get("left_out") else "")
 
 
 def _image_change(data: Mapping[str, Any]) -> str:
