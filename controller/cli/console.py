@@ -25,6 +25,8 @@ COMMANDS = {
     "start": Lazy("controller.cli.power:start", "Start bots."),
     "stop": Lazy("controller.cli.power:stop", "Stop bots."),
     "restart": Lazy("controller.cli.power:restart", "Restart bots."),
+    "schedule": Lazy("controller.cli.schedules:schedule", "What a bot does by itself, and when."),
+    "fleet": Lazy("controller.cli.many:fleet", "Start, stop, restart or update many bots."),
     "releases": Lazy("controller.cli.releases:releases", "Print what a bot was made of."),
     "update": Lazy("controller.cli.releases:update", "Bring a bot up to date."),
     "rollback": Lazy("controller.cli.releases:rollback", "Make a bot what it was."),

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from controller.domain import journal as facts
+from controller.domain.acts import BOT_SHOW, FLEET_STATUS, FLEET_STOP
 from controller.domain.batches import (
     BOTS_MOST,
     CONFIRM_SECONDS,
@@ -107,7 +108,13 @@ class Batches:
 
         NotReady (`expired`) after five minutes, or when it was confirmed before.
         """
-        batch = await self._own(caller, number)
+        access = self._tools.access
+        await access.require(caller, FLEET_STATUS)
+        batch = await self._known(number)
+        await access.require(caller, batch.verb.act)
+        if not batch.asked_by(caller.principal):
+            why = Denied("Only whoever asked for it can confirm it.")
+            await access.refuse(caller, batch.verb.act.id, None, why)
         detail = {"detail": f"batch {batch.id}, {len(batch.items)} bots"}
         async with self._tools.journal.request(caller, batch.verb.act, None, detail) as deed:
             async with self._tools.store.transaction() as write:
@@ -123,14 +130,20 @@ class Batches:
         return running
 
     async def cancel(self, caller: Caller, number: int) -> Batch:
-        """Begin with no further bot; those that are under way end as they do."""
+        """Begin with no further bot; those that are under way end as they do.
+
+        Whoever asked for it can, and whoever may do the same to all of its bots.
+        """
+        access = self._tools.access
+        await access.require(caller, FLEET_STOP)
         batch = await self._known(number)
-        await self._tools.access.require(caller, batch.verb.act)
         if not batch.asked_by(caller.principal):
-            await self._require_each(caller, batch)
+            for item in batch.items:
+                view = self._tools.fleet.get(item.bot_id)
+                await access.require(caller, batch.verb.of_one, view.bot if view else None)
         detail = {"detail": f"cancel batch {number}"}
         async with (
-            self._tools.journal.request(caller, batch.verb.act, None, detail),
+            self._tools.journal.request(caller, FLEET_STOP, None, detail),
             self._tools.store.transaction() as write,
         ):
             await write.batches.cancel(number)
@@ -140,12 +153,13 @@ class Batches:
         return await self._known(number)
 
     async def get(self, caller: Caller, number: int) -> Batch:
-        """How it goes, for whoever asked for it, and for those who may do the same."""
+        """How it goes, with the bots that the caller may see."""
+        await self._tools.access.require(caller, FLEET_STATUS)
         batch = await self._known(number)
-        await self._tools.access.require(caller, batch.verb.act)
-        if not batch.asked_by(caller.principal):
-            await self._require_each(caller, batch)
-        return batch
+        if batch.asked_by(caller.principal):
+            return batch
+        seen = {view.bot.id for view in self._tools.access.allowed(caller.principal, BOT_SHOW)}
+        return replace(batch, items=tuple(one for one in batch.items if one.bot_id in seen))
 
     # For an edge's own upkeep: the message that shows how it goes
 
@@ -188,20 +202,6 @@ class Batches:
         if found is None:
             raise NotFound("There is no such batch.", code="no-such-batch")
         return found
-
-    async def _own(self, caller: Caller, number: int) -> Batch:
-        batch = await self._known(number)
-        await self._tools.access.require(caller, batch.verb.act)
-        if not batch.asked_by(caller.principal):
-            why = Denied("Only whoever asked for it can confirm it.")
-            await self._tools.access.refuse(caller, batch.verb.act.id, None, why)
-        return batch
-
-    async def _require_each(self, caller: Caller, batch: Batch) -> None:
-        for item in batch.items:
-            view = self._tools.fleet.get(item.bot_id)
-            if view is not None:
-                await self._tools.access.require(caller, batch.verb.of_one, view.bot)
 
     # The work
 
