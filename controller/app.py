@@ -195,7 +195,7 @@ async def open_application(
         client = ControllerClient(manager, place, public_url=settings.web_url)
         await client.late_answers.load()
         publisher = Publisher(manager, client, place, published)
-        progress = Progress(manager, client, place)
+        progress = Progress(manager, client, place, client.connected)
         yield Application(settings, installation, client, publisher, progress)
 
 

@@ -6,6 +6,7 @@ for that work.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import logging
@@ -53,6 +54,7 @@ class ControllerClient(discord.Client):
             max_ratelimit_timeout=RATE_LIMIT_SECONDS,
         )
         self._is_online = False
+        self.connected = asyncio.Event()  # once it was, for the first time
         self.manager = manager
         self.place = place
         self.late_answers = LateAnswers(manager, self, place)
@@ -125,6 +127,7 @@ class ControllerClient(discord.Client):
 
     async def on_ready(self) -> None:
         """Log it. What is owed to people can be said now."""
+        self.connected.set()
         self.late_answers.connected()
         log.info("connected to Discord as %s", self.user)
 

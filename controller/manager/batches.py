@@ -115,7 +115,7 @@ class Batches:
         if not batch.asked_by(caller.principal):
             why = Denied("Only whoever asked for it can confirm it.")
             await access.refuse(caller, batch.verb.act.id, None, why)
-        detail = {"detail": f"batch {batch.id}, {len(batch.items)} bots"}
+        detail = {"batch": batch.id, "detail": f"{len(batch.items)} bots"}
         async with self._tools.journal.request(caller, batch.verb.act, None, detail) as deed:
             async with self._tools.store.transaction() as write:
                 begun = batch.until >= time.time() and await write.batches.begin(number)
@@ -123,7 +123,7 @@ class Batches:
                 raise NotReady(
                     "That can't be confirmed any more.", hint="Ask again.", code="expired"
                 )
-            deed.ended(words=f"batch {batch.id} begun")
+            deed.ended(words="begun")
         running = self._running[number] = replace(batch, state=BatchState.RUNNING)
         self._fresh.append(number)
         self._begun.set()
@@ -141,7 +141,7 @@ class Batches:
             for item in batch.items:
                 view = self._tools.fleet.get(item.bot_id)
                 await access.require(caller, batch.verb.of_one, view.bot if view else None)
-        detail = {"detail": f"cancel batch {number}"}
+        detail = {"batch": number, "detail": "cancel"}
         async with (
             self._tools.journal.request(caller, FLEET_STOP, None, detail),
             self._tools.store.transaction() as write,

@@ -84,7 +84,7 @@ class Schedules:
                         code="too-many-schedules",
                     )
                 made = await write.schedules.add(wanted)
-            deed.ended(words=f"schedule {made.id}")
+            deed.ended(schedule=made.id)
         self._wake()
         return made
 
@@ -104,7 +104,7 @@ class Schedules:
     async def remove(self, caller: Caller, bot: Bot, number: int) -> Schedule:
         """Remove it. NotFound (`no-such-schedule`)."""
         await self._access.require(caller, SCHEDULE_REMOVE, bot)
-        detail = {"detail": f"schedule {number}"}
+        detail = {"schedule": number}
         async with (
             self._journal.request(caller, SCHEDULE_REMOVE, bot, detail),
             self._store.transaction() as write,
@@ -123,7 +123,7 @@ class Schedules:
         self, caller: Caller, act: Act, bot: Bot, number: int, *, paused: bool
     ) -> Schedule:
         await self._access.require(caller, act, bot)
-        detail = {"detail": f"schedule {number}"}
+        detail = {"schedule": number}
         async with (
             self._journal.request(caller, act, bot, detail),
             self._store.transaction() as write,

@@ -13,6 +13,7 @@ from controller.domain.access import Limit, Principal
 from controller.domain.batches import Batch, BatchState, Item, ItemState, Verb
 from controller.domain.roles import Role
 from controller.store.rows import storable
+from controller.store.schedule_rows import fresh_number
 
 BATCH_COLUMNS = (
     "id, act, principal, state, asked_at, until, ended_at, cancelled, channel_id, message_id"
@@ -71,14 +72,15 @@ class BatchWriter:
             "OR (state = 'ended' AND ended_at < ?)",
             [batch.asked_at, batch.asked_at - FORGET_AFTER],
         )
-        cursor = await self._connection.execute(
-            "INSERT INTO batch (act, principal, state, asked_at, until) VALUES (?, ?, ?, ?, ?)",
+        number = await fresh_number(self._connection, "batches")
+        await self._connection.execute(
+            "INSERT INTO batch (id, act, principal, state, asked_at, until) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
             [
-                *(batch.verb.act.id, _principal_text(batch.by), batch.state.value),
+                *(number, batch.verb.act.id, _principal_text(batch.by), batch.state.value),
                 *(batch.asked_at, batch.until),
             ],
         )
-        number = int(cursor.lastrowid or 0)
         rows = [
             (number, position, item.bot_id, item.name) for position, item in enumerate(batch.items)
         ]

@@ -62,11 +62,12 @@ class ScheduleWriter:
 
     async def add(self, schedule: Schedule) -> Schedule:
         """Add one; with its number."""
-        columns = SCHEDULE_COLUMNS.split(", ", 1)[1]
-        marks = ", ".join("?" * len(_row(schedule)))
-        sql = f"INSERT INTO schedule ({columns}) VALUES ({marks})"  # noqa: S608 - our own names
-        cursor = await self._connection.execute(sql, _stored(_row(schedule)))
-        return replace(schedule, id=int(cursor.lastrowid or 0))
+        made = replace(schedule, id=await fresh_number(self._connection, "schedules"))
+        row = [made.id, *_stored(_row(made))]
+        marks = ", ".join("?" * len(row))
+        sql = f"INSERT INTO schedule ({SCHEDULE_COLUMNS}) VALUES ({marks})"  # noqa: S608
+        await self._connection.execute(sql, row)
+        return made
 
     async def get(self, schedule_id: int) -> Schedule | None:
         """The schedule of that number, as this transaction sees it."""
@@ -85,6 +86,16 @@ class ScheduleWriter:
     async def drop(self, schedule_id: int) -> None:
         """Remove one."""
         await self._connection.execute("DELETE FROM schedule WHERE id = ?", [schedule_id])
+
+
+async def fresh_number(connection: aiosqlite.Connection, of: str) -> int:
+    """A number that nothing of that kind ever had: old buttons and entries name it."""
+    rows = await connection.execute_fetchall(
+        "INSERT INTO installation VALUES (?, '1') ON CONFLICT (key) DO UPDATE "
+        "SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT) RETURNING value",
+        [f"last-{of}"],
+    )
+    return int(next(iter(rows))[0])
 
 
 def _stored(values: Sequence[object]) -> list[object]:

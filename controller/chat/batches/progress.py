@@ -28,8 +28,11 @@ GONE = {10003, 10008, 30046}  # Discord's error codes: gone, gone, too many edit
 class Progress:
     """Keeps each message equal to how its batch is. What can't be shown now is shown later."""
 
-    def __init__(self, manager: Manager, client: discord.Client, place: Place) -> None:
+    def __init__(
+        self, manager: Manager, client: discord.Client, place: Place, connected: asyncio.Event
+    ) -> None:
         self._batches = manager.batches
+        self._connected = connected
         self._client = client
         self._place = place
         self._due: set[int] = set()
@@ -38,7 +41,7 @@ class Progress:
     async def run(self) -> None:
         """Show them until cancelled."""
         with self._batches.hearing(self._poke):
-            await self._client.wait_until_ready()
+            await self._connected.wait()
             for number in await self._batches.untold():
                 self._poke(number)
             while True:

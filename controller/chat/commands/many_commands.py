@@ -16,10 +16,10 @@ from controller.domain.phase import Phase
 from controller.manager import Manager
 
 _DESCRIPTIONS = {
-    Verb.START: "Start many bots; lists them and asks first",
-    Verb.STOP: "Stop many bots; lists them and asks first",
-    Verb.RESTART: "Restart many bots; lists them and asks first",
-    Verb.UPDATE: "Update many bots; lists them and asks first",
+    Verb.START: "Start many bots; asks first",
+    Verb.STOP: "Stop many bots; asks first",
+    Verb.RESTART: "Restart many bots; asks first",
+    Verb.UPDATE: "Update many bots; asks first",
 }
 
 

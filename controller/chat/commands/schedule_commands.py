@@ -43,7 +43,7 @@ class ScheduleCommands(app_commands.Group):
         self._manager = manager
         self._schedules = manager.schedules
 
-    @app_commands.command(description="Let a bot do something by itself, again and again")
+    @app_commands.command(description="Let a bot act by itself at set times")
     @app_commands.describe(
         name="Which bot",
         what="What is done",
@@ -62,7 +62,7 @@ class ScheduleCommands(app_commands.Group):
         made = await self._schedules.add(request.caller, bot, order)
         await request.reply(added_words(bot, made))
 
-    @app_commands.command(name="list", description="A bot's schedules, with their next runs")
+    @app_commands.command(name="list", description="A bot's schedules")
     @app_commands.describe(name="Which bot")
     @with_request
     async def list_schedules(self, request: Request, name: str) -> None:

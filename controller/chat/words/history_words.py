@@ -155,6 +155,8 @@ def _detail(entry: Entry) -> str:
         return f" ({plain(str(data['role']), 20)} to {_subject(entry)})"
     if "whom" in data:
         return f" (from {_subject(entry)})"
+    if "schedule" in data:
+        return f" (schedule {data['schedule']})"
     detail = str(data.get("detail", ""))
     return f" ({plain(detail, 80)})" if detail else ""
 
@@ -190,6 +192,8 @@ def _done(data: dict[str, object] | object) -> str:
         if key in found:
             names = ", ".join(map(str, found[key])) if isinstance(found[key], list) else ""
             return f"{words} {plain(names, DETAIL_MAX)}" if names else f"nothing {words}"
+    if "schedule" in found:
+        return f"schedule {found['schedule']}"
     if "exit_code" in found:
         return f"exit {found['exit_code']}"
     return plain(str(found.get("words", "")), DETAIL_MAX)

@@ -2,7 +2,7 @@ BEGIN IMMEDIATE;
 
 -- What bots do by themselves. A schedule goes with its bot.
 CREATE TABLE schedule (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  id INTEGER PRIMARY KEY,
   bot_id TEXT NOT NULL REFERENCES bot (id) ON DELETE CASCADE,
   chore TEXT NOT NULL,
   cron TEXT NOT NULL,
@@ -25,7 +25,7 @@ CREATE INDEX schedule_due ON schedule (next_at) WHERE NOT paused;
 
 -- One act on many bots: exactly those that were listed when it was asked for.
 CREATE TABLE batch (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  id INTEGER PRIMARY KEY,
   act TEXT NOT NULL,
   principal TEXT NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('asked', 'running', 'ended')),
