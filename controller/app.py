@@ -92,6 +92,7 @@ class Application:
             group.create_task(self.manager.backups.run(), name="backups")
             group.create_task(self.manager.schedule_runs.run(), name="schedules")
             group.create_task(self.manager.batches.run(), name="batches")
+            group.create_task(self.manager.sampler.run(), name="sampler")
             group.create_task(self.publisher.run(), name="publisher")
             group.create_task(self.progress.run(), name="progress of batches")
             group.create_task(self.client.late_answers.run(), name="late answers")

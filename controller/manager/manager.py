@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from controller.catalog import Catalog
+from controller.charts import Charts
 from controller.domain.errors import ControllerError
 from controller.domain.webhooks import Timing
 from controller.fleet.blueprint import Blueprints
@@ -49,10 +50,12 @@ from controller.manager.orphans import Orphans
 from controller.manager.releases import Releases
 from controller.manager.restore_files import STATES
 from controller.manager.sameness import Sameness
+from controller.manager.sampling import Sampler
 from controller.manager.schedule_runs import ScheduleRuns
 from controller.manager.schedules import Schedules
 from controller.manager.sealed_entry import SealedEntry
 from controller.manager.single_use import SingleUse
+from controller.manager.stats import Stats
 from controller.manager.tokens import Tokens
 from controller.manager.web_sessions import WebSessions
 from controller.manager.webhook_delivery import DeliveryTools
@@ -83,6 +86,9 @@ class Manager:
     schedules: Schedules
     schedule_runs: ScheduleRuns
     batches: Batches
+    sampler: Sampler
+    stats: Stats
+    charts: Charts
     actions: Actions
     logbook: Logbook
     following: Following
@@ -269,6 +275,7 @@ def _manager(parts: Parts, tools: Tools, loop: Loop, access: Access, webhooks: W
         releases=releases,
     )
     runs = ScheduleRuns(acting, backups)
+    sampler = Sampler(runtime, fleet, tools.store)
 
     return Manager(
         started_at=time.time(),
@@ -314,6 +321,9 @@ def _manager(parts: Parts, tools: Tools, loop: Loop, access: Access, webhooks: W
         schedules=Schedules(tools.store, journal, access, threads, runs.wake),
         schedule_runs=runs,
         batches=Batches(acting),
+        sampler=sampler,
+        stats=Stats(sampler, tools.store, access),
+        charts=Charts(parts.data_dir / "charts"),
         actions=Actions(
             fleet=fleet,
             blueprints=blueprints,

@@ -15,6 +15,7 @@ from controller.domain.journal import Entry, Kind
 from controller.domain.release import Release
 from controller.domain.roles import Role
 from controller.domain.schedules import Schedule
+from controller.domain.usage import Point
 from controller.domain.webhooks import DeadLetter, Webhook
 from controller.store import chain
 from controller.store.batch_rows import BATCH_COLUMNS, ITEMS, batch_of
@@ -41,6 +42,7 @@ from controller.store.rows import (
 )
 from controller.store.schedule_rows import SCHEDULE_COLUMNS, schedule_of
 from controller.store.transaction import Transaction
+from controller.store.usage_rows import POINTS, point_of
 
 LOWEST = -(2**63)  # no number of SQLite's is less
 
@@ -178,6 +180,11 @@ class Store:
         """The numbers of those that are confirmed and whose end isn't shown yet, oldest first."""
         sql = "SELECT id FROM batch WHERE state <> 'asked' AND NOT told ORDER BY id"
         return [int(row[0]) for row in await self._db.read(sql)]
+
+    async def points(self, bot_id: str, step: int, since: float) -> list[Point]:
+        """What a bot used, in points that stand for so many seconds each, oldest first."""
+        rows = await self._db.read(POINTS, [bot_id, step, int(since)])
+        return [point_of(row) for row in rows]
 
     # Forms, cards, grants
 

@@ -40,6 +40,7 @@ from controller.store.rows import (
     webhook_row,
 )
 from controller.store.schedule_rows import ScheduleWriter
+from controller.store.usage_rows import UsageWriter
 
 OWED_MOST = 1000  # answers; more than anybody reads, so the oldest go
 FORGET_FORMS_AFTER = 172_800.0  # seconds after a form was given out
@@ -60,6 +61,7 @@ class Transaction:
         self.releases = ReleaseWriter(connection)
         self.schedules = ScheduleWriter(connection)
         self.batches = BatchWriter(connection)
+        self.usage = UsageWriter(connection)
 
     # Bots
 

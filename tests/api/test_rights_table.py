@@ -41,7 +41,7 @@ BODIES: Mapping[str, Any] = {
     "addWebhook": {"name": "made", "url": "http://127.0.0.1:9/hook"},
     "replayWebhook": {"number": 1},
     "addSchedule": {"chore": "stop", "at": "never"},
-    **{f"{verb}Bots": {"bots": ["nosuch"]} for verb in Verb},
+    **{f"{verb}Bots": {"bots": []} for verb in Verb},
 }
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
 

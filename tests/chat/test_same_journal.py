@@ -17,6 +17,7 @@ from controller.api.table import OPERATIONS
 from controller.backups import Locks
 from controller.chat.requests.ways import WAYS
 from controller.domain.access import Grant
+from controller.domain.batches import Verb
 from controller.domain.bot import Bot
 from controller.domain.journal import Entry, Kind
 from controller.domain.phase import Phase
@@ -374,6 +375,9 @@ async def test_an_act_leaves_the_same_entries_in_every_way(world: World, act: st
     assert len(words["chat"]) >= 2
     assert words["http"] == words["chat"]
     assert words["console"] == words["chat"]
-    assert [entry.data["act"] for entry in left["chat"] if entry.kind is Kind.ASKED] == [act]
+    # An act on many is a request for each of its bots as well.
+    of_each = [verb.of_one.id for verb in Verb if verb.act.id == act]
+    asked = [entry.data["act"] for entry in left["chat"] if entry.kind is Kind.ASKED]
+    assert asked == [act, *of_each]
     kinds = {way: {one.author.principal.kind for one in rows} for way, rows in left.items()}
     assert kinds == {"chat": {"user"}, "http": {"user"}, "console": {"console"}}

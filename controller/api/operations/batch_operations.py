@@ -29,7 +29,7 @@ class BotsMeant(Given):
 
     bots: Annotated[
         list[Annotated[str, Field(max_length=40)]],
-        Field(min_length=1, max_length=BOTS_MOST, description="Ids or names."),
+        Field(max_length=BOTS_MOST, description="Ids or names."),
     ]
 
 

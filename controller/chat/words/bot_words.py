@@ -76,6 +76,10 @@ def reasons(view: View, memory: int = 0, *, now: float) -> list[str]:
     if view.world.missing and view.phase is not Phase.CREATED:
         found.append(f"Secrets missing or not usable: {', '.join(view.world.missing)}.")
     found += view.world.faults  # our own words about our own files, with markup
+    if view.flood:
+        found.append(
+            f"Its log is flooded: about {view.flood:,.0f} lines a second. Older lines get lost."
+        )
     if view.held_up:
         found.append(f"Held up, and tried again: {plain(view.held_up)}")
     return [*found, *_refused_start(view, found), *_by_hand(view)]
