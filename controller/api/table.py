@@ -17,6 +17,7 @@ from controller.api.operations.inside_operations import INSIDE_OPERATIONS
 from controller.api.operations.release_operations import RELEASE_OPERATIONS
 from controller.api.operations.request_operations import REQUEST_OPERATIONS
 from controller.api.operations.schedule_operations import SCHEDULE_OPERATIONS
+from controller.api.operations.stats_operations import STATS_OPERATIONS
 from controller.api.operations.stream_operations import STREAM_OPERATIONS
 from controller.api.operations.token_operations import TOKEN_OPERATIONS
 from controller.api.operations.webhook_operations import WEBHOOK_OPERATIONS
@@ -29,6 +30,7 @@ OPERATIONS: Operations = (
     *INSIDE_OPERATIONS,
     *RELEASE_OPERATIONS,
     *FLEET_OPERATIONS,
+    *STATS_OPERATIONS,
     *SCHEDULE_OPERATIONS,
     *BATCH_OPERATIONS,
     *BACKUP_OPERATIONS,

@@ -61,8 +61,10 @@ def _draw(chart: dict[str, Any]) -> None:
         axis.grid(visible=True, linewidth=0.6)
         if len(lines) > 1:
             axis.legend(loc="upper left", fontsize=11, framealpha=0.6, labelcolor=INK)
-    locator = AutoDateLocator(maxticks=6)
+    locator = AutoDateLocator(maxticks=6)  # type: ignore[no-untyped-call]
     axes[-1].xaxis.set_major_locator(locator)
-    axes[-1].xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    axes[-1].xaxis.set_major_formatter(
+        ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
+    )
     axes[-1].set_xlabel("UTC")
     figure.savefig(sys.stdout.buffer, format="png")

@@ -25,6 +25,7 @@ COMMANDS = {
     "start": Lazy("controller.cli.power:start", "Start bots."),
     "stop": Lazy("controller.cli.power:stop", "Stop bots."),
     "restart": Lazy("controller.cli.power:restart", "Restart bots."),
+    "stats": Lazy("controller.cli.stats:stats", "Print what bots use."),
     "schedule": Lazy("controller.cli.schedules:schedule", "What a bot does by itself, and when."),
     "fleet": Lazy("controller.cli.many:fleet", "Start, stop, restart or update many bots."),
     "releases": Lazy("controller.cli.releases:releases", "Print what a bot was made of."),

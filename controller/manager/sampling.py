@@ -172,48 +172,55 @@ class Sampler:
 
     async def sample(self) -> None:
         """Measure once all bots whose program runs."""
-        running = {}
-        for view in self._fleet:
-            container = view.world.container
-            if container is not None and container.state is ContainerState.RUNNING:
-                running[view.bot.id] = (container.container_id, container.started_at)
-        wanted = {bot_id: container for bot_id, (container, _) in running.items()}
-        for bot_id in [one for one in self._tracks if one not in wanted]:
+        running = self._running()
+        for bot_id in [one for one in self._tracks if one not in running]:
             del self._tracks[bot_id]
             self._fleet.show_flood(bot_id, 0.0)
+        wanted = {bot_id: container for bot_id, (container, _) in running.items()}
         found = await self._runtime.measure(wanted)
-        fresh: dict[str, tuple[Track, Counters, Counters]] = {}
+        fresh: dict[str, tuple[Counters, Counters]] = {}
         for number, (bot_id, now) in enumerate(found.items(), 1):
             if number % TOGETHER == 0:
                 await asyncio.sleep(0)  # others get their turn
-            run = running[bot_id][1]
-            track = self._tracks.get(bot_id)
-            if track is None or track.run != run:
-                track = self._tracks[bot_id] = Track(run)
-            before = track.last()
-            track.note(now)
+            before = self._noted(bot_id, running[bot_id][1], now)
             if before is not None:
-                fresh[bot_id] = (track, before, now)
+                fresh[bot_id] = before, now
         lines = await self._lines(fresh)
-        for number, (bot_id, (track, before, now)) in enumerate(fresh.items(), 1):
+        for number, (bot_id, (before, now)) in enumerate(fresh.items(), 1):
             if number % TOGETHER == 0:
                 await asyncio.sleep(0)
             figures = between(before, now, lines.get(bot_id, 0.0))
             if figures is not None:
-                track.add(time.monotonic() - self._began, figures)
+                self._tracks[bot_id].add(time.monotonic() - self._began, figures)
                 self._fleet.show_flood(bot_id, self._flood(bot_id, figures.lines))
+
+    def _running(self) -> dict[str, tuple[str, str]]:
+        """Each bot whose program runs: its container and its run."""
+        return {
+            view.bot.id: (view.world.container.container_id, view.world.container.started_at)
+            for view in self._fleet
+            if view.world.container is not None
+            and view.world.container.state is ContainerState.RUNNING
+        }
+
+    def _noted(self, bot_id: str, run: str, now: Counters) -> Counters | None:
+        """Keep a reading; the one before it, if that was of the same run."""
+        track = self._tracks.get(bot_id)
+        if track is None or track.run != run:
+            track = self._tracks[bot_id] = Track(run)
+        before = track.last()
+        track.note(now)
+        return before
 
     def _flood(self, bot_id: str, lines: float) -> float:
         view = self._fleet.get(bot_id)
         return lines if floods(view is not None and view.flood > 0, lines) else 0.0
 
-    async def _lines(
-        self, fresh: Mapping[str, tuple[Track, Counters, Counters]]
-    ) -> dict[str, float]:
+    async def _lines(self, fresh: Mapping[str, tuple[Counters, Counters]]) -> dict[str, float]:
         """How many lines a second the busiest bots write. The rest can't write many."""
 
         def cores(bot_id: str) -> float:
-            _, before, now = fresh[bot_id]
+            before, now = fresh[bot_id]
             return (now.cpu - before.cpu) / max(0.001, now.at - before.at)
 
         busiest = sorted((one for one in fresh if cores(one) > BUSY), key=cores, reverse=True)
