@@ -96,6 +96,7 @@ class Application:
             group.create_task(self.publisher.run(), name="publisher")
             group.create_task(self.progress.run(), name="progress of batches")
             group.create_task(self.client.late_answers.run(), name="late answers")
+            group.create_task(self.client.log_following.run(), name="followed logs")
             if self.settings.http_listen:
                 group.create_task(self._serve(self.settings.http_listen), name="http")
 

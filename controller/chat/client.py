@@ -62,6 +62,7 @@ class ControllerClient(discord.Client):
         self.members = Members(self, place)
         admission = Admission(manager, place, self.members)
         rooms = rooms_of(manager, place.guild_id)
+        self.log_following = rooms.following
         self.router = Router(admission, self.late_answers, handlers_of(rooms, manager))
         self.tree = CommandTree(self, admission, self.late_answers, self.at_work)
         self._guild = discord.Object(place.guild_id)

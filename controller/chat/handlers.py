@@ -16,6 +16,7 @@ from controller.chat.forms.secrets_form import SecretsForm
 from controller.chat.forms.settings_form import SettingsForm
 from controller.chat.logs.history_pages import HistoryPages
 from controller.chat.logs.log_answers import LogAnswers
+from controller.chat.logs.log_following import LogFollowing
 from controller.chat.requests.request import Request
 from controller.chat.requests.router import Handler
 from controller.domain.batches import Verb
@@ -37,6 +38,7 @@ class Rooms:
     grants: Grants
     past: HistoryPages
     many: Choosing
+    following: LogFollowing
 
 
 def rooms_of(manager: Manager, guild_id: int) -> Rooms:
@@ -44,6 +46,7 @@ def rooms_of(manager: Manager, guild_id: int) -> Rooms:
     drafts = Drafts()
     settings = SettingsForm(manager, drafts)
     secrets = SecretsForm(manager, settings, drafts)
+    logs = LogAnswers(manager)
     return Rooms(
         power=Power(manager),
         updates=Updates(manager),
@@ -51,10 +54,11 @@ def rooms_of(manager: Manager, guild_id: int) -> Rooms:
         secrets=secrets,
         settings=settings,
         actions=ActionForm(manager, drafts),
-        logs=LogAnswers(manager),
+        logs=logs,
         grants=Grants(manager, guild_id),
         past=HistoryPages(manager),
         many=Choosing(manager),
+        following=LogFollowing(manager, logs),
     )
 
 
@@ -78,6 +82,9 @@ def handlers_of(rooms: Rooms, manager: Manager) -> dict[str, Handler]:
         "button older": bot(rooms.logs.older),
         "button refresh": bot(rooms.logs.refresh),
         "button file": bot(rooms.logs.file),
+        "button follow": bot(rooms.following.begin),
+        "button hold": bot(rooms.following.pause),
+        "button unfollow": bot(rooms.following.stop),
         "button start": bot(rooms.power.start),
         "button stop": bot(rooms.power.stop),
         "button restart": bot(rooms.power.restart),

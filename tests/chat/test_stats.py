@@ -45,6 +45,9 @@ async def test_figures_have_their_age_and_warn_near_the_limit(world: World) -> N
     """Words first; the picture takes its time and comes in their place."""
     view = await ready_bot(world)
     await measure(world, view.bot.id)
+    fleet = said(await world.admin.slash(world.channel, "fleet stats"))
+    assert fleet.startswith("1 bot: CPU")
+    assert "⚠️ **shop** CPU" in fleet
     at = int(time.time()) // FINE * FINE
     store = world.application.installation.tools.store
     async with store.transaction() as write:
@@ -62,9 +65,6 @@ async def test_figures_have_their_age_and_warn_near_the_limit(world: World) -> N
     assert answer.response is not None
     (picture,) = answer.response.attachments
     assert picture.filename == "chart.png"
-    fleet = said(await world.admin.slash(world.channel, "fleet stats"))
-    assert fleet.startswith("1 bot: CPU")
-    assert "⚠️ **shop** CPU" in fleet
 
 
 async def test_a_flood_is_said_on_the_bot(world: World) -> None:
