@@ -16,6 +16,13 @@ from tests.chat.acting import engine_of, labels, newcomer, ready_bot, said
 from tests.chat.house import House
 
 
+@pytest.fixture
+def quick(world: World) -> World:
+    """Messages are edited more often than Discord would like."""
+    world.application.client.log_following.spacing = 0.2
+    return world
+
+
 async def log_of(world: World, name: str = "shop") -> InteractionResult:
     return await world.admin.slash(world.channel, "bot logs", name=name)
 
@@ -29,8 +36,9 @@ async def until_shown(answer: InteractionResult, text: str) -> str:
     return said(answer)
 
 
-async def test_new_lines_come_into_the_message_until_it_is_stopped(world: World) -> None:
+async def test_new_lines_come_into_the_message_until_it_is_stopped(quick: World) -> None:
     """Then the last lines stay, with the ways to look again."""
+    world = quick
     view = await ready_bot(world)
     engine = engine_of(world)
     engine.write_log(view.bot.id, "before")
@@ -52,8 +60,9 @@ async def test_new_lines_come_into_the_message_until_it_is_stopped(world: World)
     assert "too late" not in said(answer)
 
 
-async def test_a_pause_keeps_the_message_still_and_loses_nothing(world: World) -> None:
+async def test_a_pause_keeps_the_message_still_and_loses_nothing(quick: World) -> None:
     """What came meanwhile shows when it goes on."""
+    world = quick
     view = await ready_bot(world)
     answer = await log_of(world)
     await world.admin.click(answer.response, label="Follow")
@@ -61,7 +70,7 @@ async def test_a_pause_keeps_the_message_still_and_loses_nothing(world: World) -
     await world.admin.click(answer.response, label="Pause")
     await until_shown(answer, "paused")
     engine_of(world).write_log(view.bot.id, "meanwhile")
-    await asyncio.sleep(2.2)
+    await asyncio.sleep(0.5)
     assert "meanwhile" not in said(answer)
     await world.admin.click(answer.response, label="Go on")
     await until_shown(answer, "meanwhile")
@@ -98,8 +107,9 @@ async def test_old_buttons_after_a_restart_show_the_log_as_it_is(house: House) -
         assert "1 line" in text
 
 
-async def test_who_loses_the_right_reads_no_further(world: World) -> None:
+async def test_who_loses_the_right_reads_no_further(quick: World) -> None:
     """Checked at every edit; and nobody follows more than three at once."""
+    world = quick
     view = await ready_bot(world)
     bob = newcomer(world, "bob")
     await world.admin.slash(world.channel, "access grant", who=bob, role="viewer")

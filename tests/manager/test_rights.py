@@ -21,6 +21,7 @@ from controller.domain.events import LogQuery
 from controller.domain.journal import Kind
 from controller.domain.roles import Role
 from controller.fleet.journal import Caller
+from controller.fleet.views import View
 from controller.manager import Manager
 from controller.manager.backups import BackupOrder
 from controller.manager.lifecycle import Order
@@ -107,6 +108,12 @@ CALLS: dict[str, dict[str, Call]] = {
     },
     "bot.rollback": {"releases.rollback": lambda s, who: s.manager.releases.rollback(who, s.bot)},
     "bot.releases": {"releases.listed": lambda s, who: s.manager.releases.listed(who, s.bot)},
+    "bot.stats": {
+        "stats.of_bot": lambda s, who: s.manager.stats.of_bot(
+            who, s.manager.bots.get(s.bot.id) or View(s.bot)
+        ),
+    },
+    "fleet.stats": {"stats.of_fleet": lambda s, who: s.manager.stats.of_fleet(who)},
     "bot.schedule.add": {
         "schedules.add": lambda s, who: s.manager.schedules.add(who, s.bot, DAILY)
     },

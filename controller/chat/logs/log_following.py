@@ -114,6 +114,7 @@ class LogFollowing:
     def __init__(self, manager: Manager, answers: LogAnswers) -> None:
         self._manager = manager
         self._answers = answers
+        self.spacing = SPACING
         self._followers: dict[str, _Follower] = {}
         self._fresh: asyncio.Queue[_Follower] = asyncio.Queue()
 
@@ -203,7 +204,7 @@ class LogFollowing:
             return
         if not follower.paused or not follower.shown_paused:
             await self._edit(follower)
-        await asyncio.sleep(SPACING)
+        await asyncio.sleep(self.spacing)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, follower.until - time.time())):
                 await follower.awake.wait()
