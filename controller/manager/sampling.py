@@ -38,7 +38,8 @@ KEPT = FINE // int(EVERY)  # figures of each bot: those of one fine point
 BUSY = 0.02  # cores; who uses less can't flood a log
 LOGS_MOST = 20  # logs that are looked at with each measurement, of the busiest bots
 LOG_LINES = 200  # of each
-TOGETHER = 100  # bots whose points are one transaction: nobody else reads meanwhile
+TOGETHER = 100  # bots that are worked on before others get their turn
+WRITTEN_TOGETHER = 25  # bots whose points are one transaction: nobody else reads meanwhile
 _FIELDS = 9  # of a kept row: when, and the figures
 _NONE = -1.0
 
@@ -282,5 +283,5 @@ class Sampler:
 
 def _batches(things: Mapping[str, T]) -> Iterator[dict[str, T]]:
     rest = iter(things.items())
-    while some := dict(islice(rest, TOGETHER)):
+    while some := dict(islice(rest, WRITTEN_TOGETHER)):
         yield some

@@ -11,7 +11,8 @@ from controller.domain.usage import COARSE, COARSE_KEPT, FINE, FINE_KEPT, Point
 
 POINTS = (
     "SELECT at, cpu, cpu_most, memory, memory_most, network, disk FROM usage "
-    "JOIN measured_bot USING (number) WHERE bot_id = ? AND step = ? AND at >= ? ORDER BY at"
+    "WHERE number = (SELECT number FROM measured_bot WHERE bot_id = ?) AND step = ? AND at >= ? "
+    "ORDER BY at"
 )
 _CPU, _KIB = 1000.0, 1024.0
 
@@ -55,15 +56,16 @@ class UsageWriter:
             "INSERT OR REPLACE INTO usage SELECT number, ?1, ?2, CAST(avg(cpu) AS INTEGER), "
             "max(cpu_most), CAST(avg(memory) AS INTEGER), max(memory_most), "
             "CAST(avg(network) AS INTEGER), CAST(avg(disk) AS INTEGER) FROM usage "
-            "JOIN measured_bot USING (number) WHERE bot_id = ?3 AND step = ?4 AND at >= ?2 "
-            "AND at < ?2 + ?1 GROUP BY number",
+            "WHERE number = (SELECT number FROM measured_bot WHERE bot_id = ?3) AND step = ?4 "
+            "AND at >= ?2 AND at < ?2 + ?1 GROUP BY number",
             [(COARSE, hour, bot_id, FINE) for bot_id in bots],
         )
-        await self._connection.executemany(
-            "DELETE FROM usage WHERE number = (SELECT number FROM measured_bot WHERE bot_id = ?) "
-            "AND ((step = ? AND at < ?) OR (step = ? AND at < ?))",
-            [(one, FINE, hour - FINE_KEPT, COARSE, hour - COARSE_KEPT) for one in bots],
-        )
+        for step, kept in ((FINE, FINE_KEPT), (COARSE, COARSE_KEPT)):
+            await self._connection.executemany(
+                "DELETE FROM usage WHERE number = (SELECT number FROM measured_bot "
+                "WHERE bot_id = ?) AND step = ? AND at < ?",
+                [(one, step, hour - kept) for one in bots],
+            )
 
 
 def _row(point: Point) -> tuple[int, ...]:
