@@ -28,6 +28,7 @@ from bench import (
     streams,
     thousand,
     trouble,
+    usage,
 )
 from bench.engine import connect
 from bench.figure import Figure, table
@@ -45,6 +46,7 @@ PARTS: dict[str, Callable[[Path], Awaitable[list[Figure]]]] = {
     "dashboard": dashboard.measure,
     "streams": streams.measure,
     "listing": listing.measure,
+    "usage": usage.measure,
 }
 
 

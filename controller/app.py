@@ -23,6 +23,7 @@ from controller.chat import (
     Announcer,
     ControllerClient,
     Place,
+    Progress,
     Publisher,
     redirect_discord,
     run_client,
@@ -75,6 +76,7 @@ class Application:
     client: ControllerClient
     publisher: Publisher
     announcer: Announcer
+    progress: Progress
     doors: set[str] = field(default_factory=set)  # those that are open
 
     @property
@@ -97,10 +99,15 @@ class Application:
                 name="console",
             )
             group.create_task(self.manager.backups.run(), name="backups")
+            group.create_task(self.manager.schedule_runs.run(), name="schedules")
+            group.create_task(self.manager.batches.run(), name="batches")
+            group.create_task(self.manager.sampler.run(), name="sampler")
             group.create_task(self.publisher.run(), name="publisher")
             group.create_task(self.manager.incidents.run(), name="incidents")
             group.create_task(self.announcer.run(), name="announcer")
+            group.create_task(self.progress.run(), name="progress of batches")
             group.create_task(self.client.late_answers.run(), name="late answers")
+            group.create_task(self.client.log_following.run(), name="followed logs")
             if self.settings.http_listen:
                 group.create_task(self._serve(self.settings.http_listen), name="http")
 
@@ -211,7 +218,8 @@ async def open_application(  # noqa: PLR0913 - what simulations and proofs repla
         await client.late_answers.load()
         publisher = Publisher(manager, client, place, published)
         announcer = Announcer(manager, client, place)
-        yield Application(settings, installation, client, publisher, announcer)
+        progress = Progress(manager, client, place, client.connected)
+        yield Application(settings, installation, client, publisher, announcer, progress)
 
 
 def _own_tokens(settings: Settings, fingerprints: Fingerprints) -> frozenset[str]:

@@ -12,8 +12,11 @@ from controller.chat.commands.bot_commands import BotCommands
 from controller.chat.commands.fleet_commands import FleetCommands
 from controller.chat.commands.help_command import HelpCommand
 from controller.chat.commands.inside_commands import InsideCommands
+from controller.chat.commands.many_commands import ManyCommands
 from controller.chat.commands.release_commands import ReleaseCommands
 from controller.chat.commands.rooms import Rooms
+from controller.chat.commands.schedule_commands import ScheduleCommands
+from controller.chat.commands.stats_commands import StatsCommands
 from controller.chat.requests.admission import Admission
 from controller.chat.requests.at_work import AtWork
 from controller.chat.requests.request import Debts, Request
@@ -89,6 +92,12 @@ def every_command(manager: Manager, rooms: Rooms, public_url: str) -> list[TopLe
     inside = InsideCommands(manager, rooms.actions, rooms.settings)
     for command in (*inside.all(), *ReleaseCommands(manager, rooms.updates).all()):
         bot.add_command(command)
+    bot.add_command(ScheduleCommands(manager))
+    stats = StatsCommands(manager)
+    bot.add_command(stats.of_bot())
+    fleet = FleetCommands(manager, rooms.past)
+    for command in (stats.of_fleet(), *ManyCommands(manager, rooms.many).all()):
+        fleet.add_command(command)
     access = AccessCommands(manager, rooms.grants, public_url)
-    groups = [bot, FleetCommands(manager, rooms.past), access]
+    groups = [bot, fleet, access]
     return [*groups, HelpCommand(manager, groups).command]

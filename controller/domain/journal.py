@@ -42,6 +42,8 @@ class Kind(StrEnum):
     REVOKE = "revoke"  # whom, subject
     WEBHOOK = "webhook"  # name, what (stopped, gave-up, lost), count, reason: events didn't arrive
     RESTORED = "restored"  # made_at, version, bots, held: the installation came from a backup
+    MISSED = "missed"  # schedule, chore, due, times: runs that weren't made; BotMaker was away
+    BATCH = "batch"  # batch, verb, done, failed, left_out: an act on many bots came to its end
     NOTED = "noted"  # act, words: by a version that had no journal yet
     RELEASE = "release"  # number, why: a new release is to be tried
     PROVED = "release-good"  # number: it proved itself
@@ -181,6 +183,18 @@ def grant(given: Grant) -> Fact:
 def revoke(whom: str, subject: int) -> Fact:
     """A revoked role as a fact."""
     return Fact(Kind.REVOKE, {"whom": whom, "subject": str(subject)})
+
+
+def missed(schedule: int, chore: str, due: float, times: int) -> Fact:
+    """That runs of a schedule weren't made, as a fact; `due` is when the last of them was."""
+    data = {"schedule": schedule, "chore": chore, "due": due, "times": times}
+    return Fact(Kind.MISSED, data)
+
+
+def batch_ended(batch: int, verb: str, done: int, failed: list[str], left_out: int) -> Fact:
+    """How an act on many bots ended, as a fact; `failed` are names."""
+    data = {"batch": batch, "verb": verb, "done": done, "failed": failed, "left_out": left_out}
+    return Fact(Kind.BATCH, data)
 
 
 def webhook_trouble(name: str, what: str, count: int, reason: str) -> Fact:

@@ -77,6 +77,12 @@ def sentence(entry: Entry) -> str:
             return f"{who} was refused {data.get('act')}{_on(entry)} ({data.get('code')})."
         case Kind.WEBHOOK:
             return f"The webhook {data.get('name')} has trouble: {data.get('reason')}."
+        case Kind.MISSED:
+            times, chore = data.get("times"), data.get("chore")
+            return f"{entry.bot_name or 'a bot'} missed {times} scheduled runs ({chore})."
+        case Kind.BATCH:
+            failed = len(data.get("failed") or ())
+            return f"{data.get('verb')} of many bots: {data.get('done')} done, {failed} failed."
         case Kind.RESTORED:
             return f"BotMaker was restored from a backup, with {data.get('bots')} bots."
         case _:

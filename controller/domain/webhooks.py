@@ -40,6 +40,8 @@ EVENTS: Mapping[Kind, str] = {
     Kind.RELEASE: "bot.release",
     Kind.PROVED: "bot.release-good",
     Kind.TAKEN_BACK: "bot.release-failed",
+    Kind.MISSED: "bot.schedule-missed",
+    Kind.BATCH: "fleet.batch",
     Kind.NOTED: "request.noted",
     Kind.INCIDENT: "incident.opened",
     Kind.INCIDENT_OVER: "incident.over",

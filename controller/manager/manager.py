@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from controller.catalog import Catalog
+from controller.charts import Charts
 from controller.domain.errors import ControllerError
 from controller.domain.incident import Pace
 from controller.domain.webhooks import Timing
@@ -33,6 +34,7 @@ from controller.manager.access import Access, StaticGrants
 from controller.manager.actions import Actions
 from controller.manager.backup_contents import Sources, States
 from controller.manager.backups import Backups, Plan
+from controller.manager.batches import ActTools, Batches
 from controller.manager.bots import Bots
 from controller.manager.courier import Courier
 from controller.manager.credentials import Credentials
@@ -52,8 +54,12 @@ from controller.manager.orphans import Orphans
 from controller.manager.releases import Releases
 from controller.manager.restore_files import STATES
 from controller.manager.sameness import Sameness
+from controller.manager.sampling import Sampler
+from controller.manager.schedule_runs import ScheduleRuns
+from controller.manager.schedules import Schedules
 from controller.manager.sealed_entry import SealedEntry
 from controller.manager.single_use import SingleUse
+from controller.manager.stats import Stats
 from controller.manager.tokens import Tokens
 from controller.manager.web_sessions import WebSessions
 from controller.manager.webhook_delivery import DeliveryTools
@@ -81,6 +87,12 @@ class Manager:
     sameness: Sameness
     edits: Edits
     releases: Releases
+    schedules: Schedules
+    schedule_runs: ScheduleRuns
+    batches: Batches
+    sampler: Sampler
+    stats: Stats
+    charts: Charts
     actions: Actions
     logbook: Logbook
     following: Following
@@ -147,6 +159,7 @@ class Installation:
         await self.manager.web_sessions.load()
         await self.manager.backups.load()
         await self.manager.incidents.load()
+        await self.manager.batches.load()
         await self.manager.credentials.resume(self.loop.owe_reload)
         cut_short = await self.tools.journal.end_open()
         if cut_short:
@@ -275,20 +288,41 @@ def _manager(parts: Parts, tools: Tools, loop: Loop, access: Access, webhooks: W
         ),
         keeper,
     )
+    lifecycle = Lifecycle(
+        fleet=fleet,
+        wishes=wishes,
+        catalog=parts.catalog,
+        runtime=runtime,
+        journal=journal,
+        access=access,
+    )
+    releases = Releases(
+        store=tools.store,
+        fleet=fleet,
+        wishes=wishes,
+        blueprints=blueprints,
+        runtime=runtime,
+        journal=journal,
+        access=access,
+    )
+    acting = ActTools(
+        store=tools.store,
+        fleet=fleet,
+        journal=journal,
+        access=access,
+        lifecycle=lifecycle,
+        releases=releases,
+    )
+    runs = ScheduleRuns(acting, backups)
+    sampler = Sampler(runtime, fleet, tools.store)
+
     return Manager(
         started_at=time.time(),
         redact=tools.redactor,
         secrets_answer=lambda: threads.secrets_answer,
         access=access,
         bots=bots,
-        lifecycle=Lifecycle(
-            fleet=fleet,
-            wishes=wishes,
-            catalog=parts.catalog,
-            runtime=runtime,
-            journal=journal,
-            access=access,
-        ),
+        lifecycle=lifecycle,
         credentials=Credentials(
             store=tools.store,
             fleet=fleet,
@@ -316,15 +350,13 @@ def _manager(parts: Parts, tools: Tools, loop: Loop, access: Access, webhooks: W
         edits=Edits(
             fleet=fleet, wishes=wishes, blueprints=blueprints, journal=journal, access=access
         ),
-        releases=Releases(
-            store=tools.store,
-            fleet=fleet,
-            wishes=wishes,
-            blueprints=blueprints,
-            runtime=runtime,
-            journal=journal,
-            access=access,
-        ),
+        releases=releases,
+        schedules=Schedules(tools.store, journal, access, threads, runs.wake),
+        schedule_runs=runs,
+        batches=Batches(acting),
+        sampler=sampler,
+        stats=Stats(sampler, tools.store, access),
+        charts=Charts(parts.data_dir / "charts"),
         actions=Actions(
             fleet=fleet,
             blueprints=blueprints,

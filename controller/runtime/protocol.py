@@ -22,6 +22,7 @@ from controller.domain.observation import ListedContainer, Observation
 from controller.domain.spec import ContainerSpec
 from controller.runtime.parking import Parking
 from controller.runtime.state_protocol import KeepsStates
+from controller.runtime.usage_protocol import Measures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +119,7 @@ class LogStream(Protocol):
         ...
 
 
-class Runtime(Parking, KeepsStates, Protocol):
+class Runtime(Parking, KeepsStates, Measures, Protocol):
     """Runs the containers of one installation, which its instance label identifies.
 
     Every method keeps these promises:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from controller.chat.batches.choosing import Choosing
 from controller.chat.commands.bot_list import BotList
 from controller.chat.commands.everyone import Grants
 from controller.chat.commands.looks import Looks
@@ -18,6 +19,7 @@ from controller.chat.forms.settings_form import SettingsForm
 from controller.chat.incidents.incident_buttons import IncidentPresses
 from controller.chat.logs.history_pages import HistoryPages
 from controller.chat.logs.log_answers import LogAnswers
+from controller.chat.logs.log_following import LogFollowing
 from controller.manager import Manager
 
 
@@ -38,6 +40,8 @@ class Rooms:
     grants: Grants
     past: HistoryPages
     incidents: IncidentPresses
+    many: Choosing
+    following: LogFollowing
 
 
 def rooms_of(manager: Manager, guild_id: int, forms: FormsOffered = "both") -> Rooms:
@@ -45,6 +49,7 @@ def rooms_of(manager: Manager, guild_id: int, forms: FormsOffered = "both") -> R
     drafts = Drafts()
     settings = SettingsForm(manager, drafts)
     secrets = SecretsForm(manager, settings, drafts, forms)
+    logs = LogAnswers(manager)
     return Rooms(
         power=Power(manager),
         looks=Looks(manager),
@@ -55,8 +60,10 @@ def rooms_of(manager: Manager, guild_id: int, forms: FormsOffered = "both") -> R
         secrets=secrets,
         settings=settings,
         actions=ActionForm(manager, drafts),
-        logs=LogAnswers(manager),
+        logs=logs,
         grants=Grants(manager, guild_id),
         past=HistoryPages(manager),
         incidents=IncidentPresses(manager),
+        many=Choosing(manager),
+        following=LogFollowing(manager, logs),
     )

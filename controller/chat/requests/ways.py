@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from controller.domain import acts
 from controller.domain.acts import Act
+from controller.domain.batches import Verb
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class Way:
 _CHANGING = {
     *(acts.BOT_CREATE, acts.BOT_START, acts.BOT_STOP, acts.BOT_RESTART, acts.BOT_DO),
     *(acts.BOT_ROLLBACK, acts.ACCESS_GRANT, acts.ACCESS_REVOKE, acts.TOKEN_REVOKE),
-    acts.FLEET_BACKUP,
+    *(acts.FLEET_BACKUP, acts.SCHEDULE_ADD, acts.SCHEDULE_PAUSE, acts.SCHEDULE_RESUME),
+    acts.SCHEDULE_REMOVE,
 }
 # Asked for over HTTP and at the console only: a webhook's URL is a secret, and what is typed into a
 # command stays readable in Discord.
@@ -58,6 +60,9 @@ _PRESSES = [
     Way("button older", acts.BOT_LOGS),
     Way("button refresh", acts.BOT_LOGS),
     Way("button file", acts.BOT_LOGS),
+    Way("button follow", acts.BOT_LOGS),
+    Way("button hold", acts.BOT_LOGS),
+    Way("button unfollow", acts.BOT_LOGS),
     Way("button start", acts.BOT_START, owed=True),
     Way("button stop", acts.BOT_STOP, owed=True),
     Way("button restart", acts.BOT_RESTART, owed=True),
@@ -72,6 +77,10 @@ _PRESSES = [
     Way("button secrets", acts.BOT_SECRETS),
     Way("button form", acts.BOT_SECRETS, direct=True, by_form=True),
     Way("button edit", acts.BOT_EDIT, direct=True),
+    # Acts on many bots: choose them, confirm, cancel. A message in the channel tells of the rest.
+    *(Way(f"button pick{verb}", verb.act) for verb in Verb),
+    *(Way(f"button many{verb}", verb.act, owed=True) for verb in Verb),
+    *(Way(f"button halt{verb}", verb.act, owed=True) for verb in Verb),
     Way("button list", acts.BOT_LIST),
     Way("button relist", acts.BOT_LIST),
     Way("button listfile", acts.BOT_LIST),
