@@ -13,6 +13,7 @@ from enum import StrEnum
 from controller.domain.bot import Bot, Problem
 from controller.domain.journal import Author
 from controller.domain.observation import ContainerState, Health, Observation, Proof, World
+from controller.domain.run import PRESENT, Run
 
 
 class Outcome(StrEnum):
@@ -168,13 +169,27 @@ def is_leaving(bot: Bot, world: World) -> bool:
     return world.container.release != bot.wanted
 
 
-def taken_back(now: Bot, former: Content | None, problem: Problem) -> Bot:
+def taken_back(
+    now: Bot, former: Content | None, problem: Problem, *, kept: bool = False, parked: bool = False
+) -> Bot:
     """The row once its candidate has failed: the former release's content, and why.
 
-    Where nothing new was tried only the wish for another run goes. A run that has yet to use
-    replaced secrets goes on owing that.
+    Where nothing new was tried only the wish for another run goes. `kept` says that the former set
+    of secrets comes back: a run that may have read the failed one has to end then, unless another
+    container is `parked` to come back. Otherwise a run that has yet to use replaced secrets goes on
+    owing that.
     """
     restored = now if former is None else with_content(now, former)
-    owes_secrets = former is not None and former.secret_set != now.secret_set
-    run = now.run if owes_secrets else replace(now.run, to_end="", to_reload="")
+    if former is not None and kept:
+        restored = replace(restored, secret_set=former.secret_set)
+    run = _owed_after(now, former, kept=kept, parked=parked)
     return replace(restored, candidate=0, problem=None, setback=problem, run=run)
+
+
+def _owed_after(now: Bot, former: Content | None, *, kept: bool, parked: bool) -> Run:
+    nothing = replace(now.run, to_end="", to_reload="")
+    if former is None or former.secret_set == now.secret_set:
+        return nothing
+    if not kept:
+        return now.run
+    return nothing if parked else nothing.end(PRESENT)

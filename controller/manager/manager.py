@@ -24,6 +24,7 @@ from controller.fleet.views import Fleet
 from controller.fleet.wishes import Wishes
 from controller.loop import Loop, Tools
 from controller.loop.errands import Errands
+from controller.loop.former_secrets import FormerSecrets
 from controller.loop.queue import Queue
 from controller.loop.restored_states import RestoredStates
 from controller.loop.savings import Savings
@@ -58,7 +59,16 @@ from controller.manager.webhooks import Webhooks, WebhookTools
 from controller.runtime import Runtime
 from controller.services import LiveChecks, Postman
 from controller.store import Store
-from controller.vault import AtRest, Fingerprints, Redactor, SealKey, Vault, WebhookVault
+from controller.vault import (
+    SETS,
+    AtRest,
+    Fingerprints,
+    Redactor,
+    SealedSets,
+    SealKey,
+    Vault,
+    WebhookVault,
+)
 
 log = logging.getLogger(__name__)
 
@@ -175,6 +185,14 @@ def build(parts: Parts) -> Installation:
         errands=Errands(runtime, queue.poke),
         savings=Savings(runtime, blueprints, queue.poke),
         restored=RestoredStates(parts.data_dir / STATES, runtime, threads),
+        former=FormerSecrets(
+            sets=SealedSets(parts.data_dir / SETS, parts.at_rest),
+            vault=vault,
+            fleet=fleet,
+            blueprints=blueprints,
+            redactor=redactor,
+            threads=threads,
+        ),
         queue=queue,
     )
     loop = Loop(tools)
@@ -262,6 +280,7 @@ def _manager(parts: Parts, tools: Tools, loop: Loop, access: Access, webhooks: W
             wishes=wishes,
             vault=tools.vault,
             blueprints=blueprints,
+            former=tools.former,
             fingerprints=parts.fingerprints,
             redactor=tools.redactor,
             journal=journal,
