@@ -6,7 +6,7 @@ The row of a bot says what is wished for: while a release is tried, that is the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -14,6 +14,8 @@ from controller.domain.bot import Bot, Problem
 from controller.domain.journal import Author
 from controller.domain.observation import ContainerState, Health, Observation, Proof, World
 from controller.domain.run import PRESENT, Run
+
+KEPT_RELEASES = 3  # earlier good ones whose images are kept, to go back to
 
 
 class Outcome(StrEnum):
@@ -120,6 +122,17 @@ def reason_for(before: Bot, after: Bot) -> str:
     if new == replace(resolved, secret_set=new.secret_set):
         return "secrets"
     return "settings"
+
+
+def images_kept(current: Content, earlier: Iterable[Release]) -> dict[str, str]:
+    """The images of a bot that are kept, each by the reference that it was pinned from.
+
+    `earlier` are the good releases before the current one that one may want to go back to.
+    """
+    found = {current.image: current.image_ref}
+    for one in earlier:
+        found.setdefault(one.content.image, one.content.image_ref)
+    return {image: ref for image, ref in found.items() if image and ref}
 
 
 def judge(

@@ -13,9 +13,17 @@ from dataclasses import replace
 
 from controller.domain.bot import Bot, Problem, Wish
 from controller.domain.crashes import describe_exit
+from controller.domain.errors import ControllerError, EngineUnavailable
 from controller.domain.journal import proved, taken_back
 from controller.domain.observation import Observation
-from controller.domain.release import Content, Outcome, is_proven
+from controller.domain.release import (
+    KEPT_RELEASES,
+    Content,
+    Outcome,
+    content_of,
+    images_kept,
+    is_proven,
+)
 from controller.domain.release import taken_back as row_taken_back
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.threads import Threads
@@ -101,8 +109,22 @@ class Trials:
         if view is None or view.bot.candidate != bot.candidate:
             return
         log.info("bot %s (%s): release %d has proved itself", bot.name, bot.id, bot.candidate)
+        await self._keep_images(view.bot)  # first: what it replaced is still kept by its container
         await self._wishes.change(bot.id, edit, facts=[proved(bot.candidate)], also=note)
         await self._former.destroy(bot.id)
+
+    async def _keep_images(self, bot: Bot) -> None:
+        """Have the images kept that the bot runs on and may go back to. Raises EngineUnavailable;
+        for any other reason nobody has to doubt a release that works."""
+        earlier = await self._store.good_releases(bot.id, KEPT_RELEASES)
+        if not earlier:
+            return  # the tag that keeps what it was pinned to is enough
+        try:
+            await self._runtime.keep_images(bot.id, images_kept(content_of(bot), earlier))
+        except EngineUnavailable:
+            raise
+        except ControllerError as error:
+            log.warning("bot %s (%s): a prune may take its images: %s", bot.name, bot.id, error)
 
     def may_return(self, bot: Bot) -> bool:
         """Whether a release that worked, and its container, are there to come back to."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -159,6 +159,11 @@ class MemoryRuntime(MemoryParking, MemoryStates):
 
         return await self._read("pin_image", ask)
 
+    async def keep_images(self, bot_id: str, kept: Mapping[str, str]) -> None:
+        """Keep exactly these images of the bot."""
+        check_bot_id(bot_id)
+        await self._write("keep_images", lambda: self.do_keep_images(bot_id, kept))
+
     async def create(self, spec: ContainerSpec) -> str:
         """Create the container and its volume, or adopt the existing container."""
         check_spec(spec)
@@ -226,7 +231,7 @@ class MemoryRuntime(MemoryParking, MemoryStates):
 
     async def list_kept(self) -> list[str]:
         """List the bots whose images are kept."""
-        return await self._read("list_kept", lambda: sorted(self.kept))
+        return await self._read("list_kept", self.keepers)
 
     async def network(self) -> NetworkInfo:
         """Return what this runtime says about its network."""

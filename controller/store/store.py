@@ -132,6 +132,11 @@ class Store:
         sql = f"{RELEASE_SELECT} WHERE bot_id = ? ORDER BY number DESC LIMIT ?"
         return [release_of(row) for row in await self._db.read(sql, [bot_id, limit])]
 
+    async def good_releases(self, bot_id: str, limit: int) -> list[Release]:
+        """A bot's newest releases that proved themselves, newest first."""
+        sql = f"{RELEASE_SELECT} WHERE bot_id = ? AND outcome = 'good' ORDER BY number DESC LIMIT ?"
+        return [release_of(row) for row in await self._db.read(sql, [bot_id, limit])]
+
     async def release(self, bot_id: str, number: int) -> Release | None:
         """The bot's release of that number."""
         sql = f"{RELEASE_SELECT} WHERE bot_id = ? AND number = ?"

@@ -163,7 +163,7 @@ async def test_a_rollback_that_cannot_be_is_refused_before_anything_ends(proving
     with pytest.raises(NotReady):
         await proving.manager.releases.rollback(ANN_ASKS, bot, 1)
     bot = await two_releases_of(proving, bot)
-    proving.runtime.kept.clear()
+    proving.runtime.forget_images(bot.id)
     proving.runtime.unnamed.discard(image_id(IMAGE))
     run = proving.run_of(bot)
     with pytest.raises(ImageMissing) as missing:

@@ -36,7 +36,7 @@ FORMS = ".forms"  # what was typed into unfinished forms, beside the bots' secre
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 ENGINE_METHODS = (
     *("pin_image", "create", "start", "stop", "restart", "remove", "remove_volume", "let_go"),
-    *("park", "unpark", "reseed", "remove_previous", "image_has", "rehearse", "execute"),
+    *("keep_images", "park", "unpark", "reseed", "remove_previous", "image_has", "rehearse", "execute"),
 )
 _REQUEST = re.compile(
     rb"(POST|PUT|DELETE) /v[\d.]+/([a-z]+)(?:/(create)|/[^/? ]+)?(?:/([a-z]+))?[? ]"
