@@ -9,6 +9,7 @@ from discord import app_commands
 
 from controller.chat.commands.access_commands import AccessCommands
 from controller.chat.commands.bot_commands import BotCommands
+from controller.chat.commands.copy_commands import CopyCommands
 from controller.chat.commands.fleet_commands import FleetCommands
 from controller.chat.commands.help_command import HelpCommand
 from controller.chat.commands.inside_commands import InsideCommands
@@ -87,7 +88,8 @@ def every_command(manager: Manager, rooms: Rooms, public_url: str) -> list[TopLe
     """
     bot = BotCommands(manager, rooms.power, rooms.secrets, rooms.logs, rooms.past)
     inside = InsideCommands(manager, rooms.actions, rooms.settings)
-    for command in (*inside.all(), *ReleaseCommands(manager, rooms.updates).all()):
+    copies, releases = CopyCommands(manager, rooms.secrets), ReleaseCommands(manager, rooms.updates)
+    for command in (*inside.all(), *copies.all(), *releases.all()):
         bot.add_command(command)
     access = AccessCommands(manager, rooms.grants, public_url)
     groups = [bot, FleetCommands(manager, rooms.past), access]

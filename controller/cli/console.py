@@ -28,6 +28,8 @@ COMMANDS = {
     "releases": Lazy("controller.cli.releases:releases", "Print what a bot was made of."),
     "update": Lazy("controller.cli.releases:update", "Bring a bot up to date."),
     "rollback": Lazy("controller.cli.releases:rollback", "Make a bot what it was."),
+    "clone": Lazy("controller.cli.copies:clone", "Create a bot like another one."),
+    "rename": Lazy("controller.cli.copies:rename", "Call a bot something else."),
     "create": Lazy("controller.cli.fleet_files:create", "Create the bots of a file."),
     "delete": Lazy("controller.cli.power:delete", "Delete a bot with all that it has."),
     "export": Lazy("controller.cli.fleet_files:export_command", "Print the fleet as TOML."),

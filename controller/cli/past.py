@@ -75,6 +75,8 @@ def _what(entry: Entry) -> str:
             )
         case Kind.UNCHECKED:
             return f"its config could not be checked (exit {data.get('exit_code')})"
+        case Kind.RENAMED:
+            return f"renamed from {data.get('before')} to {data.get('after')}"
         case Kind.RELEASE | Kind.PROVED | Kind.TAKEN_BACK:
             return _of_release(entry)
         case Kind.WEBHOOK | Kind.RESTORED:

@@ -31,6 +31,7 @@ class Act:
 
 
 BOT_CREATE = Act("bot.create", Role.ADMIN, "Creating a bot", Scope.FLEET)
+BOT_CLONE = Act("bot.clone", Role.ADMIN, "Copying a bot", Scope.FLEET)
 BOT_LIST = Act("bot.list", Role.VIEWER, "Listing bots", Scope.ANY)
 BOT_SHOW = Act("bot.show", Role.VIEWER, "Looking at a bot")
 BOT_LOGS = Act("bot.logs", Role.VIEWER, "Reading a bot's log")
@@ -41,6 +42,7 @@ BOT_RESTART = Act("bot.restart", Role.OPERATOR, "Restarting a bot")
 # An action's own role is in its template and counts as well.
 BOT_DO = Act("bot.do", Role.VIEWER, "Running an action of a bot")
 BOT_EDIT = Act("bot.edit", Role.ADMIN, "Changing a bot's settings")
+BOT_RENAME = Act("bot.rename", Role.ADMIN, "Renaming a bot")
 BOT_UPDATE = Act("bot.update", Role.ADMIN, "Updating a bot")
 BOT_ROLLBACK = Act("bot.rollback", Role.ADMIN, "Rolling a bot back")
 BOT_RELEASES = Act("bot.releases", Role.VIEWER, "Seeing a bot's releases")
@@ -71,6 +73,7 @@ ACTS: dict[str, Act] = {
     act.id: act
     for act in (
         BOT_CREATE,
+        BOT_CLONE,
         BOT_LIST,
         BOT_SHOW,
         BOT_LOGS,
@@ -80,6 +83,7 @@ ACTS: dict[str, Act] = {
         BOT_RESTART,
         BOT_DO,
         BOT_EDIT,
+        BOT_RENAME,
         BOT_UPDATE,
         BOT_ROLLBACK,
         BOT_RELEASES,

@@ -99,6 +99,8 @@ def _about_bot(entry: Entry, who: str) -> str:
             return f"{bot} was created by {who}."
         case Kind.REMOVED:
             return f"{bot} was deleted."
+        case Kind.RENAMED:
+            return f"{data.get('before')} is called {data.get('after')} now, by {who}."
         case Kind.WISH:
             wish = _WISHED.get(str(data.get("after")), "has a new wish")
             return f"{bot} {wish}, asked for by {who}."

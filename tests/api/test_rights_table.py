@@ -27,6 +27,8 @@ BODIES: Mapping[str, Any] = {
     "createBot": {"name": "made", "template": "plain"},
     "changeSettings": {"values": {}},
     "changeBot": {"model": "small"},
+    "cloneBot": {"name": "another"},
+    "renameBot": {"name": "another"},
     "updateBot": {"mark": "another"},
     "rollBackBot": {"release": 9},
     "putSecrets": {"values": {"strange": "value"}},

@@ -96,7 +96,11 @@ CALLS: dict[str, dict[str, Call]] = {
         "edits.submit": lambda s, who: s.manager.edits.submit(
             who, s.bot, ["tone"], {"tone": "loud"}
         ),
-        "edits.change_model": lambda s, who: s.manager.edits.change_model(who, s.bot, "other"),
+        "edits.choose": lambda s, who: s.manager.edits.choose(who, s.bot, model="other"),
+    },
+    "bot.clone": {"lifecycle.clone": lambda s, who: s.manager.lifecycle.clone(who, s.bot, "two")},
+    "bot.rename": {
+        "lifecycle.rename": lambda s, who: s.manager.lifecycle.rename(who, s.bot, "two")
     },
     "bot.update": {
         "releases.preview": lambda s, who: s.manager.releases.preview(who, s.bot),

@@ -14,8 +14,8 @@ from controller.domain.acts import Act
 
 TOPICS: Mapping[str, tuple[Act, ...]] = {
     "Make a bot, and change it": (
-        *(acts.BOT_CREATE, acts.BOT_SECRETS, acts.BOT_EDIT, acts.BOT_UPDATE, acts.BOT_ROLLBACK),
-        acts.BOT_DELETE,
+        *(acts.BOT_CREATE, acts.BOT_CLONE, acts.BOT_SECRETS, acts.BOT_EDIT, acts.BOT_RENAME),
+        *(acts.BOT_UPDATE, acts.BOT_ROLLBACK, acts.BOT_DELETE),
     ),
     "Start and stop it, let it do something": (
         *(acts.BOT_START, acts.BOT_STOP, acts.BOT_RESTART, acts.BOT_DO),

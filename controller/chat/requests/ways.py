@@ -27,7 +27,14 @@ class Way:
 
 _CHANGING = {
     *(acts.BOT_CREATE, acts.BOT_START, acts.BOT_STOP, acts.BOT_RESTART, acts.BOT_DO),
-    *(acts.BOT_ROLLBACK, acts.ACCESS_GRANT, acts.ACCESS_REVOKE, acts.TOKEN_REVOKE),
+    *(
+        acts.BOT_CLONE,
+        acts.BOT_RENAME,
+        acts.BOT_ROLLBACK,
+        acts.ACCESS_GRANT,
+        acts.ACCESS_REVOKE,
+        acts.TOKEN_REVOKE,
+    ),
     acts.FLEET_BACKUP,
 }
 # Asked for over HTTP and at the console only: a webhook's URL is a secret, and what is typed into a
