@@ -23,7 +23,8 @@ def clone(context: click.Context, name: str, new_name: str, *, as_json: bool) ->
     def work() -> int:
         door = door_of(context)
         bot = door.ask("POST", bot_path(name, "clone"), {"name": new_name}).json
-        words = f"{bot['name']} is created. It waits for: {', '.join(bot['missing_secrets']) or 'nothing'}."
+        missing = ", ".join(bot["missing_secrets"]) or "nothing"
+        words = f"{bot['name']} is created. It waits for: {missing}."
         click.echo(json.dumps(bot, indent=2) if as_json else words)
         return 0
 

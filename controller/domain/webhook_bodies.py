@@ -99,13 +99,20 @@ def _about_bot(entry: Entry, who: str) -> str:
             return f"{bot} was created by {who}."
         case Kind.REMOVED:
             return f"{bot} was deleted."
-        case Kind.RENAMED:
-            return f"{data.get('before')} is called {data.get('after')} now, by {who}."
         case Kind.WISH:
             wish = _WISHED.get(str(data.get("after")), "has a new wish")
             return f"{bot} {wish}, asked for by {who}."
         case Kind.BY_HAND:
             return f"{bot} was {data.get('what')} outside BotMaker."
+        case _:
+            return _about_change(entry, bot, who)
+
+
+def _about_change(entry: Entry, bot: str, who: str) -> str:
+    data = entry.data
+    match entry.kind:
+        case Kind.RENAMED:
+            return f"{data.get('before')} is called {data.get('after')} now, by {who}."
         case Kind.RELEASE:
             return f"{bot} has release {data.get('number')} ({data.get('why')}), by {who}."
         case Kind.PROVED:

@@ -87,7 +87,7 @@ class Lifecycle:
 
         Raises what `create` raises; settings that the template no longer knows aren't copied.
         """
-        await self._access.require(caller, BOT_CLONE, bot)
+        await self._access.require(caller, BOT_CLONE)
         return await self._create(
             caller, BOT_CLONE, partial(_like, self._catalog, bot, name), {"source": bot.name}
         )

@@ -36,7 +36,7 @@ class InsideCommands:
         )
         edit: app_commands.Command[Any, ..., Any] = app_commands.Command(
             name="edit",
-            description="Change a bot's settings in a form, or its model, provider or channel",
+            description="Change its settings in a form, or its model, provider or channel",
             callback=self.edit,
         )
         for command in (do, edit):
