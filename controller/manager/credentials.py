@@ -205,7 +205,8 @@ class Credentials:
     ) -> Submitted:
         said = await verdicts(self._live, page.inputs, given.secrets)
         refused = {spec.name for spec, verdict in said if verdict.state == "refused"}
-        good = replace(given, secrets=_without(given.secrets, refused))
+        kept = {name: value for name, value in given.secrets.items() if name not in refused}
+        good = replace(given, secrets=kept)
         staged = good.on(page.staged)
         if given.wrong or refused:
             if keep:
@@ -396,8 +397,3 @@ def _code_of(wrong: Iterable[BadInput], *, refused: bool) -> str:
     codes = {"bad-secret" if error.code == "bad-field" else error.code for error in wrong}
     codes |= {"refused-secret"} if refused else set()
     return codes.pop() if len(codes) == 1 else "bad-secret"
-
-
-def _without(values: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
-    gone = set(names)
-    return {name: value for name, value in values.items() if name not in gone}

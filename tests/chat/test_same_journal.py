@@ -140,6 +140,26 @@ async def edit(a: Asking) -> Callable[[], Awaitable[None]]:
     )
 
 
+async def clone(a: Asking) -> Callable[[], Awaitable[None]]:
+    await a.made()
+    copy = f"{a.name}-b"
+    return lambda: a.ask(
+        lambda: a.chat("bot clone", name=a.name, new_name=copy),
+        ("POST", f"/bots/{a.name}/clone", {"name": copy}),
+        ("clone", a.name, copy),
+    )
+
+
+async def rename(a: Asking) -> Callable[[], Awaitable[None]]:
+    await a.made()
+    other = f"{a.name}-b"
+    return lambda: a.ask(
+        lambda: a.chat("bot rename", name=a.name, new_name=other),
+        ("POST", f"/bots/{a.name}/rename", {"name": other}),
+        ("rename", a.name, other),
+    )
+
+
 async def update(a: Asking) -> Callable[[], Awaitable[None]]:
     bot, tools = await a.runs(), a.world.application.installation.tools
     template = tools.blueprints.template(bot)
@@ -244,6 +264,8 @@ DOINGS: dict[str, Doing] = {
     "bot.create": create,
     "bot.secrets": secrets,
     "bot.edit": edit,
+    "bot.clone": clone,
+    "bot.rename": rename,
     "bot.update": update,
     "bot.rollback": rollback,
     "bot.start": power("start"),
