@@ -95,7 +95,15 @@ async def _answers(
     manager = application.manager
     place, rooms = Place(GUILD, CHANNEL), rooms_of(manager, GUILD)
     admission = Admission(manager, place, application.client.members)
-    commands = BotCommands(manager, rooms.power, rooms.secrets, rooms.logs, rooms.past)
+    commands = BotCommands(
+        manager,
+        rooms.power,
+        rooms.looks,
+        rooms.bot_list,
+        rooms.secrets,
+        rooms.logs,
+        rooms.past,
+    )
     listed, completed = [], []
     before = runtime.calls.total()
     for number in range(ROUNDS):

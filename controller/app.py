@@ -15,7 +15,8 @@ import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 from controller.api import Gate, KeyHolders, ServiceTokens, serve, serve_console
 from controller.backups import locks_from
@@ -40,8 +41,9 @@ from controller.manager.restore_places import Places, require_finished
 from controller.runtime import EngineInfo, Runtime
 from controller.runtime.engine import EngineRuntime
 from controller.runtime.options import engine_options
+from controller.service_manager import ServiceManager, told
 from controller.services import LiveChecks
-from controller.settings import Settings
+from controller.settings import Settings, service_manager
 from controller.store import Store, lock
 from controller.vault import (
     AtRest,
@@ -56,6 +58,8 @@ from controller.vault import (
 
 log = logging.getLogger(__name__)
 THREADS_GIVE_WAY = 0.002  # seconds that a thread may compute while another one waits
+# For the garbage collector: how many new objects make it look, and how rarely it takes all others.
+COLLECT_AFTER = (700, 10, 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class Application:
     installation: Installation
     client: ControllerClient
     publisher: Publisher
+    doors: set[str] = field(default_factory=set)  # those that are open
 
     @property
     def manager(self) -> Manager:
@@ -78,7 +83,12 @@ class Application:
             group.create_task(self.installation.loop.run(), name="loop")
             group.create_task(self.installation.courier.run(), name="courier")
             group.create_task(
-                serve_console(self.manager, self.is_online, self.settings.data_dir),
+                serve_console(
+                    self.manager,
+                    self.is_online,
+                    self.settings.data_dir,
+                    partial(self.doors.add, "console"),
+                ),
                 name="console",
             )
             group.create_task(self.manager.backups.run(), name="backups")
@@ -90,7 +100,8 @@ class Application:
     async def _serve(self, listen: str) -> None:
         """Serve health, metrics and, if the settings say so, the API."""
         callers = self._callers() if self.settings.api else None
-        await serve(self.manager, self.is_online, listen, callers)
+        opened = partial(self.doors.add, "http")
+        await serve(self.manager, self.is_online, listen, callers, opened=opened)
 
     def _callers(self) -> KeyHolders:
         settings = self.settings
@@ -104,6 +115,11 @@ class Application:
     def is_online(self) -> bool:
         """Whether Discord is connected now."""
         return self.client.is_online
+
+    def serves(self) -> bool:
+        """Whether whoever may ask is answered: over Discord, the console's socket and HTTP."""
+        wanted = {"console", "http"} if self.settings.http_listen else {"console"}
+        return self.is_online() and wanted <= self.doors
 
 
 @contextlib.asynccontextmanager
@@ -326,7 +342,7 @@ async def run(
     os.umask(0o077)  # by default nobody else can read what we write
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold every secret we know
     redactor = Redactor()
-    set_up(settings.log_level, settings.log_format, redactor)
+    set_up(settings.log_level, settings.log_format, redactor, settings.opened_log_file())
     for note in notes:
         log.warning("%s", note)
     settings.require_discord()
@@ -335,7 +351,8 @@ async def run(
     opening = open_application(
         settings, redactor, wait=wait, store_type=store_type, engine_type=engine_type
     )
-    async with opening as application:
+    async with told(service_manager()) as systemd, opening as application:
+        systemd.ready_when(application.serves)
         spare_the_loop()
         try:
             async with asyncio.TaskGroup() as group:
@@ -345,7 +362,7 @@ async def run(
                 ]
                 loop = asyncio.get_running_loop()
                 for number in (signal.SIGINT, signal.SIGTERM):
-                    loop.add_signal_handler(number, _cancel, work)
+                    loop.add_signal_handler(number, _cancel, work, systemd)
         except* ControllerError as group_error:
             raise _first(group_error) from None
 
@@ -356,15 +373,18 @@ def spare_the_loop() -> None:
     A thread that computes gives way after 2 ms instead of 5: with four logs of 1 MB being redacted
     that halves how late the loop is. And the collector doesn't go through all that was loaded,
     again and again: it lives as long as the process, and with a thousand bots each full collection
-    would stop the loop for some 60 ms. For the process's whole life, so not for tests, which load
-    often.
+    would stop the loop for some 60 ms. What comes afterwards, such as a look at every bot, it goes
+    through a tenth as often as by default. For the process's whole life, so not for tests, which
+    load often.
     """
     sys.setswitchinterval(THREADS_GIVE_WAY)
+    gc.set_threshold(*COLLECT_AFTER)
     gc.collect()
     gc.freeze()
 
 
-def _cancel(work: list[asyncio.Task[None]]) -> None:
+def _cancel(work: list[asyncio.Task[None]], systemd: ServiceManager) -> None:
+    systemd.stopping()
     for task in work:
         task.cancel()
 

@@ -31,6 +31,8 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from controller.backup_settings import BackupSettings
 from controller.domain.disk_words import read_begin, starting
 from controller.domain.errors import BadSetting
+from controller.log_settings import LogSettings
+from controller.service_manager import Expected
 from controller.web_settings import Place, WebSettings, is_loopback
 
 PREFIX = "BOTMAKER_"
@@ -54,7 +56,7 @@ def docker_environment() -> Mapping[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith("DOCKER_")}
 
 
-class Settings(WebSettings, BackupSettings):
+class Settings(WebSettings, BackupSettings, LogSettings):
     """Every setting. Names and defaults are a contract (docs/configuration.md)."""
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True)
@@ -77,8 +79,6 @@ class Settings(WebSettings, BackupSettings):
     allow_remote_api: bool = False  # before the two URLs, which ask for it
     discord_api_url: str = ""
     discord_gateway_url: str = ""
-    log_format: Literal["text", "json"] = "text"
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     master_key_file: Place | None = None
     sealed_only: bool = False
     docker: Annotated[Mapping[str, str], NoDecode] = Field(default_factory=docker_environment)
@@ -100,12 +100,10 @@ class Settings(WebSettings, BackupSettings):
         # An empty variable means "not set", except http_listen, where empty means "off".
         return {k: v for k, v in values.items() if v != "" or k == "http_listen"}
 
-    @field_validator("log_level", "log_format", "runtime", "live_checks", mode="before")
+    @field_validator("runtime", "live_checks", mode="before")
     @classmethod
-    def _in_any_case(cls, value: Any, info: ValidationInfo) -> Any:
-        if not isinstance(value, str) or "/" in value:
-            return value
-        return value.upper() if info.field_name == "log_level" else value.lower()
+    def _in_any_case(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) and "/" not in value else value
 
     @field_validator(
         "admin_user_ids", "admin_role_ids", "operator_role_ids", "viewer_role_ids", mode="before"
@@ -341,6 +339,14 @@ def text_of(env_file: str | None) -> str:
             return read_text(Path(env_file), ENV_MAX)
         except FileNotFoundError:
             return ""
+
+
+def service_manager() -> Expected:
+    """What systemd, if it started this process, wants to be told."""
+    micro = os.environ.get("WATCHDOG_USEC", "")
+    meant = os.environ.get("WATCHDOG_PID", "") in ("", str(os.getpid()))
+    within = int(micro) / 1e6 if meant and micro.isascii() and micro.isdigit() else 0.0
+    return Expected(os.environ.get("NOTIFY_SOCKET", ""), within)
 
 
 def inherited(settings: Settings) -> dict[str, str]:

@@ -27,6 +27,7 @@ settings.load_profile("ours")
 ROOT = Path(__file__).parents[1]
 OPENCLAW = Path(__file__).parent / "openclaw"
 OUTSIDE = Path(__file__).parent / "outside"
+SERVER = Path(__file__).parent / "deploy" / "real"
 DEMO_IMAGE = "botmaker-demo:2"
 
 
@@ -40,12 +41,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--outside", action="store_true", help="other people's programs too (make test-api)"
     )
+    parser.addoption(
+        "--server", action="store_true", help="real proxies and a real systemd (make test-server)"
+    )
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say what is left out here too: with several processes (-n) nothing else does."""
     found = {"--openclaw": "tests/openclaw is left out (make test-openclaw)"}
     found["--outside"] = "tests/outside is left out (make test-api)"
+    found["--server"] = "tests/deploy/real is left out (make test-server)"
     return [f"without {name}: {what}" for name, what in found.items() if not config.getoption(name)]
 
 
@@ -64,6 +69,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not config.getoption("--outside"):
         without = [item for item in items if OUTSIDE in item.path.parents]
         _leave_out(config, items, without, "without --outside: its {} tests are left out")
+    if not config.getoption("--server"):
+        without = [item for item in items if SERVER in item.path.parents]
+        _leave_out(config, items, without, "without --server: its {} tests are left out")
     _longest_first(items)
 
 

@@ -86,7 +86,9 @@ def every_command(manager: Manager, rooms: Rooms, public_url: str) -> list[TopLe
 
     `public_url` is the dashboard's; empty: there is none.
     """
-    bot = BotCommands(manager, rooms.power, rooms.secrets, rooms.logs, rooms.past)
+    bot = BotCommands(
+        manager, rooms.power, rooms.looks, rooms.bot_list, rooms.secrets, rooms.logs, rooms.past
+    )
     inside = InsideCommands(manager, rooms.actions, rooms.settings)
     copies, releases = CopyCommands(manager, rooms.secrets), ReleaseCommands(manager, rooms.updates)
     for command in (*inside.all(), *copies.all(), *releases.all()):

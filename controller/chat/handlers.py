@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from controller.chat.commands.bot_list import BotList
 from controller.chat.commands.everyone import Grants
+from controller.chat.commands.looks import Looks
 from controller.chat.commands.power import Power
 from controller.chat.commands.release_commands import Updates
 from controller.chat.forms.action_form import ActionForm
@@ -26,6 +28,8 @@ class Rooms:
     """What answers requests, whichever way they come."""
 
     power: Power
+    looks: Looks
+    bot_list: BotList
     updates: Updates
     creation: CreateForm
     secrets: SecretsForm
@@ -43,6 +47,8 @@ def rooms_of(manager: Manager, guild_id: int) -> Rooms:
     secrets = SecretsForm(manager, settings, drafts)
     return Rooms(
         power=Power(manager),
+        looks=Looks(manager),
+        bot_list=BotList(manager),
         updates=Updates(manager),
         creation=CreateForm(manager, secrets, drafts),
         secrets=secrets,
@@ -80,7 +86,18 @@ def handlers_of(rooms: Rooms, manager: Manager) -> dict[str, Handler]:
         "button fleetpast": rooms.past.turn_everything,
         "button everyone": rooms.grants.give,
         "button edit": bot(rooms.settings.open),
+        "button list": rooms.bot_list.turn,
+        "button relist": rooms.bot_list.turn,
+        "button listfile": rooms.bot_list.file,
+        "button show": bot(rooms.looks.show),
+        "button rotate": bot(rooms.secrets.offer_from_card),
+        "button settings": bot(rooms.settings.choose),
+        "button actions": bot(rooms.actions.offer),
         "button do": bot(rooms.actions.open_again),
+        "button history": bot(rooms.past.show),
+        "button releases": bot(rooms.updates.releases),
+        "button rollback": bot(rooms.updates.rollback_picked),
+        "button askdelete": bot(rooms.power.ask_delete),
         "modal create": rooms.creation.submit,
         "modal do": bot(rooms.actions.submit),
         "modal edit": bot(rooms.settings.submit),

@@ -20,12 +20,14 @@ from controller.fleet.journal import Caller
 from controller.fleet.views import View
 from controller.runtime.memory import MemoryRuntime
 from demo.world import World
+from tests.loopback.world import read_text, walk_components
 
 KEY = "sk-test-0123456789abcdef"
 TOKEN = "987654321:telegram-like-token"
 VALUES = {"api_key": KEY, "channel_token": TOKEN}
 EPHEMERAL = 64
 COMMAND, COMPONENT, MODAL_SUBMIT = 2, 3, 5
+BUTTON, SELECT = 2, 3
 
 Message = discord.Message | ResponseMessage
 
@@ -52,7 +54,13 @@ def said(result: InteractionResult) -> str:
     assert result.response is not None, result
     assert result.response.ephemeral, result.response.content
     assert len(result.response.content) <= 2000
-    return result.response.content
+    return read_text(result.response.content, result.response.components)
+
+
+def as_read(message: discord.Message) -> discord.Message:
+    """The message with everything that a person reads in it as its content, wherever it stands."""
+    message.content = read_text(message.content, _parts(message))
+    return message
 
 
 def labels(message: Message) -> list[str]:
@@ -62,15 +70,26 @@ def labels(message: Message) -> list[str]:
 
 def buttons_of(message: Message) -> list[dict[str, Any]]:
     """The buttons under a message, as Discord has them."""
-    rows = message.components
+    return [part for part in walk_components(_parts(message)) if part["type"] == BUTTON]
+
+
+def picks(message: Message) -> dict[str, str]:
+    """Everything that can be picked in the selects under a message, and where it leads."""
+    found = [part["options"] for part in walk_components(_parts(message)) if part["type"] == SELECT]
+    return {option["label"]: option["value"] for options in found for option in options}
+
+
+def _parts(message: Message) -> list[dict[str, Any]]:
+    found: list[Any] = message.components
     if isinstance(message, discord.Message):
-        rows = [row.to_dict() for row in message.components]
-    return [button for row in rows for button in row["components"]]
+        return [part.to_dict() for part in found]
+    return found
 
 
 def public(world: World) -> list[discord.Message]:
     """Every message in the admin channel that everybody there can read, but the very first one."""
-    return [m for m in world.channel.history() if not m.flags.ephemeral and not is_welcome(m)]
+    every = [as_read(m) for m in world.channel.history() if not m.flags.ephemeral]
+    return [m for m in every if not is_welcome(m)]
 
 
 def is_welcome(message: discord.Message) -> bool:

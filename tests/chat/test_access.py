@@ -89,7 +89,7 @@ class Scene:
             return "BotMaker serves another server."
         named = not act.startswith(("fleet", "access", "help")) and act not in {
             "bot create",
-            "bot list",
+            *("bot list", "button list", "button relist", "button listfile"),
             "button form",
             "modal form",
             "button everyone",
@@ -179,6 +179,7 @@ class Stage:
             target = f"{self.form}:0" if action == "form" else f"{self.bot.id}:nosuch"
             return filled(f"{action}:{target}", {})
         more = {"older": ":1000.5:50:both:", "refresh": ":0:50:both:", "file": ":0:50:both:"}
+        more |= {"rollback": ":nosuch"}
         more |= {"past": ":b5:-:", "fleetpast": ":b5:-:"}
         more |= {"delete": ":1", "everyone": ":1", "edit": ":nosuch"}  # long expired; no page
         target = f"{self.form}:0" if action == "form" else self.bot.id + more.get(action, "")

@@ -13,10 +13,12 @@ import pytest
 from controller.chat.cards.backoff import pause_after
 from controller.chat.cards.publisher import AT_ONCE, SPACING, Publisher
 from controller.chat.cards.schedule import Budget, Schedule
+from controller.chat.requests.layouts import Layout, raw, words_of
 from controller.chat.requests.place import Place
 from controller.domain.phase import Phase
 from demo.world import World
 from tests.chat.acting import (
+    as_read,
     card,
     engine_of,
     fill,
@@ -74,7 +76,7 @@ async def test_a_deleted_card_is_posted_anew_at_the_next_change(world: World) ->
     await fill(world)
     again = await until_card(world, "shop", "🟢 **shop** — running")
     assert again.id != message.id
-    assert labels(again) == ["Logs", "Restart", "Stop"]
+    assert labels(again) == ["Logs", "Restart", "Settings", "Stop"]
     posts = [
         r.json["nonce"]
         for r in world.env.http_requests
@@ -131,11 +133,12 @@ class Silent:
         for nothing in ():
             yield nothing
 
-    async def send(self, text: str, **_: object) -> object:
+    async def send(self, text: str = "", view: Layout | None = None, **_: object) -> object:
+        text = "\n".join([text, *words_of(raw(view))]) if isinstance(view, Layout) else text
         if any(f"**{name}**" in text for name in self.names):
             await asyncio.Event().wait()
         self.posted.append(text)
-        return SimpleNamespace(id=len(self.posted), content=text)
+        return SimpleNamespace(id=len(self.posted), components=view.children if view else [])
 
 
 async def test_cards_that_discord_never_answers_for_hold_up_no_other(tmp_path: Path) -> None:
@@ -316,7 +319,7 @@ async def test_a_card_moves_to_the_new_admin_channel(house: House) -> None:
         while not other.history() and asyncio.get_running_loop().time() < end:
             await asyncio.sleep(0.02)
         (moved,) = other.history()
-        assert "🟢 **shop** — running" in moved.content
+        assert "🟢 **shop** — running" in as_read(moved).content
         await asyncio.sleep(0.2)
         assert old.id not in [m.id for m in house.channel.history()]
 

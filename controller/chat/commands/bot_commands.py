@@ -9,7 +9,9 @@ from discord import app_commands
 
 from controller.catalog import Template
 from controller.catalog.tables import Option
+from controller.chat.commands.bot_list import BotList
 from controller.chat.commands.closed import CLOSED
+from controller.chat.commands.looks import Looks
 from controller.chat.commands.power import Power
 from controller.chat.commands.suggestions import Choices, suggest, suggest_titled
 from controller.chat.commands.with_request import with_request
@@ -17,9 +19,6 @@ from controller.chat.forms.secrets_form import SecretsForm
 from controller.chat.logs.history_pages import HistoryPages
 from controller.chat.logs.log_answers import LogAnswers
 from controller.chat.requests.request import Request
-from controller.chat.words import bot_words, fleet_words
-from controller.chat.words.bot_facts import warnings_of
-from controller.chat.words.text import text_file
 from controller.domain.acts import (
     BOT_DELETE,
     BOT_HISTORY,
@@ -31,7 +30,6 @@ from controller.domain.acts import (
     BOT_STOP,
     Act,
 )
-from controller.domain.errors import BadInput
 from controller.domain.names import meant
 from controller.domain.phase import Phase
 from controller.fleet.views import View
@@ -47,6 +45,8 @@ class BotCommands(app_commands.Group):
         self,
         manager: Manager,
         power: Power,
+        looks: Looks,
+        bot_list: BotList,
         secrets_form: SecretsForm,
         logs: LogAnswers,
         past: HistoryPages,
@@ -56,6 +56,8 @@ class BotCommands(app_commands.Group):
         )
         self._manager = manager
         self._power = power
+        self._looks = looks
+        self._bot_list = bot_list
         self._secrets_form = secrets_form
         self._logs = logs
         self._past = past
@@ -85,27 +87,21 @@ class BotCommands(app_commands.Group):
         await self._secrets_form.offer_first(request, bot)
 
     @app_commands.command(name="list", description="Every bot and how it is")
-    @app_commands.describe(phase="Only bots in this phase")
+    @app_commands.describe(
+        phase="Only bots in this phase",
+        template="Only bots of this template",
+        text="Only bots with this in their name, model or channel",
+    )
     @with_request
-    async def list_bots(self, request: Request, phase: str | None = None) -> None:
+    async def list_bots(
+        self,
+        request: Request,
+        phase: str | None = None,
+        template: str | None = None,
+        text: str | None = None,
+    ) -> None:
         """Every bot the person may see."""
-        views = await self._manager.bots.listed(request.caller)
-        if phase is not None:
-            wanted = Phase.parse(phase)
-            if wanted is None:
-                raise BadInput(
-                    "There is no such phase.", hint="One of: " + ", ".join(p.value for p in Phase)
-                )
-            views = [view for view in views if view.phase is wanted]
-            if not views:
-                await request.reply(f"No bot is in the phase {wanted}.")
-                return
-        text, whole = fleet_words.listing(views, self._manager.bots.engine)
-        if whole is None:
-            await request.reply(text)
-            return
-        await request.acknowledge()  # a file takes its time on the way; this doesn't wait for it
-        await request.reply(text, make_file=lambda: text_file(whole, "bots.tsv"))
+        await self._bot_list.show(request, self._bot_list.of_options(phase, template, text))
 
     @app_commands.command(description="Everything about one bot")
     @app_commands.describe(name="Which bot")
@@ -113,17 +109,7 @@ class BotCommands(app_commands.Group):
     async def show(self, request: Request, name: str) -> None:
         """One bot in full, without any secret's value."""
         view = await self._named(request, BOT_SHOW, name)
-        await request.acknowledge()
-        prints = await self._manager.credentials.fingerprints_of(request.caller, view.bot)
-        text = bot_words.show(
-            view,
-            self._manager.bots.engine,
-            prints,
-            memory=self._manager.bots.memory_limit(view.bot),
-            warning=await warnings_of(self._manager, view.bot),
-            now=self._manager.bots.engine_time(),
-        )
-        await request.reply(text)
+        await self._looks.show(request, view.bot)
 
     @app_commands.command(description="The newest lines of a bot's log")
     @app_commands.describe(
@@ -236,6 +222,7 @@ class BotCommands(app_commands.Group):
         return suggest(typed, (phase.value for phase in Phase))
 
     @create.autocomplete("template")
+    @list_bots.autocomplete("template")
     @with_request
     async def _templates(self, _: Request, typed: str) -> Choices:
         return suggest_titled(typed, self._template_titles())

@@ -82,6 +82,12 @@ class SecretsForm:
             raise NotReady(f"{bot.name} has no secrets to enter.", code="nothing-to-ask")
         await _offer(request, bot, form.id, await self._privacy(request, bot), rotate=rotate)
 
+    async def offer_from_card(self, request: Request, bot: Bot) -> None:
+        """The same for whoever picked it on the card."""
+        view = self._manager.bots.get(bot.id)
+        await request.acknowledge()
+        await self.offer_again(request, bot, rotate=view is not None and not view.world.missing)
+
     async def _privacy(self, request: Request, bot: Bot) -> str:
         """Who sees what is entered, and how nobody on the way does."""
         sealed = self._manager.credentials.sealed
