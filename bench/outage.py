@@ -88,9 +88,9 @@ async def _decided(house: Installation, bot: Bot, release: int) -> None:
 
 def _away(client: docker.APIClient, bot_id: str, since: float) -> float:
     """The seconds between the last end and the last start of the bot's containers since then."""
-    found = client.events(
-        since=f"{since:.3f}",  # type: ignore[arg-type]  # texts keep their decimals
-        until=f"{time.time():.3f}",  # type: ignore[arg-type]
+    found = client.events(  # type: ignore[call-overload]  # texts keep their decimals
+        since=f"{since:.3f}",
+        until=f"{time.time():.3f}",
         filters={"type": "container", "label": f"{BOT_LABEL}={bot_id}", "event": ["die", "start"]},
         decode=True,
     )

@@ -78,7 +78,7 @@ class InsideCommands:
         view = await self._manager.bots.named(request.caller, BOT_EDIT, name)
         request.is_about(view.bot)
         if provider or model or channel:
-            await self._settings_form.choose(request, view.bot, provider, model, channel)
+            await self._settings_form.change_choice(request, view.bot, provider, model, channel)
             return
         await self._settings_form.open_page(request, view.bot, page or "")
 

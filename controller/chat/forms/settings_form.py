@@ -87,7 +87,7 @@ class SettingsForm:
         self._drafts.drop(request.person, ("edit", bot.id, short(page.key)))
         await self._follow(request, bot, f"{plain(page.title)}: {after_settings(done)}")
 
-    async def choose(
+    async def change_choice(
         self,
         request: Request,
         bot: Bot,
