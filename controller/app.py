@@ -92,6 +92,7 @@ class Application:
                 name="console",
             )
             group.create_task(self.manager.backups.run(), name="backups")
+            group.create_task(self.manager.update_checks.run(), name="update checks")
             group.create_task(self.publisher.run(), name="publisher")
             group.create_task(self.client.late_answers.run(), name="late answers")
             if self.settings.http_listen:
@@ -191,6 +192,7 @@ async def open_application(
                 key=key,
                 templates_dir=settings.templates_dir,
                 backups=backup_plan(settings),
+                update_checks=settings.update_checks,
             )
         )
         stack.push_async_callback(installation.close)

@@ -17,6 +17,7 @@ from controller.api.operations.release_operations import RELEASE_OPERATIONS
 from controller.api.operations.request_operations import REQUEST_OPERATIONS
 from controller.api.operations.stream_operations import STREAM_OPERATIONS
 from controller.api.operations.token_operations import TOKEN_OPERATIONS
+from controller.api.operations.update_operations import UPDATE_OPERATIONS
 from controller.api.operations.webhook_operations import WEBHOOK_OPERATIONS
 from controller.api.problems import HttpProblem
 from controller.domain.errors import NotFound
@@ -28,6 +29,7 @@ OPERATIONS: Operations = (
     *RELEASE_OPERATIONS,
     *FLEET_OPERATIONS,
     *BACKUP_OPERATIONS,
+    *UPDATE_OPERATIONS,
     *STREAM_OPERATIONS,
     *REQUEST_OPERATIONS,
     *ACCESS_OPERATIONS,

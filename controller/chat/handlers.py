@@ -10,6 +10,7 @@ from controller.chat.commands.everyone import Grants
 from controller.chat.commands.looks import Looks
 from controller.chat.commands.power import Power
 from controller.chat.commands.release_commands import Updates
+from controller.chat.commands.update_commands import FleetUpdates
 from controller.chat.forms.action_form import ActionForm
 from controller.chat.forms.create_form import CreateForm
 from controller.chat.forms.drafts import Drafts
@@ -31,6 +32,7 @@ class Rooms:
     looks: Looks
     bot_list: BotList
     updates: Updates
+    fleet_updates: FleetUpdates
     creation: CreateForm
     secrets: SecretsForm
     settings: SettingsForm
@@ -50,6 +52,7 @@ def rooms_of(manager: Manager, guild_id: int) -> Rooms:
         looks=Looks(manager),
         bot_list=BotList(manager),
         updates=Updates(manager),
+        fleet_updates=FleetUpdates(manager),
         creation=CreateForm(manager, secrets, drafts),
         secrets=secrets,
         settings=settings,
@@ -84,6 +87,7 @@ def handlers_of(rooms: Rooms, manager: Manager) -> dict[str, Handler]:
         "button form": rooms.secrets.open_page,
         "button past": bot(rooms.past.turn),
         "button fleetpast": rooms.past.turn_everything,
+        "button updates": rooms.fleet_updates.approve,
         "button everyone": rooms.grants.give,
         "button edit": bot(rooms.settings.open),
         "button list": rooms.bot_list.turn,

@@ -27,6 +27,7 @@ COMMANDS = {
     "restart": Lazy("controller.cli.power:restart", "Restart bots."),
     "releases": Lazy("controller.cli.releases:releases", "Print what a bot was made of."),
     "update": Lazy("controller.cli.releases:update", "Bring a bot up to date."),
+    "updates": Lazy("controller.cli.updates:updates", "Look for newer images of all bots."),
     "rollback": Lazy("controller.cli.releases:rollback", "Make a bot what it was."),
     "clone": Lazy("controller.cli.copies:clone", "Create a bot like another one."),
     "rename": Lazy("controller.cli.copies:rename", "Call a bot something else."),

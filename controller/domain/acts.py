@@ -53,6 +53,7 @@ FLEET_HISTORY = Act("fleet.history", Role.ADMIN, "Reading the history of everyth
 FLEET_ORPHANS = Act("fleet.orphans", Role.ADMIN, "Looking for orphans", Scope.FLEET)
 FLEET_DOCTOR = Act("fleet.doctor", Role.ADMIN, "Running the doctor", Scope.FLEET)
 FLEET_BACKUP = Act("fleet.backup", Role.ADMIN, "Backing everything up", Scope.FLEET)
+FLEET_UPDATES = Act("fleet.updates", Role.ADMIN, "Looking for updates", Scope.FLEET)
 ACCESS_GRANT = Act("access.grant", Role.ADMIN, "Granting a role", Scope.FLEET)
 ACCESS_REVOKE = Act("access.revoke", Role.ADMIN, "Revoking a role", Scope.FLEET)
 ACCESS_LIST = Act("access.list", Role.ADMIN, "Listing grants", Scope.FLEET)
@@ -94,6 +95,7 @@ ACTS: dict[str, Act] = {
         FLEET_ORPHANS,
         FLEET_DOCTOR,
         FLEET_BACKUP,
+        FLEET_UPDATES,
         ACCESS_GRANT,
         ACCESS_REVOKE,
         ACCESS_LIST,

@@ -50,7 +50,8 @@ class Proofs:
         if ailing or not is_well(container) or container.started_at == bot.run.to_end:
             trial.well_since = None
         elif trial.well_since is None or trial.run != container.started_at:
-            trial.run, trial.well_since = container.started_at, self._well_since(bot, container)
+            trial.run = container.started_at
+            trial.well_since = now - self._well_for(bot, container)
         return judge(
             replace(container, restart_count=container.restart_count - trial.restarts),
             gate,
@@ -91,6 +92,6 @@ class Proofs:
             return 0.0
         return max(0.0, self._engine_time() - container.started)
 
-    def _well_since(self, bot: Bot, container: Observation) -> float:
+    def _well_for(self, bot: Bot, container: Observation) -> float:
         checked = container.health is not Health.NONE
-        return self._clock() - (0.0 if checked else self._age(bot, container))
+        return 0.0 if checked else self._age(bot, container)

@@ -52,6 +52,7 @@ from controller.manager.sameness import Sameness
 from controller.manager.sealed_entry import SealedEntry
 from controller.manager.single_use import SingleUse
 from controller.manager.tokens import Tokens
+from controller.manager.update_checks import UpdateChecks
 from controller.manager.web_sessions import WebSessions
 from controller.manager.webhook_delivery import DeliveryTools
 from controller.manager.webhook_sender import WebhookSender
@@ -87,6 +88,7 @@ class Manager:
     sameness: Sameness
     edits: Edits
     releases: Releases
+    update_checks: UpdateChecks
     actions: Actions
     logbook: Logbook
     following: Following
@@ -127,6 +129,7 @@ class Parts:
     key: bytes = field(default=b"", repr=False)  # the installation's, for backups
     templates_dir: Path | None = None
     backups: Plan = field(default_factory=Plan)
+    update_checks: float = 0.0  # seconds between two of them; 0: never by themselves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +160,7 @@ class Installation:
         """Let changes end whose callers have given up, then the threads. Before the store."""
         await self.manager.credentials.close()
         await self.manager.feed.close()
+        await self.manager.update_checks.close()
         await self.tools.wishes.drain()
         with contextlib.suppress(ControllerError):  # the disk may be the reason for the end
             await self.tools.journal.write_refusals()
@@ -251,6 +255,16 @@ def _manager(parts: Parts, tools: Tools, loop: Loop, access: Access, webhooks: W
     )
     backups = Backups(_sources(parts, tools), parts.key, parts.backups, journal, access)
 
+    releases = Releases(
+        store=tools.store,
+        fleet=fleet,
+        wishes=wishes,
+        blueprints=blueprints,
+        runtime=runtime,
+        journal=journal,
+        access=access,
+    )
+
     def backups_found() -> list[Finding]:
         return backup_findings(backups.state, scheduled=backups.plan.scheduled)
 
@@ -302,14 +316,16 @@ def _manager(parts: Parts, tools: Tools, loop: Loop, access: Access, webhooks: W
         edits=Edits(
             fleet=fleet, wishes=wishes, blueprints=blueprints, journal=journal, access=access
         ),
-        releases=Releases(
+        releases=releases,
+        update_checks=UpdateChecks(
             store=tools.store,
             fleet=fleet,
-            wishes=wishes,
             blueprints=blueprints,
             runtime=runtime,
+            releases=releases,
             journal=journal,
             access=access,
+            every=parts.update_checks,
         ),
         actions=Actions(
             fleet=fleet,

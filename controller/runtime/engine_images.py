@@ -11,6 +11,8 @@ from controller.runtime.calls import Lane
 from controller.runtime.engine_programs import READ_SECONDS, WRITE_SECONDS, EnginePrograms
 from controller.runtime.validation import check_bot_id, check_pull_rule, check_ref
 
+REGISTRY_SECONDS = 30.0
+
 
 class EngineImages(EnginePrograms):
     """Pins and keeps images of a Docker engine; `KeepsImages` says what each call promises."""
@@ -41,6 +43,16 @@ class EngineImages(EnginePrograms):
         limit = images.PULL_SECONDS + READ_SECONDS
         lane: Lane = "read" if pull == "never" else "pull"
         return await self._calls(ask, write=False, limit=limit, lane=lane)
+
+    async def newest_image(self, ref: str, pull: str) -> str:
+        """Ask the registry, through the engine, what a reference means now."""
+        check_ref(ref)
+        check_pull_rule(pull)
+
+        def ask(client: APIClient) -> str:
+            return images.newest(client, ref, pull)
+
+        return await self._calls(ask, write=False, limit=REGISTRY_SECONDS, lane="pull")
 
     async def keep_images(self, bot_id: str, kept: Mapping[str, str]) -> None:
         """Have our tags keep exactly these images of the bot."""

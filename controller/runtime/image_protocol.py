@@ -29,6 +29,14 @@ class KeepsImages(Protocol):
         """
         ...
 
+    async def newest_image(self, ref: str, pull: str) -> str:
+        """What a reference means now, as `pin_image` would answer after a pull; nothing is pulled.
+
+        With "never" that is what is on this machine; otherwise the engine asks the registry. Raises
+        ImageMissing with the reason if nobody can say.
+        """
+        ...
+
     async def keep_images(self, bot_id: str, kept: Mapping[str, str]) -> None:
         """Keep these images for the bot, each by the reference that it was pinned from.
 

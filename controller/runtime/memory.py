@@ -159,6 +159,19 @@ class MemoryRuntime(MemoryParking, MemoryStates):
 
         return await self._read("pin_image", ask)
 
+    async def newest_image(self, ref: str, pull: str) -> str:
+        """Return the id that the reference means now."""
+        check_ref(ref)
+        check_pull_rule(pull)
+
+        def ask() -> str:
+            found = self.image(ref) if pull == "never" or ref in self.pullable else None
+            if found is None:
+                raise ImageMissing(f"What {ref} means now is unknown: no such image.")
+            return found
+
+        return await self._read("newest_image", ask)
+
     async def keep_images(self, bot_id: str, kept: Mapping[str, str]) -> None:
         """Keep exactly these images of the bot."""
         check_bot_id(bot_id)

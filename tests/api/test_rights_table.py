@@ -30,6 +30,7 @@ BODIES: Mapping[str, Any] = {
     "cloneBot": {"name": "another"},
     "renameBot": {"name": "another"},
     "updateBot": {"mark": "another"},
+    "approveUpdates": {"mark": "another"},
     "rollBackBot": {"release": 9},
     "putSecrets": {"values": {"strange": "value"}},
     "compareSecrets": {"values": {"strange": "value"}},

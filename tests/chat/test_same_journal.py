@@ -260,6 +260,22 @@ async def backup(a: Asking) -> Callable[[], Awaitable[None]]:
     return lambda: a.ask(lambda: a.chat("fleet backup"), ("POST", "/backups", {}), ("backup",))
 
 
+async def updates(a: Asking) -> Callable[[], Awaitable[None]]:
+    await a.runs()
+    manager = a.world.application.manager
+    for view in manager.bots:  # only this one is to be updated
+        if view.bot.name != a.name:
+            await manager.lifecycle.stop(as_admin(a.world), view.bot)
+    engine_of(a.world).rebuild("echo:1")
+    mark = (await manager.update_checks.find(as_admin(a.world))).mark
+
+    async def by_button() -> None:
+        shown = await a.world.admin.slash(a.world.channel, "fleet updates")
+        await a.world.admin.click(shown.response, label="Update 1 bot")
+
+    return lambda: a.ask(by_button, ("POST", "/updates", {"mark": mark}), ("updates", "--yes"))
+
+
 DOINGS: dict[str, Doing] = {
     "bot.create": create,
     "bot.secrets": secrets,
@@ -273,6 +289,7 @@ DOINGS: dict[str, Doing] = {
     "bot.restart": power("restart"),
     "bot.delete": delete,
     "fleet.backup": backup,
+    "fleet.updates": updates,
     "access.grant": grant,
     "access.revoke": revoke,
     "access.token.create": token_create,

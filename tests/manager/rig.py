@@ -214,6 +214,7 @@ class Rig:
         await self.end_loop()
         await self.manager.credentials.close()
         await self.manager.feed.close()
+        await self.manager.update_checks.close()
         self.house.tools.threads.close()
         await self.store.close()
 

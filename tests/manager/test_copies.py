@@ -11,7 +11,7 @@ from controller.domain.phase import Phase
 from controller.domain.release import Outcome
 from controller.manager.submission import Sequel
 from tests.loop.test_releases import PROVING, proven, settled
-from tests.manager.rig import ANN_ASKS, TOKEN, Rig, eventually
+from tests.manager.rig import ANN_ASKS, PLAIN, TOKEN, Rig, eventually
 
 
 @pytest.fixture
@@ -105,6 +105,16 @@ async def test_another_choice_is_a_release(proving: Rig) -> None:
     assert entry.data["after"] == {"model": "tiny", "provider": "other"}
     same = await proving.manager.edits.choose(ANN_ASKS, now, provider="other")
     assert same.changed == ()
+
+
+async def test_a_choice_that_changes_no_container_is_proved_at_once(rig: Rig) -> None:
+    """Where nothing has to be waited for, nobody waits for the deadline."""
+    rig.template(PLAIN % "unless-stopped" + "[update]\nhealthy_for = 0\n")
+    await rig.restart()
+    bot = await rig.running()
+    await eventually(lambda: rig.view(bot).bot.release == 1)
+    await rig.manager.edits.choose(ANN_ASKS, bot, model="other")
+    await settled(rig, bot, 2)
 
 
 async def test_a_choice_that_the_template_does_not_have_is_refused(proving: Rig) -> None:

@@ -127,6 +127,10 @@ CALLS: dict[str, dict[str, Call]] = {
     "fleet.backup": {
         "backups.write": lambda s, who: s.manager.backups.write(who, BackupOrder()),
     },
+    "fleet.updates": {
+        "update_checks.find": lambda s, who: s.manager.update_checks.find(who),
+        "update_checks.approve": lambda s, who: s.manager.update_checks.approve(who, "none"),
+    },
     "access.grant": {"access.grant": lambda s, who: s.manager.access.grant(who, VIEWER_OF)},
     "access.revoke": {"access.revoke": lambda s, who: s.manager.access.revoke(who, "user", 2)},
     "access.list": {"access.listed": lambda s, who: s.manager.access.listed(who)},

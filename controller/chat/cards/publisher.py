@@ -25,6 +25,7 @@ from controller.chat.cards.card_words import card as card_words
 from controller.chat.cards.card_words import removed_card
 from controller.chat.cards.notice import Notice
 from controller.chat.cards.schedule import Budget, Schedule
+from controller.chat.cards.update_notice import UpdateNotice
 from controller.chat.cards.welcome import Welcome
 from controller.chat.requests.discord_trouble import TROUBLE, reading_discord
 from controller.chat.requests.layouts import Layout, ids_of, raw, words_of
@@ -45,7 +46,7 @@ CLOSED_AFTER = 3  # refusals in a row that mean the channel, not one card
 GONE = {10003, 10008}  # Discord's error codes: the channel, the message
 TOO_MANY_EDITS = 30046  # of a message older than an hour
 # The keys of the first message and of the notices; bots' ids are UUIDs.
-WELCOME, ENGINE, BACKUP = "welcome", "engine", "backup"
+WELCOME, ENGINE, BACKUP, UPDATES = "welcome", "engine", "backup", "updates"
 _FAILURES = (*TROUBLE, OSError)
 
 
@@ -69,6 +70,7 @@ class Publisher:
         self._schedule = Schedule(self._budget, self._rank)
         self._notice = Notice(manager, client, place)
         self._backup_notice = BackupNotice(manager, client, place)
+        self._update_notice = UpdateNotice(manager, client, place)
         self._welcome = Welcome(manager, client, place)
         self._cards: dict[str, Card] = {}
         self._failures: Counter[str] = Counter()
@@ -83,6 +85,7 @@ class Publisher:
             bots.listening(self._schedule.poke),
             bots.hearing_engine(self._engine_changed),
             self._manager.backups.hearing(lambda: self._schedule.poke(BACKUP)),
+            self._manager.update_checks.hearing(lambda: self._schedule.poke(UPDATES)),
         ):
             await self._client.wait_until_ready()
             self._schedule.poke(WELCOME)
@@ -169,6 +172,9 @@ class Publisher:
             return None
         if key == BACKUP:
             await self._backup_notice.publish()
+            return None
+        if key == UPDATES:
+            await self._update_notice.publish()
             return None
         return await (self._notice.publish() if key == ENGINE else self._publish(key))
 

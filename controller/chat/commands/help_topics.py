@@ -32,7 +32,7 @@ TOPICS: Mapping[str, tuple[Act, ...]] = {
         *(acts.TOKEN_CREATE, acts.TOKEN_LIST, acts.TOKEN_REVOKE),
     ),
     "Look after BotMaker itself": (
-        *(acts.FLEET_DOCTOR, acts.FLEET_BACKUP, acts.FLEET_ORPHANS, acts.HELP),
+        *(acts.FLEET_DOCTOR, acts.FLEET_BACKUP, acts.FLEET_UPDATES, acts.FLEET_ORPHANS, acts.HELP),
     ),
 }
 _MORE = "More"

@@ -85,6 +85,7 @@ _PRESSES = [
     Way("button askdelete", acts.BOT_DELETE),
     Way("button past", acts.BOT_HISTORY),
     Way("button fleetpast", acts.FLEET_HISTORY),
+    Way("button updates", acts.FLEET_UPDATES, owed=True),
     Way("button everyone", acts.ACCESS_GRANT, owed=True),
     Way("modal create", acts.BOT_CREATE, owed=True),
     Way("modal do", acts.BOT_DO, owed=True),
