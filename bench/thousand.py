@@ -27,8 +27,8 @@ from bench.templates import write_templates
 from controller.app import Application, open_application, spare_the_loop
 from controller.chat import Place
 from controller.chat.commands.bot_commands import BotCommands
+from controller.chat.commands.rooms import rooms_of
 from controller.chat.commands.suggestions import suggest
-from controller.chat.handlers import rooms_of
 from controller.chat.requests.admission import Admission
 from controller.chat.requests.request import Request
 from controller.domain.acts import BOT_SHOW
@@ -95,15 +95,7 @@ async def _answers(
     manager = application.manager
     place, rooms = Place(GUILD, CHANNEL), rooms_of(manager, GUILD)
     admission = Admission(manager, place, application.client.members)
-    commands = BotCommands(
-        manager,
-        rooms.power,
-        rooms.looks,
-        rooms.bot_list,
-        rooms.secrets,
-        rooms.logs,
-        rooms.past,
-    )
+    commands = BotCommands(manager, rooms)
     listed, completed = [], []
     before = runtime.calls.total()
     for number in range(ROUNDS):

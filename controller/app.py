@@ -199,7 +199,7 @@ async def open_application(
         await installation.load()
         place = Place(settings.guild_id, settings.admin_channel_id)
         manager = installation.manager
-        client = ControllerClient(manager, place, public_url=settings.web_url)
+        client = ControllerClient(manager, place, public_url=settings.web_url, forms=settings.forms)
         await client.late_answers.load()
         publisher = Publisher(manager, client, place, published)
         yield Application(settings, installation, client, publisher)

@@ -3,64 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
-from controller.chat.commands.bot_list import BotList
-from controller.chat.commands.everyone import Grants
-from controller.chat.commands.looks import Looks
-from controller.chat.commands.power import Power
-from controller.chat.commands.release_commands import Updates
-from controller.chat.commands.update_commands import FleetUpdates
-from controller.chat.forms.action_form import ActionForm
-from controller.chat.forms.create_form import CreateForm
-from controller.chat.forms.drafts import Drafts
-from controller.chat.forms.secrets_form import SecretsForm
-from controller.chat.forms.settings_form import SettingsForm
-from controller.chat.logs.history_pages import HistoryPages
-from controller.chat.logs.log_answers import LogAnswers
+from controller.chat.commands.rooms import Rooms
 from controller.chat.requests.request import Request
 from controller.chat.requests.router import Handler
 from controller.domain.bot import Bot
 from controller.manager import Manager
-
-
-@dataclass(frozen=True, slots=True)
-class Rooms:
-    """What answers requests, whichever way they come."""
-
-    power: Power
-    looks: Looks
-    bot_list: BotList
-    updates: Updates
-    fleet_updates: FleetUpdates
-    creation: CreateForm
-    secrets: SecretsForm
-    settings: SettingsForm
-    actions: ActionForm
-    logs: LogAnswers
-    grants: Grants
-    past: HistoryPages
-
-
-def rooms_of(manager: Manager, guild_id: int) -> Rooms:
-    """All of them, for one manager and one server."""
-    drafts = Drafts()
-    settings = SettingsForm(manager, drafts)
-    secrets = SecretsForm(manager, settings, drafts)
-    return Rooms(
-        power=Power(manager),
-        looks=Looks(manager),
-        bot_list=BotList(manager),
-        updates=Updates(manager),
-        fleet_updates=FleetUpdates(manager),
-        creation=CreateForm(manager, secrets, drafts),
-        secrets=secrets,
-        settings=settings,
-        actions=ActionForm(manager, drafts),
-        logs=LogAnswers(manager),
-        grants=Grants(manager, guild_id),
-        past=HistoryPages(manager),
-    )
 
 
 def handlers_of(rooms: Rooms, manager: Manager) -> dict[str, Handler]:
@@ -83,6 +31,8 @@ def handlers_of(rooms: Rooms, manager: Manager) -> dict[str, Handler]:
         "button delete": bot(rooms.power.delete),
         "button update": bot(rooms.updates.update),
         "button create": rooms.creation.open,
+        "button choose": rooms.guide.choose,
+        "button make": rooms.guide.create,
         "button secrets": bot(rooms.secrets.open_from_card),
         "button form": rooms.secrets.open_page,
         "button past": bot(rooms.past.turn),

@@ -94,7 +94,7 @@ class Scene:
             "modal form",
             "button everyone",
             "button fleetpast",
-            "button create",
+            *("button create", "button choose", "button make"),
             "modal create",
         }
         has = max(self.role, self.own if named and self.bot == "shop" else Role.NONE)
@@ -183,6 +183,8 @@ class Stage:
         more |= {"past": ":b5:-:", "fleetpast": ":b5:-:"}
         more |= {"delete": ":1", "everyone": ":1", "edit": ":nosuch"}  # long expired; no page
         target = f"{self.form}:0" if action == "form" else self.bot.id + more.get(action, "")
+        if action in {"list", "relist", "listfile"}:  # about no single bot
+            target = "0:-:-:"
         return press(f"{action}:{target}")
 
     async def act(self, act: str) -> str:

@@ -68,6 +68,8 @@ _PRESSES = [
     Way("button delete", acts.BOT_DELETE, owed=True),
     Way("button update", acts.BOT_UPDATE, owed=True),
     Way("button create", acts.BOT_CREATE),
+    Way("button choose", acts.BOT_CREATE),
+    Way("button make", acts.BOT_CREATE, owed=True),
     Way("button secrets", acts.BOT_SECRETS),
     Way("button form", acts.BOT_SECRETS, direct=True, by_form=True),
     Way("button edit", acts.BOT_EDIT, direct=True),
