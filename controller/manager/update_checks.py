@@ -181,6 +181,8 @@ class UpdateChecks:
         self._failures = self._failures + 1 if silent and not newest else 0
 
     def _pull_of(self, bot: Bot) -> str:
+        if bot.image.startswith("sha256:"):
+            return "never"  # built on this machine: no registry knows of it
         template = self._blueprints.known(bot)
         return template.image.pull if template else "never"
 

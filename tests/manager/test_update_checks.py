@@ -119,15 +119,14 @@ async def test_bots_that_are_held_or_stopped_are_not_offered(proving: Rig) -> No
 
 async def test_checks_that_learn_nothing_wait_for_a_person(proving: Rig) -> None:
     """Three in a row; what is asked by hand begins anew."""
-    proving.template(PROVING.replace('pull = "never"', 'pull = "missing"'), "rich")
-    await proving.restart()
     await proven(proving)
+    proving.runtime.images.discard(IMAGE)
     checks = proving.manager.update_checks
     for _ in range(FAILURES_MOST):
         found = await checks.find(ANN_ASKS)
         assert (found.offers, found.silent) == ((), (IMAGE,))
     assert (await checks.known()).paused
-    proving.runtime.pullable.add(IMAGE)
+    proving.runtime.images.add(IMAGE)
     assert not (await checks.find(ANN_ASKS)).paused
 
 

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import discord
-
-from controller.chat.requests.buttons import Button, button, row
+from controller.chat.cards.update_notice import approve_button
+from controller.chat.requests.buttons import row
 from controller.chat.requests.request import Request
-from controller.chat.words.text import fitted, plural
+from controller.chat.words.text import fitted
 from controller.chat.words.update_words import begun_words, found_words
 from controller.manager import Manager
-from controller.manager.update_checks import Found
-
-
-def approve_button(found: Found) -> Button:
-    """The button that has tried what was found."""
-    label = f"Update {plural(len(found.offers), 'bot')}"
-    return button(label, "updates", found.mark, style=discord.ButtonStyle.primary)
 
 
 class FleetUpdates:
