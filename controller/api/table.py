@@ -12,6 +12,7 @@ from controller.api.operations.access_operations import ACCESS_OPERATIONS
 from controller.api.operations.backup_operations import BACKUP_OPERATIONS
 from controller.api.operations.bot_operations import BOT_OPERATIONS
 from controller.api.operations.fleet_operations import FLEET_OPERATIONS
+from controller.api.operations.incident_operations import INCIDENT_OPERATIONS
 from controller.api.operations.inside_operations import INSIDE_OPERATIONS
 from controller.api.operations.release_operations import RELEASE_OPERATIONS
 from controller.api.operations.request_operations import REQUEST_OPERATIONS
@@ -30,6 +31,7 @@ OPERATIONS: Operations = (
     *FLEET_OPERATIONS,
     *BACKUP_OPERATIONS,
     *UPDATE_OPERATIONS,
+    *INCIDENT_OPERATIONS,
     *STREAM_OPERATIONS,
     *REQUEST_OPERATIONS,
     *ACCESS_OPERATIONS,

@@ -16,6 +16,7 @@ from controller.chat.forms.drafts import Drafts
 from controller.chat.forms.guided_form import GuidedForm
 from controller.chat.forms.secrets_form import FormsOffered, SecretsForm
 from controller.chat.forms.settings_form import SettingsForm
+from controller.chat.incidents.incident_buttons import IncidentPresses
 from controller.chat.logs.history_pages import HistoryPages
 from controller.chat.logs.log_answers import LogAnswers
 from controller.manager import Manager
@@ -38,6 +39,7 @@ class Rooms:
     logs: LogAnswers
     grants: Grants
     past: HistoryPages
+    incidents: IncidentPresses
 
 
 def rooms_of(manager: Manager, guild_id: int, forms: FormsOffered = "both") -> Rooms:
@@ -59,4 +61,5 @@ def rooms_of(manager: Manager, guild_id: int, forms: FormsOffered = "both") -> R
         logs=LogAnswers(manager),
         grants=Grants(manager, guild_id),
         past=HistoryPages(manager),
+        incidents=IncidentPresses(manager),
     )
