@@ -102,6 +102,7 @@ class Application:
             group.create_task(self.manager.schedule_runs.run(), name="schedules")
             group.create_task(self.manager.batches.run(), name="batches")
             group.create_task(self.manager.sampler.run(), name="sampler")
+            group.create_task(self.manager.update_checks.run(), name="update checks")
             group.create_task(self.publisher.run(), name="publisher")
             group.create_task(self.manager.incidents.run(), name="incidents")
             group.create_task(self.announcer.run(), name="announcer")
@@ -207,6 +208,7 @@ async def open_application(  # noqa: PLR0913 - what simulations and proofs repla
                 key=key,
                 templates_dir=settings.templates_dir,
                 backups=backup_plan(settings),
+                update_checks=settings.update_checks,
                 pace=pace or Pace(),
             )
         )

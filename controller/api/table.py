@@ -21,6 +21,7 @@ from controller.api.operations.schedule_operations import SCHEDULE_OPERATIONS
 from controller.api.operations.stats_operations import STATS_OPERATIONS
 from controller.api.operations.stream_operations import STREAM_OPERATIONS
 from controller.api.operations.token_operations import TOKEN_OPERATIONS
+from controller.api.operations.update_operations import UPDATE_OPERATIONS
 from controller.api.operations.webhook_operations import WEBHOOK_OPERATIONS
 from controller.api.problems import HttpProblem
 from controller.domain.errors import NotFound
@@ -35,6 +36,7 @@ OPERATIONS: Operations = (
     *SCHEDULE_OPERATIONS,
     *BATCH_OPERATIONS,
     *BACKUP_OPERATIONS,
+    *UPDATE_OPERATIONS,
     *INCIDENT_OPERATIONS,
     *STREAM_OPERATIONS,
     *REQUEST_OPERATIONS,

@@ -50,6 +50,7 @@ def handlers_of(rooms: Rooms, manager: Manager) -> dict[str, Handler]:
         "button form": rooms.secrets.open_page,
         "button past": bot(rooms.past.turn),
         "button fleetpast": rooms.past.turn_everything,
+        "button updates": rooms.fleet_updates.approve,
         "button everyone": rooms.grants.give,
         "button edit": bot(rooms.settings.open),
         "button list": rooms.bot_list.turn,

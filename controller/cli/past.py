@@ -82,7 +82,14 @@ def _what(entry: Entry) -> str:
         case Kind.NOTED:
             return f"{data.get('act')}: {data.get('words')}"
         case _:
-            return f"{entry.kind.value} {_flat(data)}".strip()
+            return _of_row(entry)
+
+
+def _of_row(entry: Entry) -> str:
+    data = entry.data
+    if entry.kind is Kind.RENAMED:
+        return f"renamed from {data.get('before')} to {data.get('after')}"
+    return f"{entry.kind.value} {_flat(data)}".strip()
 
 
 def _of_installation(entry: Entry) -> str:

@@ -28,6 +28,7 @@ class Kind(StrEnum):
     REFUSED = "refused"
     CREATED = "created"  # a bot's row came
     REMOVED = "removed"  # a bot's row went, with all that was left of the bot
+    RENAMED = "renamed"  # before, after: its name
     WISH = "wish"  # before, after, again: what the admins want of the bot changed
     SETTINGS = "settings"  # before, after: plain fields, or the model
     SECRETS = "secrets"  # names of the secrets that were written
@@ -118,11 +119,13 @@ def changes(before: Bot, after: Bot) -> list[Fact]:
     elif again:
         data = {"before": before.wish.value, "after": after.wish.value, "again": True}
         found.append(Fact(Kind.WISH, data))
+    if before.name != after.name:
+        found.append(Fact(Kind.RENAMED, {"before": before.name, "after": after.name}))
     if before.fields != after.fields:
         found.append(Fact(Kind.SETTINGS, _differing(before.fields, after.fields)))
-    if before.model != after.model:
-        models = {"before": {"model": before.model}, "after": {"model": after.model}}
-        found.append(Fact(Kind.SETTINGS, models))
+    old, new = _choices(before), _choices(after)
+    if old != new:
+        found.append(Fact(Kind.SETTINGS, _differing(old, new)))
     if before.image != after.image:
         data = {"before": before.image, "after": after.image}
         data |= {"ref_before": before.image_ref, "ref_after": after.image_ref}
@@ -130,6 +133,11 @@ def changes(before: Bot, after: Bot) -> list[Fact]:
     if after.problem is not None and after.problem != before.problem:
         found.append(problem(after.problem))
     return found
+
+
+def _choices(bot: Bot) -> dict[str, str]:
+    """What was chosen for the bot beside its fields."""
+    return {"provider": bot.provider, "model": bot.model, "channel": bot.channel}
 
 
 def _differing(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, dict[str, str]]:

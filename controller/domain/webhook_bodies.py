@@ -110,6 +110,15 @@ def _about_bot(entry: Entry, who: str) -> str:
             return f"{bot} {wish}, asked for by {who}."
         case Kind.BY_HAND:
             return f"{bot} was {data.get('what')} outside BotMaker."
+        case _:
+            return _about_change(entry, bot, who)
+
+
+def _about_change(entry: Entry, bot: str, who: str) -> str:
+    data = entry.data
+    match entry.kind:
+        case Kind.RENAMED:
+            return f"{data.get('before')} is called {data.get('after')} now, by {who}."
         case Kind.RELEASE:
             return f"{bot} has release {data.get('number')} ({data.get('why')}), by {who}."
         case Kind.PROVED:

@@ -23,6 +23,7 @@ EVENTS: Mapping[Kind, str] = {
     Kind.REFUSED: "request.refused",
     Kind.CREATED: "bot.created",
     Kind.REMOVED: "bot.removed",
+    Kind.RENAMED: "bot.renamed",
     Kind.WISH: "bot.wish",
     Kind.SETTINGS: "bot.settings",
     Kind.SECRETS: "bot.secrets",

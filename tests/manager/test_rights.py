@@ -102,7 +102,11 @@ CALLS: dict[str, dict[str, Call]] = {
         "edits.submit": lambda s, who: s.manager.edits.submit(
             who, s.bot, ["tone"], {"tone": "loud"}
         ),
-        "edits.change_model": lambda s, who: s.manager.edits.change_model(who, s.bot, "other"),
+        "edits.choose": lambda s, who: s.manager.edits.choose(who, s.bot, model="other"),
+    },
+    "bot.clone": {"lifecycle.clone": lambda s, who: s.manager.lifecycle.clone(who, s.bot, "two")},
+    "bot.rename": {
+        "lifecycle.rename": lambda s, who: s.manager.lifecycle.rename(who, s.bot, "two")
     },
     "bot.update": {
         "releases.preview": lambda s, who: s.manager.releases.preview(who, s.bot),
@@ -183,6 +187,10 @@ CALLS: dict[str, dict[str, Call]] = {
     "fleet.doctor": {"doctor.examine": lambda s, who: s.manager.doctor.examine(who)},
     "fleet.backup": {
         "backups.write": lambda s, who: s.manager.backups.write(who, BackupOrder()),
+    },
+    "fleet.updates": {
+        "update_checks.find": lambda s, who: s.manager.update_checks.find(who),
+        "update_checks.approve": lambda s, who: s.manager.update_checks.approve(who, "none"),
     },
     "access.grant": {"access.grant": lambda s, who: s.manager.access.grant(who, VIEWER_OF)},
     "access.revoke": {"access.revoke": lambda s, who: s.manager.access.revoke(who, "user", 2)},

@@ -23,6 +23,7 @@ from controller.chat.cards.card_layout import card_layout, removed_layout
 from controller.chat.cards.card_words import card as card_words
 from controller.chat.cards.card_words import removed_card
 from controller.chat.cards.schedule import Budget, Schedule
+from controller.chat.cards.update_notice import UpdateNotice
 from controller.chat.cards.welcome import Welcome
 from controller.chat.requests.discord_trouble import TROUBLE, reading_discord
 from controller.chat.requests.layouts import Layout, ids_of, raw, words_of
@@ -42,7 +43,8 @@ AT_ONCE = 4  # cards that are being published
 CLOSED_AFTER = 3  # refusals in a row that mean the channel, not one card
 GONE = {10003, 10008}  # Discord's error codes: the channel, the message
 TOO_MANY_EDITS = 30046  # of a message older than an hour
-WELCOME = "welcome"  # the key of the first message; bots' ids are UUIDs
+# The keys of the first message and of what checks for updates found; bots' ids are UUIDs.
+WELCOME, UPDATES = "welcome", "updates"
 _FAILURES = (*TROUBLE, OSError)
 
 
@@ -64,6 +66,7 @@ class Publisher:
         self._place = place
         self._budget = Budget(EDITS, EDITS_SECONDS)
         self._schedule = Schedule(self._budget, self._rank)
+        self._update_notice = UpdateNotice(manager, client, place)
         self._welcome = Welcome(manager, client, place)
         self._cards: dict[str, Card] = {}
         self._failures: Counter[str] = Counter()
@@ -77,6 +80,7 @@ class Publisher:
         with (
             bots.listening(self._schedule.poke),
             bots.hearing_engine(self._engine_changed),
+            self._manager.update_checks.hearing(lambda: self._schedule.poke(UPDATES)),
         ):
             await self._client.wait_until_ready()
             self._schedule.poke(WELCOME)
@@ -159,6 +163,9 @@ class Publisher:
         """Bring what the key stands for up to date. Seconds until it is to be looked at again."""
         if key == WELCOME:
             await self._welcome.publish()
+            return None
+        if key == UPDATES:
+            await self._update_notice.publish()
             return None
         return await self._publish(key)
 

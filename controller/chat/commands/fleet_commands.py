@@ -8,6 +8,7 @@ from discord import app_commands
 import controller
 from controller.chat.commands.alert_commands import AlertCommands
 from controller.chat.commands.closed import CLOSED
+from controller.chat.commands.update_commands import FleetUpdates
 from controller.chat.commands.with_request import with_request
 from controller.chat.footprint import missing_permissions
 from controller.chat.incidents.incident_words import one_line
@@ -27,13 +28,14 @@ _WHOLE = 20_000  # characters: a remedy is never cut
 class FleetCommands(app_commands.Group):
     """The installation as a whole."""
 
-    def __init__(self, manager: Manager, past: HistoryPages) -> None:
+    def __init__(self, manager: Manager, past: HistoryPages, updates: FleetUpdates) -> None:
         super().__init__(
             name="fleet",
             description="All bots together, and BotMaker itself",
             default_permissions=CLOSED,
         )
         self._past = past
+        self._updates = updates
         self._manager = manager
         self.add_command(AlertCommands(manager))
 
@@ -95,6 +97,12 @@ class FleetCommands(app_commands.Group):
         made = await self._manager.backups.write(request.caller, BackupOrder())
         size = f"{made.size / 1e6:.1f} MB"
         await request.reply(f"Backed up: `{made.path.name}`, {size}, on BotMaker's machine.")
+
+    @app_commands.command(description="Which bots' images have newer versions")
+    @with_request
+    async def updates(self, request: Request) -> None:
+        """Check, and offer to update."""
+        await self._updates.show(request)
 
     @app_commands.command(description="Check everything that BotMaker needs")
     @with_request

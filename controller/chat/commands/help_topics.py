@@ -14,8 +14,8 @@ from controller.domain.acts import Act
 
 TOPICS: Mapping[str, tuple[Act, ...]] = {
     "Make a bot, and change it": (
-        *(acts.BOT_CREATE, acts.BOT_SECRETS, acts.BOT_EDIT, acts.BOT_UPDATE, acts.BOT_ROLLBACK),
-        acts.BOT_DELETE,
+        *(acts.BOT_CREATE, acts.BOT_CLONE, acts.BOT_SECRETS, acts.BOT_EDIT, acts.BOT_RENAME),
+        *(acts.BOT_UPDATE, acts.BOT_ROLLBACK, acts.BOT_DELETE),
     ),
     "Start and stop it, let it do something": (
         *(acts.BOT_START, acts.BOT_STOP, acts.BOT_RESTART, acts.BOT_DO),
@@ -38,7 +38,7 @@ TOPICS: Mapping[str, tuple[Act, ...]] = {
         *(acts.TOKEN_CREATE, acts.TOKEN_LIST, acts.TOKEN_REVOKE),
     ),
     "Look after BotMaker itself": (
-        *(acts.FLEET_DOCTOR, acts.FLEET_BACKUP, acts.FLEET_ORPHANS, acts.HELP),
+        *(acts.FLEET_DOCTOR, acts.FLEET_BACKUP, acts.FLEET_UPDATES, acts.FLEET_ORPHANS, acts.HELP),
     ),
 }
 # Commands that are told in one line, so that all of them fit into one message.

@@ -10,6 +10,7 @@ from controller.chat.commands.everyone import Grants
 from controller.chat.commands.looks import Looks
 from controller.chat.commands.power import Power
 from controller.chat.commands.release_commands import Updates
+from controller.chat.commands.update_commands import FleetUpdates
 from controller.chat.forms.action_form import ActionForm
 from controller.chat.forms.create_form import CreateForm
 from controller.chat.forms.drafts import Drafts
@@ -31,6 +32,7 @@ class Rooms:
     looks: Looks
     bot_list: BotList
     updates: Updates
+    fleet_updates: FleetUpdates
     creation: CreateForm
     guide: GuidedForm
     secrets: SecretsForm
@@ -55,6 +57,7 @@ def rooms_of(manager: Manager, guild_id: int, forms: FormsOffered = "both") -> R
         looks=Looks(manager),
         bot_list=BotList(manager),
         updates=Updates(manager),
+        fleet_updates=FleetUpdates(manager),
         creation=CreateForm(manager, secrets, drafts),
         guide=GuidedForm(manager, secrets),
         secrets=secrets,

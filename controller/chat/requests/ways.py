@@ -28,6 +28,7 @@ class Way:
 
 _CHANGING = {
     *(acts.BOT_CREATE, acts.BOT_START, acts.BOT_STOP, acts.BOT_RESTART, acts.BOT_DO),
+    *(acts.BOT_CLONE, acts.BOT_RENAME),
     *(acts.BOT_ROLLBACK, acts.ACCESS_GRANT, acts.ACCESS_REVOKE, acts.TOKEN_REVOKE),
     *(acts.FLEET_BACKUP, acts.SCHEDULE_ADD, acts.SCHEDULE_PAUSE, acts.SCHEDULE_RESUME),
     acts.SCHEDULE_REMOVE,
@@ -95,6 +96,7 @@ _PRESSES = [
     Way("button askdelete", acts.BOT_DELETE),
     Way("button past", acts.BOT_HISTORY),
     Way("button fleetpast", acts.FLEET_HISTORY),
+    Way("button updates", acts.FLEET_UPDATES, owed=True),
     Way("button everyone", acts.ACCESS_GRANT, owed=True),
     Way("modal create", acts.BOT_CREATE, owed=True),
     Way("modal do", acts.BOT_DO, owed=True),

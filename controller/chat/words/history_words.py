@@ -74,6 +74,9 @@ def _what(event: Event) -> str:
 
 def _of_the_container(kind: Kind, data: Mapping[str, Any]) -> str:
     match kind:
+        case Kind.RENAMED:
+            before, after = (plain(str(data.get(key, "")), 40) for key in ("before", "after"))
+            return f"**renamed** from {before} to {after}"
         case Kind.BY_HAND:
             what = str(data.get("what", ""))
             return f"**{plain(what, 20)} outside BotMaker**: {UNDONE.get(what, 'undone')}"
