@@ -1,4 +1,4 @@
-"""The manager: everything that an edge may ask, as one frozen value. And how it is built.
+"""The manager: everything that an edge may ask, as one frozen value. `building` makes it.
 
 It reaches nothing: the store, the runtime and the loop stay below.
 """
