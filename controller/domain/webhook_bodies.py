@@ -77,6 +77,12 @@ def sentence(entry: Entry) -> str:
             return f"{who} was refused {data.get('act')}{_on(entry)} ({data.get('code')})."
         case Kind.WEBHOOK:
             return f"The webhook {data.get('name')} has trouble: {data.get('reason')}."
+        case Kind.HEALTH:
+            return f"BotMaker is {data.get('state')}."
+        case Kind.WORKER:
+            return f"The Worker {data.get('version')}: {data.get('what')}. {data.get('reason')}".strip()
+        case Kind.EDGE_WISH:
+            return f"{data.get('action')}{_on(entry)}, wished for by {who}: {data.get('result')}."
         case Kind.RESTORED:
             return f"BotMaker was restored from a backup, with {data.get('bots')} bots."
         case _:
@@ -135,7 +141,7 @@ def _bounded(value: Any, redact: Callable[[str], str]) -> Any:
 def body_of(event: Event, form: Format) -> Body:
     """What a receiver of that format is sent."""
     match form:
-        case Format.STANDARD:
+        case Format.STANDARD | Format.EDGE:
             return Body(_standard(event), _JSON)
         case Format.DISCORD:
             # Flag 4: no previews of links. `parse` is empty, so nobody is ever pinged.

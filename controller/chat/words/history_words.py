@@ -91,6 +91,15 @@ def _of_the_container(kind: Kind, data: Mapping[str, Any]) -> str:
             events = f", {plural(int(count), 'event')}" if count else ""
             what = plain(str(data.get("what", "")), 20)
             return f"webhook {plain(str(data.get('name', '')), 40)} **{what}**{events}: {reason}"
+        case Kind.HEALTH:
+            return f"BotMaker is **{plain(str(data.get('state', '')), 20)}**"
+        case Kind.WORKER:
+            reason = plain(str(data.get("reason", "")), DETAIL_MAX)
+            version = plain(str(data.get("version", "")), 20)
+            return f"**Worker {plain(str(data.get('what', '')), 20)}** {version} {reason}".strip()
+        case Kind.EDGE_WISH:
+            action = plain(str(data.get("action", "")), 20)
+            return f"**{action}** by the Worker: {plain(str(data.get('result', '')), 20)}"
         case Kind.NEW_IMAGE:
             return f"**another image**: {_image_change(data)}"
         case Kind.RESTORED:
