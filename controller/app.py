@@ -16,6 +16,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from controller.api import Gate, KeyHolders, ServiceTokens, serve, serve_console
 from controller.backups import locks_from
@@ -54,6 +55,9 @@ from controller.vault import (
     masters,
 )
 
+if TYPE_CHECKING:
+    from controller.edge.running import Edge
+
 log = logging.getLogger(__name__)
 THREADS_GIVE_WAY = 0.002  # seconds that a thread may compute while another one waits
 
@@ -66,6 +70,7 @@ class Application:
     installation: Installation
     client: ControllerClient
     publisher: Publisher
+    edge: Edge | None = None
 
     @property
     def manager(self) -> Manager:
@@ -84,13 +89,16 @@ class Application:
             group.create_task(self.manager.backups.run(), name="backups")
             group.create_task(self.publisher.run(), name="publisher")
             group.create_task(self.client.late_answers.run(), name="late answers")
+            if self.edge is not None:
+                group.create_task(self.edge.run(), name="edge")
             if self.settings.http_listen:
                 group.create_task(self._serve(self.settings.http_listen), name="http")
 
     async def _serve(self, listen: str) -> None:
         """Serve health, metrics and, if the settings say so, the API."""
         callers = self._callers() if self.settings.api else None
-        await serve(self.manager, self.is_online, listen, callers)
+        more = (lambda _: None) if self.edge is None else self.edge.internal.add_to
+        await serve(self.manager, self.is_online, listen, callers, more=more)
 
     def _callers(self) -> KeyHolders:
         settings = self.settings
@@ -99,6 +107,7 @@ class Application:
             self.client.members.roles_of,
             Gate(settings.public_url, settings.trusted_proxies),
             service_tokens(settings),
+            self.edge.calls if self.edge is not None else None,
         )
 
     def is_online(self) -> bool:
@@ -184,7 +193,25 @@ async def open_application(
         client = ControllerClient(manager, place, public_url=settings.web_url)
         await client.late_answers.load()
         publisher = Publisher(manager, client, place, published)
-        yield Application(settings, installation, client, publisher)
+        edge = _edge(settings, installation, fingerprints, lambda: client.is_online)
+        yield Application(settings, installation, client, publisher, edge)
+
+
+def _edge(
+    settings: Settings,
+    installation: Installation,
+    fingerprints: Fingerprints,
+    connected: Callable[[], bool],
+) -> Edge | None:
+    """The edge, where the settings name a Worker; else nothing of it is even imported."""
+    if not settings.edge_url or settings.edge_keys_file is None:
+        return None
+    from controller.edge.running import EdgePlan, build_edge  # noqa: PLC0415
+
+    plan = EdgePlan(
+        url=settings.edge_url, keys_file=settings.edge_keys_file, roles=settings.edge_roles
+    )
+    return build_edge(plan, installation, fingerprints, connected)
 
 
 def _own_tokens(settings: Settings, fingerprints: Fingerprints) -> frozenset[str]:

@@ -95,7 +95,8 @@ def _of_installation(entry: Entry) -> str:
     if entry.kind is Kind.WORKER:
         return f"Worker {data.get('what')} {data.get('version')} {data.get('reason')}".strip()
     if entry.kind is Kind.EDGE_WISH:
-        return f"{data.get('action')} by the Worker: {data.get('result')} {data.get('message')}".strip()
+        ended = f"{data.get('result')} {data.get('message')}".strip()
+        return f"{data.get('action')} by the Worker: {ended}"
     made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(float(data.get("made_at", 0.0))))
     return f"restored from the backup of {made}"
 

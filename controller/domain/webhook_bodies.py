@@ -80,7 +80,8 @@ def sentence(entry: Entry) -> str:
         case Kind.HEALTH:
             return f"BotMaker is {data.get('state')}."
         case Kind.WORKER:
-            return f"The Worker {data.get('version')}: {data.get('what')}. {data.get('reason')}".strip()
+            ended = f"{data.get('what')} {data.get('reason')}".strip()
+            return f"The Worker {data.get('version')}: {ended}."
         case Kind.EDGE_WISH:
             return f"{data.get('action')}{_on(entry)}, wished for by {who}: {data.get('result')}."
         case Kind.RESTORED:

@@ -63,9 +63,7 @@ class Outgoing:
             await self.tell(webhook, "lost", old.part.missing, reason)
         return None
 
-    async def give_up(
-        self, webhook: Webhook, lost: Sequence[tuple[int, str]]
-    ) -> Webhook | None:
+    async def give_up(self, webhook: Webhook, lost: Sequence[tuple[int, str]]) -> Webhook | None:
         """Make dead letters of these entries, each with its reason, one or more.
 
         None if somebody moved the cursor meanwhile.

@@ -137,7 +137,9 @@ class Delivery:
         pause = timing.pace.pause(webhook.failures, attempt.wait, timing.chance())
         if attempt.verdict is Verdict.REFUSED and webhook.failures >= REFUSALS_MOST:
             # What follows has all its tries.
-            await self._outgoing.give_up(replace(webhook, failures=0), [(entry.seq, webhook.reason)])
+            await self._outgoing.give_up(
+                replace(webhook, failures=0), [(entry.seq, webhook.reason)]
+            )
             return pause
         while over := self._over(webhook, await self._outgoing.after(webhook) or ()):
             lost = [(entry.seq, webhook.reason) for entry in over]

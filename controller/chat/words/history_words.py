@@ -85,6 +85,14 @@ def _of_the_container(kind: Kind, data: Mapping[str, Any]) -> str:
             return f"**release {data.get('number')}** ({plain(str(data.get('why', '')), 20)})"
         case Kind.PROVED:
             return f"**release {data.get('number')} works**"
+        case Kind.NEW_IMAGE:
+            return f"**another image**: {_image_change(data)}"
+        case _:
+            return _of_the_installation(kind, data)
+
+
+def _of_the_installation(kind: Kind, data: Mapping[str, Any]) -> str:
+    match kind:
         case Kind.WEBHOOK:
             reason = plain(str(data.get("reason", "")), DETAIL_MAX)
             count = data.get("count") or 0
@@ -100,8 +108,6 @@ def _of_the_container(kind: Kind, data: Mapping[str, Any]) -> str:
         case Kind.EDGE_WISH:
             action = plain(str(data.get("action", "")), 20)
             return f"**{action}** by the Worker: {plain(str(data.get('result', '')), 20)}"
-        case Kind.NEW_IMAGE:
-            return f"**another image**: {_image_change(data)}"
         case Kind.RESTORED:
             made = moment(float(data.get("made_at", 0.0)))
             return f"**restored** from the backup of {made}"
