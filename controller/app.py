@@ -30,6 +30,7 @@ from controller.domain.errors import (
     EngineUnavailable,
     NotFound,
 )
+from controller.edge_wiring import edge_of, worker_plan
 from controller.fleet.hostpaths import HostPaths, binds_only, own_container
 from controller.fleet.threads import Threads
 from controller.fleet.uid_shift import uid_shift
@@ -184,6 +185,7 @@ async def open_application(
                 key=key,
                 templates_dir=settings.templates_dir,
                 backups=backup_plan(settings),
+                worker=worker_plan(settings),
             )
         )
         stack.push_async_callback(installation.close)
@@ -193,25 +195,8 @@ async def open_application(
         client = ControllerClient(manager, place, public_url=settings.web_url)
         await client.late_answers.load()
         publisher = Publisher(manager, client, place, published)
-        edge = _edge(settings, installation, fingerprints, lambda: client.is_online)
+        edge = edge_of(settings, installation, fingerprints, lambda: client.is_online)
         yield Application(settings, installation, client, publisher, edge)
-
-
-def _edge(
-    settings: Settings,
-    installation: Installation,
-    fingerprints: Fingerprints,
-    connected: Callable[[], bool],
-) -> Edge | None:
-    """The edge, where the settings name a Worker; else nothing of it is even imported."""
-    if not settings.edge_url or settings.edge_keys_file is None:
-        return None
-    from controller.edge.running import EdgePlan, build_edge  # noqa: PLC0415
-
-    plan = EdgePlan(
-        url=settings.edge_url, keys_file=settings.edge_keys_file, roles=settings.edge_roles
-    )
-    return build_edge(plan, installation, fingerprints, connected)
 
 
 def _own_tokens(settings: Settings, fingerprints: Fingerprints) -> frozenset[str]:

@@ -68,8 +68,3 @@ class EdgeSettings(BaseSettings):
         if value and not _ACCOUNT.fullmatch(value):
             raise ValueError("must be an account id: 32 hex digits")
         return value
-
-    @property
-    def has_edge(self) -> bool:
-        """Whether events go to a Worker and its calls are taken."""
-        return bool(self.edge_url and self.edge_keys_file)

@@ -63,7 +63,9 @@ class WorkerCalls:
     def principal(self, subject: str) -> Principal | None:
         """Somebody whom the settings know, by the subject of their token."""
         role = self._roles.get(subject)
-        return role and Principal("service", subject, subject, limit=Limit(role))
+        if role is None:
+            return None
+        return Principal("service", subject, subject, limit=Limit(role))
 
     async def is_of_the_worker(self, call: SignedCall, signatures: str) -> bool:
         """Whether the Worker signed this, whenever it did."""

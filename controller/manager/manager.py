@@ -55,6 +55,7 @@ from controller.manager.web_sessions import WebSessions
 from controller.manager.webhook_delivery import DeliveryTools
 from controller.manager.webhook_sender import WebhookSender
 from controller.manager.webhooks import Webhooks, WebhookTools
+from controller.manager.worker_deployments import WorkerDeployments, WorkerPlan, WorkerTools
 from controller.runtime import Runtime
 from controller.services import LiveChecks, Postman
 from controller.store import Store
@@ -88,6 +89,7 @@ class Manager:
     tokens: Tokens
     webhooks: Webhooks
     web_sessions: WebSessions
+    worker: WorkerDeployments
     notebook: Notebook
     stories: Stories
 
@@ -117,6 +119,7 @@ class Parts:
     key: bytes = field(default=b"", repr=False)  # the installation's, for backups
     templates_dir: Path | None = None
     backups: Plan = field(default_factory=Plan)
+    worker: WorkerPlan = field(default_factory=WorkerPlan)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -311,6 +314,17 @@ def _manager(parts: Parts, tools: Tools, loop: Loop, access: Access, webhooks: W
         tokens=Tokens(tools.store, journal, access),
         webhooks=webhooks,
         web_sessions=WebSessions(tools.store, journal, access),
+        worker=WorkerDeployments(
+            WorkerTools(
+                plan=parts.worker,
+                store=tools.store,
+                journal=journal,
+                access=access,
+                threads=threads,
+                fingerprints=parts.fingerprints,
+                redactor=tools.redactor,
+            )
+        ),
         notebook=Notebook(tools.store),
         stories=loop.stories,
     )
