@@ -26,7 +26,7 @@ class EdgeSettings(BaseSettings):
     edge_jwt_issuer: str = "botmaker"
     edge_account: str = ""
     edge_name: str = "botmaker"
-    edge_token_file: Place | None = None
+    edge_cloudflare_token_file: Place | None = None
     edge_api_url: str = ""
 
     @field_validator("edge_roles", mode="before")

@@ -40,7 +40,7 @@ def worker_plan(settings: Settings) -> WorkerPlan:
         origin=settings.edge_origin or settings.public_url,
         name=settings.edge_name,
         account=settings.edge_account,
-        token_file=settings.edge_token_file,
+        token_file=settings.edge_cloudflare_token_file,
         jwt_keys_file=settings.edge_jwt_keys_file,
         jwt_issuer=settings.edge_jwt_issuer,
         api=settings.edge_api_url,

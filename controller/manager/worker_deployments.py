@@ -66,7 +66,7 @@ class WorkerPlan:
             "KEYS_FILE": self.keys_file,
             "ORIGIN": self.origin,
             "ACCOUNT": self.account,
-            "TOKEN_FILE": self.token_file,
+            "CLOUDFLARE_TOKEN_FILE": self.token_file,
             "JWT_KEYS_FILE": self.jwt_keys_file,
         }
         return [f"BOTMAKER_EDGE_{name}" for name, given in needed.items() if not given]

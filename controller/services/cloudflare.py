@@ -154,7 +154,7 @@ def _refusal(status: int, found: Mapping[str, Any]) -> ControllerError:
     if status in {401, 403}:
         return Denied(
             "Cloudflare doesn't take the token.",
-            hint="BOTMAKER_EDGE_TOKEN_FILE needs one that may edit Workers scripts and D1.",
+            hint="BOTMAKER_EDGE_CLOUDFLARE_TOKEN_FILE must hold one that may edit Workers and D1.",
             code="cloudflare-token",
         )
     reasons = [str(one.get("message", "")) for one in found.get("errors") or () if one]
