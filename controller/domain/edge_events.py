@@ -7,6 +7,7 @@ from typing import Any
 
 from controller.domain.journal import Entry, Kind
 from controller.domain.webhook_bodies import event_of, rfc3339
+from controller.domain.webhooks import EVENTS
 
 LIFECYCLE = "lifecycle"
 WORKER_DEPLOYMENT = "worker_deployment"
@@ -43,6 +44,20 @@ KINDS: Mapping[Kind, str] = {
 }
 BATCH_MOST = 100  # events of one POST
 BYTES_MOST = 512 * 1024
+EVENT_MOST = 150_000  # bytes of one event; a larger one is told without its details
+
+
+def bare_event(entry: Entry, instance: str) -> dict[str, Any]:
+    """The same without anything that is particular to it: for what can't be told in full."""
+    return {
+        "id": f"{instance}-{entry.seq}",
+        "seq": entry.seq,
+        "kind": KINDS.get(entry.kind, OTHER),
+        "type": EVENTS[entry.kind],
+        "at": rfc3339(entry.at),
+        "bot": entry.bot_name or None,
+        "data": {"number": entry.seq, "cut": True},
+    }
 
 
 def edge_event(entry: Entry, instance: str, redact: Callable[[str], str]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from controller.domain import webhook_progress as progress
-from controller.domain.edge_events import BATCH_MOST, BYTES_MOST, edge_event
+from controller.domain.edge_events import BATCH_MOST, BYTES_MOST, EVENT_MOST, bare_event, edge_event
 from controller.domain.errors import ControllerError
 from controller.domain.journal import Entry
 from controller.domain.webhooks import REFUSALS_MOST, Format, Timing, Verdict, Webhook
@@ -151,7 +151,7 @@ class Exporter:
         tools, size = self._tools, 0
         chosen: list[tuple[Entry, Mapping[str, Any]]] = []
         for entry in entries:
-            event = edge_event(entry, tools.instance, tools.redact)
+            event = self._event(entry)
             size += len(encoded(event))
             if chosen and size > BYTES_MOST:
                 break
@@ -160,6 +160,18 @@ class Exporter:
         said |= {"fleet": state} if state is not None else {}
         ids = [event["id"] for _, event in chosen]
         return _Parcel([entry for entry, _ in chosen], ids, encoded(said))
+
+    def _event(self, entry: Entry) -> Mapping[str, Any]:
+        """The entry's event. One that can't be worded must not hold up all that follow."""
+        tools = self._tools
+        try:
+            event = edge_event(entry, tools.instance, tools.redact)
+        except Exception:  # whatever is wrong with it, it is told without its details
+            log.exception("entry %d can't be told in full", entry.seq)
+            return bare_event(entry, tools.instance)
+        if len(encoded(event)) <= EVENT_MOST:
+            return event
+        return bare_event(entry, tools.instance)
 
     async def _settle(self, webhook: Webhook, parcel: _Parcel, answer: Mapping[str, Any]) -> float:
         """Move the cursor behind what was acknowledged or rejected; how long to wait."""
