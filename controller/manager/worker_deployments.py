@@ -57,6 +57,7 @@ class WorkerPlan:
     jwt_keys_file: Path | None = None
     jwt_issuer: str = "botmaker"
     api: str = ""  # a stand-in for Cloudflare's
+    home: Path | None = None  # of other modules than those that are shipped
     probe_seconds: float = PROBE_SECONDS
 
     def missing(self) -> list[str]:
@@ -197,7 +198,7 @@ class WorkerDeployments:
         await api.query(database, _MIGRATED)
         rows = await api.query(database, "SELECT name FROM d1_migrations")
         applied = {str(row["name"]) for row in rows}
-        for script, sql in migrations().items():
+        for script, sql in migrations(self._plan.home).items():
             if script not in applied:
                 done = f"INSERT INTO d1_migrations (name) VALUES ('{script}');"  # noqa: S608
                 await api.query(database, f"{sql}\n{done}")
@@ -210,7 +211,8 @@ class WorkerDeployments:
             modules,
         )
 
-        return Upload(MAIN, modules(), self._bindings(files, database, version), COMPATIBILITY)
+        bindings = self._bindings(files, database, version)
+        return Upload(MAIN, modules(self._plan.home), bindings, COMPATIBILITY)
 
     def _bindings(self, files: _Files, database: str, version: str) -> Sequence[Mapping[str, Any]]:
         texts = {VERSION: version, "ORIGIN_URL": self._plan.origin}
@@ -237,7 +239,7 @@ class WorkerDeployments:
 
         prints = [self._tools.fingerprints.of_value(text) for text in (files.keys, files.jwt_keys)]
         hidden = _Files("", *prints)
-        parts = [modules(), COMPATIBILITY, self._bindings(hidden, database, "")]
+        parts = [modules(self._plan.home), COMPATIBILITY, self._bindings(hidden, database, "")]
         text = json.dumps(parts, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 

@@ -87,11 +87,7 @@ class Cloudflare:
     async def upload(self, script: str, upload: Upload) -> None:
         """Serve this from now on. NotReady (`worker-refused`) if it can't be served at all: then
         what was served before still is."""
-        form = aiohttp.FormData()
-        form.add_field("metadata", upload.metadata, content_type="application/json")
-        for name, text in upload.modules.items():
-            form.add_field(name, text, filename=name, content_type=_MODULE)
-        await self._ask("PUT", f"/workers/scripts/{script}", form)
+        await self._ask("PUT", f"/workers/scripts/{script}", upload)
 
     async def activate(self, script: str, version: str) -> None:
         """Serve a former version again."""
@@ -132,7 +128,7 @@ class Cloudflare:
     ) -> tuple[int, float, Mapping[str, Any]]:
         headers = {"Authorization": f"Bearer {self._token}"}
         limit = aiohttp.ClientTimeout(total=SECONDS)
-        given = {"data": body} if isinstance(body, aiohttp.FormData) else {"json": body}
+        given = {"data": _form(body)} if isinstance(body, Upload) else {"json": body}
         try:
             async with (
                 aiohttp.ClientSession(timeout=limit) as session,
@@ -148,6 +144,15 @@ class Cloudflare:
                 hint="Check this machine's way to the internet, then try again.",
                 code="cloudflare-away",
             ) from None
+
+
+def _form(upload: Upload) -> aiohttp.FormData:
+    """It can be sent once, so each call has one of its own."""
+    form = aiohttp.FormData()
+    form.add_field("metadata", upload.metadata, content_type="application/json")
+    for name, text in upload.modules.items():
+        form.add_field(name, text, filename=name, content_type=_MODULE)
+    return form
 
 
 def _refusal(status: int, found: Mapping[str, Any]) -> ControllerError:

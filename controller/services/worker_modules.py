@@ -17,12 +17,12 @@ def _home() -> Path:
     return next(place for place in _PLACES if (place / MAIN).exists())
 
 
-def modules() -> dict[str, str]:
-    """The source of each module, by its name."""
-    return {path.name: path.read_text() for path in sorted(_home().glob("*.js"))}
+def modules(home: Path | None = None) -> dict[str, str]:
+    """The source of each module, by its name; of those in `home`, or those that are shipped."""
+    return {path.name: path.read_text() for path in sorted((home or _home()).glob("*.js"))}
 
 
-def migrations() -> dict[str, str]:
+def migrations(home: Path | None = None) -> dict[str, str]:
     """The scripts, by their names, in order. Each only adds."""
-    folder = _home() / "migrations"
+    folder = (home or _home()) / "migrations"
     return {path.name: path.read_text() for path in sorted(folder.glob("*.sql"))}

@@ -93,6 +93,7 @@ class LocalWorker(Node):
         }
         self.limits: Mapping[str, object] = {}
         self.modules = modules()
+        self.served = False
 
     @property
     def url(self) -> str:
@@ -107,6 +108,24 @@ class LocalWorker(Node):
         if first:
             for script in sorted((ROOT / "edge/worker/migrations").glob("*.sql")):
                 assert await self.ask(do="script", sql=script.read_text()) == {}
+
+    async def serve_empty(self) -> None:
+        """Serve nothing of ours yet, with an empty D1: what a new account has."""
+        self.served = True
+        said = await self.ask(
+            do="serve",
+            port=self.port,
+            modules={
+                "none.js": "export default { fetch: () => new Response('', { status: 404 }) }"
+            },
+            main="none.js",
+            date=COMPATIBILITY,
+            bindings={},
+            persist=str(self.persist),
+            d1=True,
+            limits={},
+        )
+        assert said == {}, said
 
     async def serve(self, *, d1: bool = True) -> None:
         """Serve it as it is described now."""
