@@ -28,6 +28,7 @@ from controller.vault import Fingerprints, Redactor
 
 if TYPE_CHECKING:
     from controller.services.cloudflare import Cloudflare, Upload
+    from controller.services.worker_modules import WorkerSource
 
 PROBE_SECONDS = 45.0  # that a new version has to answer everywhere
 PROBE_PAUSE = 0.5
@@ -174,12 +175,13 @@ class WorkerDeployments:
         served = await api.versions(name)
         now = await api.text_binding(name, served[0], VERSION) if served else ""
         database = await api.database(f"{name}-edge")
-        version = self._version(files, database)
+        source = await self._source()
+        version = self._version(files, database, source)
         deed.ended(version=version)
         if version == now:
             return Deployed(version, now, changed=False)
-        await self._migrate(api, database)
-        await api.upload(name, self._upload(files, database, version))
+        await self._migrate(api, database, source)
+        await api.upload(name, self._upload(files, database, version, source))
         if not served:
             await api.publish(name)
         await api.schedule(name, CRON)
@@ -191,28 +193,27 @@ class WorkerDeployments:
         await self._note("deployed", version, now)
         return Deployed(version, now, changed=True)
 
-    async def _migrate(self, api: Cloudflare, database: str) -> None:
-        """Bring D1 up to date. Scripts only add, so the version before this one goes on with it."""
-        from controller.services.worker_modules import migrations  # noqa: PLC0415 - seldom needed
-
+    async def _migrate(self, api: Cloudflare, database: str, source: WorkerSource) -> None:
+        """Bring D1 up to date, script by script."""
         await api.query(database, _MIGRATED)
         rows = await api.query(database, "SELECT name FROM d1_migrations")
         applied = {str(row["name"]) for row in rows}
-        for script, sql in migrations(self._plan.home).items():
+        for script, sql in source.migrations.items():
             if script not in applied:
                 done = f"INSERT INTO d1_migrations (name) VALUES ('{script}');"  # noqa: S608
                 await api.query(database, f"{sql}\n{done}")
 
-    def _upload(self, files: _Files, database: str, version: str) -> Upload:
+    async def _source(self) -> WorkerSource:
+        from controller.services.worker_modules import worker_source  # noqa: PLC0415 - seldom needed
+
+        return await self._tools.threads(lambda: worker_source(self._plan.home))
+
+    def _upload(self, files: _Files, database: str, version: str, source: WorkerSource) -> Upload:
         from controller.services.cloudflare import Upload  # noqa: PLC0415 - seldom needed
-        from controller.services.worker_modules import (  # noqa: PLC0415
-            COMPATIBILITY,
-            MAIN,
-            modules,
-        )
+        from controller.services.worker_modules import COMPATIBILITY, MAIN  # noqa: PLC0415
 
         bindings = self._bindings(files, database, version)
-        return Upload(MAIN, modules(self._plan.home), bindings, COMPATIBILITY)
+        return Upload(MAIN, source.modules, bindings, COMPATIBILITY)
 
     def _bindings(self, files: _Files, database: str, version: str) -> Sequence[Mapping[str, Any]]:
         texts = {VERSION: version, "ORIGIN_URL": self._plan.origin}
@@ -233,13 +234,13 @@ class WorkerDeployments:
             ),
         ]
 
-    def _version(self, files: _Files, database: str) -> str:
+    def _version(self, files: _Files, database: str, source: WorkerSource) -> str:
         """A hash of all that makes it what it is; of secrets their fingerprints."""
-        from controller.services.worker_modules import COMPATIBILITY, modules  # noqa: PLC0415
+        from controller.services.worker_modules import COMPATIBILITY  # noqa: PLC0415
 
         prints = [self._tools.fingerprints.of_value(text) for text in (files.keys, files.jwt_keys)]
         hidden = _Files("", *prints)
-        parts = [modules(self._plan.home), COMPATIBILITY, self._bindings(hidden, database, "")]
+        parts = [dict(source.modules), COMPATIBILITY, self._bindings(hidden, database, "")]
         text = json.dumps(parts, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 

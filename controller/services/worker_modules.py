@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import controller
@@ -13,16 +15,22 @@ MAIN = "worker.js"
 COMPATIBILITY = "2026-04-01"  # the date of the platform's behaviour that they were tried with
 
 
-def _home() -> Path:
-    return next(place for place in _PLACES if (place / MAIN).exists())
+@dataclass(frozen=True, slots=True)
+class WorkerSource:
+    """The Worker as text: its modules and D1's migrations by their names, the latter in order.
+
+    A migration only adds, so that the version of the Worker before it goes on with it.
+    """
+
+    modules: Mapping[str, str]
+    migrations: Mapping[str, str]
 
 
-def modules(home: Path | None = None) -> dict[str, str]:
-    """The source of each module, by its name; of those in `home`, or those that are shipped."""
-    return {path.name: path.read_text() for path in sorted((home or _home()).glob("*.js"))}
+def worker_source(home: Path | None = None) -> WorkerSource:
+    """That in `home`, or the one that is shipped. Blocking: for a thread."""
+    folder = home or next(place for place in _PLACES if (place / MAIN).exists())
+    return WorkerSource(_texts(folder, "*.js"), _texts(folder / "migrations", "*.sql"))
 
 
-def migrations(home: Path | None = None) -> dict[str, str]:
-    """The scripts, by their names, in order. Each only adds."""
-    folder = (home or _home()) / "migrations"
-    return {path.name: path.read_text() for path in sorted(folder.glob("*.sql"))}
+def _texts(folder: Path, pattern: str) -> dict[str, str]:
+    return {path.name: path.read_text() for path in sorted(folder.glob(pattern))}

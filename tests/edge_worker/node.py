@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from controller.services.worker_modules import COMPATIBILITY, MAIN, modules
+from controller.services.worker_modules import COMPATIBILITY, MAIN, worker_source
 from tests.conftest import ROOT
 from tests.process.process import free_port
 
@@ -92,7 +92,7 @@ class LocalWorker(Node):
             "VERSION": "here",
         }
         self.limits: Mapping[str, object] = {}
-        self.modules = modules()
+        self.modules = dict(worker_source().modules)
         self.served = False
 
     @property
@@ -106,8 +106,8 @@ class LocalWorker(Node):
         await super().open()
         await self.serve()
         if first:
-            for script in sorted((ROOT / "edge/worker/migrations").glob("*.sql")):
-                assert await self.ask(do="script", sql=script.read_text()) == {}
+            for sql in worker_source().migrations.values():
+                assert await self.ask(do="script", sql=sql) == {}
 
     async def serve_empty(self) -> None:
         """Serve nothing of ours yet, with an empty D1: what a new account has."""

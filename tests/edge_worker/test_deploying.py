@@ -173,7 +173,7 @@ async def test_wrangler_uploads_the_same_modules(desk: Desk, tmp_path: Path) -> 
     """Its own dry run of the shipped Worker has the same files, byte for byte."""
     place = tmp_path / "wrangler"
     place.mkdir()
-    for name, text in worker_modules.modules().items():
+    for name, text in worker_modules.worker_source().modules.items():
         (place / name).write_text(text)
     (place / "wrangler.toml").write_text(
         f'name = "botmaker"\nmain = "{worker_modules.MAIN}"\nno_bundle = true\n'
