@@ -38,7 +38,7 @@ RUN chown 10001:10001 . && chmod 0700 .
 # Numeric, so that --user can be any uid without a line in /etc/passwd.
 USER 10001:10001
 HEALTHCHECK --interval=30s --timeout=6s --start-period=30s --retries=3 \
-    CMD python3 -m controller.healthcheck "${BOTMAKER_DATA_DIR:-data}"
+    CMD ["/bin/sh", "-c", "exec python3 -m controller.healthcheck \"${BOTMAKER_DATA_DIR:-data}\""]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["botmaker"]
 CMD ["run"]

@@ -2,7 +2,7 @@
 # ARGS is passed to the program: `make test ARGS="-k vault"`.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-openclaw test-api test-edge test-engines run check bench prove release lock image clean
+.PHONY: help demo test test-openclaw test-api test-edge test-server test-engines run check bench prove release lock image clean
 
 # Empty or 0 means "no".
 NO_ENGINE ?=
@@ -50,6 +50,13 @@ test-edge: ## run the edge with a real Worker in Miniflare and a real D1 (needs 
 	@.venv/bin/python images/build.py demo --if-missing
 	@scripts/edge-tools
 	@.venv/bin/pytest tests/edge_worker --edge $(ARGS)
+
+test-server: ## set a server up for real: nginx, Caddy, a Debian with systemd, linters (as root, 6 minutes)
+	@scripts/setup
+	@scripts/engine
+	@.venv/bin/python images/build.py demo --if-missing
+	@scripts/server-tools
+	@.venv/bin/pytest tests/deploy --server $(ARGS)
 
 test-engines: ## run the tests that need Docker on 20.10, 26.1 and 26.1 with the containerd store (as root)
 	@scripts/setup

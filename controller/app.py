@@ -8,20 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import resource
 import signal
-import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
-from controller.api import Gate, KeyHolders, ServiceTokens, serve, serve_console
+from controller.api import Gate, KeyHolders, serve, serve_console, tokens_of_services
 from controller.backups import locks_from
 from controller.catalog import Catalog, load
-from controller.chat import ControllerClient, Place, Publisher, redirect_discord, run_client
+from controller.chat import (
+    Announcer,
+    ControllerClient,
+    Place,
+    Publisher,
+    redirect_discord,
+    run_client,
+)
 from controller.domain.disk_words import starting
 from controller.domain.errors import (
     BadInput,
@@ -30,6 +36,7 @@ from controller.domain.errors import (
     EngineUnavailable,
     NotFound,
 )
+from controller.domain.incident import Pace
 from controller.edge_wiring import edge_of, worker_plan
 from controller.fleet.hostpaths import HostPaths, binds_only, own_container
 from controller.fleet.threads import Threads
@@ -42,8 +49,10 @@ from controller.manager.restore_places import Places, require_finished
 from controller.runtime import EngineInfo, Runtime
 from controller.runtime.engine import EngineRuntime
 from controller.runtime.options import engine_options
+from controller.service_manager import ServiceManager, told
 from controller.services import LiveChecks
-from controller.settings import Settings
+from controller.settings import Settings, service_manager
+from controller.spared_loop import spare_the_loop
 from controller.store import Store, lock
 from controller.vault import (
     AtRest,
@@ -60,7 +69,6 @@ if TYPE_CHECKING:
     from controller.edge.running import Edge
 
 log = logging.getLogger(__name__)
-THREADS_GIVE_WAY = 0.002  # seconds that a thread may compute while another one waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +79,9 @@ class Application:
     installation: Installation
     client: ControllerClient
     publisher: Publisher
+    announcer: Announcer
     edge: Edge | None = None
+    doors: set[str] = field(default_factory=set)  # those that are open
 
     @property
     def manager(self) -> Manager:
@@ -84,11 +94,18 @@ class Application:
             group.create_task(self.installation.loop.run(), name="loop")
             group.create_task(self.installation.courier.run(), name="courier")
             group.create_task(
-                serve_console(self.manager, self.is_online, self.settings.data_dir),
+                serve_console(
+                    self.manager,
+                    self.is_online,
+                    self.settings.data_dir,
+                    partial(self.doors.add, "console"),
+                ),
                 name="console",
             )
             group.create_task(self.manager.backups.run(), name="backups")
             group.create_task(self.publisher.run(), name="publisher")
+            group.create_task(self.manager.incidents.run(), name="incidents")
+            group.create_task(self.announcer.run(), name="announcer")
             group.create_task(self.client.late_answers.run(), name="late answers")
             if self.edge is not None:
                 group.create_task(self.edge.run(), name="edge")
@@ -99,7 +116,8 @@ class Application:
         """Serve health, metrics and, if the settings say so, the API."""
         callers = self._callers() if self.settings.api else None
         more = (lambda _: None) if self.edge is None else self.edge.internal.add_to
-        await serve(self.manager, self.is_online, listen, callers, more=more)
+        opened = partial(self.doors.add, "http")
+        await serve(self.manager, self.is_online, listen, callers, opened=opened, more=more)
 
     def _callers(self) -> KeyHolders:
         settings = self.settings
@@ -107,7 +125,7 @@ class Application:
             self.manager,
             self.client.members.roles_of,
             Gate(settings.public_url, settings.trusted_proxies),
-            service_tokens(settings),
+            tokens_of_services(settings),
             self.edge.calls if self.edge is not None else None,
         )
 
@@ -115,23 +133,29 @@ class Application:
         """Whether Discord is connected now."""
         return self.client.is_online
 
+    def serves(self) -> bool:
+        """Whether whoever may ask is answered: over Discord, the console's socket and HTTP."""
+        wanted = {"console", "http"} if self.settings.http_listen else {"console"}
+        return self.is_online() and wanted <= self.doors
+
 
 @contextlib.asynccontextmanager
-async def open_application(
+async def open_application(  # noqa: PLR0913 - what simulations and proofs replace
     settings: Settings,
     redactor: Redactor,
     *,
     runtime: Runtime | None = None,
     published: Callable[[], None] = lambda: None,
+    pace: Pace | None = None,
     wait: bool = False,
     store_type: type[Store] = Store,
     engine_type: type[EngineRuntime] = EngineRuntime,
 ) -> AsyncIterator[Application]:
     """Open every part, and close them all at the end. Raises BadSetting if a start can't work.
 
-    `runtime` replaces the engine and `published` is called after each change of a card;
-    both are for simulations. `wait` waits for an engine that doesn't answer yet. The two types are
-    for the proofs, which kill the process before and after each of their writes.
+    `runtime` replaces the engine, `published` is called after each change of a card, and `pace` is
+    that of incidents: for simulations. `wait` waits for an engine that doesn't answer yet. The two
+    types are for the proofs, which kill the process before and after each of their writes.
     """
     async with contextlib.AsyncExitStack() as stack:
         data = settings.data_dir
@@ -180,23 +204,26 @@ async def open_application(
                 seal_key=seal_key,
                 at_rest=AtRest(keys),
                 sealed_only=settings.sealed_only,
+                secret_reminder=settings.secret_reminder * 86_400.0,
                 shift=shift,
                 own_tokens=_own_tokens(settings, fingerprints),
                 key=key,
                 templates_dir=settings.templates_dir,
                 backups=backup_plan(settings),
                 worker=worker_plan(settings),
+                pace=pace or Pace(),
             )
         )
         stack.push_async_callback(installation.close)
         await installation.load()
         place = Place(settings.guild_id, settings.admin_channel_id)
         manager = installation.manager
-        client = ControllerClient(manager, place, public_url=settings.web_url)
+        client = ControllerClient(manager, place, public_url=settings.web_url, forms=settings.forms)
         await client.late_answers.load()
         publisher = Publisher(manager, client, place, published)
+        announcer = Announcer(manager, client, place)
         edge = edge_of(settings, installation, fingerprints, lambda: client.is_online)
-        yield Application(settings, installation, client, publisher, edge)
+        yield Application(settings, installation, client, publisher, announcer, edge)
 
 
 def _own_tokens(settings: Settings, fingerprints: Fingerprints) -> frozenset[str]:
@@ -208,23 +235,6 @@ def _own_tokens(settings: Settings, fingerprints: Fingerprints) -> frozenset[str
 def catalog_of(settings: Settings) -> Catalog:
     """The templates, with the images that the settings choose for them."""
     return load(settings.templates_dir).with_images(settings.images)
-
-
-def service_tokens(settings: Settings) -> ServiceTokens | None:
-    """Whose service tokens are taken, as the settings pin it; None: nobody's."""
-    key = settings.jwt_key()
-    if not key:
-        return None
-    found = ServiceTokens(
-        key=key,
-        algorithm=settings.jwt_algorithm,
-        issuer=settings.jwt_issuer,
-        audience=settings.jwt_audience,
-        roles=settings.jwt_roles,
-        seconds_most=settings.jwt_seconds,
-    )
-    found.require_usable()
-    return found
 
 
 def places(settings: Settings) -> Places:
@@ -338,7 +348,7 @@ async def run(
     os.umask(0o077)  # by default nobody else can read what we write
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold every secret we know
     redactor = Redactor()
-    set_up(settings.log_level, settings.log_format, redactor)
+    set_up(settings.log_level, settings.log_format, redactor, settings.opened_log_file())
     for note in notes:
         log.warning("%s", note)
     settings.require_discord()
@@ -347,7 +357,8 @@ async def run(
     opening = open_application(
         settings, redactor, wait=wait, store_type=store_type, engine_type=engine_type
     )
-    async with opening as application:
+    async with told(service_manager()) as systemd, opening as application:
+        systemd.ready_when(application.serves)
         spare_the_loop()
         try:
             async with asyncio.TaskGroup() as group:
@@ -357,26 +368,13 @@ async def run(
                 ]
                 loop = asyncio.get_running_loop()
                 for number in (signal.SIGINT, signal.SIGTERM):
-                    loop.add_signal_handler(number, _cancel, work)
+                    loop.add_signal_handler(number, _cancel, work, systemd)
         except* ControllerError as group_error:
             raise _first(group_error) from None
 
 
-def spare_the_loop() -> None:
-    """Let threads and the garbage collector hold up the event loop as little as can be.
-
-    A thread that computes gives way after 2 ms instead of 5: with four logs of 1 MB being redacted
-    that halves how late the loop is. And the collector doesn't go through all that was loaded,
-    again and again: it lives as long as the process, and with a thousand bots each full collection
-    would stop the loop for some 60 ms. For the process's whole life, so not for tests, which load
-    often.
-    """
-    sys.setswitchinterval(THREADS_GIVE_WAY)
-    gc.collect()
-    gc.freeze()
-
-
-def _cancel(work: list[asyncio.Task[None]]) -> None:
+def _cancel(work: list[asyncio.Task[None]], systemd: ServiceManager) -> None:
+    systemd.stopping()
     for task in work:
         task.cancel()
 

@@ -1,5 +1,7 @@
 """Logging: one handler that writes text or JSON lines and redacts each line after formatting it.
 
+The file that they go to besides stderr is `log_file`'s.
+
 So redaction covers arguments and tracebacks too. Its rules are in `vault`.
 """
 
@@ -10,6 +12,9 @@ import logging
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TextIO
+
+from controller.log_file import LogFile
 
 
 class _Formatter(logging.Formatter):
@@ -36,9 +41,33 @@ class _Formatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
-def set_up(level: str, style: str, redact: Callable[[str], str]) -> None:
-    """Send every log line to stderr, redacted, in the given style (`text` or `json`)."""
-    handler = logging.StreamHandler(sys.stderr)
+class _Handler(logging.StreamHandler[TextIO]):
+    """Writes each line to stderr and, if there is one, to the log file: formatted once for both."""
+
+    def __init__(self, file: LogFile | None) -> None:
+        super().__init__(sys.stderr)
+        self._file = file
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = super().format(record)
+        if self._file is not None:
+            self._file.put(line)
+        return line
+
+    def close(self) -> None:
+        """Write what the file still waits for."""
+        super().close()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def set_up(
+    level: str, style: str, redact: Callable[[str], str], file: LogFile | None = None
+) -> None:
+    """Send every log line to stderr and to the file, redacted, in the given style (`text` or
+    `json`)."""
+    handler = _Handler(file)
     handler.setFormatter(_Formatter(redact, as_json=style == "json"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for chatty in ("discord", "aiosqlite", "urllib3", "docker", "aiohttp.access"):

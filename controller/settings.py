@@ -32,6 +32,8 @@ from controller.backup_settings import BackupSettings
 from controller.domain.disk_words import read_begin, starting
 from controller.domain.errors import BadSetting
 from controller.edge_settings import EdgeSettings
+from controller.log_settings import LogSettings
+from controller.service_manager import Expected
 from controller.web_settings import Place, WebSettings, is_loopback
 
 PREFIX = "BOTMAKER_"
@@ -55,7 +57,7 @@ def docker_environment() -> Mapping[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith("DOCKER_")}
 
 
-class Settings(WebSettings, BackupSettings, EdgeSettings):
+class Settings(WebSettings, BackupSettings, LogSettings, EdgeSettings):
     """Every setting. Names and defaults are a contract (docs/configuration.md)."""
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True)
@@ -78,10 +80,10 @@ class Settings(WebSettings, BackupSettings, EdgeSettings):
     allow_remote_api: bool = False  # before the two URLs, which ask for it
     discord_api_url: str = ""
     discord_gateway_url: str = ""
-    log_format: Literal["text", "json"] = "text"
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     master_key_file: Place | None = None
     sealed_only: bool = False
+    forms: Literal["both", "dm", "answer"] = "both"
+    secret_reminder: int = Field(default=0, ge=0, le=3650)  # days; 0: never
     docker: Annotated[Mapping[str, str], NoDecode] = Field(default_factory=docker_environment)
 
     @classmethod
@@ -101,12 +103,10 @@ class Settings(WebSettings, BackupSettings, EdgeSettings):
         # An empty variable means "not set", except http_listen, where empty means "off".
         return {k: v for k, v in values.items() if v != "" or k == "http_listen"}
 
-    @field_validator("log_level", "log_format", "runtime", "live_checks", mode="before")
+    @field_validator("runtime", "live_checks", "forms", mode="before")
     @classmethod
-    def _in_any_case(cls, value: Any, info: ValidationInfo) -> Any:
-        if not isinstance(value, str) or "/" in value:
-            return value
-        return value.upper() if info.field_name == "log_level" else value.lower()
+    def _in_any_case(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) and "/" not in value else value
 
     @field_validator(
         "admin_user_ids", "admin_role_ids", "operator_role_ids", "viewer_role_ids", mode="before"
@@ -344,6 +344,14 @@ def text_of(env_file: str | None) -> str:
             return ""
 
 
+def service_manager() -> Expected:
+    """What systemd, if it started this process, wants to be told."""
+    micro = os.environ.get("WATCHDOG_USEC", "")
+    meant = os.environ.get("WATCHDOG_PID", "") in ("", str(os.getpid()))
+    within = int(micro) / 1e6 if meant and micro.isascii() and micro.isdigit() else 0.0
+    return Expected(os.environ.get("NOTIFY_SOCKET", ""), within)
+
+
 def inherited(settings: Settings) -> dict[str, str]:
     """The environment for a program that BotMaker starts: with Docker's variables from `.env`."""
     return {**os.environ, **settings.docker}
@@ -361,7 +369,10 @@ def _nearest(name: str) -> str:
     longer = [known for known in KNOWN if words <= set(known.split("_"))]
     if words and longer:  # a part was left out
         return min(longer, key=len)
-    return next(iter(difflib.get_close_matches(name, KNOWN, n=1, cutoff=0.75)), "")
+    # Without the beginning that all have: it makes short names look alike.
+    own = {known.removeprefix(PREFIX): known for known in KNOWN}
+    found = difflib.get_close_matches(name.removeprefix(PREFIX), own, n=1, cutoff=0.75)
+    return own[found[0]] if found else ""
 
 
 def _valid(values: Mapping[str, Any]) -> tuple[Settings, dict[str, str]]:

@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[1]
 OPENCLAW = Path(__file__).parent / "openclaw"
 OUTSIDE = Path(__file__).parent / "outside"
 EDGE_WORKER = Path(__file__).parent / "edge_worker"
+SERVER = Path(__file__).parent / "deploy" / "real"
 DEMO_IMAGE = "botmaker-demo:2"
 
 
@@ -43,6 +44,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--outside", action="store_true", help="other people's programs too (make test-api)"
     )
+    parser.addoption(
+        "--server", action="store_true", help="real proxies and a real systemd (make test-server)"
+    )
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -50,6 +54,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     found = {"--openclaw": "tests/openclaw is left out (make test-openclaw)"}
     found["--outside"] = "tests/outside is left out (make test-api)"
     found["--edge"] = "tests/edge_worker is left out (make test-edge)"
+    found["--server"] = "tests/deploy/real is left out (make test-server)"
     return [f"without {name}: {what}" for name, what in found.items() if not config.getoption(name)]
 
 
@@ -71,6 +76,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not config.getoption("--outside"):
         without = [item for item in items if OUTSIDE in item.path.parents]
         _leave_out(config, items, without, "without --outside: its {} tests are left out")
+    if not config.getoption("--server"):
+        without = [item for item in items if SERVER in item.path.parents]
+        _leave_out(config, items, without, "without --server: its {} tests are left out")
     _longest_first(items)
 
 

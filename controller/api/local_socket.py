@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -26,8 +26,16 @@ from controller.manager import Manager
 SOCKET = "control.sock"
 
 
-async def serve_console(manager: Manager, connected: Connected, data_dir: Path) -> None:
-    """Serve until cancelled. Raises BadSetting when the socket can't be created."""
+async def serve_console(
+    manager: Manager,
+    connected: Connected,
+    data_dir: Path,
+    opened: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve until cancelled. Raises BadSetting when the socket can't be created.
+
+    `opened` is called once it serves.
+    """
 
     async def state(_: web.Request) -> web.Response:
         return web.json_response(health(manager, connected))
@@ -60,6 +68,7 @@ async def serve_console(manager: Manager, connected: Connected, data_dir: Path) 
                 os.unlink(path)  # noqa: PTH108 - left by a controller that died; the lock is ours
             await web.UnixSite(runner, path).start()
             os.chmod(path, 0o600)  # noqa: PTH101 - the path only exists in this process
+        opened()
         await asyncio.Event().wait()
     finally:
         await runner.cleanup()

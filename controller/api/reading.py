@@ -54,7 +54,8 @@ async def body_of(
 
 
 async def raw_of(request: web.Request, seconds: float) -> bytes:
-    """The body as it was sent. 413 (`too-large`), and 408 (`too-slow`) after so many seconds."""
+    """The body as it was sent. 413 (`too-large`), 408 (`too-slow`) after so many seconds, and 400
+    (`cut-off`) where the connection ends before."""
     try:
         async with asyncio.timeout(seconds):
             raw = await request.read()
@@ -67,6 +68,10 @@ async def raw_of(request: web.Request, seconds: float) -> bytes:
             hint="Send it again, at once.",
             code="too-slow",
             headers={"Connection": "close"},
+        ) from None
+    except ConnectionError:  # nobody hears this, but it is no fault of ours
+        raise HttpProblem(
+            400, "The connection ended before the whole body came.", code="cut-off"
         ) from None
     if len(raw) > BODY_MOST:
         raise _too_large()

@@ -166,11 +166,13 @@ async def serve(
     listen: str,
     callers: Callers | None = None,
     limits: Limits | None = None,
+    opened: Callable[[], None] = lambda: None,
     more: Callable[[web.Application], None] = lambda _: None,
 ) -> None:
     """Serve on `host:port` until cancelled; BadSetting if that address can't be used.
 
-    With `callers` the API and the dashboard are served too. `more` adds routes of another edge.
+    With `callers` the API and the dashboard are served too. `opened` is called once it serves,
+    `more` adds routes of another edge.
     """
     host, _, port = listen.rpartition(":")
     limits = limits or Limits()
@@ -187,6 +189,7 @@ async def serve(
                 f"BOTMAKER_HTTP_LISTEN={listen} can't be used: {why}.",
                 hint="Choose another port, or leave it empty to turn the pages off.",
             ) from error
+        opened()
         await asyncio.Event().wait()
     finally:
         await runner.cleanup()

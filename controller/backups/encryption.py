@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, cast
 
-import pyrage
-
 from controller.domain.errors import BadInput, StorageTrouble
 
 FIRST_LINE = b"age-encryption.org/v1\n"
@@ -20,6 +18,13 @@ _SCRYPT = b"-> scrypt "
 PASSPHRASE_MAX = 256 << 20  # bytes of a backup with a passphrase
 TEXT_MAX = 65_536  # bytes of a file with recipients, identities or a passphrase
 PASSPHRASE_LEAST = 12  # characters
+
+
+def _age() -> Any:
+    """The age library, from its first use on: it takes 1 MB, and most controllers never need it."""
+    import pyrage  # noqa: PLC0415
+
+    return pyrage
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +98,9 @@ def _lines(text: str) -> Iterator[str]:
 def _recipient(text: str) -> Any:
     try:
         if text.startswith("ssh-"):
-            return pyrage.ssh.Recipient.from_str(text)
-        return pyrage.x25519.Recipient.from_str(text)
-    except pyrage.RecipientError:
+            return _age().ssh.Recipient.from_str(text)
+        return _age().x25519.Recipient.from_str(text)
+    except _age().RecipientError:
         # It isn't shown: somebody may have given the secret part.
         raise BadInput(
             "That isn't an age recipient.",
@@ -106,8 +111,8 @@ def _recipient(text: str) -> Any:
 
 def _identity(text: str) -> Any:
     try:
-        return pyrage.x25519.Identity.from_str(text)
-    except pyrage.IdentityError:
+        return _age().x25519.Identity.from_str(text)
+    except _age().IdentityError:
         raise BadInput(
             "The identity file has a line that isn't an age identity.",
             hint="`age-keygen` writes such files; a line begins with AGE-SECRET-KEY-1.",
@@ -119,12 +124,12 @@ def seal(pieces: Iterator[bytes], out: BinaryIO, locks: Locks) -> None:
     """Encrypt all pieces into the file. What a piece or the file raises is raised here."""
     if locks.passphrase:
         plain = _gathered(pieces)
-        out.write(pyrage.passphrase.encrypt(plain, locks.passphrase))
+        out.write(_age().passphrase.encrypt(plain, locks.passphrase))
         return
     source, target = _Source(pieces), _Target(out.write)
     recipients = [_recipient(one) for one in locks.recipients]
     try:
-        pyrage.encrypt_io(
+        _age().encrypt_io(
             cast(io.BufferedIOBase, source), cast(io.BufferedIOBase, target), recipients
         )
     except Exception:  # the library hides what reading or writing raised: that is told instead
@@ -173,7 +178,7 @@ def unseal(file: BinaryIO, take: Callable[[bytes], object], keys: Keys) -> None:
     target = _Target(take)
     identities = [_identity(one) for one in keys.identities]
     try:
-        pyrage.decrypt_io(
+        _age().decrypt_io(
             cast(io.BufferedIOBase, file), cast(io.BufferedIOBase, target), identities
         )
     except Exception as error:  # noqa: BLE001 - the library's, of whatever kind, or `take`'s own
@@ -191,7 +196,7 @@ def _whole(file: BinaryIO, keys: Keys) -> bytes:
         )
     data = file.read(PASSPHRASE_MAX + (1 << 20) + 1)
     try:
-        return pyrage.passphrase.decrypt(data, keys.passphrase)
+        return bytes(_age().passphrase.decrypt(data, keys.passphrase))
     except Exception as error:  # noqa: BLE001 - the library's, of whatever kind
         raise _refused(error, ()) from None
 

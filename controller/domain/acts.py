@@ -68,6 +68,14 @@ WEBHOOK_REMOVE = Act("webhook.remove", Role.ADMIN, "Removing a webhook", Scope.F
 EDGE_STATUS = Act("edge.status", Role.VIEWER, "Looking at the Worker", Scope.FLEET)
 EDGE_DEPLOY = Act("edge.deploy", Role.ADMIN, "Deploying the Worker", Scope.FLEET)
 EDGE_ROLLBACK = Act("edge.rollback", Role.ADMIN, "Rolling the Worker back", Scope.FLEET)
+INCIDENT_LIST = Act("fleet.incidents", Role.VIEWER, "Listing incidents", Scope.ANY)
+INCIDENT_ACKNOWLEDGE = Act(
+    "incident.acknowledge", Role.OPERATOR, "Acknowledging an incident", Scope.ANY
+)
+INCIDENT_MUTE = Act("incident.mute", Role.OPERATOR, "Muting an incident", Scope.ANY)
+ALERTS_LIST = Act("fleet.alerts.list", Role.VIEWER, "Seeing who is pinged", Scope.ANY)
+ALERTS_OWN = Act("fleet.alerts.me", Role.VIEWER, "Asking to be pinged", Scope.ANY)
+ALERTS_GIVE = Act("fleet.alerts.give", Role.ADMIN, "Having others pinged", Scope.FLEET)
 HELP = Act("help", Role.VIEWER, "Reading the help", Scope.ANY)
 
 ACTS: dict[str, Act] = {
@@ -110,6 +118,12 @@ ACTS: dict[str, Act] = {
         EDGE_STATUS,
         EDGE_DEPLOY,
         EDGE_ROLLBACK,
+        INCIDENT_LIST,
+        INCIDENT_ACKNOWLEDGE,
+        INCIDENT_MUTE,
+        ALERTS_LIST,
+        ALERTS_OWN,
+        ALERTS_GIVE,
         HELP,
     )
 }

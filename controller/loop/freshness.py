@@ -7,8 +7,7 @@ Absence has no name, so it's believed only when two looks in a row show it.
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from controller.domain.observation import ContainerState, Observation
 
@@ -24,7 +23,7 @@ class _Seen:
     """What was seen of one bot."""
 
     last: Observation | None = None
-    former: deque[str] = field(default_factory=lambda: deque(maxlen=NAMES_KEPT))
+    former: tuple[str, ...] = ()
     doubts: int = 0
     may_be_gone: bool = False  # whether we have it removed: its absence is no surprise
     runs: bool = False  # whether we have started it since the last look
@@ -43,9 +42,14 @@ class Freshness:
             if seen.doubts < DOUBTS_MAX:
                 seen.doubts += 1
                 return True
-            seen.former.clear()  # what was concluded from them was wrong
+            seen.former = ()  # what was concluded from them was wrong
         _note(seen, look)
         return False
+
+    def is_removed(self, bot_id: str, look: Observation | None) -> bool:
+        """Whether the container that was there is gone, and not by us. Ask before `doubts`."""
+        seen = self._bots.get(bot_id)
+        return look is None and seen is not None and seen.last is not None and not seen.may_be_gone
 
     def expect_removal(self, bot_id: str) -> None:
         """We have the container removed: its absence needs no second look."""
@@ -58,8 +62,7 @@ class Freshness:
         seen = self._bots.get(bot_id)
         if seen is not None:
             for name in (container.container_id, container.started_at):
-                while name in seen.former:
-                    seen.former.remove(name)
+                seen.former = tuple(one for one in seen.former if one != name)
 
     def expect_run(self, bot_id: str) -> None:
         """We have started the container: a look that shows it before its start is out of date."""
@@ -93,6 +96,6 @@ def _note(seen: _Seen, look: Observation | None) -> None:
     if last is None:
         return
     if look is None or look.container_id != last.container_id:
-        seen.former.append(last.container_id)
+        seen.former = (*seen.former, last.container_id)[-NAMES_KEPT:]
     if last.started_at and (look is None or look.started_at != last.started_at):
-        seen.former.append(last.started_at)
+        seen.former = (*seen.former, last.started_at)[-NAMES_KEPT:]

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-from collections import deque
+from typing import TypeVar
 
 KEPT = 16  # events of each kind
+
+T = TypeVar("T")
 
 
 class Heard:
     """The exits, stops and starts of one bot that events told of."""
 
     def __init__(self) -> None:
-        self._exits: deque[tuple[float, int]] = deque(maxlen=KEPT)
-        self._stops: deque[float] = deque(maxlen=KEPT)
-        self._starts: deque[float] = deque(maxlen=KEPT)
+        # Tuples, because most bots never have any: an empty deque takes 760 bytes.
+        self._exits: tuple[tuple[float, int], ...] = ()
+        self._stops: tuple[float, ...] = ()
+        self._starts: tuple[float, ...] = ()
         self.oom_at = 0.0
 
     def exit(self, at: float, exit_code: int) -> None:
         """A run ended."""
         if (at, exit_code) not in self._exits:
-            self._exits.append((at, exit_code))
+            self._exits = _kept(self._exits, (at, exit_code))
 
     def stop(self, at: float) -> None:
         """Somebody had the run stopped or killed that went on then."""
-        self._stops.append(at)
+        self._stops = _kept(self._stops, at)
 
     def start(self, at: float) -> None:
         """A run began."""
-        self._starts.append(at)
+        self._starts = _kept(self._starts, at)
 
     @property
     def stopped_at(self) -> float:
@@ -43,3 +46,7 @@ class Heard:
     def _was_asked_for(self, at: float) -> bool:
         began = max((start for start in self._starts if start <= at), default=0.0)
         return any(began <= stop <= at for stop in self._stops)
+
+
+def _kept(events: tuple[T, ...], event: T) -> tuple[T, ...]:
+    return (*events, event)[-KEPT:]

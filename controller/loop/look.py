@@ -6,6 +6,7 @@ them, and cut afterwards.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -51,7 +52,9 @@ class Looker:
         self.clock = clock
         self.signs = Signs(runtime, blueprints, threads)
         self.proofs = Proofs(clock, runtime.engine_time)
-        self._alone: set[str] = set()  # bots that certainly have no parked container
+        # The bots that may have a parked container; None until the engine was asked, once for all.
+        self._parked: set[str] | None = None
+        self._asking = asyncio.Lock()
         # When each bot's run began, by a clock that nobody sets.
         self._first_seen: dict[str, tuple[str, float]] = {}
 
@@ -99,7 +102,8 @@ class Looker:
         """The bot is gone."""
         self.signs.forget(bot_id)
         self.proofs.forget(bot_id)
-        self._alone.discard(bot_id)
+        if self._parked is not None:
+            self._parked.discard(bot_id)
         self._first_seen.pop(bot_id, None)
 
     async def _container(self, bot: Bot) -> tuple[Observation | None, bool]:
@@ -114,18 +118,25 @@ class Looker:
     async def _previous(self, bot: Bot) -> Observation | None:
         """The bot's parked container. There may be one while a release is tried, and until the
         first look afterwards that shows none."""
+        parked = await self._may_be_parked()
         settled = not bot.candidate and bot.wish is not Wish.REMOVE
-        if settled and bot.id in self._alone:
+        if settled and bot.id not in parked:
             return None
         try:
             seen = await self._runtime.observe_previous(bot.id)
         except Conflict:
             return None  # somebody else's; parking will say that it is in the way
         if seen is None and not bot.candidate:
-            self._alone.add(bot.id)
+            parked.discard(bot.id)
         else:
-            self._alone.discard(bot.id)
+            parked.add(bot.id)
         return seen
+
+    async def _may_be_parked(self) -> set[str]:
+        async with self._asking:
+            if self._parked is None:
+                self._parked = set(await self._runtime.list_parked())
+            return self._parked
 
     async def _redacted(self, seen: Observation) -> Observation:
         def hide() -> Observation:

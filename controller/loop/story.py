@@ -7,7 +7,6 @@ report. It holds states, names of steps and codes, never a line of a log or a va
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -37,15 +36,16 @@ class Stories:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._lines: dict[str, deque[Line]] = {}
+        self._lines: dict[str, list[Line]] = {}
 
     def tell(self, bot_id: str, what: str, text: str) -> None:
         """Add a line; one that says the same as the last only counts it."""
-        lines = self._lines.setdefault(bot_id, deque(maxlen=LINES_KEPT))
+        lines = self._lines.setdefault(bot_id, [])
         if lines and (lines[-1].what, lines[-1].text) == (what, text):
             lines[-1] = replace(lines[-1], at=self._clock(), times=lines[-1].times + 1)
         else:
             lines.append(Line(self._clock(), what, text))
+            del lines[:-LINES_KEPT]
 
     def of(self, bot_id: str) -> tuple[Line, ...]:
         """The story so far, oldest line first."""

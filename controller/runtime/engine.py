@@ -16,7 +16,7 @@ from controller.domain.errors import NotFound
 from controller.domain.events import LogPart, LogQuery
 from controller.domain.names import is_bot_id
 from controller.domain.observation import ContainerState, ListedContainer, Observation
-from controller.domain.spec import BOT_LABEL, INSTANCE_LABEL, MANAGED_LABEL, ContainerSpec
+from controller.domain.spec import BOT_LABEL, ContainerSpec
 from controller.runtime import (
     claims,
     creation,
@@ -57,7 +57,6 @@ class EngineRuntime(EngineParking, EngineStates):
         self._network = networks.Network(f"{networks.NAME_START}{instance}", instance, subnet)
         super().__init__(check_instance(instance), Calls(options))
         self._feeds: weakref.WeakSet[EventFeed | LogFeed] = weakref.WeakSet()
-        self._ours = {"label": [f"{MANAGED_LABEL}=true", f"{INSTANCE_LABEL}={instance}"]}
 
     def engine_time(self) -> float:
         """The engine's time now, as its answers have told it."""

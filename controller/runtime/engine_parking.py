@@ -28,6 +28,15 @@ _NO_RESTART = "no"
 class EngineParking(EnginePrograms):
     """Parks containers of a Docker engine; `Parking` says what each call promises."""
 
+    async def list_parked(self) -> list[str]:
+        """List the bots that have a parked container."""
+
+        def ask(client: APIClient) -> list[_Json]:
+            return list(client.containers(all=True, filters=self._ours))
+
+        rows = await self._calls(ask, write=False, limit=READ_SECONDS)
+        return [bot_id for bot_id in map(observations.parked_for, rows) if bot_id]
+
     async def observe_previous(self, bot_id: str) -> Observation | None:
         """Inspect the bot's parked container."""
         check_bot_id(bot_id)

@@ -7,7 +7,7 @@ import threading
 
 from docker import APIClient
 
-from controller.domain.spec import ContainerSpec
+from controller.domain.spec import INSTANCE_LABEL, MANAGED_LABEL, ContainerSpec
 from controller.runtime import creation, throwaway
 from controller.runtime.calls import Calls, Lane
 from controller.runtime.execution import Execution
@@ -31,6 +31,7 @@ class EnginePrograms:
 
     def __init__(self, instance: str, calls: Calls) -> None:
         self._instance = instance
+        self._ours = {"label": [f"{MANAGED_LABEL}=true", f"{INSTANCE_LABEL}={instance}"]}
         self._calls = calls
 
     async def probe(self, probe: Probe) -> ProbeResult:

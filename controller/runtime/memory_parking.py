@@ -20,6 +20,10 @@ from controller.runtime.validation import (
 class MemoryParking(MemoryCalls):
     """Parks containers that exist only here; `Parking` says what each call promises."""
 
+    async def list_parked(self) -> list[str]:
+        """List the bots that have a parked container."""
+        return await self._read("list_parked", lambda: list(self.parked))
+
     async def observe_previous(self, bot_id: str) -> Observation | None:
         """Look at the bot's parked container."""
         check_bot_id(bot_id)

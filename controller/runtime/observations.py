@@ -19,6 +19,7 @@ from controller.domain.spec import (
     SPEC_LABEL,
 )
 from controller.runtime.faults import clean_reason
+from controller.runtime.validation import previous_name
 
 # Characters: more than the engine keeps of a check. Whoever shows the output shortens it, but only
 # after redaction, which can't recognise half a secret.
@@ -139,6 +140,13 @@ def listed(row: Mapping[str, Any]) -> ListedContainer | None:
         name=name,
         status=status,
     )
+
+
+def parked_for(row: Mapping[str, Any]) -> str:
+    """The id of the bot whose parked container this row of the engine's list is; empty if none."""
+    bot_id = (row.get("Labels") or {}).get(BOT_LABEL, "")
+    is_parked = is_bot_id(bot_id) and f"/{previous_name(bot_id)}" in (row.get("Names") or ())
+    return bot_id if is_parked else ""
 
 
 def health_in(status: str) -> Health:

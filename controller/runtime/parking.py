@@ -18,6 +18,10 @@ class Parking(Protocol):
     or touches it, except that `remove_volume` refuses while it exists.
     """
 
+    async def list_parked(self) -> list[str]:
+        """Return the ids of the bots that have a parked container of ours, in one request."""
+        ...
+
     async def observe_previous(self, bot_id: str) -> Observation | None:
         """Inspect the bot's parked container. Returns None if it has none.
 

@@ -277,3 +277,21 @@ def test_an_answer_is_held_back_for_half_a_minute_at_most(sent: str, seconds: fl
     """Whatever somebody prefers."""
     request = make_mocked_request("GET", "/", headers={"Prefer": sent} if sent else {})
     assert wait_of(request) == seconds
+
+
+async def test_a_body_that_is_cut_off_is_no_fault_of_ours(
+    rig: Rig, api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The connection ends in its middle: nothing is asked, and no traceback is logged."""
+    bot = await rig.running()
+    line = f"POST /api/v1/bots/{bot.name}/stop HTTP/1.1".encode()
+    port = int(api.url.rpartition(":")[2])
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request(api, line, b"Content-Length: 400") + b"{")
+    await writer.drain()
+    await asyncio.sleep(0.1)
+    writer.transport.abort()
+    await asyncio.sleep(0.2)
+    assert (await api.get("/bots")).status == 200
+    assert not [record for record in caplog.records if record.exc_info]
+    assert await nothing_was_asked(rig)

@@ -39,6 +39,7 @@ async def test_a_parked_container_is_stopped_disarmed_and_out_of_the_way(rig: Ri
         await rig.runtime.park(spec.bot_id, 2)
     assert await rig.runtime.observe(spec.bot_id) is None
     assert await rig.runtime.list_containers() == []
+    assert await rig.runtime.list_parked() == [spec.bot_id]
     with pytest.raises(NotFound):
         await rig.runtime.start(spec.bot_id)
 
@@ -67,6 +68,7 @@ async def test_what_comes_back_is_as_it_was(rig: Rig, restart: str) -> None:
     for _ in range(2):
         await rig.runtime.unpark(spec.bot_id, restart)
     assert await rig.runtime.observe_previous(spec.bot_id) is None
+    assert await rig.runtime.list_parked() == []
     found = await seen(rig, spec.bot_id)
     assert (found.container_id, found.armed) == (before.container_id, restart != "no")
     assert found.state is ContainerState.EXITED

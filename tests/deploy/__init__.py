@@ -1,0 +1,1 @@
+"""What a server is set up with: the files of deploy/."""

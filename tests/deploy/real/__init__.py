@@ -1,0 +1,1 @@
+"""The same on real programs: nginx, Caddy, systemd (make test-server)."""
