@@ -12,6 +12,7 @@ from controller.api.operations.access_operations import ACCESS_OPERATIONS
 from controller.api.operations.backup_operations import BACKUP_OPERATIONS
 from controller.api.operations.batch_operations import BATCH_OPERATIONS
 from controller.api.operations.bot_operations import BOT_OPERATIONS
+from controller.api.operations.edge_operations import EDGE_OPERATIONS
 from controller.api.operations.fleet_operations import FLEET_OPERATIONS
 from controller.api.operations.incident_operations import INCIDENT_OPERATIONS
 from controller.api.operations.inside_operations import INSIDE_OPERATIONS
@@ -43,6 +44,7 @@ OPERATIONS: Operations = (
     *ACCESS_OPERATIONS,
     *TOKEN_OPERATIONS,
     *WEBHOOK_OPERATIONS,
+    *EDGE_OPERATIONS,
 )
 
 

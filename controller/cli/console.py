@@ -44,6 +44,7 @@ COMMANDS = {
     "rekey": Lazy("controller.cli.rekey:rekey_command", "Replace the master key."),
     "token": Lazy("controller.cli.tokens:tokens", "Make, list and revoke API tokens."),
     "webhook": Lazy("controller.cli.webhooks:webhooks", "Send events to other programs."),
+    "edge": Lazy("controller.cli.edge:edge", "Put a Cloudflare Worker in front of BotMaker."),
     "mcp": Lazy("controller.cli.assistant_bridge:mcp_command", "Serve an assistant (MCP)."),
     "backup": Lazy("controller.cli.backup_commands:backup", "Back everything up, encrypted."),
     "restore": Lazy("controller.cli.backup_commands:restore", "Restore a backup, here."),

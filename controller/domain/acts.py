@@ -79,6 +79,9 @@ WEBHOOK_LIST = Act("webhook.list", Role.ADMIN, "Listing webhooks", Scope.FLEET)
 WEBHOOK_TEST = Act("webhook.test", Role.ADMIN, "Testing a webhook", Scope.FLEET)
 WEBHOOK_REPLAY = Act("webhook.replay", Role.ADMIN, "Sending a webhook's events again", Scope.FLEET)
 WEBHOOK_REMOVE = Act("webhook.remove", Role.ADMIN, "Removing a webhook", Scope.FLEET)
+EDGE_STATUS = Act("edge.status", Role.VIEWER, "Looking at the Worker", Scope.FLEET)
+EDGE_DEPLOY = Act("edge.deploy", Role.ADMIN, "Deploying the Worker", Scope.FLEET)
+EDGE_ROLLBACK = Act("edge.rollback", Role.ADMIN, "Rolling the Worker back", Scope.FLEET)
 INCIDENT_LIST = Act("fleet.incidents", Role.VIEWER, "Listing incidents", Scope.ANY)
 INCIDENT_ACKNOWLEDGE = Act(
     "incident.acknowledge", Role.OPERATOR, "Acknowledging an incident", Scope.ANY
@@ -140,6 +143,9 @@ ACTS: dict[str, Act] = {
         WEBHOOK_TEST,
         WEBHOOK_REPLAY,
         WEBHOOK_REMOVE,
+        EDGE_STATUS,
+        EDGE_DEPLOY,
+        EDGE_ROLLBACK,
         INCIDENT_LIST,
         INCIDENT_ACKNOWLEDGE,
         INCIDENT_MUTE,

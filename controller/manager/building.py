@@ -54,6 +54,7 @@ from controller.manager.web_sessions import WebSessions
 from controller.manager.webhook_delivery import DeliveryTools
 from controller.manager.webhook_sender import WebhookSender
 from controller.manager.webhooks import Webhooks, WebhookTools
+from controller.manager.worker_deployments import WorkerDeployments, WorkerTools
 from controller.vault import (
     SETS,
     SealedSets,
@@ -285,6 +286,17 @@ def _manager(parts: Parts, tools: Tools, loop: Loop, access: Access, webhooks: W
         tokens=Tokens(tools.store, journal, access),
         webhooks=webhooks,
         web_sessions=WebSessions(tools.store, journal, access),
+        worker=WorkerDeployments(
+            WorkerTools(
+                plan=parts.worker,
+                store=tools.store,
+                journal=journal,
+                access=access,
+                threads=threads,
+                fingerprints=parts.fingerprints,
+                redactor=tools.redactor,
+            )
+        ),
         notebook=Notebook(tools.store),
         stories=loop.stories,
     )

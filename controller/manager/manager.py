@@ -48,6 +48,7 @@ from controller.manager.tokens import Tokens
 from controller.manager.update_checks import UpdateChecks
 from controller.manager.web_sessions import WebSessions
 from controller.manager.webhooks import Webhooks
+from controller.manager.worker_deployments import WorkerDeployments, WorkerPlan
 from controller.runtime import Runtime
 from controller.services import LiveChecks, Postman
 from controller.store import Store
@@ -95,6 +96,7 @@ class Manager:
     tokens: Tokens
     webhooks: Webhooks
     web_sessions: WebSessions
+    worker: WorkerDeployments
     notebook: Notebook
     stories: Stories
 
@@ -126,6 +128,7 @@ class Parts:
     templates_dir: Path | None = None
     backups: Plan = field(default_factory=Plan)
     update_checks: float = 0.0  # seconds between two of them; 0: never by themselves
+    worker: WorkerPlan = field(default_factory=WorkerPlan)
     pace: Pace = field(default_factory=Pace)  # of the incidents
     clock: Callable[[], float] = time.time  # of the incidents
 

@@ -372,6 +372,14 @@ class Store:
         found = map(entry_of, rows)
         return {entry.author.cause: entry for entry in found}
 
+    async def changed_by(self, cause: int) -> bool:
+        """Whether the request of that number changed what is wished of a bot, or its settings."""
+        rows = await self._db.read(
+            "SELECT 1 FROM journal WHERE cause = ? AND kind IN ('wish', 'settings') LIMIT 1",
+            [cause],
+        )
+        return bool(rows)
+
     async def newest(self) -> int:
         """The number of the journal's newest entry; 0 when it's empty."""
         rows = await self._db.read("SELECT max(seq) FROM journal")

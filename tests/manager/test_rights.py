@@ -216,6 +216,9 @@ CALLS: dict[str, dict[str, Call]] = {
     "webhook.test": {"webhooks.test": lambda s, who: s.manager.webhooks.test(who, "ops")},
     "webhook.replay": {"webhooks.replay": lambda s, who: s.manager.webhooks.replay(who, "ops")},
     "webhook.remove": {"webhooks.remove": lambda s, who: s.manager.webhooks.remove(who, "ops")},
+    "edge.status": {"worker.status": lambda s, who: s.manager.worker.status(who)},
+    "edge.deploy": {"worker.deploy": lambda s, who: s.manager.worker.deploy(who)},
+    "edge.rollback": {"worker.rollback": lambda s, who: s.manager.worker.rollback(who)},
     "help": {"access.own_acts": lambda s, who: s.manager.access.own_acts(who)},
 }
 EACH = [(act, name) for act, calls in CALLS.items() for name in calls]
