@@ -90,5 +90,5 @@ def every_command(manager: Manager, rooms: Rooms, public_url: str) -> list[TopLe
     for command in (*inside.all(), *ReleaseCommands(manager, rooms.updates).all()):
         bot.add_command(command)
     access = AccessCommands(manager, rooms.grants, public_url)
-    groups = [bot, FleetCommands(manager, rooms.past), access]
+    groups = [bot, FleetCommands(manager, rooms.fleet, rooms.past), access]
     return [*groups, HelpCommand(manager, groups).command]

@@ -50,6 +50,7 @@ FLEET_STATUS = Act("fleet.status", Role.VIEWER, "Seeing the fleet's status", Sco
 FLEET_HISTORY = Act("fleet.history", Role.ADMIN, "Reading the history of everything", Scope.FLEET)
 FLEET_ORPHANS = Act("fleet.orphans", Role.ADMIN, "Looking for orphans", Scope.FLEET)
 FLEET_DOCTOR = Act("fleet.doctor", Role.ADMIN, "Running the doctor", Scope.FLEET)
+FLEET_BOARD = Act("fleet.board", Role.OPERATOR, "Putting up a board", Scope.FLEET)
 FLEET_BACKUP = Act("fleet.backup", Role.ADMIN, "Backing everything up", Scope.FLEET)
 ACCESS_GRANT = Act("access.grant", Role.ADMIN, "Granting a role", Scope.FLEET)
 ACCESS_REVOKE = Act("access.revoke", Role.ADMIN, "Revoking a role", Scope.FLEET)
@@ -89,6 +90,7 @@ ACTS: dict[str, Act] = {
         FLEET_HISTORY,
         FLEET_ORPHANS,
         FLEET_DOCTOR,
+        FLEET_BOARD,
         FLEET_BACKUP,
         ACCESS_GRANT,
         ACCESS_REVOKE,

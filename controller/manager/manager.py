@@ -32,6 +32,7 @@ from controller.manager.access import Access, StaticGrants
 from controller.manager.actions import Actions
 from controller.manager.backup_contents import Sources, States
 from controller.manager.backups import Backups, Plan
+from controller.manager.boards import Boards
 from controller.manager.bots import Bots
 from controller.manager.courier import Courier
 from controller.manager.credentials import Credentials
@@ -85,6 +86,7 @@ class Manager:
     orphans: Orphans
     doctor: Doctor
     backups: Backups
+    boards: Boards
     tokens: Tokens
     webhooks: Webhooks
     web_sessions: WebSessions
@@ -138,6 +140,7 @@ class Installation:
         await self.manager.webhooks.load()
         await self.manager.web_sessions.load()
         await self.manager.backups.load()
+        await self.manager.boards.load()
         await self.manager.credentials.resume(self.loop.owe_reload)
         cut_short = await self.tools.journal.end_open()
         if cut_short:
@@ -308,6 +311,7 @@ def _manager(parts: Parts, tools: Tools, loop: Loop, access: Access, webhooks: W
         orphans=Orphans(runtime, fleet, tools.vault, threads, access),
         doctor=Doctor(patient, fleet, loop.stories, access, backups_found),
         backups=backups,
+        boards=Boards(tools.store, journal, access),
         tokens=Tokens(tools.store, journal, access),
         webhooks=webhooks,
         web_sessions=WebSessions(tools.store, journal, access),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from controller.chat.commands.bot_list import BotList
 from controller.chat.commands.everyone import Grants
+from controller.chat.commands.fleet_looks import FleetLooks
 from controller.chat.commands.looks import Looks
 from controller.chat.commands.power import Power
 from controller.chat.commands.release_commands import Updates
@@ -26,6 +27,7 @@ class Rooms:
 
     power: Power
     looks: Looks
+    fleet: FleetLooks
     bot_list: BotList
     updates: Updates
     creation: CreateForm
@@ -46,6 +48,7 @@ def rooms_of(manager: Manager, guild_id: int, forms: FormsOffered = "both") -> R
     return Rooms(
         power=Power(manager),
         looks=Looks(manager),
+        fleet=FleetLooks(manager),
         bot_list=BotList(manager),
         updates=Updates(manager),
         creation=CreateForm(manager, secrets, drafts),

@@ -28,7 +28,7 @@ class Way:
 _CHANGING = {
     *(acts.BOT_CREATE, acts.BOT_START, acts.BOT_STOP, acts.BOT_RESTART, acts.BOT_DO),
     *(acts.BOT_ROLLBACK, acts.ACCESS_GRANT, acts.ACCESS_REVOKE, acts.TOKEN_REVOKE),
-    acts.FLEET_BACKUP,
+    *(acts.FLEET_BACKUP, acts.FLEET_BOARD),
 }
 # Asked for over HTTP and at the console only: a webhook's URL is a secret, and what is typed into a
 # command stays readable in Discord.
@@ -66,6 +66,8 @@ _PRESSES = [
     Way("button secrets", acts.BOT_SECRETS),
     Way("button form", acts.BOT_SECRETS, direct=True, by_form=True),
     Way("button edit", acts.BOT_EDIT, direct=True),
+    Way("button status", acts.FLEET_STATUS),
+    Way("button doctor", acts.FLEET_DOCTOR),
     Way("button list", acts.BOT_LIST),
     Way("button relist", acts.BOT_LIST),
     Way("button listfile", acts.BOT_LIST),
