@@ -104,6 +104,9 @@ async def test_a_board_survives_a_restart_and_there_is_one(house: House) -> None
     async with house.controller() as world:
         view = await ready_bot(world)
         message = await put_up(world)
+        noted = f"board:{world.channel.id}"
+        while str(message.id) not in await world.application.manager.notebook.recall(noted):
+            await asyncio.sleep(0.01)
     house.engine.restart_at_once = False
     house.engine.crash(view.bot.id, 78)
     async with house.controller() as world:

@@ -17,7 +17,7 @@ import discord
 from controller.chat.cards.board_layout import board_layout
 from controller.chat.cards.notice import CANT_EDIT
 from controller.chat.requests.discord_trouble import TROUBLE
-from controller.chat.requests.layouts import Layout, raw
+from controller.chat.requests.layouts import Layout, raw, shows
 from controller.chat.requests.place import Place
 from controller.chat.requests.quiet import QUIETLY, edit_layout
 from controller.chat.words.limits import NONCE_MAX
@@ -105,6 +105,9 @@ class BoardMessages:
         message = await self._channel(channel_id).send(
             view=layout, nonce=nonce[:NONCE_MAX], **QUIETLY
         )
+        if not shows(message, layout):
+            # A controller posted it and died before noting that: its words are outdated.
+            await edit_layout(self._client, channel_id, message.id, layout)
         await self._remember(channel_id, _Shown(message.id, digest))
         if old.message_id not in {0, message.id}:
             await self._delete(channel_id, old.message_id)

@@ -12,9 +12,8 @@ import hashlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import discord
 
@@ -29,7 +28,7 @@ from controller.chat.cards.presence import Presence
 from controller.chat.cards.schedule import Budget, Schedule
 from controller.chat.cards.welcome import Welcome
 from controller.chat.requests.discord_trouble import TROUBLE, reading_discord
-from controller.chat.requests.layouts import Layout, ids_of, raw, words_of
+from controller.chat.requests.layouts import Layout, raw, shows
 from controller.chat.requests.place import Place
 from controller.chat.requests.quiet import QUIETLY, edit_layout
 from controller.chat.words.fleet_words import WORST_FIRST
@@ -255,7 +254,7 @@ class Publisher:
             **QUIETLY,
         )
         card = Card(view.bot.id, view.bot.name, place.channel_id, message.id, "")
-        if _said(part.to_dict() for part in message.components) != _said(raw(layout)):
+        if not shows(message, layout):
             # A controller posted it and died before noting that: its words are outdated.
             await self._edit(card, layout)
         return card
@@ -279,12 +278,6 @@ class Publisher:
                 return False
             raise
         return True
-
-
-def _said(components: Iterable[Any]) -> tuple[list[str], list[str]]:
-    """What a message says, and where what can be pressed on it leads."""
-    found = list(components)
-    return words_of(found), ids_of(found)
 
 
 def _digest(layout: Layout) -> str:
