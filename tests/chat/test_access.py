@@ -184,6 +184,8 @@ class Stage:
         more |= {"past": ":b5:-:", "fleetpast": ":b5:-:"}
         more |= {"delete": ":1", "everyone": ":1", "edit": ":nosuch"}  # long expired; no page
         target = f"{self.form}:0" if action == "form" else self.bot.id + more.get(action, "")
+        if action in {"list", "relist", "listfile"}:  # about no single bot
+            target = "0:-:-:"
         return press(f"{action}:{target}")
 
     async def act(self, act: str) -> str:

@@ -66,7 +66,9 @@ class BotList:
 
     async def show(self, request: Request, wanted: Filter) -> None:
         """Answer with a page: from memory, without an engine call."""
-        visible = await self._manager.bots.listed(request.caller)
+        await self._answer(request, await self._manager.bots.listed(request.caller), wanted)
+
+    async def _answer(self, request: Request, visible: Sequence[View], wanted: Filter) -> None:
         found = worst_first(filter(wanted.takes, visible))
         last = max(0, (len(found) - 1) // PAGE)
         wanted = replace(wanted, page=min(wanted.page, last))
@@ -84,8 +86,9 @@ class BotList:
         """Show what a button or a pick leads to, in the same message."""
         await self._manager.access.require(request.caller, BOT_LIST)
         wanted = self._wanted(request.arguments)
+        visible = await self._manager.bots.listed(request.caller)
         await request.acknowledge_in_place()
-        await self.show(request, wanted)
+        await self._answer(request, visible, wanted)
 
     async def file(self, request: Request) -> None:
         """Answer with all of the list as a file that every phone opens."""
