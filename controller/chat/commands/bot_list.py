@@ -20,7 +20,6 @@ from controller.chat.words.bot_words import SIGNS
 from controller.chat.words.fleet_words import WORST_FIRST, list_page, table, worst_first
 from controller.chat.words.limits import CUSTOM_ID_MAX
 from controller.chat.words.text import text_file
-from controller.domain.acts import BOT_LIST
 from controller.domain.errors import BadInput
 from controller.domain.names import meant
 from controller.domain.phase import Phase
@@ -84,18 +83,16 @@ class BotList:
 
     async def turn(self, request: Request) -> None:
         """Show what a button or a pick leads to, in the same message."""
-        await self._manager.access.require(request.caller, BOT_LIST)
-        wanted = self._wanted(request.arguments)
         visible = await self._manager.bots.listed(request.caller)
+        wanted = self._wanted(request.arguments)
         await request.acknowledge_in_place()
         await self._answer(request, visible, wanted)
 
     async def file(self, request: Request) -> None:
         """Answer with all of the list as a file that every phone opens."""
-        await self._manager.access.require(request.caller, BOT_LIST)
+        visible = await self._manager.bots.listed(request.caller)
         wanted = self._wanted(request.arguments)
         await request.acknowledge()
-        visible = await self._manager.bots.listed(request.caller)
         text = table(worst_first(filter(wanted.takes, visible)))
         await request.reply("The list as a file.", make_file=partial(text_file, text, "bots.csv"))
 
