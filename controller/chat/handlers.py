@@ -53,6 +53,8 @@ def handlers_of(rooms: Rooms, manager: Manager) -> dict[str, Handler]:
         "button updates": rooms.fleet_updates.approve,
         "button everyone": rooms.grants.give,
         "button edit": bot(rooms.settings.open),
+        "button status": rooms.fleet.status_again,
+        "button doctor": rooms.fleet.doctor_again,
         "button list": rooms.bot_list.turn,
         "button relist": rooms.bot_list.turn,
         "button listfile": rooms.bot_list.file,

@@ -63,6 +63,7 @@ FLEET_RESTART = Act("fleet.restart", Role.OPERATOR, "Restarting many bots", Scop
 FLEET_UPDATE = Act("fleet.update", Role.ADMIN, "Updating many bots", Scope.ANY)
 FLEET_ORPHANS = Act("fleet.orphans", Role.ADMIN, "Looking for orphans", Scope.FLEET)
 FLEET_DOCTOR = Act("fleet.doctor", Role.ADMIN, "Running the doctor", Scope.FLEET)
+FLEET_BOARD = Act("fleet.board", Role.OPERATOR, "Putting up a board", Scope.FLEET)
 FLEET_BACKUP = Act("fleet.backup", Role.ADMIN, "Backing everything up", Scope.FLEET)
 FLEET_UPDATES = Act("fleet.updates", Role.ADMIN, "Looking for updates", Scope.FLEET)
 ACCESS_GRANT = Act("access.grant", Role.ADMIN, "Granting a role", Scope.FLEET)
@@ -127,6 +128,7 @@ ACTS: dict[str, Act] = {
         FLEET_UPDATE,
         FLEET_ORPHANS,
         FLEET_DOCTOR,
+        FLEET_BOARD,
         FLEET_BACKUP,
         FLEET_UPDATES,
         ACCESS_GRANT,

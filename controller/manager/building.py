@@ -22,6 +22,7 @@ from controller.manager.actions import Actions
 from controller.manager.backup_contents import Sources, States
 from controller.manager.backups import Backups
 from controller.manager.batches import ActTools, Batches
+from controller.manager.boards import Boards
 from controller.manager.bots import Bots
 from controller.manager.courier import Courier
 from controller.manager.credentials import Credentials
@@ -283,6 +284,7 @@ def _manager(parts: Parts, tools: Tools, loop: Loop, access: Access, webhooks: W
         orphans=Orphans(runtime, fleet, tools.vault, threads, access),
         doctor=Doctor(patient, fleet, loop.stories, access, backups_found),
         backups=backups,
+        boards=Boards(tools.store, journal, access),
         tokens=Tokens(tools.store, journal, access),
         webhooks=webhooks,
         web_sessions=WebSessions(tools.store, journal, access),

@@ -25,6 +25,7 @@ from controller.manager.access import Access, StaticGrants
 from controller.manager.actions import Actions
 from controller.manager.backups import Backups, Plan
 from controller.manager.batches import Batches
+from controller.manager.boards import Boards
 from controller.manager.bots import Bots
 from controller.manager.courier import Courier
 from controller.manager.credentials import Credentials
@@ -93,6 +94,7 @@ class Manager:
     orphans: Orphans
     doctor: Doctor
     backups: Backups
+    boards: Boards
     tokens: Tokens
     webhooks: Webhooks
     web_sessions: WebSessions
@@ -154,6 +156,7 @@ class Installation:
         await self.manager.backups.load()
         await self.manager.incidents.load()
         await self.manager.batches.load()
+        await self.manager.boards.load()
         await self.manager.credentials.resume(self.loop.owe_reload)
         cut_short = await self.tools.journal.end_open()
         if cut_short:

@@ -89,6 +89,7 @@ class Scene:
             return "BotMaker serves another server."
         named = not act.startswith(("fleet", "access", "help")) and act not in {
             "bot create",
+            *("button status", "button doctor"),
             *("bot list", "button list", "button relist", "button listfile"),
             "button form",
             "modal form",

@@ -185,6 +185,10 @@ CALLS: dict[str, dict[str, Call]] = {
     "fleet.orphans": {"orphans.find": lambda s, who: s.manager.orphans.find(who)},
     "fleet.history": {"history.of_everything": lambda s, who: s.manager.history.of_everything(who)},
     "fleet.doctor": {"doctor.examine": lambda s, who: s.manager.doctor.examine(who)},
+    "fleet.board": {
+        "boards.put_up": lambda s, who: s.manager.boards.put_up(who, 7),
+        "boards.take_down": lambda s, who: s.manager.boards.take_down(who, 7),
+    },
     "fleet.backup": {
         "backups.write": lambda s, who: s.manager.backups.write(who, BackupOrder()),
     },

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from controller.chat.batches.choosing import Choosing
 from controller.chat.commands.bot_list import BotList
 from controller.chat.commands.everyone import Grants
+from controller.chat.commands.fleet_looks import FleetLooks
 from controller.chat.commands.looks import Looks
 from controller.chat.commands.power import Power
 from controller.chat.commands.release_commands import Updates
@@ -30,6 +31,7 @@ class Rooms:
 
     power: Power
     looks: Looks
+    fleet: FleetLooks
     bot_list: BotList
     updates: Updates
     fleet_updates: FleetUpdates
@@ -55,6 +57,7 @@ def rooms_of(manager: Manager, guild_id: int, forms: FormsOffered = "both") -> R
     return Rooms(
         power=Power(manager),
         looks=Looks(manager),
+        fleet=FleetLooks(manager),
         bot_list=BotList(manager),
         updates=Updates(manager),
         fleet_updates=FleetUpdates(manager),

@@ -32,6 +32,7 @@ _CHANGING = {
     *(acts.BOT_ROLLBACK, acts.ACCESS_GRANT, acts.ACCESS_REVOKE, acts.TOKEN_REVOKE),
     *(acts.FLEET_BACKUP, acts.SCHEDULE_ADD, acts.SCHEDULE_PAUSE, acts.SCHEDULE_RESUME),
     acts.SCHEDULE_REMOVE,
+    acts.FLEET_BOARD,
 }
 # Asked for over HTTP and at the console only: a webhook's URL is a secret, and what is typed into a
 # command stays readable in Discord.
@@ -82,6 +83,8 @@ _PRESSES = [
     *(Way(f"button pick{verb}", verb.act) for verb in Verb),
     *(Way(f"button many{verb}", verb.act, owed=True) for verb in Verb),
     *(Way(f"button halt{verb}", verb.act, owed=True) for verb in Verb),
+    Way("button status", acts.FLEET_STATUS),
+    Way("button doctor", acts.FLEET_DOCTOR),
     Way("button list", acts.BOT_LIST),
     Way("button relist", acts.BOT_LIST),
     Way("button listfile", acts.BOT_LIST),
