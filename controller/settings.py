@@ -81,8 +81,8 @@ class Settings(WebSettings, BackupSettings, LogSettings):
     discord_gateway_url: str = ""
     master_key_file: Place | None = None
     sealed_only: bool = False
-    secret_reminder: int = Field(default=0, ge=0, le=3650)  # days; 0: never
     forms: Literal["both", "dm", "answer"] = "both"
+    secret_reminder: int = Field(default=0, ge=0, le=3650)  # days; 0: never
     docker: Annotated[Mapping[str, str], NoDecode] = Field(default_factory=docker_environment)
 
     @classmethod

@@ -28,9 +28,9 @@ TOKEN = "987654321:telegram-like-token"
 VALUES = {"api_key": KEY, "channel_token": TOKEN}
 EPHEMERAL = 64
 COMMAND, COMPONENT, MODAL_SUBMIT = 2, 3, 5
+BUTTON, SELECT = 2, 3
 # A sign, and in bold what is wrong or no longer is, in more than one word.
 INCIDENT = re.compile(r"^(?:🔴|🟠|⚠️|✅|⚫|🗑️) \*\*[^*\n]+ [^*\n]+\*\*")
-BUTTON, SELECT = 2, 3
 
 Message = discord.Message | ResponseMessage
 
@@ -92,8 +92,8 @@ def _parts(message: Message) -> list[dict[str, Any]]:
 def public(world: World) -> list[discord.Message]:
     """Every message in the admin channel that everybody there can read, but the very first one and
     those of incidents."""
-    every = [as_read(m) for m in world.channel.history() if not m.flags.ephemeral]
-    return [m for m in every if not is_welcome(m) and not is_incident(m)]
+    every = [m for m in world.channel.history() if not m.flags.ephemeral and not is_incident(m)]
+    return [m for m in map(as_read, every) if not is_welcome(m)]
 
 
 def incidents(world: World) -> list[discord.Message]:

@@ -30,7 +30,10 @@ from tests.cli.socketed import botmaker
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
 # What only people at a screen do: an action answers at once, and a session is a browser's.
 AT_RANDOM = {"source", "token", "until", "file", "size"}  # how it came, ids and moments
-NOT_AT_THE_CONSOLE = {"bot.do", "access.web", "access.sessions"}
+NOT_AT_THE_CONSOLE = {
+    *("bot.do", "access.web", "access.sessions"),
+    *("incident.acknowledge", "incident.mute"),
+}
 
 
 @dataclass

@@ -50,11 +50,6 @@ class Updates:
         ended = await self._manager.releases.update(request.caller, bot, mark)
         await request.reply(outcome_of(self._manager, ended, bot.name, "updating"))
 
-    async def go_back(self, request: Request, bot: Bot) -> None:
-        """Go back to the last release that worked."""
-        await request.acknowledge()
-        await self.rollback(request, bot, None)
-
     async def releases(self, request: Request, bot: Bot) -> None:
         """The newest releases; those that worked can be picked to go back to."""
         await request.acknowledge()
@@ -71,6 +66,11 @@ class Updates:
         """Go back to the release that was picked."""
         await request.acknowledge()
         await self.rollback(request, bot, _number(key_in(request.arguments)))
+
+    async def go_back(self, request: Request, bot: Bot) -> None:
+        """Go back to the last release that worked."""
+        await request.acknowledge()
+        await self.rollback(request, bot, None)
 
     async def rollback(self, request: Request, bot: Bot, number: int | None) -> None:
         """Go back to that release; None is the last that worked. The request is acknowledged."""
