@@ -25,6 +25,7 @@ def handlers_of(rooms: Rooms, manager: Manager) -> dict[str, Handler]:
         "button older": bot(rooms.logs.older),
         "button refresh": bot(rooms.logs.refresh),
         "button file": bot(rooms.logs.file),
+        "button preset": bot(rooms.logs.preset),
         "button start": bot(rooms.power.start),
         "button stop": bot(rooms.power.stop),
         "button restart": bot(rooms.power.restart),

@@ -86,9 +86,7 @@ def create(person: Person, film: Film) -> None:
     keyboard.press("Enter")
     person.sees(person.newest(), "shop-helper — a new bot.")
     film.shoot(700)
-    person.newest().get_by_role("combobox", name="Template").click()
-    film.shoot(1200)
-    person.page.get_by_role("option", name="Demo bot").first.click()
+    person.choose("Template", "Demo bot", person.newest())
     person.sees(person.newest(), "Its image is ready.")
     film.shoot(1200, still="create")
     private = person.messages.filter(has_text="Only you can see this").last

@@ -55,6 +55,7 @@ _PRESSES = [
     Way("button older", acts.BOT_LOGS),
     Way("button refresh", acts.BOT_LOGS),
     Way("button file", acts.BOT_LOGS),
+    Way("button preset", acts.BOT_LOGS),
     Way("button start", acts.BOT_START, owed=True),
     Way("button stop", acts.BOT_STOP, owed=True),
     Way("button restart", acts.BOT_RESTART, owed=True),
