@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass
 import discord
 
 from controller.chat.cards.board_layout import board_layout
-from controller.chat.cards.notice import CANT_EDIT
 from controller.chat.requests.discord_trouble import TROUBLE
 from controller.chat.requests.layouts import Layout, raw, shows
 from controller.chat.requests.place import Place
@@ -26,6 +25,7 @@ from controller.manager import Manager
 SPACING = 2.0  # seconds between two edits of a board: it changes with every bot
 BURIED = 15  # messages below it
 LOOK_SECONDS = 60.0  # between two looks at what stands below it
+CANT_EDIT = {10003, 10008, 30046}  # Discord's error codes: gone, gone, too many edits
 GONE_CHANNEL = 10003  # Discord's error code
 
 

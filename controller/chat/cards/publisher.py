@@ -18,14 +18,13 @@ from dataclasses import replace
 import discord
 
 from controller.chat.cards.backoff import is_refusal, pause_after
-from controller.chat.cards.backup_notice import BackupNotice
 from controller.chat.cards.board import BoardMessages
 from controller.chat.cards.card_layout import card_layout, removed_layout
 from controller.chat.cards.card_words import card as card_words
 from controller.chat.cards.card_words import removed_card
-from controller.chat.cards.notice import Notice
 from controller.chat.cards.presence import Presence
 from controller.chat.cards.schedule import Budget, Schedule
+from controller.chat.cards.update_notice import UpdateNotice
 from controller.chat.cards.welcome import Welcome
 from controller.chat.requests.discord_trouble import TROUBLE, reading_discord
 from controller.chat.requests.layouts import Layout, raw, shows
@@ -46,8 +45,8 @@ AT_ONCE = 4  # cards that are being published
 CLOSED_AFTER = 3  # refusals in a row that mean the channel, not one card
 GONE = {10003, 10008}  # Discord's error codes: the channel, the message
 TOO_MANY_EDITS = 30046  # of a message older than an hour
-# The keys of the first message and of the notices; bots' ids are UUIDs.
-WELCOME, ENGINE, BACKUP = "welcome", "engine", "backup"
+# The keys of the first message and of what checks for updates found; bots' ids are UUIDs.
+WELCOME, UPDATES = "welcome", "updates"
 PRESENCE, BOARD = "presence", "board:"  # the second with a channel's id
 OVERVIEWS = WORST_FIRST.index(Phase.CRASH_LOOPING)  # how urgent they are
 _FAILURES = (*TROUBLE, OSError)
@@ -71,8 +70,7 @@ class Publisher:
         self._place = place
         self._budget = Budget(EDITS, EDITS_SECONDS)
         self._schedule = Schedule(self._budget, self._rank)
-        self._notice = Notice(manager, client, place)
-        self._backup_notice = BackupNotice(manager, client, place)
+        self._update_notice = UpdateNotice(manager, client, place)
         self._welcome = Welcome(manager, client, place)
         self._boards = BoardMessages(manager, client, place)
         self._presence = Presence(manager, client)
@@ -89,12 +87,12 @@ class Publisher:
             bots.listening(self._changed),
             self._manager.boards.hearing(self._board_wished),
             bots.hearing_engine(self._engine_changed),
-            self._manager.backups.hearing(lambda: self._schedule.poke(BACKUP)),
+            self._manager.update_checks.hearing(lambda: self._schedule.poke(UPDATES)),
         ):
             await self._client.wait_until_ready()
             self._schedule.poke(WELCOME)
             self._poke_overviews()
-            for bot_id in {*self._cards, *(view.bot.id for view in bots), ENGINE, BACKUP}:
+            for bot_id in {*self._cards, *(view.bot.id for view in bots)}:
                 self._schedule.poke(bot_id)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._post_lost([*self._cards]))
@@ -119,15 +117,14 @@ class Publisher:
         self._schedule.poke(f"{BOARD}{channel_id}")
 
     def _engine_changed(self) -> None:
-        """The notice tells it. A card only depends on it before anything is known of its bot."""
-        self._schedule.poke(ENGINE)
+        """A card only depends on it before anything is known of its bot; an incident tells it."""
         self._poke_overviews()
         for view in self._manager.bots:
             if view.bot.id not in self._cards:
                 self._schedule.poke(view.bot.id)
 
     def _rank(self, key: str) -> int:
-        """The worst first; the engine's notice, and the last words about a bot, before all."""
+        """The worst first; the first message, and the last words about a bot, before all."""
         if key == PRESENCE or key.startswith(BOARD):
             return OVERVIEWS
         view = self._manager.bots.get(key)
@@ -192,8 +189,8 @@ class Publisher:
         if key == WELCOME:
             await self._welcome.publish()
             return None
-        if key == BACKUP:
-            await self._backup_notice.publish()
+        if key == UPDATES:
+            await self._update_notice.publish()
             return None
         if key == PRESENCE:
             return await self._presence.publish()
@@ -202,7 +199,7 @@ class Publisher:
             if wait:
                 self._budget.spend()
             return wait
-        return await (self._notice.publish() if key == ENGINE else self._publish(key))
+        return await self._publish(key)
 
     async def _publish(self, bot_id: str) -> float | None:
         """Bring one card up to date. Seconds until it may be edited again, if it was."""

@@ -5,15 +5,19 @@ from __future__ import annotations
 import discord
 from discord import app_commands
 
+from controller.chat.commands.alert_commands import AlertCommands
 from controller.chat.commands.closed import CLOSED
 from controller.chat.commands.fleet_looks import FleetLooks
+from controller.chat.commands.update_commands import FleetUpdates
 from controller.chat.commands.with_request import with_request
+from controller.chat.incidents.incident_words import one_line
 from controller.chat.logs.history_pages import HistoryPages
 from controller.chat.requests.request import Request
 from controller.chat.words.text import plain, plural
 from controller.manager import Manager
 from controller.manager.backups import BackupOrder
 from controller.manager.history import Choice
+from controller.manager.incidents import Wanted
 
 _WHOLE = 20_000  # characters: a remedy is never cut
 
@@ -21,7 +25,9 @@ _WHOLE = 20_000  # characters: a remedy is never cut
 class FleetCommands(app_commands.Group):
     """The installation as a whole."""
 
-    def __init__(self, manager: Manager, looks: FleetLooks, past: HistoryPages) -> None:
+    def __init__(
+        self, manager: Manager, looks: FleetLooks, past: HistoryPages, updates: FleetUpdates
+    ) -> None:
         super().__init__(
             name="fleet",
             description="All bots together, and BotMaker itself",
@@ -29,7 +35,17 @@ class FleetCommands(app_commands.Group):
         )
         self._past = past
         self._looks = looks
+        self._updates = updates
         self._manager = manager
+        self.add_command(AlertCommands(manager))
+
+    @app_commands.command(description="What is wrong now, and what was")
+    @with_request
+    async def incidents(self, request: Request) -> None:
+        """The open ones first, then the last that are over."""
+        found, _ = await self._manager.incidents.listed(request.caller, Wanted())
+        found.sort(key=lambda one: (one.is_over, -one.id))
+        await request.reply("\n".join(map(one_line, found)) or "Nothing has gone wrong yet.")
 
     @app_commands.command(description="How the fleet is, and which bots need attention")
     @with_request
@@ -55,7 +71,7 @@ class FleetCommands(app_commands.Group):
             "have pushed it out of sight."
         )
 
-    @app_commands.command(description="What happened to all bots, also removed ones; grants")
+    @app_commands.command(description="What happened to all bots and to grants")
     @app_commands.describe(who="Only what this person asked for", refusals="Also what was refused")
     @with_request
     async def history(
@@ -68,7 +84,7 @@ class FleetCommands(app_commands.Group):
         choice = Choice(by=str(who.id) if who else "", refusals=refusals)
         await self._past.show(request, None, choice)
 
-    @app_commands.command(description="Containers, volumes and folders of ours without a bot")
+    @app_commands.command(description="What belongs to no bot any more")
     @with_request
     async def orphans(self, request: Request) -> None:
         """What is left over. Nothing is removed."""
@@ -89,6 +105,12 @@ class FleetCommands(app_commands.Group):
         made = await self._manager.backups.write(request.caller, BackupOrder())
         size = f"{made.size / 1e6:.1f} MB"
         await request.reply(f"Backed up: `{made.path.name}`, {size}, on BotMaker's machine.")
+
+    @app_commands.command(description="Which bots' images have newer versions")
+    @with_request
+    async def updates(self, request: Request) -> None:
+        """Check, and offer to update."""
+        await self._updates.show(request)
 
     @app_commands.command(description="Check everything that BotMaker needs")
     @with_request

@@ -18,7 +18,7 @@ from controller.chat.requests.custom_ids import key_in
 from controller.chat.requests.request import Request
 from controller.chat.requests.selects import Option, select
 from controller.chat.words.bot_facts import outcome_of
-from controller.chat.words.release_words import releases_words, update_words
+from controller.chat.words.release_words import releases_words, short, update_words
 from controller.chat.words.text import fitted, plain
 from controller.domain.acts import BOT_RELEASES, BOT_ROLLBACK, BOT_UPDATE
 from controller.domain.bot import Bot
@@ -67,10 +67,17 @@ class Updates:
         await request.acknowledge()
         await self.rollback(request, bot, _number(key_in(request.arguments)))
 
+    async def go_back(self, request: Request, bot: Bot) -> None:
+        """Go back to the last release that worked."""
+        await request.acknowledge()
+        await self.rollback(request, bot, None)
+
     async def rollback(self, request: Request, bot: Bot, number: int | None) -> None:
         """Go back to that release; None is the last that worked. The request is acknowledged."""
         ended = await self._manager.releases.rollback(request.caller, bot, number)
-        words = outcome_of(self._manager, ended, bot.name, "going back")
+        words = outcome_of(self._manager, ended.view, bot.name, "going back")
+        pulled = f"\nIts image was gone, so it was pulled again: `{short(ended.pulled)}`."
+        words += pulled if ended.pulled else ""
         await request.reply(f"{words}\nIts secrets and its own data stay as they are.")
 
 
