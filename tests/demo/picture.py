@@ -111,12 +111,12 @@ def enter_secrets(person: Person, film: Film) -> None:
 
 
 def crash(person: Person, film: Film) -> None:
-    """A setting makes it crash; the card says why."""
-    card = person.card("shop-helper")
-    person.begin("/bot edit")
-    person.pick("shop-helper")
-    film.shoot(700)
-    person.send()
+    """Another bot is told to crash; its card says why."""
+    card = person.card("night-watch")
+    person.create("night-watch", "Demo bot")
+    person.press("Enter secrets", card)
+    person.page.get_by_role("textbox", name="Demo API key").fill("a-key-for-the-demo")
+    person.page.get_by_role("textbox", name="Demo channel token").fill("a-token-for-the-demo")
     person.page.get_by_role("combobox", name="Behaviour").click()
     person.page.get_by_role("option", name="crash", exact=True).click()
     film.shoot(1200)
@@ -135,15 +135,15 @@ def crash(person: Person, film: Film) -> None:
 def overview(person: Person, film: Film) -> None:
     """The list and the board; and a card as a phone shows it."""
     person.enter("/bot list")
-    person.sees(person.newest(), "1 bot: 1 ")
+    person.sees(person.newest(), "2 bots: 1 ")
     film.shoot(0, still="list")
     person.enter("/fleet board")
-    person.sees(person.newest(), "1 down", PATIENCE / 1000)
+    person.sees(person.newest(), "2 bots", PATIENCE / 1000)
     film.shoot(0, still="board")
     person.page.set_viewport_size({"width": PHONE, "height": 844})
     person.page.mouse.move(PHONE // 2, 400)
     person.page.mouse.wheel(0, -50)
-    card = person.card("shop-helper").first
+    card = person.card("night-watch").first
     card.evaluate("card => card.scrollIntoView({ block: 'start' })")
     expect(card).to_be_in_viewport()
     film.shoot(0, still="crash-phone")
