@@ -99,8 +99,6 @@ def test_all_that_changes_something_is_worth_an_answer_later() -> None:
         "button choose",
         "button acknowledge",
         "button mute",
-        "fleet alerts give",
-        "fleet alerts take",
         "button form",
         "button rotate",
         "button settings",

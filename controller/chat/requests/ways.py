@@ -32,7 +32,7 @@ _CHANGING = {
     *(acts.BOT_ROLLBACK, acts.ACCESS_GRANT, acts.ACCESS_REVOKE, acts.TOKEN_REVOKE),
     *(acts.FLEET_BACKUP, acts.SCHEDULE_ADD, acts.SCHEDULE_PAUSE, acts.SCHEDULE_RESUME),
     acts.SCHEDULE_REMOVE,
-    acts.FLEET_BOARD,
+    *(acts.FLEET_BOARD, acts.ALERTS_GIVE),
 }
 # Asked for over HTTP and at the console only: a webhook's URL is a secret, and what is typed into a
 # command stays readable in Discord.
@@ -72,8 +72,8 @@ _PRESSES = [
     Way("button delete", acts.BOT_DELETE, owed=True),
     Way("button update", acts.BOT_UPDATE, owed=True),
     Way("button goback", acts.BOT_ROLLBACK, owed=True),
-    Way("button acknowledge", acts.INCIDENT_ACKNOWLEDGE),
-    Way("button mute", acts.INCIDENT_MUTE),
+    Way("button acknowledge", acts.INCIDENT_ACKNOWLEDGE, owed=True),
+    Way("button mute", acts.INCIDENT_MUTE, owed=True),
     Way("button create", acts.BOT_CREATE),
     Way("button choose", acts.BOT_CREATE),
     Way("button make", acts.BOT_CREATE, owed=True),
