@@ -20,8 +20,7 @@ from tests.demo.conftest import QUIET, Demo, chromium
 from tests.demo.person import Person
 
 FOLDER = ROOT / "docs" / "screenshots"
-WIDTH, HEIGHT = 960, 700  # of every picture but a phone's
-PHONE = 390
+WIDTH, HEIGHT = 960, 700  # of every picture
 QUALITY = 82
 # A message shows more beside a button that has the focus.
 LEAVE_BUTTONS = (
@@ -133,20 +132,13 @@ def crash(person: Person, film: Film) -> None:
 
 
 def overview(person: Person, film: Film) -> None:
-    """The list and the board; and a card as a phone shows it."""
+    """The list and the board."""
     person.enter("/bot list")
     person.sees(person.newest(), "2 bots: 1 ")
     film.shoot(0, still="list")
     person.enter("/fleet board")
     person.sees(person.newest(), "2 bots", PATIENCE / 1000)
     film.shoot(0, still="board")
-    person.page.set_viewport_size({"width": PHONE, "height": 844})
-    person.page.mouse.move(PHONE // 2, 400)
-    person.page.mouse.wheel(0, -50)
-    card = person.card("night-watch").first
-    card.evaluate("card => card.scrollIntoView({ block: 'start' })")
-    expect(card).to_be_in_viewport()
-    film.shoot(0, still="crash-phone")
 
 
 def main() -> None:
