@@ -29,6 +29,7 @@ from bench import (
     streams,
     thousand,
     trouble,
+    usage,
 )
 from bench.engine import connect
 from bench.figure import Figure, table
@@ -47,6 +48,7 @@ PARTS: dict[str, Callable[[Path], Awaitable[list[Figure]]]] = {
     "dashboard": dashboard.measure,
     "streams": streams.measure,
     "listing": listing.measure,
+    "usage": usage.measure,
 }
 
 

@@ -43,6 +43,11 @@ class Kind(StrEnum):
     REVOKE = "revoke"  # whom, subject
     WEBHOOK = "webhook"  # name, what (stopped, gave-up, lost), count, reason: events didn't arrive
     RESTORED = "restored"  # made_at, version, bots, held: the installation came from a backup
+    MISSED = "missed"  # schedule, chore, due, times: runs that weren't made; BotMaker was away
+    BATCH = "batch"  # batch, verb, done, failed, left_out: an act on many bots came to its end
+    HEALTH = "health"  # state, parts: how the controller itself is, while it is told to a Worker
+    WORKER = "worker"  # what (deployed, rolled-back, failed), version, before, reason: the Worker
+    EDGE_WISH = "edge-wish"  # wish, action, result, code, message: how a wish from there ended
     NOTED = "noted"  # act, words: by a version that had no journal yet
     RELEASE = "release"  # number, why: a new release is to be tried
     PROVED = "release-good"  # number: it proved itself
@@ -191,10 +196,33 @@ def revoke(whom: str, subject: int) -> Fact:
     return Fact(Kind.REVOKE, {"whom": whom, "subject": str(subject)})
 
 
+def missed(schedule: int, chore: str, due: float, times: int) -> Fact:
+    """That runs of a schedule weren't made, as a fact; `due` is when the last of them was."""
+    data = {"schedule": schedule, "chore": chore, "due": due, "times": times}
+    return Fact(Kind.MISSED, data)
+
+
+def batch_ended(batch: int, verb: str, done: int, failed: list[str], left_out: int) -> Fact:
+    """How an act on many bots ended, as a fact; `failed` are names."""
+    data = {"batch": batch, "verb": verb, "done": done, "failed": failed, "left_out": left_out}
+    return Fact(Kind.BATCH, data)
+
+
 def webhook_trouble(name: str, what: str, count: int, reason: str) -> Fact:
     """What keeps a webhook's events from its receiver, as a fact."""
     data = {"name": name, "what": what, "count": count, "reason": reason}
     return Fact(Kind.WEBHOOK, data)
+
+
+def health(state: str, parts: Mapping[str, str]) -> Fact:
+    """How the controller itself is, as a fact."""
+    return Fact(Kind.HEALTH, {"state": state, "parts": dict(parts)})
+
+
+def worker(what: str, version: str, before: str = "", reason: str = "") -> Fact:
+    """What became of the Worker, as a fact; versions are hashes."""
+    data = {"what": what, "version": version, "before": before, "reason": reason}
+    return Fact(Kind.WORKER, data)
 
 
 def incident(found: Incident, *, again: bool) -> Fact:

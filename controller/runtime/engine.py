@@ -30,6 +30,7 @@ from controller.runtime.engine_images import EngineImages
 from controller.runtime.engine_parking import EngineParking
 from controller.runtime.engine_programs import READ_SECONDS, WRITE_SECONDS
 from controller.runtime.engine_states import EngineStates
+from controller.runtime.engine_usage import EngineUsage
 from controller.runtime.event_feed import EventFeed
 from controller.runtime.log_feed import LogFeed
 from controller.runtime.log_reading import read_log
@@ -48,7 +49,7 @@ LOG_SECONDS = 20.0
 _Json = dict[str, Any]
 
 
-class EngineRuntime(EngineParking, EngineStates, EngineImages):
+class EngineRuntime(EngineParking, EngineStates, EngineUsage, EngineImages):
     """Runs the bots of one installation on a Docker engine."""
 
     def __init__(self, instance: str, options: EngineOptions, *, subnet: str = "") -> None:

@@ -16,6 +16,7 @@ from controller.domain.errors import Conflict, ImageMissing, NotFound
 from controller.domain.events import LogPart, LogQuery
 from controller.domain.observation import ListedContainer, Observation
 from controller.domain.spec import ContainerSpec
+from controller.domain.usage import Counters
 from controller.runtime.execution import took_too_long
 from controller.runtime.faults import foreign
 from controller.runtime.frames import LOOK_BACK, LogTail
@@ -23,6 +24,7 @@ from controller.runtime.memory_events import MemoryEvents
 from controller.runtime.memory_logs import MemoryLog
 from controller.runtime.memory_parking import MemoryParking
 from controller.runtime.memory_states import MemoryStates
+from controller.runtime.memory_usage import MemoryUsage
 from controller.runtime.protocol import (
     EngineInfo,
     NetworkInfo,
@@ -45,7 +47,7 @@ from controller.runtime.validation import (
 )
 
 
-class MemoryRuntime(MemoryParking, MemoryStates):
+class MemoryRuntime(MemoryParking, MemoryStates, MemoryUsage):
     """Keeps every promise of the contract, and runs nothing.
 
     Knobs, all plain attributes:
@@ -63,6 +65,7 @@ class MemoryRuntime(MemoryParking, MemoryStates):
     - `limit`: the seconds that a call waits for a hung engine;
     - `restart_at_once`: if False, a crashed container stays "restarting" until `revive`;
     - `seeded`: the files in volumes, as bot → path → text;
+    - `used`: what running programs have used so far, by bot;
     - `parked`: the former containers that are kept while others are tried.
 
     Methods that make something happen: `crash`, `revive`, `set_health`, `write_log`, `pause`,
@@ -84,6 +87,7 @@ class MemoryRuntime(MemoryParking, MemoryStates):
         self.instance = check_instance(instance)
         self.start_delay = 0.0
         self.execute_delay = 0.0
+        self.used: dict[str, Counters] = {}
 
     def engine_time(self) -> float:
         """Return the time of this runtime's clock."""

@@ -23,6 +23,7 @@ from controller.domain.spec import ContainerSpec
 from controller.runtime.image_protocol import KeepsImages
 from controller.runtime.parking import Parking
 from controller.runtime.state_protocol import KeepsStates
+from controller.runtime.usage_protocol import Measures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +120,7 @@ class LogStream(Protocol):
         ...
 
 
-class Runtime(Parking, KeepsStates, KeepsImages, Protocol):
+class Runtime(Parking, KeepsStates, Measures, KeepsImages, Protocol):
     """Runs the containers of one installation, which its instance label identifies.
 
     Every method keeps these promises:

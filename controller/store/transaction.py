@@ -18,6 +18,7 @@ from controller.domain.errors import Conflict, NotFound
 from controller.domain.journal import Entry
 from controller.domain.webhooks import DeadLetter, Webhook
 from controller.store import chain
+from controller.store.batch_rows import BatchWriter
 from controller.store.incident_rows import IncidentWriter
 from controller.store.records import Card, Form, KeptAnswer, Owed, SignIn, Token, WebSession
 from controller.store.release_rows import ReleaseWriter
@@ -39,6 +40,8 @@ from controller.store.rows import (
     values_of,
     webhook_row,
 )
+from controller.store.schedule_rows import ScheduleWriter
+from controller.store.usage_rows import UsageWriter
 
 OWED_MOST = 1000  # answers; more than anybody reads, so the oldest go
 FORGET_FORMS_AFTER = 172_800.0  # seconds after a form was given out
@@ -66,6 +69,9 @@ class Transaction:
         self.appended = False  # whether an entry was added to the journal
         self.releases = ReleaseWriter(connection)
         self.incidents = IncidentWriter(connection)
+        self.schedules = ScheduleWriter(connection)
+        self.batches = BatchWriter(connection)
+        self.usage = UsageWriter(connection)
 
     # Bots
 

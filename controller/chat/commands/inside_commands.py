@@ -10,7 +10,7 @@ from typing import Any
 from discord import app_commands
 
 from controller.catalog import Template
-from controller.chat.commands.suggestions import Choices, suggest, suggest_titled
+from controller.chat.commands.suggestions import Choices, suggest, suggest_bots, suggest_titled
 from controller.chat.commands.with_request import with_request
 from controller.chat.forms.action_form import ActionForm
 from controller.chat.forms.settings_form import SettingsForm
@@ -87,7 +87,7 @@ class InsideCommands:
         """The bots that the person may see."""
         assert request.way is not None
         shown = self._manager.bots.visible(request.caller.principal, request.way.act)
-        return suggest(typed, (view.bot.name for view in shown))
+        return suggest_bots(typed, request.way.act, shown)
 
     @with_request
     async def actions(self, request: Request, typed: str) -> Choices:

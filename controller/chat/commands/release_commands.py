@@ -11,7 +11,7 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from controller.chat.commands.suggestions import Choices, suggest, suggest_titled
+from controller.chat.commands.suggestions import Choices, suggest_bots, suggest_titled
 from controller.chat.commands.with_request import with_request
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.custom_ids import key_in
@@ -145,7 +145,7 @@ class ReleaseCommands:
         """The bots that the person may see."""
         assert request.way is not None
         shown = self._manager.bots.visible(request.caller.principal, request.way.act)
-        return suggest(typed, (view.bot.name for view in shown))
+        return suggest_bots(typed, request.way.act, shown)
 
     @with_request
     async def numbers(self, request: Request, typed: str) -> Choices:
