@@ -144,7 +144,7 @@ class Store:
     async def images_that_failed(self) -> frozenset[str]:
         """The images to which an update failed, of whichever bot."""
         image = "json_extract(content, '$.image')"
-        sql = f"SELECT DISTINCT {image} FROM releases WHERE outcome = 'failed' AND why = 'update'"
+        sql = f"SELECT DISTINCT {image} FROM releases WHERE outcome = 'failed' AND why = 'update'"  # noqa: S608
         return frozenset(str(image) for (image,) in await self._db.read(sql, []) if image)
 
     async def release(self, bot_id: str, number: int) -> Release | None:
