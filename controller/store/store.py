@@ -130,22 +130,16 @@ class Store(PlannedWork):
             found.setdefault(bot_id, []).append(Crash(at, code, bool(oom)))
         return found
 
-    async def releases(self, bot_id: str, limit: int = 20) -> list[Release]:
-        """A bot's newest releases, newest first."""
-        sql = f"{RELEASE_SELECT} WHERE bot_id = ? ORDER BY number DESC LIMIT ?"
-        return [release_of(row) for row in await self._db.read(sql, [bot_id, limit])]
-
-    async def good_releases(self, bot_id: str, limit: int) -> list[Release]:
-        """A bot's newest releases that proved themselves, newest first."""
-        sql = f"{RELEASE_SELECT} WHERE bot_id = ? AND outcome = 'good' ORDER BY number DESC LIMIT ?"
+    async def releases(self, bot_id: str, limit: int = 20, *, good: bool = False) -> list[Release]:
+        """A bot's newest releases, or only those that proved themselves; newest first."""
+        which = " AND outcome = 'good'" if good else ""
+        sql = f"{RELEASE_SELECT} WHERE bot_id = ?{which} ORDER BY number DESC LIMIT ?"
         return [release_of(row) for row in await self._db.read(sql, [bot_id, limit])]
 
     async def images_that_failed(self) -> frozenset[str]:
         """The images to which an update failed, of whichever bot."""
-        sql = (
-            "SELECT DISTINCT json_extract(content, '$.image') FROM releases "
-            "WHERE outcome = 'failed' AND why = 'update'"
-        )
+        image = "json_extract(content, '$.image')"
+        sql = f"SELECT DISTINCT {image} FROM releases WHERE outcome = 'failed' AND why = 'update'"  # noqa: S608
         return frozenset(str(image) for (image,) in await self._db.read(sql, []) if image)
 
     async def release(self, bot_id: str, number: int) -> Release | None:
