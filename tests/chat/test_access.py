@@ -157,6 +157,8 @@ class Stage:
             texts = {"add": {"what": "stop", "at": "never"}, "list": {}}
             more = texts.get(act.rsplit(maxsplit=1)[-1], {"schedule": "77"})
             options = [name, *({"name": k, "type": 3, "value": v} for k, v in more.items())]
+        elif act in {"bot clone", "bot rename"}:
+            options = [name, {"name": "new_name", "type": 3, "value": "A Bad Name"}]
         elif group == "bot" and act != "bot list":
             options = [name]
         elif act.startswith("access token"):
