@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.process.process import eventually
 from tests.prove.engine_fixtures import engine
 from tests.prove.engine_shop import open_shop, running_anew
 from tests.prove.private_engine import PrivateEngine
@@ -56,8 +55,9 @@ async def test_trouble_whose_events_were_lost_is_told_by_the_next_list(
     """Within 30 s: the door lets no events through, so only the list of every 15 s can tell."""
     async with open_shop(engine, tmp_path, through_door=True) as shop:
         (bot_id,) = await shop.bots("one")
+        former = {bot_id: shop.run_of(bot_id)}
         shop.door.drop_events()
         name = f"botmaker-{bot_id}"
         await asyncio.to_thread(engine.client.remove_container, name, force=True)
         await shop.place.channel_says("one was removed outside BotMaker", 30)
-        await eventually(lambda: shop.run_of(bot_id), 10)
+        await running_anew(shop, former)

@@ -1,0 +1,146 @@
+"""Incidents over HTTP and at the console; and what the keeper makes of a controller's end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from controller.domain.bot import Bot
+from controller.domain.incident import Incident
+from controller.domain.journal import Kind
+from controller.domain.roles import Role
+from tests.api.client import Api, token_of
+from tests.cli.socketed import botmaker, served
+from tests.manager.rig import Rig, eventually
+
+
+@pytest.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    """A controller that serves its socket and keeps incidents."""
+    async with served(tmp_path) as rig:
+        work = asyncio.create_task(rig.manager.incidents.run())
+        yield rig
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+
+
+async def crashed(rig: Rig) -> Bot:
+    """A bot with an incident."""
+    bot = await rig.running()
+    rig.runtime.crash(bot.id, 3)
+    await until_known(rig, bot)
+    return bot
+
+
+async def until_known(rig: Rig, bot: Bot) -> Incident:
+    """The bot's incident, as soon as it's written down."""
+    for _ in range(1000):
+        found = await rig.store.incidents.last_of(bot.id)
+        if found is not None:
+            return found
+        await asyncio.sleep(0.005)
+    raise AssertionError("no incident")
+
+
+async def test_an_incident_is_listed_acknowledged_and_muted_over_http(rig: Rig, api: Api) -> None:
+    """As people see it in the channel; who acknowledged it is its owner's name."""
+    bot = await crashed(rig)
+    (shown,) = (await api.get("/incidents?open=true")).json["items"]
+    told = {key: shown[key] for key in ("id", "trouble", "crashes", "exit_code", "over_at")}
+    assert told == {
+        "id": "1",
+        "trouble": "crashed",
+        "crashes": 1,
+        "exit_code": 3,
+        "over_at": None,
+    }
+    assert shown["bot"] == {"id": bot.id, "name": bot.name}
+    assert [change["kind"] for change in shown["changes"]] == ["secrets"]
+    done = await api.post("/incidents/1/acknowledge")
+    assert (done.status, done.json["acknowledged_by"]) == (200, "ann (token ann-has-all)")
+    muted = await api.post("/incidents/1/mute", {"seconds": 3600})
+    assert (muted.json["muted"], muted.json["muted_until"] is not None) == (True, True)
+    whole = await api.post("/incidents/1/mute", {})
+    assert (whole.json["muted"], whole.json["muted_until"]) == (True, None)
+    missing = await api.post("/incidents/7/acknowledge")
+    assert (missing.status, missing.code) == (404, "no-such-incident")
+    odd = await api.post("/incidents/x/acknowledge")
+    assert (odd.status, odd.code) == (404, "no-such-incident")
+
+
+async def test_whoever_may_not_see_a_bot_doesnt_see_its_incidents(rig: Rig, api: Api) -> None:
+    """Neither in the list nor by its number."""
+    await crashed(rig)
+    other = await rig.create()
+    token = await token_of(rig, "narrow", Role.OPERATOR, other)
+    assert (await api.get("/incidents", token=token)).json["items"] == []
+    refused = await api.post("/incidents/1/acknowledge", token=token)
+    assert (refused.status, refused.code) == (404, "no-such-incident")
+
+
+async def test_the_list_goes_on_by_its_cursor(rig: Rig, api: Api) -> None:
+    """Newest first, each once."""
+    for _ in range(3):
+        await crashed(rig)
+    first = (await api.get("/incidents?limit=2")).json
+    rest = (await api.get(f"/incidents?limit=2&cursor={first['next']}")).json
+    assert [one["id"] for one in (*first["items"], *rest["items"])] == ["3", "2", "1"]
+
+
+async def test_the_console_lists_what_is_wrong(rig: Rig) -> None:
+    """A line each; as JSON what the API answers."""
+    empty = await botmaker(rig.folder, "incidents")
+    assert (empty.status, empty.out) == (0, "Nothing is wrong.\n")
+    bot = await crashed(rig)
+    listed = await botmaker(rig.folder, "incidents")
+    number, about, trouble, _, over, *why = listed.out.split()
+    assert (number, about, trouble, over, why) == ("1", bot.name, "crashed", "-", ["exit", "3"])
+    listed = await botmaker(rig.folder, "incidents", "--all", "--json")
+    assert [one["id"] for one in listed.json] == ["1"]
+
+
+async def test_a_crash_is_one_incident_however_often_the_controller_is_killed(
+    tmp_path: Path,
+) -> None:
+    """Also one that came while no keeper ran: its cursor stands in the journal."""
+    rig = Rig(tmp_path)
+    await rig.open()
+    rig.run()
+    bot = await rig.running()
+    rig.runtime.crash(bot.id, 3)
+    await eventually(lambda: rig.view(bot).crashes)
+    for _ in range(3):
+        await rig.restart()
+        work = asyncio.create_task(rig.manager.incidents.run())
+        assert (await until_known(rig, bot)).crashes == 1
+        await asyncio.sleep(0.3)
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+    found = await rig.store.incidents.newest()
+    assert [(one.id, one.crashes, one.returns) for one in found] == [(1, 1, 0)]
+    assert len(await rig.entries(Kind.INCIDENT)) == 1
+    await rig.kill()
+
+
+async def test_an_earlier_versions_crashes_are_no_news(tmp_path: Path) -> None:
+    """The migration puts the cursor behind what the journal has."""
+    rig = Rig(tmp_path)
+    await rig.open()
+    rig.run()
+    bot = await rig.running()
+    rig.runtime.crash(bot.id, 3)
+    await eventually(lambda: rig.view(bot).crashes)
+    newest = await rig.store.newest()
+    async with rig.store.transaction() as write:
+        await write.remember("incidents", str(newest))
+    await rig.restart()
+    work = asyncio.create_task(rig.manager.incidents.run())
+    await rig.becomes(bot, rig.view(bot).phase)
+    await asyncio.sleep(0.5)
+    assert await rig.store.incidents.newest() == []
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
+    await rig.kill()
