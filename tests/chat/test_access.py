@@ -143,33 +143,8 @@ class Stage:
     def command(self, act: str) -> dict[str, Any]:
         """The data of a command, with options that do no harm."""
         who = {"name": "who", "type": 9, "value": str(self.person.id)}
-        name = {"name": "name", "type": 3, "value": self.bot.name}
         group = act.split(maxsplit=1)[0]
-        options: list[dict[str, Any]] = []
-        if act == "fleet alerts give":
-            options = [who]
-        elif act == "bot create":
-            echo = {"name": "template", "type": 3, "value": "echo"}
-            options = [{**name, "value": "A Bad Name"}, echo]
-        elif act == "bot do":
-            options = [name, {"name": "action", "type": 3, "value": "nosuch"}]
-        elif act.startswith("bot schedule"):
-            texts = {"add": {"what": "stop", "at": "never"}, "list": {}}
-            more = texts.get(act.rsplit(maxsplit=1)[-1], {"schedule": "77"})
-            options = [name, *({"name": k, "type": 3, "value": v} for k, v in more.items())]
-        elif act in {"bot clone", "bot rename"}:
-            options = [name, {"name": "new_name", "type": 3, "value": "A Bad Name"}]
-        elif group == "bot" and act != "bot list":
-            options = [name]
-        elif act.startswith("access token"):
-            role = {"name": "role", "type": 3, "value": "viewer"}
-            options = {"create": [{**name, "value": "A Bad Name"}, role], "revoke": [name]}.get(
-                act.rsplit(maxsplit=1)[-1], []
-            )
-        elif act in {"access grant", "access revoke", "access test"}:
-            options = [who, {"name": "bot", "type": 3, "value": "nosuch"}]
-            if act == "access grant":
-                options.insert(1, {"name": "role", "type": 3, "value": "viewer"})
+        options = self.options_of_bot(act) if group == "bot" else self.options(act, who)
         data = invoked(self.world, act, options)
         if group == "access" or who in options:
             user = {"id": str(self.person.id), "username": "x", "discriminator": "0"}
@@ -180,6 +155,38 @@ class Stage:
                 "members": {user["id"]: member},
             }
         return data
+
+    def options_of_bot(self, act: str) -> list[dict[str, Any]]:
+        """The options of a command of the group `/bot`."""
+        name = {"name": "name", "type": 3, "value": self.bot.name}
+        options = [] if act == "bot list" else [name]
+        if act == "bot create":
+            echo = {"name": "template", "type": 3, "value": "echo"}
+            options = [{**name, "value": "A Bad Name"}, echo]
+        if act == "bot do":
+            options = [name, {"name": "action", "type": 3, "value": "nosuch"}]
+        if act.startswith("bot schedule"):
+            texts = {"add": {"what": "stop", "at": "never"}, "list": {}}
+            more = texts.get(act.rsplit(maxsplit=1)[-1], {"schedule": "77"})
+            options = [name, *({"name": k, "type": 3, "value": v} for k, v in more.items())]
+        if act in {"bot clone", "bot rename"}:
+            options = [name, {"name": "new_name", "type": 3, "value": "A Bad Name"}]
+        return options
+
+    def options(self, act: str, who: dict[str, Any]) -> list[dict[str, Any]]:
+        """The options of every other command."""
+        name = {"name": "name", "type": 3, "value": self.bot.name}
+        options = [who] if act == "fleet alerts give" else []
+        if act.startswith("access token"):
+            role = {"name": "role", "type": 3, "value": "viewer"}
+            options = {"create": [{**name, "value": "A Bad Name"}, role], "revoke": [name]}.get(
+                act.rsplit(maxsplit=1)[-1], []
+            )
+        if act in {"access grant", "access revoke", "access test"}:
+            options = [who, {"name": "bot", "type": 3, "value": "nosuch"}]
+            if act == "access grant":
+                options.insert(1, {"name": "role", "type": 3, "value": "viewer"})
+        return options
 
     def press_of(self, act: str) -> dict[str, Any]:
         """The data of a press or a submit."""

@@ -45,7 +45,7 @@ def test_the_table_names_every_act_once() -> None:
     """By the words of its command; none is open to everybody, and reading needs only a viewer."""
     assert all(ident == act.id for ident, act in ACTS.items())
     assert all(
-        re.fullmatch(r"(bot|fleet|access|webhook|incident)\.[a-z]+(\.[a-z]+)?|help", ident)
+        re.fullmatch(r"(bot|fleet|access|webhook|incident|edge)\.[a-z]+(\.[a-z]+)?|help", ident)
         for ident in ACTS
     )
     assert all(act.role > Role.NONE and act.sentence for act in ACTS.values())
@@ -55,10 +55,13 @@ def test_the_table_names_every_act_once() -> None:
         "fleet.alerts.give",
         *("access.grant", "access.revoke", "access.list", "access.test"),
         *("access.sessions", "access.token.create", "access.token.list", "access.token.revoke"),
+        *("bot.clone", "fleet.board", "fleet.updates"),
+        *("edge.status", "edge.deploy", "edge.rollback"),
         *(f"webhook.{deed}" for deed in ("add", "list", "test", "replay", "remove")),
     }
     assert {ident for ident, act in ACTS.items() if act.role is Role.OPERATOR} == {
         *("bot.start", "bot.stop", "bot.restart"),
+        *("fleet.start", "fleet.stop", "fleet.restart", "fleet.board"),
         *("incident.acknowledge", "incident.mute"),
     }
 

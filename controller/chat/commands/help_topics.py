@@ -57,12 +57,17 @@ FAMILIES: Mapping[str, tuple[Act, ...]] = {
     "Who is pinged when something goes wrong": (
         *(acts.ALERTS_OWN, acts.ALERTS_GIVE, acts.ALERTS_LIST),
     ),
-    "How the fleet is, what it uses, what happened, what is wrong": (
-        *(acts.FLEET_STATUS, acts.FLEET_STATS, acts.FLEET_HISTORY, acts.INCIDENT_LIST),
+    "How the fleet is, also live; what it uses, what happened, what is wrong": (
+        *(acts.FLEET_STATUS, acts.FLEET_BOARD, acts.FLEET_STATS, acts.FLEET_HISTORY),
+        acts.INCIDENT_LIST,
     ),
-    "Check BotMaker, back all up, find what belongs to no bot": (
-        *(acts.FLEET_DOCTOR, acts.FLEET_BACKUP, acts.FLEET_ORPHANS),
+    "Check BotMaker, back all up, look for new images and for what belongs to no bot": (
+        *(acts.FLEET_DOCTOR, acts.FLEET_BACKUP, acts.FLEET_UPDATES, acts.FLEET_ORPHANS),
     ),
+    "Try a newer image or template, go back, see what there was": (
+        *(acts.BOT_UPDATE, acts.BOT_ROLLBACK, acts.BOT_RELEASES),
+    ),
+    "Copy a bot, call it something else": (acts.BOT_CLONE, acts.BOT_RENAME),
     "API tokens, for programs": (acts.TOKEN_CREATE, acts.TOKEN_LIST, acts.TOKEN_REVOKE),
 }
 _MORE = "More"

@@ -26,7 +26,7 @@ class FleetUpdates:
 
     async def approve(self, request: Request) -> None:
         """Update what the button's message showed."""
-        await request.acknowledge_in_place()
+        await request.acknowledge()
         mark = request.arguments[0] if request.arguments else ""
         begun = await self._manager.update_checks.approve(request.caller, mark)
         await request.reply(begun_words(begun))
