@@ -22,9 +22,9 @@ from controller.api import Gate, KeyHolders, ServiceTokens, serve, serve_console
 from controller.backups import locks_from
 from controller.catalog import Catalog, load
 from controller.chat import (
+    Announcer,
     ControllerClient,
     Place,
-    Progress,
     Publisher,
     redirect_discord,
     run_client,
@@ -37,11 +37,12 @@ from controller.domain.errors import (
     EngineUnavailable,
     NotFound,
 )
+from controller.domain.incident import Pace
 from controller.fleet.hostpaths import HostPaths, binds_only, own_container
 from controller.fleet.threads import Threads
 from controller.fleet.uid_shift import uid_shift
 from controller.log import set_up
-from controller.manager import Installation, Manager, Parts, build
+from controller.manager import Installation, Manager, Parts, build, run_chores
 from controller.manager.access import StaticGrants
 from controller.manager.backups import Plan
 from controller.manager.restore_places import Places, require_finished
@@ -77,7 +78,7 @@ class Application:
     installation: Installation
     client: ControllerClient
     publisher: Publisher
-    progress: Progress
+    announcer: Announcer
     doors: set[str] = field(default_factory=set)  # those that are open
 
     @property
@@ -99,14 +100,10 @@ class Application:
                 ),
                 name="console",
             )
-            group.create_task(self.manager.backups.run(), name="backups")
-            group.create_task(self.manager.schedule_runs.run(), name="schedules")
-            group.create_task(self.manager.batches.run(), name="batches")
-            group.create_task(self.manager.sampler.run(), name="sampler")
+            group.create_task(run_chores(self.manager), name="chores")
             group.create_task(self.publisher.run(), name="publisher")
-            group.create_task(self.progress.run(), name="progress of batches")
-            group.create_task(self.client.late_answers.run(), name="late answers")
-            group.create_task(self.client.log_following.run(), name="followed logs")
+            group.create_task(self.announcer.run(), name="announcer")
+            group.create_task(self.client.run_background(), name="chat")
             if self.settings.http_listen:
                 group.create_task(self._serve(self.settings.http_listen), name="http")
 
@@ -136,21 +133,22 @@ class Application:
 
 
 @contextlib.asynccontextmanager
-async def open_application(
+async def open_application(  # noqa: PLR0913 - what simulations and proofs replace
     settings: Settings,
     redactor: Redactor,
     *,
     runtime: Runtime | None = None,
     published: Callable[[], None] = lambda: None,
+    pace: Pace | None = None,
     wait: bool = False,
     store_type: type[Store] = Store,
     engine_type: type[EngineRuntime] = EngineRuntime,
 ) -> AsyncIterator[Application]:
     """Open every part, and close them all at the end. Raises BadSetting if a start can't work.
 
-    `runtime` replaces the engine and `published` is called after each change of a card;
-    both are for simulations. `wait` waits for an engine that doesn't answer yet. The two types are
-    for the proofs, which kill the process before and after each of their writes.
+    `runtime` replaces the engine, `published` is called after each change of a card, and `pace` is
+    that of incidents: for simulations. `wait` waits for an engine that doesn't answer yet. The two
+    types are for the proofs, which kill the process before and after each of their writes.
     """
     async with contextlib.AsyncExitStack() as stack:
         data = settings.data_dir
@@ -199,11 +197,13 @@ async def open_application(
                 seal_key=seal_key,
                 at_rest=AtRest(keys),
                 sealed_only=settings.sealed_only,
+                secret_reminder=settings.secret_reminder * 86_400.0,
                 shift=shift,
                 own_tokens=_own_tokens(settings, fingerprints),
                 key=key,
                 templates_dir=settings.templates_dir,
                 backups=backup_plan(settings),
+                pace=pace or Pace(),
             )
         )
         stack.push_async_callback(installation.close)
@@ -213,8 +213,8 @@ async def open_application(
         client = ControllerClient(manager, place, public_url=settings.web_url, forms=settings.forms)
         await client.late_answers.load()
         publisher = Publisher(manager, client, place, published)
-        progress = Progress(manager, client, place, client.connected)
-        yield Application(settings, installation, client, publisher, progress)
+        announcer = Announcer(manager, client, place)
+        yield Application(settings, installation, client, publisher, announcer)
 
 
 def _own_tokens(settings: Settings, fingerprints: Fingerprints) -> frozenset[str]:

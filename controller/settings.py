@@ -82,6 +82,7 @@ class Settings(WebSettings, BackupSettings, LogSettings):
     master_key_file: Place | None = None
     sealed_only: bool = False
     forms: Literal["both", "dm", "answer"] = "both"
+    secret_reminder: int = Field(default=0, ge=0, le=3650)  # days; 0: never
     docker: Annotated[Mapping[str, str], NoDecode] = Field(default_factory=docker_environment)
 
     @classmethod

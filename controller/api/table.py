@@ -13,6 +13,7 @@ from controller.api.operations.backup_operations import BACKUP_OPERATIONS
 from controller.api.operations.batch_operations import BATCH_OPERATIONS
 from controller.api.operations.bot_operations import BOT_OPERATIONS
 from controller.api.operations.fleet_operations import FLEET_OPERATIONS
+from controller.api.operations.incident_operations import INCIDENT_OPERATIONS
 from controller.api.operations.inside_operations import INSIDE_OPERATIONS
 from controller.api.operations.release_operations import RELEASE_OPERATIONS
 from controller.api.operations.request_operations import REQUEST_OPERATIONS
@@ -34,6 +35,7 @@ OPERATIONS: Operations = (
     *SCHEDULE_OPERATIONS,
     *BATCH_OPERATIONS,
     *BACKUP_OPERATIONS,
+    *INCIDENT_OPERATIONS,
     *STREAM_OPERATIONS,
     *REQUEST_OPERATIONS,
     *ACCESS_OPERATIONS,

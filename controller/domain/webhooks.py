@@ -43,6 +43,9 @@ EVENTS: Mapping[Kind, str] = {
     Kind.MISSED: "bot.schedule-missed",
     Kind.BATCH: "fleet.batch",
     Kind.NOTED: "request.noted",
+    Kind.INCIDENT: "incident.opened",
+    Kind.INCIDENT_OVER: "incident.over",
+    Kind.ALERT: "incident.alert",
 }
 TEST_EVENT = "webhook.test"  # sent by a test only; no entry of the journal
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")

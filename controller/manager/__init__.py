@@ -6,6 +6,7 @@ what an edge remembers. `manager` wires them into one value. How wishes come tru
 `loop`.
 """
 
+from controller.manager.chores import run_chores
 from controller.manager.manager import Installation, Manager, Parts, build
 
-__all__ = ["Installation", "Manager", "Parts", "build"]
+__all__ = ["Installation", "Manager", "Parts", "build", "run_chores"]

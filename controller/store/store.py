@@ -20,6 +20,7 @@ from controller.domain.webhooks import DeadLetter, Webhook
 from controller.store import chain
 from controller.store.batch_rows import BATCH_COLUMNS, ITEMS, batch_of
 from controller.store.database import Database
+from controller.store.incident_rows import IncidentReader
 from controller.store.records import Ahead, Card, Form, KeptAnswer, Owed, SignIn, Token, WebSession
 from controller.store.release_rows import SELECT as RELEASE_SELECT
 from controller.store.release_rows import release_of
@@ -52,6 +53,7 @@ class Store:
 
     def __init__(self, database: Database, key: bytes = b"") -> None:
         self._db = database
+        self.incidents = IncidentReader(database)
         self._key = key
         self._listeners: set[Callable[[], None]] = set()
 

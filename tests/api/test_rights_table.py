@@ -42,6 +42,7 @@ BODIES: Mapping[str, Any] = {
     "replayWebhook": {"number": 1},
     "addSchedule": {"chore": "stop", "at": "never"},
     **{f"{verb}Bots": {"bots": []} for verb in Verb},
+    "muteIncident": {},
 }
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
 
@@ -75,6 +76,7 @@ def path_of(operation: Operation[Any, Any], bot: Bot, number: int) -> str:
     values = {"bot": bot.name, "operation": str(number), "action": "status", "kind": "user"}
     values |= {"subject": "98", "token": "nothing", "session": "nothing", "webhook": "none"}
     values |= {"schedule": "97", "batch": "97"}
+    values |= {"incident": "999"}
     return operation.path.format(**values)
 
 

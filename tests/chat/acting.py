@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from typing import Any
 
@@ -28,6 +29,8 @@ VALUES = {"api_key": KEY, "channel_token": TOKEN}
 EPHEMERAL = 64
 COMMAND, COMPONENT, MODAL_SUBMIT = 2, 3, 5
 BUTTON, SELECT = 2, 3
+# A sign, and in bold what is wrong or no longer is, in more than one word.
+INCIDENT = re.compile(r"^(?:🔴|🟠|⚠️|✅|⚫|🗑️) \*\*[^*\n]+ [^*\n]+\*\*")
 
 Message = discord.Message | ResponseMessage
 
@@ -87,9 +90,33 @@ def _parts(message: Message) -> list[dict[str, Any]]:
 
 
 def public(world: World) -> list[discord.Message]:
-    """Every message in the admin channel that everybody there can read, but the very first one."""
-    every = [as_read(m) for m in world.channel.history() if not m.flags.ephemeral]
-    return [m for m in every if not is_welcome(m)]
+    """Every message in the admin channel that everybody there can read, but the very first one and
+    those of incidents."""
+    every = [m for m in world.channel.history() if not m.flags.ephemeral and not is_incident(m)]
+    return [m for m in map(as_read, every) if not is_welcome(m)]
+
+
+def incidents(world: World) -> list[discord.Message]:
+    """The messages of incidents, oldest first."""
+    every = [m for m in world.channel.history() if not m.flags.ephemeral and is_incident(m)]
+    return sorted(every, key=lambda message: message.id)
+
+
+def is_incident(message: discord.Message) -> bool:
+    """Whether it tells of something that is wrong, or was: its whole first sentence is bold."""
+    return INCIDENT.match(message.content) is not None
+
+
+async def until_incident(world: World, text: str, seconds: float = 8.0) -> discord.Message:
+    """The first message of an incident with these words, as soon as there is one."""
+    end = time.monotonic() + seconds
+    while True:
+        found = next((m for m in incidents(world) if text in m.content), None)
+        if found is not None:
+            return found
+        told = [m.content for m in incidents(world)]
+        assert time.monotonic() < end, f"no {text!r} in {told}"
+        await asyncio.sleep(0.02)
 
 
 def is_welcome(message: discord.Message) -> bool:
@@ -127,11 +154,11 @@ async def until_public(world: World, text: str) -> discord.Message:
         await asyncio.sleep(0.02)
 
 
-async def until_phase(world: World, name: str, phase: Phase) -> View:
+async def until_phase(world: World, name: str, phase: Phase, seconds: float = 5.0) -> View:
     """The bot's view, as soon as it is in that phase."""
     fleet = world.application.installation.tools.fleet
     view = fleet.named(name)
-    seen = await fleet.wait_for(view.bot.id, lambda v: v is not None and v.phase is phase, 5)
+    seen = await fleet.wait_for(view.bot.id, lambda v: v is not None and v.phase is phase, seconds)
     assert seen is not None
     assert seen.phase is phase
     return seen

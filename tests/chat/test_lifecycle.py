@@ -32,8 +32,8 @@ from tests.chat.acting import (
     ready_bot,
     said,
     until_card,
+    until_incident,
     until_phase,
-    until_public,
 )
 from tests.chat.test_hostile import LIVE, kinds
 
@@ -349,7 +349,7 @@ async def test_with_the_engine_away_every_command_answers_and_says_so(world: Wor
         assert "Can't reach Docker." in text
     status = said(await world.admin.slash(world.channel, "fleet status"))
     assert "Can't reach Docker." in status
-    await until_public(world, "Docker stopped answering")
+    await until_incident(world, "Docker stopped answering")
     message = card(world, "four")
     assert message is not None
     assert "Docker" not in message.content
@@ -360,7 +360,7 @@ async def test_with_the_engine_away_every_command_answers_and_says_so(world: Wor
     await until_phase(world, "two", Phase.RUNNING)
     await until_phase(world, "five", Phase.RUNNING)
     await until_card(world, "three", "🗑️ **three** — removed")
-    await until_public(world, "Docker answers again")
+    await until_incident(world, "Docker answers again")
     message = await until_card(world, "four", "🟢 **four** — running")
     assert "Docker" not in message.content
 

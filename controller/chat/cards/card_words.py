@@ -37,7 +37,7 @@ def card(view: View, memory: int = 0, *, now: float) -> CardWords:
     """How the bot is and, if something is wrong, why. `memory`: its limit in bytes, or 0; `now`:
     the engine's time.
 
-    Whether the engine answers isn't on it: that's told once, by `notice`.
+    Whether the engine answers isn't on it: that's told once, as an incident.
     """
     tail = ""
     if view.tail and view.phase.bad:

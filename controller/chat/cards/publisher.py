@@ -19,11 +19,9 @@ from typing import Any
 import discord
 
 from controller.chat.cards.backoff import is_refusal, pause_after
-from controller.chat.cards.backup_notice import BackupNotice
 from controller.chat.cards.card_layout import card_layout, removed_layout
 from controller.chat.cards.card_words import card as card_words
 from controller.chat.cards.card_words import removed_card
-from controller.chat.cards.notice import Notice
 from controller.chat.cards.schedule import Budget, Schedule
 from controller.chat.cards.welcome import Welcome
 from controller.chat.requests.discord_trouble import TROUBLE, reading_discord
@@ -44,8 +42,7 @@ AT_ONCE = 4  # cards that are being published
 CLOSED_AFTER = 3  # refusals in a row that mean the channel, not one card
 GONE = {10003, 10008}  # Discord's error codes: the channel, the message
 TOO_MANY_EDITS = 30046  # of a message older than an hour
-# The keys of the first message and of the notices; bots' ids are UUIDs.
-WELCOME, ENGINE, BACKUP = "welcome", "engine", "backup"
+WELCOME = "welcome"  # the key of the first message; bots' ids are UUIDs
 _FAILURES = (*TROUBLE, OSError)
 
 
@@ -67,8 +64,6 @@ class Publisher:
         self._place = place
         self._budget = Budget(EDITS, EDITS_SECONDS)
         self._schedule = Schedule(self._budget, self._rank)
-        self._notice = Notice(manager, client, place)
-        self._backup_notice = BackupNotice(manager, client, place)
         self._welcome = Welcome(manager, client, place)
         self._cards: dict[str, Card] = {}
         self._failures: Counter[str] = Counter()
@@ -82,11 +77,10 @@ class Publisher:
         with (
             bots.listening(self._schedule.poke),
             bots.hearing_engine(self._engine_changed),
-            self._manager.backups.hearing(lambda: self._schedule.poke(BACKUP)),
         ):
             await self._client.wait_until_ready()
             self._schedule.poke(WELCOME)
-            for bot_id in {*self._cards, *(view.bot.id for view in bots), ENGINE, BACKUP}:
+            for bot_id in {*self._cards, *(view.bot.id for view in bots)}:
                 self._schedule.poke(bot_id)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._post_lost([*self._cards]))
@@ -97,14 +91,13 @@ class Publisher:
                     task.add_done_callback(lambda _: free.release())
 
     def _engine_changed(self) -> None:
-        """The notice tells it. A card only depends on it before anything is known of its bot."""
-        self._schedule.poke(ENGINE)
+        """A card only depends on it before anything is known of its bot; an incident tells it."""
         for view in self._manager.bots:
             if view.bot.id not in self._cards:
                 self._schedule.poke(view.bot.id)
 
     def _rank(self, key: str) -> int:
-        """The worst first; the engine's notice, and the last words about a bot, before all."""
+        """The worst first; the first message, and the last words about a bot, before all."""
         view = self._manager.bots.get(key)
         return -1 if view is None else WORST_FIRST.index(view.phase)
 
@@ -167,10 +160,7 @@ class Publisher:
         if key == WELCOME:
             await self._welcome.publish()
             return None
-        if key == BACKUP:
-            await self._backup_notice.publish()
-            return None
-        return await (self._notice.publish() if key == ENGINE else self._publish(key))
+        return await self._publish(key)
 
     async def _publish(self, bot_id: str) -> float | None:
         """Bring one card up to date. Seconds until it may be edited again, if it was."""

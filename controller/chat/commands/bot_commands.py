@@ -150,7 +150,7 @@ class BotCommands(app_commands.Group):
         view = await self._named(request, BOT_START, name)
         await self._rooms.power.start(request, view.bot)
 
-    @app_commands.command(description="Stop a bot; it stays stopped until somebody starts it")
+    @app_commands.command(description="Stop a bot until somebody starts it")
     @app_commands.describe(name="Which bot")
     @with_request
     async def stop(self, request: Request, name: str) -> None:
@@ -175,7 +175,7 @@ class BotCommands(app_commands.Group):
         await request.acknowledge()
         await self._rooms.secrets.offer_again(request, view.bot, rotate=not view.world.missing)
 
-    @app_commands.command(description="Remove a bot: container, data, secrets (asks first)")
+    @app_commands.command(description="Remove a bot and all of it (asks first)")
     @app_commands.describe(name="Which bot")
     @with_request
     async def delete(self, request: Request, name: str) -> None:

@@ -67,6 +67,11 @@ class Updates:
         await request.acknowledge()
         await self.rollback(request, bot, _number(key_in(request.arguments)))
 
+    async def go_back(self, request: Request, bot: Bot) -> None:
+        """Go back to the last release that worked."""
+        await request.acknowledge()
+        await self.rollback(request, bot, None)
+
     async def rollback(self, request: Request, bot: Bot, number: int | None) -> None:
         """Go back to that release; None is the last that worked. The request is acknowledged."""
         ended = await self._manager.releases.rollback(request.caller, bot, number)

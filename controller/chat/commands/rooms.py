@@ -16,6 +16,7 @@ from controller.chat.forms.drafts import Drafts
 from controller.chat.forms.guided_form import GuidedForm
 from controller.chat.forms.secrets_form import FormsOffered, SecretsForm
 from controller.chat.forms.settings_form import SettingsForm
+from controller.chat.incidents.incident_buttons import IncidentPresses
 from controller.chat.logs.history_pages import HistoryPages
 from controller.chat.logs.log_answers import LogAnswers
 from controller.chat.logs.log_following import LogFollowing
@@ -40,6 +41,7 @@ class Rooms:
     past: HistoryPages
     many: Choosing
     following: LogFollowing
+    incidents: IncidentPresses
 
 
 def rooms_of(manager: Manager, guild_id: int, forms: FormsOffered = "both") -> Rooms:
@@ -63,4 +65,5 @@ def rooms_of(manager: Manager, guild_id: int, forms: FormsOffered = "both") -> R
         past=HistoryPages(manager),
         many=Choosing(manager),
         following=LogFollowing(manager, logs),
+        incidents=IncidentPresses(manager),
     )

@@ -40,6 +40,9 @@ ELSEWHERE = frozenset(
         *(acts.WEBHOOK_REPLAY, acts.WEBHOOK_REMOVE),
     }
 )
+# Asked for by the buttons under what they are about, and over HTTP and at the console.
+BUTTONS_ONLY = frozenset({acts.INCIDENT_ACKNOWLEDGE, acts.INCIDENT_MUTE})
+WITHOUT_COMMAND = ELSEWHERE | BUTTONS_ONLY
 
 
 def command_of(act: Act) -> str:
@@ -50,7 +53,7 @@ def command_of(act: Act) -> str:
 _COMMANDS = [
     Way(command_of(act), act, owed=act in _CHANGING)
     for act in acts.ACTS.values()
-    if act not in ELSEWHERE
+    if act not in WITHOUT_COMMAND
 ]
 _PRESSES = [
     Way("button logs", acts.BOT_LOGS),
@@ -65,6 +68,9 @@ _PRESSES = [
     Way("button restart", acts.BOT_RESTART, owed=True),
     Way("button delete", acts.BOT_DELETE, owed=True),
     Way("button update", acts.BOT_UPDATE, owed=True),
+    Way("button goback", acts.BOT_ROLLBACK, owed=True),
+    Way("button acknowledge", acts.INCIDENT_ACKNOWLEDGE),
+    Way("button mute", acts.INCIDENT_MUTE),
     Way("button create", acts.BOT_CREATE),
     Way("button choose", acts.BOT_CREATE),
     Way("button make", acts.BOT_CREATE, owed=True),

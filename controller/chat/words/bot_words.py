@@ -30,6 +30,7 @@ _SINCE = {Phase.CREATED: "created", Phase.RUNNING: "started", Phase.STOPPED: "st
 UNDONE = {
     "stopped": "started again",
     "paused": "continued",
+    "removed": "created again",
     "renamed": "has its own name again",
 }
 _ALIVE = {Phase.STARTING, Phase.RUNNING, Phase.UNHEALTHY}
