@@ -24,7 +24,7 @@ from bench.fleet import seed
 from bench.lag import measured_lag
 from bench.spoken import ADMIN, CHANNEL, GUILD, Spoken
 from bench.templates import write_templates
-from controller.app import Application, open_application, spare_the_loop
+from controller.app import Application, open_application
 from controller.chat import Place
 from controller.chat.commands.bot_commands import BotCommands
 from controller.chat.commands.rooms import rooms_of
@@ -37,6 +37,7 @@ from controller.domain.phase import Phase
 from controller.fleet.views import View
 from controller.runtime.memory import MemoryRuntime
 from controller.settings import Settings
+from controller.spared_loop import spare_the_loop
 from controller.vault import Redactor
 
 BOTS, ROUNDS = 1000, 300

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import resource
 import signal
-import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -52,6 +50,7 @@ from controller.runtime.options import engine_options
 from controller.service_manager import ServiceManager, told
 from controller.services import LiveChecks
 from controller.settings import Settings, service_manager
+from controller.spared_loop import spare_the_loop
 from controller.store import Store, lock
 from controller.vault import (
     AtRest,
@@ -65,9 +64,6 @@ from controller.vault import (
 )
 
 log = logging.getLogger(__name__)
-THREADS_GIVE_WAY = 0.002  # seconds that a thread may compute while another one waits
-# For the garbage collector: how many new objects make it look, and how rarely it takes all others.
-COLLECT_AFTER = (700, 10, 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,22 +375,6 @@ async def run(
                     loop.add_signal_handler(number, _cancel, work, systemd)
         except* ControllerError as group_error:
             raise _first(group_error) from None
-
-
-def spare_the_loop() -> None:
-    """Let threads and the garbage collector hold up the event loop as little as can be.
-
-    A thread that computes gives way after 2 ms instead of 5: with four logs of 1 MB being redacted
-    that halves how late the loop is. And the collector doesn't go through all that was loaded,
-    again and again: it lives as long as the process, and with a thousand bots each full collection
-    would stop the loop for some 60 ms. What comes afterwards, such as a look at every bot, it goes
-    through a tenth as often as by default. For the process's whole life, so not for tests, which
-    load often.
-    """
-    sys.setswitchinterval(THREADS_GIVE_WAY)
-    gc.set_threshold(*COLLECT_AFTER)
-    gc.collect()
-    gc.freeze()
 
 
 def _cancel(work: list[asyncio.Task[None]], systemd: ServiceManager) -> None:

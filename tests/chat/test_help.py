@@ -44,7 +44,7 @@ async def test_an_admin_reads_every_command_in_one_message(world: World) -> None
     assert named_in(text) == set(registered(world))
     for title in TOPICS:
         assert f"**{title}**\n`/" in text
-    assert "`/bot create` Create a bot; a form for its secrets comes by DM" in text
+    assert "`/bot create` Create a bot; what you leave out is asked for" in text
 
 
 @pytest.mark.parametrize("role", ["viewer", "operator"])
