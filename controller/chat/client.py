@@ -13,7 +13,6 @@ import logging
 
 import discord
 
-from controller.chat.batches.progress import Progress
 from controller.chat.command_tree import CommandTree, every_command
 from controller.chat.commands.rooms import rooms_of
 from controller.chat.footprint import INTENTS
@@ -58,6 +57,7 @@ class ControllerClient(discord.Client):
             max_ratelimit_timeout=RATE_LIMIT_SECONDS,
         )
         self._is_online = False
+        self.connected = asyncio.Event()  # once it was, for the first time
         self.manager = manager
         self.place = place
         self.late_answers = LateAnswers(manager, self, place)
@@ -66,7 +66,6 @@ class ControllerClient(discord.Client):
         admission = Admission(manager, place, self.members)
         rooms = rooms_of(manager, place.guild_id, forms)
         self.log_following = rooms.following
-        self.progress = Progress(manager, self, place)
         self.router = Router(admission, self.late_answers, handlers_of(rooms, manager))
         self.tree = CommandTree(self, admission, self.late_answers, self.at_work)
         self._guild = discord.Object(place.guild_id)
@@ -86,13 +85,6 @@ class ControllerClient(discord.Client):
         self._is_online = _ONLINE.get(event, self._is_online)
         if not self.is_closed():
             super().dispatch(event, *args, **kwargs)
-
-    async def run_background(self) -> None:
-        """What is said beside the answers to what was just asked. Until cancelled; not run here."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self.late_answers.run(), name="late answers")
-            group.create_task(self.log_following.run(), name="followed logs")
-            group.create_task(self.progress.run(), name="progress of batches")
 
     async def setup_hook(self) -> None:
         """Note who owns the application; register the commands if they changed."""
@@ -139,7 +131,7 @@ class ControllerClient(discord.Client):
 
     async def on_ready(self) -> None:
         """Log it. What is owed to people can be said now."""
-        self.progress.connected()
+        self.connected.set()
         self.late_answers.connected()
         log.info("connected to Discord as %s", self.user)
 

@@ -123,6 +123,8 @@ class Fleet:
     def show_bot(self, bot: Bot) -> View:
         """Show this row from now on."""
         old = self._views.get(bot.id, View(bot))
+        if old.bot.name != bot.name:
+            self._ids.pop(old.bot.name, None)
         self._ids[bot.name] = bot.id
         return self._show(replace(old, bot=bot))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -163,6 +163,24 @@ class MemoryRuntime(MemoryParking, MemoryStates, MemoryUsage):
 
         return await self._read("pin_image", ask)
 
+    async def newest_image(self, ref: str, pull: str) -> str:
+        """Return the id that the reference means now."""
+        check_ref(ref)
+        check_pull_rule(pull)
+
+        def ask() -> str:
+            found = self.image(ref) if pull == "never" or ref in self.pullable else None
+            if found is None:
+                raise ImageMissing(f"What {ref} means now is unknown: no such image.")
+            return found
+
+        return await self._read("newest_image", ask)
+
+    async def keep_images(self, bot_id: str, kept: Mapping[str, str]) -> None:
+        """Keep exactly these images of the bot."""
+        check_bot_id(bot_id)
+        await self._write("keep_images", lambda: self.do_keep_images(bot_id, kept))
+
     async def create(self, spec: ContainerSpec) -> str:
         """Create the container and its volume, or adopt the existing container."""
         check_spec(spec)
@@ -230,7 +248,7 @@ class MemoryRuntime(MemoryParking, MemoryStates, MemoryUsage):
 
     async def list_kept(self) -> list[str]:
         """List the bots whose images are kept."""
-        return await self._read("list_kept", lambda: sorted(self.kept))
+        return await self._read("list_kept", self.keepers)
 
     async def network(self) -> NetworkInfo:
         """Return what this runtime says about its network."""

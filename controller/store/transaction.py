@@ -52,6 +52,14 @@ _WEBHOOK_SETS = ", ".join(f"{column} = ?" for column in WEBHOOK_COLUMNS.split(",
 DEAD_LETTERS_MOST = 1000  # of one webhook; they are counted beyond that
 
 
+def _name_taken(name: str) -> Conflict:
+    return Conflict(
+        f"There is already a bot called {name}.",
+        hint="Choose another name, or delete that bot first.",
+        code="name-taken",
+    )
+
+
 class Transaction:
     """One transaction that is under way. Its methods never read what another one wrote later."""
 
@@ -60,10 +68,10 @@ class Transaction:
         self._key = key
         self.appended = False  # whether an entry was added to the journal
         self.releases = ReleaseWriter(connection)
+        self.incidents = IncidentWriter(connection)
         self.schedules = ScheduleWriter(connection)
         self.batches = BatchWriter(connection)
         self.usage = UsageWriter(connection)
-        self.incidents = IncidentWriter(connection)
 
     # Bots
 
@@ -74,17 +82,17 @@ class Transaction:
         try:
             await self._do(f"INSERT INTO bot ({BOT_COLUMNS}) VALUES ({marks})", row)  # noqa: S608
         except sqlite3.IntegrityError:
-            raise Conflict(
-                f"There is already a bot called {bot.name}.",
-                hint="Choose another name, or delete that bot first.",
-                code="name-taken",
-            ) from None
+            raise _name_taken(bot.name) from None
 
     async def save_bot(self, bot: Bot) -> bool:
-        """Write the row as a whole; False when it no longer exists."""
+        """Write the row as a whole; False when it no longer exists. Conflict when another bot has
+        its name."""
         sets = ", ".join(f"{column} = ?" for column in BOT_COLUMNS.split(", ")[1:])
         sql = f"UPDATE bot SET {sets} WHERE id = ?"  # noqa: S608 - column names of our own
-        return await self._do(sql, [*bot_row(bot)[1:], bot.id]) > 0
+        try:
+            return await self._do(sql, [*bot_row(bot)[1:], bot.id]) > 0
+        except sqlite3.IntegrityError:
+            raise _name_taken(bot.name) from None
 
     async def drop_bot(self, bot_id: str) -> None:
         """Remove the row and everything that depends on it. The journal stays."""

@@ -28,7 +28,10 @@ BODIES: Mapping[str, Any] = {
     "createBot": {"name": "made", "template": "plain"},
     "changeSettings": {"values": {}},
     "changeBot": {"model": "small"},
+    "cloneBot": {"name": "another"},
+    "renameBot": {"name": "another"},
     "updateBot": {"mark": "another"},
+    "approveUpdates": {"mark": "another"},
     "rollBackBot": {"release": 9},
     "putSecrets": {"values": {"strange": "value"}},
     "compareSecrets": {"values": {"strange": "value"}},
@@ -40,9 +43,9 @@ BODIES: Mapping[str, Any] = {
     "createToken": {"name": "made", "role": "viewer"},
     "addWebhook": {"name": "made", "url": "http://127.0.0.1:9/hook"},
     "replayWebhook": {"number": 1},
+    "muteIncident": {},
     "addSchedule": {"chore": "stop", "at": "never"},
     **{f"{verb}Bots": {"bots": []} for verb in Verb},
-    "muteIncident": {},
 }
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
 
@@ -75,8 +78,8 @@ def path_of(operation: Operation[Any, Any], bot: Bot, number: int) -> str:
     """A path of the operation: to that bot; else to what doesn't exist."""
     values = {"bot": bot.name, "operation": str(number), "action": "status", "kind": "user"}
     values |= {"subject": "98", "token": "nothing", "session": "nothing", "webhook": "none"}
-    values |= {"schedule": "97", "batch": "97"}
     values |= {"incident": "999"}
+    values |= {"schedule": "97", "batch": "97"}
     return operation.path.format(**values)
 
 

@@ -102,7 +102,11 @@ CALLS: dict[str, dict[str, Call]] = {
         "edits.submit": lambda s, who: s.manager.edits.submit(
             who, s.bot, ["tone"], {"tone": "loud"}
         ),
-        "edits.change_model": lambda s, who: s.manager.edits.change_model(who, s.bot, "other"),
+        "edits.choose": lambda s, who: s.manager.edits.choose(who, s.bot, model="other"),
+    },
+    "bot.clone": {"lifecycle.clone": lambda s, who: s.manager.lifecycle.clone(who, s.bot, "two")},
+    "bot.rename": {
+        "lifecycle.rename": lambda s, who: s.manager.lifecycle.rename(who, s.bot, "two")
     },
     "bot.update": {
         "releases.preview": lambda s, who: s.manager.releases.preview(who, s.bot),
@@ -143,23 +147,6 @@ CALLS: dict[str, dict[str, Call]] = {
         ),
     },
     "bot.delete": {"lifecycle.delete": lambda s, who: s.manager.lifecycle.delete(who, s.bot)},
-    "fleet.status": {
-        "bots.status": lambda s, who: s.manager.bots.status(who),
-        # What it is decides which further right it needs.
-        "batches.begin": lambda s, who: s.manager.batches.begin(who, 1),
-        "batches.get": lambda s, who: s.manager.batches.get(who, 1),
-    },
-    "fleet.start": {
-        "batches.chosen": lambda s, who: s.manager.batches.chosen(who, Verb.START, Chosen()),
-    },
-    "fleet.stop": {"batches.cancel": lambda s, who: s.manager.batches.cancel(who, 1)},
-    "fleet.restart": {
-        "batches.ask": lambda s, who: s.manager.batches.ask(who, Verb.RESTART, [s.bot]),
-    },
-    "fleet.update": {
-        "batches.chosen": lambda s, who: s.manager.batches.chosen(who, Verb.UPDATE, Chosen()),
-        "batches.ask": lambda s, who: s.manager.batches.ask(who, Verb.UPDATE, [s.bot]),
-    },
     "fleet.incidents": {
         "incidents.listed": lambda s, who: s.manager.incidents.listed(who, Wanted()),
     },
@@ -178,11 +165,36 @@ CALLS: dict[str, dict[str, Call]] = {
             who, Alert(kind="role", subject=7), on=True
         )
     },
+    "fleet.status": {
+        "bots.status": lambda s, who: s.manager.bots.status(who),
+        # What it is decides which further right it needs.
+        "batches.begin": lambda s, who: s.manager.batches.begin(who, 1),
+        "batches.get": lambda s, who: s.manager.batches.get(who, 1),
+    },
+    "fleet.start": {
+        "batches.chosen": lambda s, who: s.manager.batches.chosen(who, Verb.START, Chosen()),
+    },
+    "fleet.stop": {"batches.cancel": lambda s, who: s.manager.batches.cancel(who, 1)},
+    "fleet.restart": {
+        "batches.ask": lambda s, who: s.manager.batches.ask(who, Verb.RESTART, [s.bot]),
+    },
+    "fleet.update": {
+        "batches.chosen": lambda s, who: s.manager.batches.chosen(who, Verb.UPDATE, Chosen()),
+        "batches.ask": lambda s, who: s.manager.batches.ask(who, Verb.UPDATE, [s.bot]),
+    },
     "fleet.orphans": {"orphans.find": lambda s, who: s.manager.orphans.find(who)},
     "fleet.history": {"history.of_everything": lambda s, who: s.manager.history.of_everything(who)},
     "fleet.doctor": {"doctor.examine": lambda s, who: s.manager.doctor.examine(who)},
+    "fleet.board": {
+        "boards.put_up": lambda s, who: s.manager.boards.put_up(who, 7),
+        "boards.take_down": lambda s, who: s.manager.boards.take_down(who, 7),
+    },
     "fleet.backup": {
         "backups.write": lambda s, who: s.manager.backups.write(who, BackupOrder()),
+    },
+    "fleet.updates": {
+        "update_checks.find": lambda s, who: s.manager.update_checks.find(who),
+        "update_checks.approve": lambda s, who: s.manager.update_checks.approve(who, "none"),
     },
     "access.grant": {"access.grant": lambda s, who: s.manager.access.grant(who, VIEWER_OF)},
     "access.revoke": {"access.revoke": lambda s, who: s.manager.access.revoke(who, "user", 2)},
@@ -208,6 +220,9 @@ CALLS: dict[str, dict[str, Call]] = {
     "webhook.test": {"webhooks.test": lambda s, who: s.manager.webhooks.test(who, "ops")},
     "webhook.replay": {"webhooks.replay": lambda s, who: s.manager.webhooks.replay(who, "ops")},
     "webhook.remove": {"webhooks.remove": lambda s, who: s.manager.webhooks.remove(who, "ops")},
+    "edge.status": {"worker.status": lambda s, who: s.manager.worker.status(who)},
+    "edge.deploy": {"worker.deploy": lambda s, who: s.manager.worker.deploy(who)},
+    "edge.rollback": {"worker.rollback": lambda s, who: s.manager.worker.rollback(who)},
     "help": {"access.own_acts": lambda s, who: s.manager.access.own_acts(who)},
 }
 EACH = [(act, name) for act, calls in CALLS.items() for name in calls]

@@ -28,17 +28,15 @@ GONE = {10003, 10008, 30046}  # Discord's error codes: gone, gone, too many edit
 class Progress:
     """Keeps each message equal to how its batch is. What can't be shown now is shown later."""
 
-    def __init__(self, manager: Manager, client: discord.Client, place: Place) -> None:
+    def __init__(
+        self, manager: Manager, client: discord.Client, place: Place, connected: asyncio.Event
+    ) -> None:
         self._batches = manager.batches
-        self._connected = asyncio.Event()
+        self._connected = connected
         self._client = client
         self._place = place
         self._due: set[int] = set()
         self._awake = asyncio.Event()
-
-    def connected(self) -> None:
-        """Discord is connected for the first time."""
-        self._connected.set()
 
     async def run(self) -> None:
         """Show them until cancelled."""

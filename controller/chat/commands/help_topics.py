@@ -14,8 +14,8 @@ from controller.domain.acts import Act
 
 TOPICS: Mapping[str, tuple[Act, ...]] = {
     "Make a bot, and change it": (
-        *(acts.BOT_CREATE, acts.BOT_SECRETS, acts.BOT_EDIT, acts.BOT_UPDATE, acts.BOT_ROLLBACK),
-        acts.BOT_DELETE,
+        *(acts.BOT_CREATE, acts.BOT_CLONE, acts.BOT_SECRETS, acts.BOT_EDIT, acts.BOT_RENAME),
+        *(acts.BOT_UPDATE, acts.BOT_ROLLBACK, acts.BOT_DELETE),
     ),
     "Start and stop it, let it do something": (
         *(acts.BOT_START, acts.BOT_STOP, acts.BOT_RESTART, acts.BOT_DO),
@@ -27,8 +27,8 @@ TOPICS: Mapping[str, tuple[Act, ...]] = {
     ),
     "See how it is, and what happened": (
         *(acts.BOT_LIST, acts.BOT_SHOW, acts.BOT_LOGS, acts.BOT_HISTORY, acts.BOT_RELEASES),
-        *(acts.BOT_STATS, acts.FLEET_STATUS, acts.FLEET_STATS, acts.FLEET_HISTORY),
-        acts.INCIDENT_LIST,
+        *(acts.BOT_STATS, acts.FLEET_STATUS, acts.FLEET_STATS, acts.FLEET_BOARD),
+        *(acts.FLEET_HISTORY, acts.INCIDENT_LIST),
         *(acts.ALERTS_OWN, acts.ALERTS_GIVE, acts.ALERTS_LIST),
     ),
     "Decide who may do what": (
@@ -39,7 +39,7 @@ TOPICS: Mapping[str, tuple[Act, ...]] = {
         *(acts.TOKEN_CREATE, acts.TOKEN_LIST, acts.TOKEN_REVOKE),
     ),
     "Look after BotMaker itself": (
-        *(acts.FLEET_DOCTOR, acts.FLEET_BACKUP, acts.FLEET_ORPHANS, acts.HELP),
+        *(acts.FLEET_DOCTOR, acts.FLEET_BACKUP, acts.FLEET_UPDATES, acts.FLEET_ORPHANS, acts.HELP),
     ),
 }
 # Commands that are told in one line, so that all of them fit into one message.

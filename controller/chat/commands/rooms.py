@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from controller.chat.batches.choosing import Choosing
 from controller.chat.commands.bot_list import BotList
 from controller.chat.commands.everyone import Grants
+from controller.chat.commands.fleet_looks import FleetLooks
 from controller.chat.commands.looks import Looks
 from controller.chat.commands.power import Power
 from controller.chat.commands.release_commands import Updates
+from controller.chat.commands.update_commands import FleetUpdates
 from controller.chat.forms.action_form import ActionForm
 from controller.chat.forms.create_form import CreateForm
 from controller.chat.forms.drafts import Drafts
@@ -29,8 +31,10 @@ class Rooms:
 
     power: Power
     looks: Looks
+    fleet: FleetLooks
     bot_list: BotList
     updates: Updates
+    fleet_updates: FleetUpdates
     creation: CreateForm
     guide: GuidedForm
     secrets: SecretsForm
@@ -39,9 +43,9 @@ class Rooms:
     logs: LogAnswers
     grants: Grants
     past: HistoryPages
+    incidents: IncidentPresses
     many: Choosing
     following: LogFollowing
-    incidents: IncidentPresses
 
 
 def rooms_of(manager: Manager, guild_id: int, forms: FormsOffered = "both") -> Rooms:
@@ -53,8 +57,10 @@ def rooms_of(manager: Manager, guild_id: int, forms: FormsOffered = "both") -> R
     return Rooms(
         power=Power(manager),
         looks=Looks(manager),
+        fleet=FleetLooks(manager),
         bot_list=BotList(manager),
         updates=Updates(manager),
+        fleet_updates=FleetUpdates(manager),
         creation=CreateForm(manager, secrets, drafts),
         guide=GuidedForm(manager, secrets),
         secrets=secrets,
@@ -63,7 +69,7 @@ def rooms_of(manager: Manager, guild_id: int, forms: FormsOffered = "both") -> R
         logs=logs,
         grants=Grants(manager, guild_id),
         past=HistoryPages(manager),
+        incidents=IncidentPresses(manager),
         many=Choosing(manager),
         following=LogFollowing(manager, logs),
-        incidents=IncidentPresses(manager),
     )

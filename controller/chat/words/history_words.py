@@ -74,6 +74,9 @@ def _what(event: Event) -> str:
 
 def _of_the_container(kind: Kind, data: Mapping[str, Any]) -> str:
     match kind:
+        case Kind.RENAMED:
+            before, after = (plain(str(data.get(key, "")), 40) for key in ("before", "after"))
+            return f"**renamed** from {before} to {after}"
         case Kind.BY_HAND:
             what = str(data.get("what", ""))
             return f"**{plain(what, 20)} outside BotMaker**: {UNDONE.get(what, 'undone')}"
@@ -85,16 +88,31 @@ def _of_the_container(kind: Kind, data: Mapping[str, Any]) -> str:
             return f"**release {data.get('number')}** ({plain(str(data.get('why', '')), 20)})"
         case Kind.PROVED:
             return f"**release {data.get('number')} works**"
+        case Kind.NEW_IMAGE:
+            return f"**another image**: {_image_change(data)}"
+        case _:
+            return _of_the_installation(kind, data)
+
+
+def _of_the_installation(kind: Kind, data: Mapping[str, Any]) -> str:
+    match kind:
         case Kind.WEBHOOK:
             reason = plain(str(data.get("reason", "")), DETAIL_MAX)
             count = data.get("count") or 0
             events = f", {plural(int(count), 'event')}" if count else ""
             what = plain(str(data.get("what", "")), 20)
             return f"webhook {plain(str(data.get('name', '')), 40)} **{what}**{events}: {reason}"
-        case Kind.NEW_IMAGE:
-            return f"**another image**: {_image_change(data)}"
         case Kind.MISSED | Kind.BATCH:
             return _of_many(kind, data)
+        case Kind.HEALTH:
+            return f"BotMaker is **{plain(str(data.get('state', '')), 20)}**"
+        case Kind.WORKER:
+            reason = plain(str(data.get("reason", "")), DETAIL_MAX)
+            version = plain(str(data.get("version", "")), 20)
+            return f"**Worker {plain(str(data.get('what', '')), 20)}** {version} {reason}".strip()
+        case Kind.EDGE_WISH:
+            action = plain(str(data.get("action", "")), 20)
+            return f"**{action}** by the Worker: {plain(str(data.get('result', '')), 20)}"
         case Kind.RESTORED:
             made = moment(float(data.get("made_at", 0.0)))
             return f"**restored** from the backup of {made}"
