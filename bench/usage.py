@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 import time
 import tracemalloc
 from collections.abc import AsyncIterator
@@ -42,6 +43,7 @@ from controller.runtime.engine import EngineRuntime
 from controller.runtime.hostconfig import bot_labels
 from controller.runtime.options import engine_options
 from controller.settings import docker_environment
+from controller.spared_loop import spare_the_loop
 from controller.store import Store
 from controller.vault import Redactor
 
@@ -63,13 +65,14 @@ class _Everybody:
 
 async def measure(folder: Path) -> list[Figure]:
     """One after the other, so that neither disturbs the other."""
+    spare_the_loop()  # as the product does
     return [*await _sampled(folder), *await _flooded(), _kept()]
 
 
 async def _sampled(folder: Path) -> list[Figure]:
     client = connect()
     with installation(client) as instance:
-        made = await asyncio.to_thread(_make, client, instance, BOTS, _SLEEP, 0.0)
+        made = await _made(client, instance, BOTS, _SLEEP, 0.0)
         async with _fleet(instance, made) as (runtime, fleet):
             store = await Store.open(folder, b"k" * 32)
             sampler = Sampler(runtime, fleet, store)
@@ -112,7 +115,7 @@ async def _sampled(folder: Path) -> list[Figure]:
 async def _flooded() -> list[Figure]:
     client, figures = connect(), list[Figure]()
     with installation(client) as instance:
-        made = await asyncio.to_thread(_make, client, instance, FLOODING, _FLOOD, 0.05)
+        made = await _made(client, instance, FLOODING, _FLOOD, 0.05)
         threads = Threads()
         async with _fleet(instance, made) as (runtime, fleet):
             tools = ReadingTools(runtime, Redactor(), threads, fleet)
@@ -170,8 +173,29 @@ def _kept() -> Figure:
     )
 
 
-def _make(
+async def _made(
     client: docker.APIClient, instance: str, count: int, program: str, cores: float
+) -> dict[str, str]:
+    """So many running containers, by the ids of their bots; none is made once nobody waits."""
+    over = threading.Event()
+    making = asyncio.create_task(
+        asyncio.to_thread(_make, client, instance, count, program, cores, over)
+    )
+    try:
+        return await asyncio.shield(making)
+    except asyncio.CancelledError:
+        over.set()
+        await asyncio.gather(making, return_exceptions=True)
+        raise
+
+
+def _make(
+    client: docker.APIClient,
+    instance: str,
+    count: int,
+    program: str,
+    cores: float,
+    over: threading.Event,
 ) -> dict[str, str]:
     """So many running containers, by the ids of their bots."""
     host = client.create_host_config(
@@ -182,6 +206,8 @@ def _make(
     )
 
     def one(bot_id: str) -> tuple[str, str]:
+        if over.is_set():  # nobody removes what is made after the end
+            raise RuntimeError("the measurement ended before all bots were there")
         made = client.create_container(
             IMAGE,
             entrypoint=["/bin/sh", "-c", program],

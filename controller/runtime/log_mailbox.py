@@ -26,6 +26,7 @@ class LogMailbox:
         self._waiting: deque[LogLine] = deque()
         self._size = 0
         self._dropped = 0
+        self._asleep = False  # whether somebody waits and nobody woke them yet
         self._over = False
         self._error: ControllerError | None = None
         self.container = ""
@@ -39,13 +40,18 @@ class LogMailbox:
             while self._size > TEXT_MAX and len(self._waiting) > 1:
                 self._size -= len(self._waiting.popleft().text) + LINE_COST
                 self._dropped += 1
-        self._wake()
+            wake, self._asleep = self._asleep, False
+        # Once for all that comes until it's taken: an engine sends a flood line by line, and the
+        # loop would be late by all these calls.
+        if wake:
+            self._wake()
 
     def finish(self, error: ControllerError | None = None) -> None:
         """No more lines come; the error is raised once those that wait were taken."""
         with self._lock:
             if not self._over:
                 self._over, self._error = True, error
+            self._asleep = False
         self._wake()
 
     async def take(self) -> LogBatch | None:
@@ -59,6 +65,7 @@ class LogMailbox:
                         raise self._error
                     return None
                 self._ready.clear()
+                self._asleep = True
             await self._ready.wait()
 
     def _batch(self) -> LogBatch:

@@ -13,7 +13,6 @@ from controller.domain.batches import Batch, BatchState, Item, ItemState, Verb
 from controller.domain.phase import Phase
 from demo.world import World
 from tests.chat.acting import (
-    buttons_of,
     engine_of,
     labels,
     public,
@@ -71,7 +70,7 @@ async def test_without_a_description_a_menu_offers_the_bots(world: World) -> Non
         await ready_bot(world, name)
     offered = await world.admin.slash(world.channel, "fleet restart")
     assert "Which bots? 2 bots can be chosen." in said(offered)
-    (menu,) = buttons_of(offered.response)
+    (menu,) = (part for row in offered.response.components for part in row["components"])
     assert [option["label"] for option in menu["options"]] == ["a", "b"]
     picked = await world.admin.select(
         offered.response, values=[menu["options"][1]["value"]], custom_id=menu["custom_id"]

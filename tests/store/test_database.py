@@ -324,7 +324,7 @@ async def test_a_full_disk_is_said_and_passes(tmp_path: Path) -> None:
     """The write is refused with a hint; with room again the same connection writes."""
     small = tmp_path / "small"
     small.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", small], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=768k", "tmpfs", small], check=True)
     try:
         store = await Store.open(small, KEY)
 

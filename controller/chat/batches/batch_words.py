@@ -72,7 +72,7 @@ def _head(batch: Batch) -> str:
     failed = batch.count(ItemState.FAILED)
     sign = "❌" if failed else "➖" if batch.cancelled else "✅"
     how = "cancelled" if batch.cancelled else "ended"
-    return f"{sign} **{_DOING[batch.verb]} {many}** {how} {moment(batch.ended_at)}, for {who}"
+    return f"**{_DOING[batch.verb]} {many}** — {sign} {how} {moment(batch.ended_at)}, for {who}"
 
 
 def _counts(batch: Batch) -> str:
