@@ -24,6 +24,7 @@ from controller.chat import (
     Announcer,
     ControllerClient,
     Place,
+    Progress,
     Publisher,
     redirect_discord,
     run_client,
@@ -80,6 +81,7 @@ class Application:
     client: ControllerClient
     publisher: Publisher
     announcer: Announcer
+    progress: Progress
     edge: Edge | None = None
     doors: set[str] = field(default_factory=set)  # those that are open
 
@@ -103,10 +105,16 @@ class Application:
                 name="console",
             )
             group.create_task(self.manager.backups.run(), name="backups")
+            group.create_task(self.manager.schedule_runs.run(), name="schedules")
+            group.create_task(self.manager.batches.run(), name="batches")
+            group.create_task(self.manager.sampler.run(), name="sampler")
+            group.create_task(self.manager.update_checks.run(), name="update checks")
             group.create_task(self.publisher.run(), name="publisher")
             group.create_task(self.manager.incidents.run(), name="incidents")
             group.create_task(self.announcer.run(), name="announcer")
+            group.create_task(self.progress.run(), name="progress of batches")
             group.create_task(self.client.late_answers.run(), name="late answers")
+            group.create_task(self.client.log_following.run(), name="followed logs")
             if self.edge is not None:
                 group.create_task(self.edge.run(), name="edge")
             if self.settings.http_listen:
@@ -210,6 +218,7 @@ async def open_application(  # noqa: PLR0913 - what simulations and proofs repla
                 key=key,
                 templates_dir=settings.templates_dir,
                 backups=backup_plan(settings),
+                update_checks=settings.update_checks,
                 worker=worker_plan(settings),
                 pace=pace or Pace(),
             )
@@ -222,8 +231,9 @@ async def open_application(  # noqa: PLR0913 - what simulations and proofs repla
         await client.late_answers.load()
         publisher = Publisher(manager, client, place, published)
         announcer = Announcer(manager, client, place)
+        progress = Progress(manager, client, place, client.connected)
         edge = edge_of(settings, installation, fingerprints, lambda: client.is_online)
-        yield Application(settings, installation, client, publisher, announcer, edge)
+        yield Application(settings, installation, client, publisher, announcer, progress, edge)
 
 
 def _own_tokens(settings: Settings, fingerprints: Fingerprints) -> frozenset[str]:

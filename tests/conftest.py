@@ -16,6 +16,7 @@ from docker.utils import parse_host
 from hypothesis import settings
 
 from controller.domain.spec import INSTANCE_LABEL
+from controller.runtime import kept_images
 from tests.loopback.openapi import description
 
 # How long one example takes says more about the machine's load than about us: what has to be quick
@@ -156,6 +157,8 @@ def remove_everything_of(client: docker.APIClient, instance: str) -> None:
         client.remove_volume(row["Name"], force=True)
     for row in client.networks(filters=mine):
         _remove_network(client, row["Id"], time.monotonic() + 10)
+    for bot_id in kept_images.bots(client, instance):
+        kept_images.let_go(client, instance, bot_id)
 
 
 def _remove_network(client: docker.APIClient, network: str, deadline: float) -> None:

@@ -77,12 +77,21 @@ def _what(entry: Entry) -> str:
             return f"its config could not be checked (exit {data.get('exit_code')})"
         case Kind.RELEASE | Kind.PROVED | Kind.TAKEN_BACK:
             return _of_release(entry)
-        case Kind.WEBHOOK | Kind.RESTORED | Kind.HEALTH | Kind.WORKER | Kind.EDGE_WISH:
+        case (
+            Kind.WEBHOOK | Kind.RESTORED | Kind.MISSED | Kind.HEALTH | Kind.WORKER | Kind.EDGE_WISH
+        ):
             return _of_installation(entry)
         case Kind.NOTED:
             return f"{data.get('act')}: {data.get('words')}"
         case _:
-            return f"{entry.kind.value} {_flat(data)}".strip()
+            return _of_row(entry)
+
+
+def _of_row(entry: Entry) -> str:
+    data = entry.data
+    if entry.kind is Kind.RENAMED:
+        return f"renamed from {data.get('before')} to {data.get('after')}"
+    return f"{entry.kind.value} {_flat(data)}".strip()
 
 
 def _of_installation(entry: Entry) -> str:
@@ -90,6 +99,8 @@ def _of_installation(entry: Entry) -> str:
     if entry.kind is Kind.WEBHOOK:
         count = f" {data['count']} events" if data.get("count") else ""
         return f"webhook {data.get('name')} {data.get('what')}{count}: {data.get('reason')}"
+    if entry.kind is Kind.MISSED:
+        return f"missed {data.get('times')} runs of schedule {data.get('schedule')}"
     if entry.kind is Kind.HEALTH:
         return f"BotMaker is {data.get('state')}"
     if entry.kind is Kind.WORKER:

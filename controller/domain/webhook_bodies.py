@@ -77,6 +77,22 @@ def sentence(entry: Entry) -> str:
             return f"{who} was refused {data.get('act')}{_on(entry)} ({data.get('code')})."
         case Kind.WEBHOOK:
             return f"The webhook {data.get('name')} has trouble: {data.get('reason')}."
+        case Kind.RESTORED:
+            return f"BotMaker was restored from a backup, with {data.get('bots')} bots."
+        case _:
+            told = _about_bot(entry, who) or _about_all(entry, who)
+            return told or f"{EVENTS[entry.kind]}{_on(entry)}, by {who}."
+
+
+def _about_all(entry: Entry, who: str) -> str:
+    data = entry.data
+    match entry.kind:
+        case Kind.MISSED:
+            times, chore = data.get("times"), data.get("chore")
+            return f"{entry.bot_name or 'a bot'} missed {times} scheduled runs ({chore})."
+        case Kind.BATCH:
+            failed = len(data.get("failed") or ())
+            return f"{data.get('verb')} of many bots: {data.get('done')} done, {failed} failed."
         case Kind.HEALTH:
             return f"BotMaker is {data.get('state')}."
         case Kind.WORKER:
@@ -84,11 +100,8 @@ def sentence(entry: Entry) -> str:
             return f"The Worker {data.get('version')}: {ended}."
         case Kind.EDGE_WISH:
             return f"{data.get('action')}{_on(entry)}, wished for by {who}: {data.get('result')}."
-        case Kind.RESTORED:
-            return f"BotMaker was restored from a backup, with {data.get('bots')} bots."
         case _:
-            about_bot = _about_bot(entry, who)
-            return about_bot or f"{EVENTS[entry.kind]}{_on(entry)}, by {who}."
+            return ""
 
 
 _WISHED = {"run": "is to run", "stop": "is to be stopped", "remove": "is to be deleted"}
@@ -111,6 +124,15 @@ def _about_bot(entry: Entry, who: str) -> str:
             return f"{bot} {wish}, asked for by {who}."
         case Kind.BY_HAND:
             return f"{bot} was {data.get('what')} outside BotMaker."
+        case _:
+            return _about_change(entry, bot, who)
+
+
+def _about_change(entry: Entry, bot: str, who: str) -> str:
+    data = entry.data
+    match entry.kind:
+        case Kind.RENAMED:
+            return f"{data.get('before')} is called {data.get('after')} now, by {who}."
         case Kind.RELEASE:
             return f"{bot} has release {data.get('number')} ({data.get('why')}), by {who}."
         case Kind.PROVED:
