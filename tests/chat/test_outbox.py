@@ -97,8 +97,6 @@ def test_all_that_changes_something_is_worth_an_answer_later() -> None:
         "button secrets",
         "button create",
         "button choose",
-        "button acknowledge",
-        "button mute",
         "button form",
         "button rotate",
         "button settings",
@@ -106,6 +104,8 @@ def test_all_that_changes_something_is_worth_an_answer_later() -> None:
         "bot edit",
         "button edit",
         "bot update",
+        "fleet updates",
+        "button doctor",
         *(f"fleet {verb}" for verb in Verb),
         *(f"button pick{verb}" for verb in Verb),
     }

@@ -54,6 +54,15 @@ FAMILIES: Mapping[str, tuple[Act, ...]] = {
     "Give a person or a Discord role a role here, or take it": (
         *(acts.ACCESS_GRANT, acts.ACCESS_REVOKE, acts.ACCESS_LIST, acts.ACCESS_TEST),
     ),
+    "Who is pinged when something goes wrong": (
+        *(acts.ALERTS_OWN, acts.ALERTS_GIVE, acts.ALERTS_LIST),
+    ),
+    "How the fleet is, what it uses, what happened, what is wrong": (
+        *(acts.FLEET_STATUS, acts.FLEET_STATS, acts.FLEET_HISTORY, acts.INCIDENT_LIST),
+    ),
+    "Check BotMaker, back all up, find what belongs to no bot": (
+        *(acts.FLEET_DOCTOR, acts.FLEET_BACKUP, acts.FLEET_ORPHANS),
+    ),
     "API tokens, for programs": (acts.TOKEN_CREATE, acts.TOKEN_LIST, acts.TOKEN_REVOKE),
 }
 _MORE = "More"

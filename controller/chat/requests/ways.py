@@ -35,11 +35,12 @@ _CHANGING = {
     *(acts.FLEET_BOARD, acts.ALERTS_GIVE),
 }
 # Asked for over HTTP and at the console only: a webhook's URL is a secret, and what is typed into a
-# command stays readable in Discord.
+# command stays readable in Discord. And a Worker is deployed where its files and its token are.
 ELSEWHERE = frozenset(
     {
         *(acts.WEBHOOK_ADD, acts.WEBHOOK_LIST, acts.WEBHOOK_TEST),
         *(acts.WEBHOOK_REPLAY, acts.WEBHOOK_REMOVE),
+        *(acts.EDGE_STATUS, acts.EDGE_DEPLOY, acts.EDGE_ROLLBACK),
     }
 )
 # Asked for by the buttons under what they are about, and over HTTP and at the console.
