@@ -122,6 +122,19 @@ def real_bots(context: click.Context, *, bots: int) -> None:
     _show(work, RESULTS.with_name("real.json"), as_json=context.obj)
 
 
+@main.command("edge")
+@click.pass_context
+def with_a_worker(context: click.Context) -> None:
+    """The edge with a real Worker in Miniflare; needs Node and scripts/edge-tools."""
+    from bench import edge  # noqa: PLC0415 - only where Node is
+
+    async def work() -> list[Figure]:
+        with tempfile.TemporaryDirectory(prefix="botmaker-bench-") as folder:
+            return await edge.measure(Path(folder))
+
+    _show(work, RESULTS.with_name("edge.json"), as_json=context.obj)
+
+
 def _show(
     work: Callable[[], Awaitable[list[Figure]]], kept: Path | None, *, as_json: bool
 ) -> NoReturn:

@@ -14,7 +14,7 @@ from controller.domain.journal import Author, Entry, Kind
 from controller.domain.roles import Role
 from controller.domain.run import Run
 from controller.domain.webhooks import Format, Webhook
-from controller.store.records import KeptAnswer, Owed, SignIn, Token, WebSession
+from controller.store.records import Form, KeptAnswer, Owed, SignIn, Token, WebSession
 
 Row = tuple[Any, ...]
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -144,6 +144,12 @@ def storable(text: str) -> str:
     """The text with half characters (lone surrogates) replaced: SQLite refuses them, and no name
     that somebody chose may keep an entry out of the journal."""
     return _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def form_of(row: Row) -> Form:
+    """A row of id, bot, user, rotate, end and use as a form."""
+    ident, bot_id, user_id, rotate, expires_at, used_at = row
+    return Form(ident, bot_id, user_id, bool(rotate), expires_at, used_at)
 
 
 def owed_row(owed: Owed) -> list[object]:

@@ -32,6 +32,7 @@ from controller.store.rows import (
     answer_of,
     bot_of,
     entry_of,
+    form_of,
     owed_of,
     session_of,
     sign_in_of,
@@ -156,10 +157,7 @@ class Store(PlannedWork):
             "SELECT id, bot_id, user_id, rotate, expires_at, used_at FROM form WHERE id = ?",
             [form_id],
         )
-        if not rows:
-            return None
-        ident, bot_id, user_id, rotate, expires_at, used_at = rows[0]
-        return Form(ident, bot_id, user_id, bool(rotate), expires_at, used_at)
+        return next(map(form_of, rows), None)
 
     async def usable_forms(self, now: float) -> set[str]:
         """The ids of the forms that can still be filled in."""
@@ -172,10 +170,7 @@ class Store(PlannedWork):
             "SELECT id, bot_id, user_id, rotate, expires_at, used_at FROM form "
             "WHERE used_at IS NOT NULL AND NOT settled ORDER BY used_at"
         )
-        return [
-            Form(ident, bot_id, user_id, bool(rotate), expires_at, used_at)
-            for ident, bot_id, user_id, rotate, expires_at, used_at in rows
-        ]
+        return [form_of(row) for row in rows]
 
     async def cards(self) -> list[Card]:
         """Every card, also of bots that are gone and whose last edit is still due."""

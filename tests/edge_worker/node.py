@@ -8,14 +8,14 @@ import contextlib
 import json
 import os
 import signal
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
 from controller.services.worker_modules import COMPATIBILITY, MAIN, worker_source
-from tests.conftest import ROOT
-from tests.process.process import free_port
 
+ROOT = Path(__file__).parents[2]
 TOOLS = ROOT / "build/edge"
 PROGRAMS = Path(__file__).parent
 ISSUER = "https://signer.example.org"
@@ -82,7 +82,9 @@ class LocalWorker(Node):
 
     def __init__(self, folder: Path, key: str, origin: str = "http://127.0.0.1:9") -> None:
         super().__init__("serve.mjs")
-        self.port = free_port()
+        with socket.socket() as found:
+            found.bind(("127.0.0.1", 0))
+            self.port = int(found.getsockname()[1])  # free a moment ago
         self.persist = folder / "d1"
         self.bindings: dict[str, str] = {
             "EDGE_KEYS": key,
