@@ -37,7 +37,7 @@ def build(client: docker.DockerClient, *, if_missing: bool) -> None:
         (root / "etc/machine-id").write_text("")  # a new one at each start
         archive = Path(folder) / "root.tar"
         debian.run_tool(["tar", "-C", str(root), "--numeric-owner", "-cf", str(archive), "."])
-        changes = [f"CMD {json.dumps(START)}", "ENV container=docker", "STOPSIGNAL SIGRTMIN+3"]
+        changes = [f"CMD {json.dumps(START)}", "ENV container=docker"]
         with archive.open("rb") as tar:
             engine.load(client, TAG, tar, [*changes, f"LABEL {engine.CONTENT_LABEL}={label}"])
         print(f"Built {TAG} ({archive.stat().st_size / 1e6:.0f} MB).")
