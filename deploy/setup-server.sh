@@ -169,13 +169,13 @@ folders() {
 }
 
 # Write a file from standard input, whole or not at all. `written` says whether that was needed.
-put() { # put PATH MODE OWNER GROUP
+put() { # put PATH MODE OWNER GROUP [WHAT IS NEW IN IT]
   local path=$1 new
   written=''
   new=$(mktemp)
   cat >"$new"
   if ! cmp -s "$new" "$path" || [ "$(stat -c '%a %U %G' "$path")" != "$2 $3 $4" ]; then
-    change "write $path" put_now "$new" "$@"
+    change "write $path${5:+ with $5}" put_now "$new" "$@"
     written=yes
   fi
   rm -f "$new"
@@ -244,18 +244,29 @@ if [ "\${1:-}" = init ]; then
   echo 'Start it with: sudo systemctl enable --now botmaker'
   exit \$status
 fi
+export BOTMAKER_DISCORD_TOKEN_FILE=$settings/discord-token
 exec runuser -u botmaker -- $program/bin/botmaker "\$@"
 END
 }
 
 # What init or a person wrote is never replaced by the example.
 settings_files() {
-  if [ -n "$env" ]; then
-    put "$settings/.env" 640 root botmaker <"$env"
-    restart=$restart$written
-  elif [ ! -e "$settings/.env" ]; then
-    put "$settings/.env" 640 root botmaker <"$source/.env.example"
+  local base=$settings/.env pairs=() pair new
+  if [ -n "$env" ]; then base=$env; elif [ ! -e "$base" ]; then base=$source/.env.example; fi
+  if [ -n "$host" ]; then
+    pairs+=(BOTMAKER_API=1 "BOTMAKER_PUBLIC_URL=https://$host" BOTMAKER_TRUSTED_PROXIES=127.0.0.1)
   fi
+  if [ -n "$recipient" ]; then
+    pairs+=("BOTMAKER_BACKUP_DIR=$state/backups" "BOTMAKER_BACKUP_RECIPIENTS=$recipient")
+  fi
+  new=$(mktemp)
+  cat "$base" >"$new"
+  for pair in "${pairs[@]}"; do
+    grep -qxF "$pair" "$new" || amend "$new" "$pair"
+  done
+  put "$settings/.env" 640 root botmaker "${pairs[*]}" <"$new"
+  rm -f "$new"
+  restart=$restart$written
   if [ -n "$token" ]; then
     put "$settings/discord-token" 640 root botmaker <"$token"
     restart=$restart$written
@@ -263,15 +274,12 @@ settings_files() {
   if [ ! -e "$settings/master.key" ]; then
     change "make the master key $settings/master.key" make_master_key
   fi
-  if [ -n "$host" ]; then
-    setting BOTMAKER_API 1
-    setting BOTMAKER_PUBLIC_URL "https://$host"
-    setting BOTMAKER_TRUSTED_PROXIES 127.0.0.1
-  fi
-  if [ -n "$recipient" ]; then
-    setting BOTMAKER_BACKUP_DIR "$state/backups"
-    setting BOTMAKER_BACKUP_RECIPIENTS "$recipient"
-  fi
+}
+
+amend() { # amend FILE NAME=VALUE
+  local rest
+  rest=$(grep -v "^${2%%=*}=" "$1") || true
+  printf '%s\n%s\n' "$rest" "$2" >"$1"
 }
 
 # A key that BotMaker made before stays the key; a new one is 32 random bytes, as hex.
@@ -288,21 +296,6 @@ make_master_key() {
   chown root:botmaker "$new"
   chmod 0640 "$new"
   mv "$new" "$settings/master.key"
-}
-
-setting() { # setting NAME VALUE
-  local file=$settings/.env
-  ! grep -qsxF "$1=$2" "$file" || return 0
-  change "set $1=$2 in $file" set_now "$1" "$2"
-  restart=yes
-}
-
-set_now() { # set_now NAME VALUE
-  local file=$settings/.env new=$settings/.env.new
-  (umask 077; { grep -v "^$1=" "$file" || true; printf '%s=%s\n' "$1" "$2"; } >"$new")
-  chown root:botmaker "$new"
-  chmod 0640 "$new"
-  mv "$new" "$file"
 }
 
 service_files() {

@@ -146,7 +146,7 @@ async def test_a_server_is_set_up_used_killed_hung_and_taken_away(
             said = await server.does(f"{SCRIPT} --uninstall")
             assert "the bots, which run on" in said
             await server.does(
-                "! systemctl cat botmaker && ! ls /opt/botmaker* && ! test -e /usr/local/bin/botmaker"
+                "! systemctl cat botmaker && ! ls /opt/botmaker* && ! which botmaker"
                 " && test -s /etc/botmaker/master.key && test -s /var/lib/botmaker/data/botmaker.db"
             )
             assert "Nothing to change." in await server.does(f"{SCRIPT} --uninstall")
