@@ -322,6 +322,24 @@ complete() { # whether the service can start at all
     grep -qsE '^BOTMAKER_ADMIN_CHANNEL_ID=[0-9]' "$settings/.env"
 }
 
+# A start waits for Docker and Discord, however long; this doesn't.
+begin() { # begin start|restart
+  local before now second
+  before=$(systemctl show -P InvocationID botmaker)
+  systemctl --no-block "$1" botmaker
+  for second in $(seq 90); do
+    sleep 1
+    now=$(systemctl show -P InvocationID botmaker)
+    [ "$now" != "$before" ] || continue
+    ! active botmaker || return 0
+    if systemctl is-failed --quiet botmaker; then
+      journalctl --unit botmaker --lines 5 --no-pager --output cat >&2
+      stop "BotMaker can't start: the lines above say why." 1
+    fi
+  done
+  say "It hasn't started after $second s: \`systemctl status botmaker\` says what it waits for."
+}
+
 service() {
   if [ -n "$recipient" ] && ! active botmaker-backup.timer; then
     change "back up every night" systemctl enable --quiet --now botmaker-backup.timer
@@ -332,9 +350,9 @@ service() {
   fi
   enabled botmaker || change "start BotMaker with this machine" systemctl enable --quiet botmaker
   if ! active botmaker; then
-    change "start BotMaker" systemctl start botmaker
+    change "start BotMaker" begin start
   elif [ -n "$restart" ]; then
-    change "restart BotMaker (the bots run on)" systemctl restart botmaker
+    change "restart BotMaker (the bots run on)" begin restart
   fi
 }
 
