@@ -383,7 +383,7 @@ front_nginx() {
   local file=/etc/nginx/conf.d/botmaker.conf
   put "$file" 644 root root < <(sed -e "s|\${BOTMAKER_HOST}|$host|g" -e "s|\${BOTMAKER_TLS}|$tls|g" \
     -e "s|\${BOTMAKER_UPSTREAM}|$upstream|g" "$source/deploy/proxy/nginx.conf.template")
-  if [ -n "$written" ]; then
+  if [ -n "$written" ] || ! active nginx; then
     change "let nginx check its files" nginx -t -q
     change "start nginx" systemctl reload-or-restart nginx
   fi

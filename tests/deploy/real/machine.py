@@ -107,6 +107,9 @@ def machine(engine: docker.APIClient, folder: Path) -> Iterator[Machine]:
         ):
             assert time.monotonic() < deadline, state
             time.sleep(0.3)
+        # On a real machine systemd does this itself; without it credentials don't reach a service.
+        found.sh("mount --make-rshared /")
+        found.sh("mkdir -p /var/log/nginx")  # the image has no logs, and not their folders either
         yield found
     finally:
         engine.remove_container(made, force=True, v=True)
