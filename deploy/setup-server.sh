@@ -421,7 +421,7 @@ remove() { # remove WORDS PATH...
 }
 
 take_away() {
-  local name files=()
+  local name site=/etc/nginx/conf.d/botmaker.conf files=()
   for name in botmaker.service botmaker-backup.timer botmaker-tunnel.service; do
     if active "$name" || enabled "$name"; then
       change "stop and disable $name" systemctl disable --quiet --now "$name"
@@ -431,9 +431,11 @@ take_away() {
     files+=("$units/$name")
   done
   remove "the units" "${files[@]}" "$units/caddy.service.d/botmaker.conf"
-  remove "nginx's site" /etc/nginx/conf.d/botmaker.conf
   [ "$changes" -eq 0 ] || change "let systemd read its units again" systemctl daemon-reload
-  if active nginx; then change "let nginx read its files again" systemctl reload nginx; fi
+  if [ -e "$site" ]; then
+    remove "nginx's site" "$site"
+    ! active nginx || change "let nginx read its files again" systemctl reload nginx
+  fi
   if grep -qs "$mark" "$command"; then remove "the command" "$command"; fi
   remove "the program" "$program" "$program"-*
   if grep -qs BOTMAKER_PUBLIC_URL /etc/caddy/Caddyfile; then
