@@ -16,7 +16,15 @@ import engine
 from stop import Stop
 
 TAG = "botmaker-server:test"
-PACKAGES = ("systemd", "systemd-sysv", "ca-certificates", "python3", "python3-venv", "nginx-light")
+PACKAGES = (
+    "systemd",
+    "systemd-sysv",
+    "ca-certificates",
+    "python3",
+    "python3-venv",
+    "nginx-light",
+    "caddy",
+)
 START = ["/lib/systemd/systemd"]
 
 

@@ -143,6 +143,7 @@ async def test_a_server_is_set_up_used_killed_hung_and_taken_away(
             # What the settings file says again is set again; then all is taken away.
             await server.does(setup)
             await server.until(server.active, "it isn't started again")
+            await caddy_takes_over(server, setup)
             said = await server.does(f"{SCRIPT} --uninstall")
             assert "the bots, which run on" in said
             await server.does(
@@ -193,6 +194,25 @@ async def the_files_are_private(server: Machine) -> None:
     assert "BOTMAKER_DISCORD_TOKEN_FILE=/run/credentials/botmaker.service/discord-token" in told
     assert await server.does("cat /etc/botmaker/master.key") not in told
     assert await server.does("cat /etc/botmaker/discord-token") not in told
+
+
+async def caddy_takes_over(server: Machine, setup: str) -> None:
+    """In nginx's place, by the same script; a Caddyfile with sites of its own stays as it is."""
+    await server.does("systemctl disable --now nginx")
+    with_caddy = setup.replace("--proxy nginx", "--proxy caddy")
+    await server.does("cp /etc/caddy/Caddyfile /tmp && echo '# mine' >>/etc/caddy/Caddyfile")
+    status, said = await asyncio.to_thread(server.run, "/bin/sh", "-c", with_caddy)
+    assert status != 0
+    assert "has sites of its own" in said
+    await server.does("cp /tmp/Caddyfile /etc/caddy/Caddyfile")
+    await server.does(with_caddy)
+    assert "Nothing to change." in await server.does(with_caddy)
+    script = (
+        "import http.client; to = http.client.HTTPConnection('127.0.0.1'); "
+        f"to.request('GET', '/x', headers={{'Host': '{HOST}'}}); "
+        "got = to.getresponse(); print(got.status, got.headers['Location'])"
+    )
+    assert await server.does(f'python3 -c "{script}"') == f"308 https://{HOST}/x"
 
 
 async def the_proxy_answers(server: Machine) -> None:
