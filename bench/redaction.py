@@ -13,9 +13,9 @@ from dataclasses import asdict
 
 from bench.figure import Figure
 from bench.lag import measured_lag
-from controller.app import spare_the_loop
 from controller.domain.events import LogLine, LogPart
 from controller.fleet.threads import Threads
+from controller.spared_loop import spare_the_loop
 from controller.vault import Redactor
 
 BOTS, SECRETS, READERS, ROUNDS = 1000, 3, 4, 5

@@ -24,11 +24,11 @@ from bench.fleet import seed
 from bench.lag import measured_lag
 from bench.spoken import ADMIN, CHANNEL, GUILD, Spoken
 from bench.templates import write_templates
-from controller.app import Application, open_application, spare_the_loop
+from controller.app import Application, open_application
 from controller.chat import Place
 from controller.chat.commands.bot_commands import BotCommands
+from controller.chat.commands.rooms import rooms_of
 from controller.chat.commands.suggestions import suggest
-from controller.chat.handlers import rooms_of
 from controller.chat.requests.admission import Admission
 from controller.chat.requests.request import Request
 from controller.domain.acts import BOT_SHOW
@@ -37,6 +37,7 @@ from controller.domain.phase import Phase
 from controller.fleet.views import View
 from controller.runtime.memory import MemoryRuntime
 from controller.settings import Settings
+from controller.spared_loop import spare_the_loop
 from controller.vault import Redactor
 
 BOTS, ROUNDS = 1000, 300
@@ -95,7 +96,7 @@ async def _answers(
     manager = application.manager
     place, rooms = Place(GUILD, CHANNEL), rooms_of(manager, GUILD)
     admission = Admission(manager, place, application.client.members)
-    commands = BotCommands(manager, rooms.power, rooms.secrets, rooms.logs, rooms.past)
+    commands = BotCommands(manager, rooms)
     listed, completed = [], []
     before = runtime.calls.total()
     for number in range(ROUNDS):

@@ -108,11 +108,11 @@ async def _hanging_look(house: Installation, door: Door, bots: list[Bot]) -> lis
     cards: list[str] = []
     manager, stuck, other = house.manager, bots[-1], bots[-2]
     await asyncio.sleep(1)
-    shown = {view.bot.id: card(view, now=time.time()) for view in manager.bots}
+    shown = {view.bot.id: card(view, now=time.time()).text for view in manager.bots}
 
     def changed(bot_id: str) -> None:
         view = manager.bots.get(bot_id)
-        text = card(view, now=time.time()) if view else ""
+        text = card(view, now=time.time()).text if view else ""
         if text != shown[bot_id]:
             shown[bot_id] = text
             cards.append(bot_id)

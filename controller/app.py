@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import resource
 import signal
-import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,7 +19,14 @@ from functools import partial
 from controller.api import Gate, KeyHolders, ServiceTokens, serve, serve_console
 from controller.backups import locks_from
 from controller.catalog import Catalog, load
-from controller.chat import ControllerClient, Place, Publisher, redirect_discord, run_client
+from controller.chat import (
+    Announcer,
+    ControllerClient,
+    Place,
+    Publisher,
+    redirect_discord,
+    run_client,
+)
 from controller.domain.disk_words import starting
 from controller.domain.errors import (
     BadInput,
@@ -30,6 +35,7 @@ from controller.domain.errors import (
     EngineUnavailable,
     NotFound,
 )
+from controller.domain.incident import Pace
 from controller.fleet.hostpaths import HostPaths, binds_only, own_container
 from controller.fleet.threads import Threads
 from controller.fleet.uid_shift import uid_shift
@@ -44,6 +50,7 @@ from controller.runtime.options import engine_options
 from controller.service_manager import ServiceManager, told
 from controller.services import LiveChecks
 from controller.settings import Settings, service_manager
+from controller.spared_loop import spare_the_loop
 from controller.store import Store, lock
 from controller.vault import (
     AtRest,
@@ -57,9 +64,6 @@ from controller.vault import (
 )
 
 log = logging.getLogger(__name__)
-THREADS_GIVE_WAY = 0.002  # seconds that a thread may compute while another one waits
-# For the garbage collector: how many new objects make it look, and how rarely it takes all others.
-COLLECT_AFTER = (700, 10, 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ class Application:
     installation: Installation
     client: ControllerClient
     publisher: Publisher
+    announcer: Announcer
     doors: set[str] = field(default_factory=set)  # those that are open
 
     @property
@@ -93,6 +98,8 @@ class Application:
             )
             group.create_task(self.manager.backups.run(), name="backups")
             group.create_task(self.publisher.run(), name="publisher")
+            group.create_task(self.manager.incidents.run(), name="incidents")
+            group.create_task(self.announcer.run(), name="announcer")
             group.create_task(self.client.late_answers.run(), name="late answers")
             if self.settings.http_listen:
                 group.create_task(self._serve(self.settings.http_listen), name="http")
@@ -123,21 +130,22 @@ class Application:
 
 
 @contextlib.asynccontextmanager
-async def open_application(
+async def open_application(  # noqa: PLR0913 - what simulations and proofs replace
     settings: Settings,
     redactor: Redactor,
     *,
     runtime: Runtime | None = None,
     published: Callable[[], None] = lambda: None,
+    pace: Pace | None = None,
     wait: bool = False,
     store_type: type[Store] = Store,
     engine_type: type[EngineRuntime] = EngineRuntime,
 ) -> AsyncIterator[Application]:
     """Open every part, and close them all at the end. Raises BadSetting if a start can't work.
 
-    `runtime` replaces the engine and `published` is called after each change of a card;
-    both are for simulations. `wait` waits for an engine that doesn't answer yet. The two types are
-    for the proofs, which kill the process before and after each of their writes.
+    `runtime` replaces the engine, `published` is called after each change of a card, and `pace` is
+    that of incidents: for simulations. `wait` waits for an engine that doesn't answer yet. The two
+    types are for the proofs, which kill the process before and after each of their writes.
     """
     async with contextlib.AsyncExitStack() as stack:
         data = settings.data_dir
@@ -186,21 +194,24 @@ async def open_application(
                 seal_key=seal_key,
                 at_rest=AtRest(keys),
                 sealed_only=settings.sealed_only,
+                secret_reminder=settings.secret_reminder * 86_400.0,
                 shift=shift,
                 own_tokens=_own_tokens(settings, fingerprints),
                 key=key,
                 templates_dir=settings.templates_dir,
                 backups=backup_plan(settings),
+                pace=pace or Pace(),
             )
         )
         stack.push_async_callback(installation.close)
         await installation.load()
         place = Place(settings.guild_id, settings.admin_channel_id)
         manager = installation.manager
-        client = ControllerClient(manager, place, public_url=settings.web_url)
+        client = ControllerClient(manager, place, public_url=settings.web_url, forms=settings.forms)
         await client.late_answers.load()
         publisher = Publisher(manager, client, place, published)
-        yield Application(settings, installation, client, publisher)
+        announcer = Announcer(manager, client, place)
+        yield Application(settings, installation, client, publisher, announcer)
 
 
 def _own_tokens(settings: Settings, fingerprints: Fingerprints) -> frozenset[str]:
@@ -365,22 +376,6 @@ async def run(
                     loop.add_signal_handler(number, _cancel, work, systemd)
         except* ControllerError as group_error:
             raise _first(group_error) from None
-
-
-def spare_the_loop() -> None:
-    """Let threads and the garbage collector hold up the event loop as little as can be.
-
-    A thread that computes gives way after 2 ms instead of 5: with four logs of 1 MB being redacted
-    that halves how late the loop is. And the collector doesn't go through all that was loaded,
-    again and again: it lives as long as the process, and with a thousand bots each full collection
-    would stop the loop for some 60 ms. What comes afterwards, such as a look at every bot, it goes
-    through a tenth as often as by default. For the process's whole life, so not for tests, which
-    load often.
-    """
-    sys.setswitchinterval(THREADS_GIVE_WAY)
-    gc.set_threshold(*COLLECT_AFTER)
-    gc.collect()
-    gc.freeze()
 
 
 def _cancel(work: list[asyncio.Task[None]], systemd: ServiceManager) -> None:

@@ -81,6 +81,8 @@ class Settings(WebSettings, BackupSettings, LogSettings):
     discord_gateway_url: str = ""
     master_key_file: Place | None = None
     sealed_only: bool = False
+    forms: Literal["both", "dm", "answer"] = "both"
+    secret_reminder: int = Field(default=0, ge=0, le=3650)  # days; 0: never
     docker: Annotated[Mapping[str, str], NoDecode] = Field(default_factory=docker_environment)
 
     @classmethod
@@ -100,7 +102,7 @@ class Settings(WebSettings, BackupSettings, LogSettings):
         # An empty variable means "not set", except http_listen, where empty means "off".
         return {k: v for k, v in values.items() if v != "" or k == "http_listen"}
 
-    @field_validator("runtime", "live_checks", mode="before")
+    @field_validator("runtime", "live_checks", "forms", mode="before")
     @classmethod
     def _in_any_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) and "/" not in value else value
@@ -366,7 +368,10 @@ def _nearest(name: str) -> str:
     longer = [known for known in KNOWN if words <= set(known.split("_"))]
     if words and longer:  # a part was left out
         return min(longer, key=len)
-    return next(iter(difflib.get_close_matches(name, KNOWN, n=1, cutoff=0.75)), "")
+    # Without the beginning that all have: it makes short names look alike.
+    own = {known.removeprefix(PREFIX): known for known in KNOWN}
+    found = difflib.get_close_matches(name.removeprefix(PREFIX), own, n=1, cutoff=0.75)
+    return own[found[0]] if found else ""
 
 
 def _valid(values: Mapping[str, Any]) -> tuple[Settings, dict[str, str]]:

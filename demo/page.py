@@ -128,11 +128,23 @@ class LivePreview(Preview):
         super()._publish(page, **how)
         for message in page.snapshot.get("messages", {}).values():
             # The page redraws a message only if it differs, so make it differ when its words would.
-            message["worded_at"] = _wording(message.get("content") or "")
+            words = _words(message.get("content"), message.get("components"))
+            message["worded_at"] = _wording(words)
 
     def _state(self) -> list[tuple[object, ...]]:
         messages = self.env.backend.messages.get(self.channel.id, {}).values()
-        return [(m.id, m.content, m.edited_timestamp, _wording(m.content)) for m in messages]
+        said = [(m, _words(m.content, m.components)) for m in messages]
+        return [(m.id, words, m.edited_timestamp, _wording(words)) for m, words in said]
+
+
+def _words(content: object, components: object) -> str:
+    """Every text of a message, wherever it stands: its content, or inside its components."""
+    if isinstance(components, Mapping):
+        inner = (components.get(key) for key in ("components", "accessory"))
+        return "\n".join([_words(components.get("content"), part) for part in inner])
+    parts = components if isinstance(components, list | tuple) else ()
+    own = content if isinstance(content, str) else ""
+    return "\n".join([own, *(_words(None, part) for part in parts)])
 
 
 def _wording(content: str) -> list[int]:

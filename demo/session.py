@@ -35,7 +35,7 @@ REMEDIES = {
 }
 WELCOME = """\
 **Welcome!** This page is a simulated Discord; BotMaker and the containers it creates are real.
-**1.** Type `/bot create`, enter a name, choose the template *Demo bot* and press Enter.
+**1.** Type `/bot create`, enter a name and press Enter; choose *Demo bot* and press **Create**.
 **2.** Press **Enter secrets**. Any 8 letters will do as a key; \
 *Behaviour* can make a bot misbehave: `crash`, `hang`, `flood`, `hostile` …
 **3.** Watch its message follow the container, press its buttons \

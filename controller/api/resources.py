@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from datetime import UTC, datetime
 from typing import Any, Generic, Literal, TypeVar
 
@@ -16,8 +17,10 @@ from controller.domain.roles import Role
 from controller.fleet.views import View
 from controller.manager.history import Event
 
+PAGES_KEPT = 4  # with 1,000 bots, half a MB each
 SPARE = 100  # bots that are gone and may be kept
 ROLES = len(Role)
+Seen = list[tuple[View, Role]]  # the bots that somebody may see, each with their role for it
 RoleWord = Literal["none", "viewer", "operator", "admin"]
 
 
@@ -237,10 +240,23 @@ def operation_out(event: Event) -> OperationOut:
 
 
 class BotPages:
-    """Bots as JSON, each made once for a view and a role: a list of 200 costs a join."""
+    """Bots as JSON, each made once for a view and a role; and the last pages of them.
+
+    A dashboard or a program asks for the same page again and again, mostly with nothing changed.
+    """
 
     def __init__(self) -> None:
         self._made: dict[tuple[str, Role], tuple[View, bytes]] = {}
+        self._pages: dict[Hashable, tuple[Seen, bytes]] = {}
+
+    def page(self, wanted: Hashable, seen: Seen, make: Callable[[], bytes]) -> bytes:
+        """What `make` makes of the bots that somebody may see: made anew once those changed."""
+        last = self._pages.pop(wanted, None)
+        kept = last if last is not None and last[0] == seen else (seen, make())
+        self._pages[wanted] = kept
+        if len(self._pages) > PAGES_KEPT:
+            del self._pages[next(iter(self._pages))]
+        return kept[1]
 
     def json(self, view: View, role: Role) -> bytes:
         """The bot as JSON."""

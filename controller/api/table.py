@@ -12,6 +12,7 @@ from controller.api.operations.access_operations import ACCESS_OPERATIONS
 from controller.api.operations.backup_operations import BACKUP_OPERATIONS
 from controller.api.operations.bot_operations import BOT_OPERATIONS
 from controller.api.operations.fleet_operations import FLEET_OPERATIONS
+from controller.api.operations.incident_operations import INCIDENT_OPERATIONS
 from controller.api.operations.inside_operations import INSIDE_OPERATIONS
 from controller.api.operations.release_operations import RELEASE_OPERATIONS
 from controller.api.operations.request_operations import REQUEST_OPERATIONS
@@ -28,6 +29,7 @@ OPERATIONS: Operations = (
     *RELEASE_OPERATIONS,
     *FLEET_OPERATIONS,
     *BACKUP_OPERATIONS,
+    *INCIDENT_OPERATIONS,
     *STREAM_OPERATIONS,
     *REQUEST_OPERATIONS,
     *ACCESS_OPERATIONS,

@@ -13,8 +13,10 @@ import logging
 import discord
 
 from controller.chat.command_tree import CommandTree, every_command
+from controller.chat.commands.rooms import rooms_of
 from controller.chat.footprint import INTENTS
-from controller.chat.handlers import handlers_of, rooms_of
+from controller.chat.forms.secrets_form import FormsOffered
+from controller.chat.handlers import handlers_of
 from controller.chat.requests.admission import Admission
 from controller.chat.requests.at_work import AtWork
 from controller.chat.requests.late_answers import LateAnswers
@@ -43,6 +45,7 @@ class ControllerClient(discord.Client):
         *,
         ready_timeout: float = 0.1,
         public_url: str = "",
+        forms: FormsOffered = "both",
     ) -> None:
         super().__init__(
             intents=INTENTS,
@@ -59,7 +62,7 @@ class ControllerClient(discord.Client):
         self.at_work = AtWork()
         self.members = Members(self, place)
         admission = Admission(manager, place, self.members)
-        rooms = rooms_of(manager, place.guild_id)
+        rooms = rooms_of(manager, place.guild_id, forms)
         self.router = Router(admission, self.late_answers, handlers_of(rooms, manager))
         self.tree = CommandTree(self, admission, self.late_answers, self.at_work)
         self._guild = discord.Object(place.guild_id)

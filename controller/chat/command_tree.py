@@ -13,7 +13,7 @@ from controller.chat.commands.fleet_commands import FleetCommands
 from controller.chat.commands.help_command import HelpCommand
 from controller.chat.commands.inside_commands import InsideCommands
 from controller.chat.commands.release_commands import ReleaseCommands
-from controller.chat.handlers import Rooms
+from controller.chat.commands.rooms import Rooms
 from controller.chat.requests.admission import Admission
 from controller.chat.requests.at_work import AtWork
 from controller.chat.requests.request import Debts, Request
@@ -85,7 +85,7 @@ def every_command(manager: Manager, rooms: Rooms, public_url: str) -> list[TopLe
 
     `public_url` is the dashboard's; empty: there is none.
     """
-    bot = BotCommands(manager, rooms.power, rooms.secrets, rooms.logs, rooms.past)
+    bot = BotCommands(manager, rooms)
     inside = InsideCommands(manager, rooms.actions, rooms.settings)
     for command in (*inside.all(), *ReleaseCommands(manager, rooms.updates).all()):
         bot.add_command(command)

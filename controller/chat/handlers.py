@@ -3,55 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
-from controller.chat.commands.everyone import Grants
-from controller.chat.commands.power import Power
-from controller.chat.commands.release_commands import Updates
-from controller.chat.forms.action_form import ActionForm
-from controller.chat.forms.create_form import CreateForm
-from controller.chat.forms.drafts import Drafts
-from controller.chat.forms.secrets_form import SecretsForm
-from controller.chat.forms.settings_form import SettingsForm
-from controller.chat.logs.history_pages import HistoryPages
-from controller.chat.logs.log_answers import LogAnswers
+from controller.chat.commands.rooms import Rooms
 from controller.chat.requests.request import Request
 from controller.chat.requests.router import Handler
 from controller.domain.bot import Bot
 from controller.manager import Manager
-
-
-@dataclass(frozen=True, slots=True)
-class Rooms:
-    """What answers requests, whichever way they come."""
-
-    power: Power
-    updates: Updates
-    creation: CreateForm
-    secrets: SecretsForm
-    settings: SettingsForm
-    actions: ActionForm
-    logs: LogAnswers
-    grants: Grants
-    past: HistoryPages
-
-
-def rooms_of(manager: Manager, guild_id: int) -> Rooms:
-    """All of them, for one manager and one server."""
-    drafts = Drafts()
-    settings = SettingsForm(manager, drafts)
-    secrets = SecretsForm(manager, settings, drafts)
-    return Rooms(
-        power=Power(manager),
-        updates=Updates(manager),
-        creation=CreateForm(manager, secrets, drafts),
-        secrets=secrets,
-        settings=settings,
-        actions=ActionForm(manager, drafts),
-        logs=LogAnswers(manager),
-        grants=Grants(manager, guild_id),
-        past=HistoryPages(manager),
-    )
 
 
 def handlers_of(rooms: Rooms, manager: Manager) -> dict[str, Handler]:
@@ -73,14 +30,30 @@ def handlers_of(rooms: Rooms, manager: Manager) -> dict[str, Handler]:
         "button restart": bot(rooms.power.restart),
         "button delete": bot(rooms.power.delete),
         "button update": bot(rooms.updates.update),
+        "button goback": bot(rooms.updates.go_back),
+        "button acknowledge": rooms.incidents.acknowledge,
+        "button mute": rooms.incidents.mute,
         "button create": rooms.creation.open,
+        "button choose": rooms.guide.choose,
+        "button make": rooms.guide.create,
         "button secrets": bot(rooms.secrets.open_from_card),
         "button form": rooms.secrets.open_page,
         "button past": bot(rooms.past.turn),
         "button fleetpast": rooms.past.turn_everything,
         "button everyone": rooms.grants.give,
         "button edit": bot(rooms.settings.open),
+        "button list": rooms.bot_list.turn,
+        "button relist": rooms.bot_list.turn,
+        "button listfile": rooms.bot_list.file,
+        "button show": bot(rooms.looks.show),
+        "button rotate": bot(rooms.secrets.offer_from_card),
+        "button settings": bot(rooms.settings.choose),
+        "button actions": bot(rooms.actions.offer),
         "button do": bot(rooms.actions.open_again),
+        "button history": bot(rooms.past.show),
+        "button releases": bot(rooms.updates.releases),
+        "button rollback": bot(rooms.updates.rollback_picked),
+        "button askdelete": bot(rooms.power.ask_delete),
         "modal create": rooms.creation.submit,
         "modal do": bot(rooms.actions.submit),
         "modal edit": bot(rooms.settings.submit),

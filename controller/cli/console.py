@@ -23,6 +23,7 @@ COMMANDS = {
     "list": Lazy("controller.cli.looking:list_bots", "List the bots with their phases."),
     "show": Lazy("controller.cli.looking:show", "Show a bot with its settings and secrets."),
     "logs": Lazy("controller.cli.looking:logs", "Print a bot's log, redacted."),
+    "incidents": Lazy("controller.cli.incident_list:incidents", "Print what is wrong, and was."),
     "history": Lazy("controller.cli.looking:history", "Print what happened, newest first."),
     "story": Lazy("controller.cli.looking:story", "Print a bot's last looks and steps."),
     "start": Lazy("controller.cli.power:start", "Start bots."),

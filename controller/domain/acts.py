@@ -65,6 +65,14 @@ WEBHOOK_LIST = Act("webhook.list", Role.ADMIN, "Listing webhooks", Scope.FLEET)
 WEBHOOK_TEST = Act("webhook.test", Role.ADMIN, "Testing a webhook", Scope.FLEET)
 WEBHOOK_REPLAY = Act("webhook.replay", Role.ADMIN, "Sending a webhook's events again", Scope.FLEET)
 WEBHOOK_REMOVE = Act("webhook.remove", Role.ADMIN, "Removing a webhook", Scope.FLEET)
+INCIDENT_LIST = Act("fleet.incidents", Role.VIEWER, "Listing incidents", Scope.ANY)
+INCIDENT_ACKNOWLEDGE = Act(
+    "incident.acknowledge", Role.OPERATOR, "Acknowledging an incident", Scope.ANY
+)
+INCIDENT_MUTE = Act("incident.mute", Role.OPERATOR, "Muting an incident", Scope.ANY)
+ALERTS_LIST = Act("fleet.alerts.list", Role.VIEWER, "Seeing who is pinged", Scope.ANY)
+ALERTS_OWN = Act("fleet.alerts.me", Role.VIEWER, "Asking to be pinged", Scope.ANY)
+ALERTS_GIVE = Act("fleet.alerts.give", Role.ADMIN, "Having others pinged", Scope.FLEET)
 HELP = Act("help", Role.VIEWER, "Reading the help", Scope.ANY)
 
 ACTS: dict[str, Act] = {
@@ -104,6 +112,12 @@ ACTS: dict[str, Act] = {
         WEBHOOK_TEST,
         WEBHOOK_REPLAY,
         WEBHOOK_REMOVE,
+        INCIDENT_LIST,
+        INCIDENT_ACKNOWLEDGE,
+        INCIDENT_MUTE,
+        ALERTS_LIST,
+        ALERTS_OWN,
+        ALERTS_GIVE,
         HELP,
     )
 }

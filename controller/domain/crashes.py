@@ -161,10 +161,10 @@ def judge(
 
 def _hint(crash: Crash) -> str:
     if crash.oom_killed:
-        return "Give it more memory in its template, then press Restart."
+        return "Give it more memory in its template, then restart it."
     if crash.exit_code in {126, 127}:
-        return "Check the template's command and image, then press Restart."
-    return "Read its log, fix the problem, then press Restart."
+        return "Check the template's command and image, then restart it."
+    return "Read its log, fix the problem, then restart it."
 
 
 def with_exit(crash: Crash, exit_code: int | None, *, oom_killed: bool) -> Crash:

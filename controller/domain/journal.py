@@ -12,8 +12,10 @@ from enum import StrEnum
 from typing import Any
 
 from controller.domain.access import SYSTEM, Grant, Principal
+from controller.domain.announcing import Alert, hours_words
 from controller.domain.bot import Bot, Crash, Problem
 from controller.domain.errors import ControllerError, OutcomeUnknown
+from controller.domain.incident import Incident
 
 
 class Kind(StrEnum):
@@ -35,7 +37,7 @@ class Kind(StrEnum):
     PROBLEM = "problem"  # code, message, hint: the controller stopped trying
     RELOAD = "reload"  # ok, reason: the program was told to read its replaced secrets
     UNCHECKED = "unchecked"  # exit_code: the image could not check the bot's config
-    BY_HAND = "by-hand"  # what: stopped, paused or renamed past BotMaker, and undone
+    BY_HAND = "by-hand"  # what: stopped, paused, renamed or removed past BotMaker, and undone
     GRANT = "grant"  # whom, subject, role
     REVOKE = "revoke"  # whom, subject
     WEBHOOK = "webhook"  # name, what (stopped, gave-up, lost), count, reason: events didn't arrive
@@ -44,6 +46,10 @@ class Kind(StrEnum):
     RELEASE = "release"  # number, why: a new release is to be tried
     PROVED = "release-good"  # number: it proved itself
     TAKEN_BACK = "release-failed"  # number, to, code, message: the one before it came back
+    # number, trouble; with `again`: it had seemed over
+    INCIDENT = "incident"
+    INCIDENT_OVER = "incident-over"  # number, trouble, ending, seconds
+    ALERT = "alert"  # whom, subject, hours, on: who is pinged
 
 
 class Result(StrEnum):
@@ -181,6 +187,26 @@ def webhook_trouble(name: str, what: str, count: int, reason: str) -> Fact:
     """What keeps a webhook's events from its receiver, as a fact."""
     data = {"name": name, "what": what, "count": count, "reason": reason}
     return Fact(Kind.WEBHOOK, data)
+
+
+def incident(found: Incident, *, again: bool) -> Fact:
+    """That something went wrong, as a fact."""
+    data = {"number": found.id, "trouble": found.trouble.value}
+    return Fact(Kind.INCIDENT, data | ({"again": True} if again else {}))
+
+
+def incident_over(found: Incident) -> Fact:
+    """That an incident is over, as a fact."""
+    ending = found.ending.value if found.ending else ""
+    seconds = round(found.over_at - found.opened_at, 3)
+    data = {"number": found.id, "trouble": found.trouble.value}
+    return Fact(Kind.INCIDENT_OVER, data | {"ending": ending, "seconds": seconds})
+
+
+def alert(given: Alert, *, on: bool) -> Fact:
+    """Who is pinged from now on, or no longer, as a fact."""
+    data = {"whom": given.kind, "subject": str(given.subject), "on": on}
+    return Fact(Kind.ALERT, data | {"hours": hours_words(given)})
 
 
 def failure(error: ControllerError) -> dict[str, Any]:

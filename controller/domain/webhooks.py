@@ -41,6 +41,9 @@ EVENTS: Mapping[Kind, str] = {
     Kind.PROVED: "bot.release-good",
     Kind.TAKEN_BACK: "bot.release-failed",
     Kind.NOTED: "request.noted",
+    Kind.INCIDENT: "incident.opened",
+    Kind.INCIDENT_OVER: "incident.over",
+    Kind.ALERT: "incident.alert",
 }
 TEST_EVENT = "webhook.test"  # sent by a test only; no entry of the journal
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")

@@ -26,7 +26,7 @@ _DATED = {(Phase.STARTING, Phase.RUNNING), (Phase.STOPPING, Phase.STOPPED)}
 class ByHand:
     """What somebody did to a bot's container outside BotMaker, and when that was noticed."""
 
-    what: str  # stopped, paused or renamed
+    what: str  # stopped, paused, renamed or removed
     at: float  # seconds since the epoch, by our clock
 
 

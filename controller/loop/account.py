@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-from controller.domain.bot import Bot
+from controller.domain.bot import Bot, Wish
 from controller.domain.crashes import describe_exit
 from controller.domain.ends import Cause, Hints, Verdict, classify
 from controller.domain.errors import ControllerError
 from controller.domain.events import ContainerEvent, LogQuery
+from controller.domain.journal import by_hand
 from controller.domain.observation import Observation
 from controller.domain.release import is_leaving
 from controller.domain.run import is_over
@@ -91,6 +92,13 @@ class Accounts:
         """The bot is gone."""
         self._heard.pop(bot_id, None)
         self._in_gap.pop(bot_id, None)
+
+    async def note_removed(self, bot_id: str) -> None:
+        """Somebody removed the bot's container outside BotMaker. NotFound when the bot is gone."""
+        bot = self._fleet.require(bot_id).bot
+        if bot.wish is Wish.RUN and bot.problem is None:
+            log.warning("bot %s (%s): somebody removed its container", bot.name, bot_id)
+            await self._wishes.change(bot_id, lambda now: now, facts=[by_hand("removed")])
 
     async def settle(
         self, bot_id: str, before: Observation | None, spec: str, row: Bot | None

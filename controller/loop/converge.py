@@ -151,11 +151,14 @@ class Converger:
         before, bot = view.world.container, view.bot
         row = None if self._steps.running(bot.id) else bot
         world, trouble = await self._looker(bot)
+        removed = not world.hidden and self._freshness.is_removed(bot.id, world.container)
         if self._freshness.doubts(bot.id, world.container):
             self._stories.tell(bot.id, "doubt", seen(bot, world))
             return None
         # Shown before it is accounted for: a cleared wish must never meet the former look.
         self._fleet.show_world(bot.id, world)
+        if removed and before is not None:
+            await self._accounts.note_removed(bot.id)
         await self._reloads.owe(bot.id, world.container)
         if world.hidden:
             bot = self._fleet.require(bot.id).bot  # its run may go on: nothing is over yet

@@ -46,6 +46,11 @@ class Freshness:
         _note(seen, look)
         return False
 
+    def is_removed(self, bot_id: str, look: Observation | None) -> bool:
+        """Whether the container that was there is gone, and not by us. Ask before `doubts`."""
+        seen = self._bots.get(bot_id)
+        return look is None and seen is not None and seen.last is not None and not seen.may_be_gone
+
     def expect_removal(self, bot_id: str) -> None:
         """We have the container removed: its absence needs no second look."""
         seen = self._bots.get(bot_id)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from controller.domain.access import Principal
 from controller.domain.acts import BOT_CREATE, BOT_LIST, BOT_SHOW, FLEET_STATUS, Act
 from controller.domain.addresses import at_host, is_inside
 from controller.domain.bot import Bot
-from controller.domain.errors import ControllerError, NotFound
+from controller.domain.errors import ControllerError, ImageMissing, NotFound
 from controller.domain.roles import Role
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.journal import Caller
@@ -175,10 +175,24 @@ class Bots:
             return () if not needs or await self._has_image(template) else needs
         return ()
 
-    async def _has_image(self, template: Template) -> bool:
+    async def images_ready(self, templates: Iterable[Template]) -> dict[str, bool | None]:
+        """Whether the engine has each template's image, by the template's id; None if it didn't
+        say. Nothing is pulled."""
+        asked = list(templates)
+        if self._fleet.engine.away:
+            return dict.fromkeys((one.id for one in asked), None)
+        found = await asyncio.gather(*(self._image_ready(one) for one in asked))
+        return dict(zip((one.id for one in asked), found, strict=True))
+
+    async def _image_ready(self, template: Template) -> bool | None:
         try:
             async with asyncio.timeout(ASK_WITHIN):
                 await self._runtime.pin_image(template.image.ref, "never")
-        except (ControllerError, TimeoutError):
+        except ImageMissing:
             return False
+        except (ControllerError, TimeoutError):
+            return None
         return True
+
+    async def _has_image(self, template: Template) -> bool:
+        return bool(await self._image_ready(template))

@@ -31,6 +31,10 @@ TOLD_BY_REQUEST = {
     Kind.PROVED,
     Kind.GRANT,
     Kind.REVOKE,
+    Kind.ALERT,
+    # What went wrong is told by its own entries, and as incidents.
+    Kind.INCIDENT,
+    Kind.INCIDENT_OVER,
 }
 SHOWN = tuple(kind for kind in Kind if kind not in TOLD_BY_REQUEST)
 BATCH = 2000

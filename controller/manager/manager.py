@@ -14,6 +14,7 @@ from pathlib import Path
 
 from controller.catalog import Catalog
 from controller.domain.errors import ControllerError
+from controller.domain.incident import Pace
 from controller.domain.webhooks import Timing
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.hostpaths import HostPaths
@@ -40,6 +41,9 @@ from controller.manager.edits import Edits
 from controller.manager.feed import Feed
 from controller.manager.following import Following
 from controller.manager.history import History
+from controller.manager.incident_checks import CheckTools, IncidentChecks
+from controller.manager.incident_keeper import IncidentKeeper, KeeperTools
+from controller.manager.incidents import Incidents
 from controller.manager.lifecycle import Lifecycle
 from controller.manager.log_reader import ReadingTools
 from controller.manager.logbook import Logbook
@@ -82,6 +86,7 @@ class Manager:
     following: Following
     feed: Feed
     history: History
+    incidents: Incidents
     orphans: Orphans
     doctor: Doctor
     backups: Backups
@@ -110,6 +115,7 @@ class Parts:
     seal_key: SealKey
     at_rest: AtRest
     sealed_only: bool = False  # whether a secret that wasn't sealed is refused
+    secret_reminder: float = 0.0  # seconds after which secrets are due to be replaced; 0: never
     shift: UidShift | None = None
     postman: Postman = field(default_factory=Postman)
     timing: Timing = field(default_factory=Timing)  # of the webhooks
@@ -117,6 +123,8 @@ class Parts:
     key: bytes = field(default=b"", repr=False)  # the installation's, for backups
     templates_dir: Path | None = None
     backups: Plan = field(default_factory=Plan)
+    pace: Pace = field(default_factory=Pace)  # of the incidents
+    clock: Callable[[], float] = time.time  # of the incidents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +146,7 @@ class Installation:
         await self.manager.webhooks.load()
         await self.manager.web_sessions.load()
         await self.manager.backups.load()
+        await self.manager.incidents.load()
         await self.manager.credentials.resume(self.loop.owe_reload)
         cut_short = await self.tools.journal.end_open()
         if cut_short:
@@ -236,18 +245,42 @@ def _manager(parts: Parts, tools: Tools, loop: Loop, access: Access, webhooks: W
     def backups_found() -> list[Finding]:
         return backup_findings(backups.state, scheduled=backups.plan.scheduled)
 
+    bots = Bots(
+        fleet=fleet,
+        access=access,
+        catalog=parts.catalog,
+        blueprints=blueprints,
+        runtime=runtime,
+    )
+    keeper = IncidentKeeper(
+        KeeperTools(
+            store=tools.store,
+            fleet=fleet,
+            memory=bots.memory_limit,
+            tail=loop.accounts.tail,
+            backup=lambda: backups.state,
+            hearing_backup=backups.hearing,
+            clock=parts.clock,
+            pace=parts.pace,
+        )
+    )
+    checks = IncidentChecks(
+        CheckTools(
+            fleet=fleet,
+            vault=tools.vault,
+            threads=threads,
+            data_dir=parts.data_dir,
+            reminder=parts.secret_reminder,
+            clock=parts.clock,
+        ),
+        keeper,
+    )
     return Manager(
         started_at=time.time(),
         redact=tools.redactor,
         secrets_answer=lambda: threads.secrets_answer,
         access=access,
-        bots=Bots(
-            fleet=fleet,
-            access=access,
-            catalog=parts.catalog,
-            blueprints=blueprints,
-            runtime=runtime,
-        ),
+        bots=bots,
         lifecycle=Lifecycle(
             fleet=fleet,
             wishes=wishes,
@@ -305,6 +338,7 @@ def _manager(parts: Parts, tools: Tools, loop: Loop, access: Access, webhooks: W
         following=Following(ReadingTools(runtime, tools.redactor, threads, fleet), access),
         feed=Feed(fleet, tools.store, access),
         history=History(tools.store, fleet, journal, access),
+        incidents=Incidents(keeper, checks, tools.store, fleet, journal, access, parts.clock),
         orphans=Orphans(runtime, fleet, tools.vault, threads, access),
         doctor=Doctor(patient, fleet, loop.stories, access, backups_found),
         backups=backups,

@@ -16,6 +16,7 @@ from controller.domain.roles import Role
 from controller.domain.webhooks import DeadLetter, Webhook
 from controller.store import chain
 from controller.store.database import Database
+from controller.store.incident_rows import IncidentReader
 from controller.store.records import Ahead, Card, Form, KeptAnswer, Owed, SignIn, Token, WebSession
 from controller.store.release_rows import SELECT as RELEASE_SELECT
 from controller.store.release_rows import release_of
@@ -46,6 +47,7 @@ class Store:
 
     def __init__(self, database: Database, key: bytes = b"") -> None:
         self._db = database
+        self.incidents = IncidentReader(database)
         self._key = key
         self._listeners: set[Callable[[], None]] = set()
 

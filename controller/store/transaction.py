@@ -18,6 +18,7 @@ from controller.domain.errors import Conflict, NotFound
 from controller.domain.journal import Entry
 from controller.domain.webhooks import DeadLetter, Webhook
 from controller.store import chain
+from controller.store.incident_rows import IncidentWriter
 from controller.store.records import Card, Form, KeptAnswer, Owed, SignIn, Token, WebSession
 from controller.store.release_rows import ReleaseWriter
 from controller.store.rows import (
@@ -56,6 +57,7 @@ class Transaction:
         self._key = key
         self.appended = False  # whether an entry was added to the journal
         self.releases = ReleaseWriter(connection)
+        self.incidents = IncidentWriter(connection)
 
     # Bots
 
@@ -81,6 +83,7 @@ class Transaction:
     async def drop_bot(self, bot_id: str) -> None:
         """Remove the row and everything that depends on it. The journal stays."""
         await self._do("DELETE FROM access WHERE bot_id = ?", [bot_id])
+        await self.incidents.drop_alerts_of(bot_id)
         await self._do("DELETE FROM bot WHERE id = ?", [bot_id])
 
     async def add_crashes(self, bot_id: str, crashes: Iterable[Crash]) -> None:

@@ -62,6 +62,19 @@ async def test_fields_that_nobody_knows_are_refused(
     assert list(rig.fleet) == []
 
 
+async def test_a_list_that_is_asked_again_shows_what_changed(rig: Rig, api: Api) -> None:
+    """Unchanged, it's the same bytes; a change and a new bot show at once."""
+    for name in ("ant", "bee"):
+        await rig.create(name=name)
+    first = await api.get("/bots")
+    assert (await api.get("/bots")).json == first.json
+    await api.post("/bots/ant/stop", headers={"Prefer": "wait=5"})
+    changed = (await api.get("/bots")).json["items"]
+    assert [bot["wish"] for bot in changed] == ["stop", "run"]
+    await rig.create(name="cat")
+    assert [bot["name"] for bot in (await api.get("/bots")).json["items"]] == ["ant", "bee", "cat"]
+
+
 async def test_bots_are_listed_in_pages(rig: Rig, api: Api) -> None:
     """By name, with a cursor that leads to the next page, and filters."""
     for name in ("cat", "ant", "bee"):

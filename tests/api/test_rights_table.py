@@ -39,6 +39,7 @@ BODIES: Mapping[str, Any] = {
     "createToken": {"name": "made", "role": "viewer"},
     "addWebhook": {"name": "made", "url": "http://127.0.0.1:9/hook"},
     "replayWebhook": {"number": 1},
+    "muteIncident": {},
 }
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
 
@@ -71,6 +72,7 @@ def path_of(operation: Operation[Any, Any], bot: Bot, number: int) -> str:
     """A path of the operation: to that bot; else to what doesn't exist."""
     values = {"bot": bot.name, "operation": str(number), "action": "status", "kind": "user"}
     values |= {"subject": "98", "token": "nothing", "session": "nothing", "webhook": "none"}
+    values |= {"incident": "999"}
     return operation.path.format(**values)
 
 

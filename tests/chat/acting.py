@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from typing import Any
 
@@ -20,12 +21,16 @@ from controller.fleet.journal import Caller
 from controller.fleet.views import View
 from controller.runtime.memory import MemoryRuntime
 from demo.world import World
+from tests.loopback.world import read_text, walk_components
 
 KEY = "sk-test-0123456789abcdef"
 TOKEN = "987654321:telegram-like-token"
 VALUES = {"api_key": KEY, "channel_token": TOKEN}
 EPHEMERAL = 64
 COMMAND, COMPONENT, MODAL_SUBMIT = 2, 3, 5
+BUTTON, SELECT = 2, 3
+# A sign, and in bold what is wrong or no longer is, in more than one word.
+INCIDENT = re.compile(r"^(?:🔴|🟠|⚠️|✅|⚫|🗑️) \*\*[^*\n]+ [^*\n]+\*\*")
 
 Message = discord.Message | ResponseMessage
 
@@ -52,7 +57,13 @@ def said(result: InteractionResult) -> str:
     assert result.response is not None, result
     assert result.response.ephemeral, result.response.content
     assert len(result.response.content) <= 2000
-    return result.response.content
+    return read_text(result.response.content, result.response.components)
+
+
+def as_read(message: discord.Message) -> discord.Message:
+    """The message with everything that a person reads in it as its content, wherever it stands."""
+    message.content = read_text(message.content, _parts(message))
+    return message
 
 
 def labels(message: Message) -> list[str]:
@@ -62,15 +73,50 @@ def labels(message: Message) -> list[str]:
 
 def buttons_of(message: Message) -> list[dict[str, Any]]:
     """The buttons under a message, as Discord has them."""
-    rows = message.components
+    return [part for part in walk_components(_parts(message)) if part["type"] == BUTTON]
+
+
+def picks(message: Message) -> dict[str, str]:
+    """Everything that can be picked in the selects under a message, and where it leads."""
+    found = [part["options"] for part in walk_components(_parts(message)) if part["type"] == SELECT]
+    return {option["label"]: option["value"] for options in found for option in options}
+
+
+def _parts(message: Message) -> list[dict[str, Any]]:
+    found: list[Any] = message.components
     if isinstance(message, discord.Message):
-        rows = [row.to_dict() for row in message.components]
-    return [button for row in rows for button in row["components"]]
+        return [part.to_dict() for part in found]
+    return found
 
 
 def public(world: World) -> list[discord.Message]:
-    """Every message in the admin channel that everybody there can read, but the very first one."""
-    return [m for m in world.channel.history() if not m.flags.ephemeral and not is_welcome(m)]
+    """Every message in the admin channel that everybody there can read, but the very first one and
+    those of incidents."""
+    every = [m for m in world.channel.history() if not m.flags.ephemeral and not is_incident(m)]
+    return [m for m in map(as_read, every) if not is_welcome(m)]
+
+
+def incidents(world: World) -> list[discord.Message]:
+    """The messages of incidents, oldest first."""
+    every = [m for m in world.channel.history() if not m.flags.ephemeral and is_incident(m)]
+    return sorted(every, key=lambda message: message.id)
+
+
+def is_incident(message: discord.Message) -> bool:
+    """Whether it tells of something that is wrong, or was: its whole first sentence is bold."""
+    return INCIDENT.match(message.content) is not None
+
+
+async def until_incident(world: World, text: str, seconds: float = 8.0) -> discord.Message:
+    """The first message of an incident with these words, as soon as there is one."""
+    end = time.monotonic() + seconds
+    while True:
+        found = next((m for m in incidents(world) if text in m.content), None)
+        if found is not None:
+            return found
+        told = [m.content for m in incidents(world)]
+        assert time.monotonic() < end, f"no {text!r} in {told}"
+        await asyncio.sleep(0.02)
 
 
 def is_welcome(message: discord.Message) -> bool:
@@ -108,11 +154,11 @@ async def until_public(world: World, text: str) -> discord.Message:
         await asyncio.sleep(0.02)
 
 
-async def until_phase(world: World, name: str, phase: Phase) -> View:
+async def until_phase(world: World, name: str, phase: Phase, seconds: float = 5.0) -> View:
     """The bot's view, as soon as it is in that phase."""
     fleet = world.application.installation.tools.fleet
     view = fleet.named(name)
-    seen = await fleet.wait_for(view.bot.id, lambda v: v is not None and v.phase is phase, 5)
+    seen = await fleet.wait_for(view.bot.id, lambda v: v is not None and v.phase is phase, seconds)
     assert seen is not None
     assert seen.phase is phase
     return seen

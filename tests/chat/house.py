@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from simcord.builders import ChannelHandle, GuildHandle
 from simcord.env import Env
 
 from controller.app import open_application
+from controller.domain.incident import Pace
+from controller.runtime import Runtime
 from controller.runtime.memory import MemoryRuntime
 from controller.settings import Settings
 from controller.vault import Redactor
@@ -59,12 +61,19 @@ class House:
     admin: MemberActor
     settings: Settings
     engine: MemoryRuntime
+    pace: Pace = field(default_factory=Pace)
     started: bool = False
+
+    @property
+    def runtime(self) -> Runtime | None:
+        """What its controllers run on; None: the real engine."""
+        return self.engine
 
     @contextlib.asynccontextmanager
     async def controller(self) -> AsyncIterator[World]:
         """A controller that runs until the block ends, and then lets go of everything."""
-        async with open_application(self.settings, Redactor(), runtime=self.engine) as application:
+        opened = open_application(self.settings, Redactor(), runtime=self.runtime, pace=self.pace)
+        async with opened as application:
             background = asyncio.create_task(application.run_background())
             world = World(self.env, self.guild, self.channel, self.admin, application, background)
             try:

@@ -90,7 +90,7 @@ async def test_the_whole_way_is_one_public_message_edited_in_place(world: World)
     await fill(world)
     after = await until_card(world, "shop", "🟢 **shop** — running")
     assert after.id == before.id
-    assert labels(after) == ["Logs", "Restart", "Stop"]
+    assert labels(after) == ["Logs", "Restart", "Settings", "Stop"]
     assert len(public(world)) == 1
 
 

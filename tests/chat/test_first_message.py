@@ -92,7 +92,7 @@ async def test_the_button_creates_a_bot_as_the_command_does(world: World) -> Non
     assert {"Demo bot", "Plain bot", "echo", "checked"} <= set(offered)
     assert len(offered) == len(world.application.manager.bots.templates)
     text = said(await submitted(world))
-    assert text.startswith("**shop** is created and waits for its secrets.")
+    assert text.startswith("**shop** is created. Enter its secrets to start it")
     view = await until_phase(world, "shop", Phase.CREATED)
     assert (view.bot.provider, view.bot.model, view.bot.channel) == (
         "anthropic",

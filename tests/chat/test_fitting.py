@@ -105,8 +105,8 @@ def test_every_bot_in_trouble_is_counted() -> None:
     found = fit(fleet_status(UP, views, 1.0, "1", now=1.0))
     more = re.search(r"and (\d+) more: see the file", found.text)
     assert more is not None
-    assert found.text.count("— error") + int(more[1]) == 40
-    assert "b39 — error" in found.whole
+    assert found.text.count("— gave up after 5 crashes") + int(more[1]) == 40
+    assert "b39 — gave up after 5 crashes" in found.whole
 
 
 def test_the_warning_about_exposed_secrets_survives_many_long_settings() -> None:

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from controller.chat.commands.help_topics import TOPICS, help_words
-from controller.chat.requests.ways import ELSEWHERE, command_of
+from controller.chat.requests.ways import WITHOUT_COMMAND, command_of
 from controller.domain.acts import ACTS, Act
 from controller.domain.roles import Role
 from demo.world import World
@@ -20,7 +20,7 @@ COMMAND = re.compile(r"^`/([\w ]+)` (\S.*)$", re.MULTILINE)
 def test_every_act_stands_under_one_topic() -> None:
     """A new one has to be put where people look for it."""
     sorted_in = [act.id for acts in TOPICS.values() for act in acts]
-    assert sorted(sorted_in) == sorted(set(ACTS) - {act.id for act in ELSEWHERE})
+    assert sorted(sorted_in) == sorted(set(ACTS) - {act.id for act in WITHOUT_COMMAND})
 
 
 def test_an_act_that_nobody_sorted_in_is_shown_all_the_same() -> None:
@@ -39,7 +39,7 @@ async def test_an_admin_reads_every_command_in_one_message(world: World) -> None
     assert {name for name, _ in COMMAND.findall(text)} == set(registered(world))
     for title in TOPICS:
         assert f"**{title}**\n`/" in text
-    assert "`/bot create` Create a bot; a form for its secrets comes by DM" in text
+    assert "`/bot create` Create a bot; what you leave out is asked for" in text
 
 
 @pytest.mark.parametrize("role", ["viewer", "operator"])
@@ -50,7 +50,9 @@ async def test_others_read_only_what_they_may_do(world: World, role: str) -> Non
     text = said(await person.slash(world.channel, "help"))
     held = Role.parse(role)
     assert held is not None
-    may = {command_of(act) for act in ACTS.values() if held >= act.role and act not in ELSEWHERE}
+    may = {
+        command_of(act) for act in ACTS.values() if held >= act.role and act not in WITHOUT_COMMAND
+    }
     assert {name for name, _ in COMMAND.findall(text)} == may
     assert "Decide who may do what" not in text
 

@@ -117,4 +117,6 @@ def message_of(request: Any) -> dict[str, Any] | None:
     """The message in a request, if there is one with words."""
     body = request.json if isinstance(request.json, dict) else {}
     body = body.get("data", body) or {}
-    return body if isinstance(body, dict) and body.get("content") else None
+    if not isinstance(body, dict) or "title" in body:  # a form
+        return None
+    return body if body.get("content") or body.get("components") else None

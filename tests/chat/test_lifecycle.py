@@ -32,8 +32,8 @@ from tests.chat.acting import (
     ready_bot,
     said,
     until_card,
+    until_incident,
     until_phase,
-    until_public,
 )
 from tests.chat.test_hostile import LIVE, kinds
 
@@ -64,7 +64,7 @@ async def test_the_cards_buttons_do_the_same_and_the_card_follows(world: World) 
     await world.env.settle(idle=0.002)
     assert "⚫ **shop** — stopped" in said(pressed)
     message = await until_card(world, "shop", "⚫ **shop** — stopped")
-    assert labels(message) == ["Logs", "Start"]
+    assert labels(message) == ["Logs", "Start", "Settings"]
     assert "🟢 **shop** — running" in said(await world.admin.click(message, label="Start"))
     assert len(public(world)) == 1
 
@@ -205,19 +205,21 @@ async def test_the_list_has_the_worst_first_and_can_be_narrowed(world: World) ->
     assert dict(engine_of(world).calls) == calls
 
 
-async def test_a_list_too_long_for_a_message_comes_as_a_file_too(world: World) -> None:
-    """Every bot is in the file, the message says how many it left out. The first answer doesn't
-    wait for the file to be sent."""
+async def test_all_of_a_long_list_comes_as_a_file(world: World) -> None:
+    """Every bot is in it. The first answer doesn't wait for the file to be sent."""
     await asyncio.gather(
         *(_order(world, f"a-bot-with-a-rather-long-name-{n:02}") for n in range(40))
     )
     answer = await world.admin.slash(world.channel, "bot list")
+    assert "page 1 of 4" in said(answer)
+    assert answer.response is not None
+    file = await world.admin.click(answer.response, label="File")
     sent = [line for line in world.env.transcript().splitlines() if "interaction" in line]
     assert "/callback {'type': 5" in sent[-2], "it shows that it thinks"
     assert "@original" in sent[-1], "then comes the list"
-    assert "more: see the file." in said(answer)
-    assert answer.response is not None
-    (attachment,) = answer.response.attachments
+    assert file.response is not None
+    (attachment,) = file.response.attachments
+    assert attachment.filename == "bots.csv"
     assert len((await attachment.read()).decode().splitlines()) == 41
 
 
@@ -242,14 +244,14 @@ async def test_the_history_says_who_asked_what_and_how_it_ended(world: World) ->
 async def test_a_crash_loop_stands_on_the_card_with_its_reason_and_last_lines(
     world: World,
 ) -> None:
-    """Exit code, how often, the log's end, redacted; Restart begins anew."""
+    """Exit code, how often, the log's end, redacted; Try again begins anew."""
     view = await ready_bot(world)
     engine = engine_of(world)
     engine.write_log(view.bot.id, f"loading\nfatal: ``` bad key {KEY} @everyone", "stderr")
     for _ in range(5):
         engine.crash(view.bot.id, 1)
         await asyncio.sleep(0.05)
-    message = await until_card(world, "shop", "🔴 **shop** — error")
+    message = await until_card(world, "shop", "🔴 **shop** — gave up after 5 crashes")
     message = await until_card(
         world, "shop", "Gave up after 5 crashes in ten minutes; the last: exit 1"
     )
@@ -257,8 +259,8 @@ async def test_a_crash_loop_stands_on_the_card_with_its_reason_and_last_lines(
     assert message.content.count("```") == 2
     assert KEY not in message.content
     assert "[redacted]" in message.content
-    assert labels(message) == ["Logs", "Restart", "Stop"]
-    assert "🟢 **shop** — running" in said(await world.admin.click(message, label="Restart"))
+    assert labels(message) == ["Try again", "Settings", "Logs"]
+    assert "🟢 **shop** — running" in said(await world.admin.click(message, label="Try again"))
 
 
 async def test_an_exit_is_told_with_its_meaning_and_what_follows(world: World) -> None:
@@ -268,7 +270,7 @@ async def test_an_exit_is_told_with_its_meaning_and_what_follows(world: World) -
     engine_of(world).crash(other.bot.id, 139)
     message = await until_card(world, "fatal", "🔴 **fatal** — error")
     assert "Stopped after exit 78: a configuration error." in message.content
-    assert "Read its log, fix the problem, then press Restart." in message.content
+    assert "Read its log, fix the problem, then restart it." in message.content
     assert not engine_of(world).containers[fatal.bot.id].seen.state.active
     message = await until_card(world, "other", "exit 139: ended by SIGSEGV")
     assert "🟢 **other** — running" in message.content
@@ -347,7 +349,7 @@ async def test_with_the_engine_away_every_command_answers_and_says_so(world: Wor
         assert "Can't reach Docker." in text
     status = said(await world.admin.slash(world.channel, "fleet status"))
     assert "Can't reach Docker." in status
-    await until_public(world, "Docker stopped answering")
+    await until_incident(world, "Docker stopped answering")
     message = card(world, "four")
     assert message is not None
     assert "Docker" not in message.content
@@ -358,7 +360,7 @@ async def test_with_the_engine_away_every_command_answers_and_says_so(world: Wor
     await until_phase(world, "two", Phase.RUNNING)
     await until_phase(world, "five", Phase.RUNNING)
     await until_card(world, "three", "🗑️ **three** — removed")
-    await until_public(world, "Docker answers again")
+    await until_incident(world, "Docker answers again")
     message = await until_card(world, "four", "🟢 **four** — running")
     assert "Docker" not in message.content
 

@@ -11,14 +11,15 @@ import discord
 import pytest
 
 from controller.chat.cards.backoff import pause_after
-from controller.chat.cards.publisher import AT_ONCE, SPACING, Publisher
+from controller.chat.cards.publisher import AT_ONCE, Publisher
 from controller.chat.cards.schedule import Budget, Schedule
+from controller.chat.requests.layouts import Layout, raw, words_of
 from controller.chat.requests.place import Place
 from controller.domain.phase import Phase
 from demo.world import World
 from tests.chat.acting import (
+    as_read,
     card,
-    engine_of,
     fill,
     labels,
     make,
@@ -26,7 +27,6 @@ from tests.chat.acting import (
     ready_bot,
     until_card,
     until_phase,
-    until_public,
 )
 from tests.chat.house import House
 from tests.manager.rig import Rig, eventually
@@ -74,7 +74,7 @@ async def test_a_deleted_card_is_posted_anew_at_the_next_change(world: World) ->
     await fill(world)
     again = await until_card(world, "shop", "🟢 **shop** — running")
     assert again.id != message.id
-    assert labels(again) == ["Logs", "Restart", "Stop"]
+    assert labels(again) == ["Logs", "Restart", "Settings", "Stop"]
     posts = [
         r.json["nonce"]
         for r in world.env.http_requests
@@ -131,11 +131,12 @@ class Silent:
         for nothing in ():
             yield nothing
 
-    async def send(self, text: str, **_: object) -> object:
+    async def send(self, text: str = "", view: Layout | None = None, **_: object) -> object:
+        text = "\n".join([text, *words_of(raw(view))]) if isinstance(view, Layout) else text
         if any(f"**{name}**" in text for name in self.names):
             await asyncio.Event().wait()
         self.posted.append(text)
-        return SimpleNamespace(id=len(self.posted), content=text)
+        return SimpleNamespace(id=len(self.posted), components=view.children if view else [])
 
 
 async def test_cards_that_discord_never_answers_for_hold_up_no_other(tmp_path: Path) -> None:
@@ -211,62 +212,6 @@ async def test_what_changed_while_the_controller_was_away_is_on_the_card_after(
         assert len(public(world)) == 1
 
 
-# The engine, once
-
-
-def notice(world: World) -> None:
-    """Have the engine looked at now, which a failing look at any bot leads to."""
-    for view in world.application.installation.tools.fleet:
-        world.application.installation.tools.queue.poke(view.bot.id)
-
-
-async def test_an_engine_that_goes_and_comes_back_is_told_once_and_on_no_card(
-    world: World,
-) -> None:
-    """One message, edited in place; no card is touched."""
-    for name in ("one", "two", "three"):
-        await ready_bot(world, name)
-        await until_card(world, name, "running")
-    await asyncio.sleep(SPACING)
-    before = {m.id: edits(world, m.id) for m in public(world)}
-    for _ in range(2):
-        engine_of(world).go_away()
-        notice(world)
-        told = await until_public(world, "Docker stopped answering")
-        engine_of(world).come_back()
-        back = await until_public(world, "Docker answers again")
-        assert back.id == told.id
-    assert len(public(world)) == 4
-    assert {key: edits(world, key) for key in before} == before
-
-
-async def test_a_short_absence_of_the_engine_is_no_news(world: World) -> None:
-    """Back before anybody could have read it."""
-    await ready_bot(world)
-    fleet = world.application.installation.tools.fleet
-    for _ in range(5):
-        fleet.note_engine(False, "busy")
-        await asyncio.sleep(0.1)
-        fleet.note_engine(True)
-        await asyncio.sleep(0.05)
-    await asyncio.sleep(2.5)
-    assert not any("Docker" in m.content for m in public(world))
-
-
-async def test_the_next_controller_says_that_the_engine_is_back(house: House) -> None:
-    """The notice of a controller that ended meanwhile doesn't stay for ever."""
-    async with house.controller() as world:
-        await ready_bot(world)
-        engine_of(world).go_away()
-        notice(world)
-        told = await until_public(world, "Docker stopped answering")
-        while str(told.id) not in await world.application.manager.notebook.recall("engine-notice"):
-            await asyncio.sleep(0.01)
-    house.engine.come_back()
-    async with house.controller() as world:
-        assert (await until_public(world, "Docker answers again")).id == told.id
-
-
 # What Discord refuses
 
 
@@ -316,7 +261,7 @@ async def test_a_card_moves_to_the_new_admin_channel(house: House) -> None:
         while not other.history() and asyncio.get_running_loop().time() < end:
             await asyncio.sleep(0.02)
         (moved,) = other.history()
-        assert "🟢 **shop** — running" in moved.content
+        assert "🟢 **shop** — running" in as_read(moved).content
         await asyncio.sleep(0.2)
         assert old.id not in [m.id for m in house.channel.history()]
 

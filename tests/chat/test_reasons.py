@@ -37,8 +37,8 @@ def view(bot: Bot = BOT, phase: Phase = Phase.UNHEALTHY, **world: object) -> Vie
 def test_the_last_words_before_a_crash_are_on_no_card_of_a_bot_that_is_well_again() -> None:
     """They explain trouble; afterwards they would only be in the way."""
     tail = ("Traceback", "the last words")
-    assert "the last words" in card(replace(view(), tail=tail), now=NOW)
-    assert "the last words" not in card(replace(view(phase=Phase.RUNNING), tail=tail), now=NOW)
+    assert "the last words" in card(replace(view(), tail=tail), now=NOW).text
+    assert "the last words" not in card(replace(view(phase=Phase.RUNNING), tail=tail), now=NOW).text
 
 
 @pytest.mark.parametrize(
@@ -62,13 +62,13 @@ def test_a_stop_by_hand_is_said_to_be_undone_only_where_it_is(phase: Phase, ends
     ("phase", "labels"),
     [
         (Phase.CREATED, ["Enter secrets"]),
-        (Phase.STARTING, ["Logs", "Restart", "Stop"]),
-        (Phase.RUNNING, ["Logs", "Restart", "Stop"]),
-        (Phase.UNHEALTHY, ["Logs", "Restart", "Stop"]),
-        (Phase.CRASH_LOOPING, ["Logs", "Restart", "Stop"]),
-        (Phase.STOPPING, ["Logs", "Start"]),
-        (Phase.STOPPED, ["Logs", "Start"]),
-        (Phase.ERROR, ["Logs", "Restart", "Stop"]),
+        (Phase.STARTING, ["Logs", "Restart", "Settings", "Stop"]),
+        (Phase.RUNNING, ["Logs", "Restart", "Settings", "Stop"]),
+        (Phase.UNHEALTHY, ["Logs", "Restart", "Settings", "Stop"]),
+        (Phase.CRASH_LOOPING, ["Logs", "Restart", "Settings", "Stop"]),
+        (Phase.STOPPING, ["Logs", "Start", "Settings"]),
+        (Phase.STOPPED, ["Logs", "Start", "Settings"]),
+        (Phase.ERROR, ["Try again", "Settings", "Logs"]),
         (Phase.REMOVING, []),
     ],
 )
@@ -94,7 +94,7 @@ def killed(problem: Problem | None = None) -> View:
 )
 def test_a_lack_of_memory_names_the_limit_and_where_it_is_raised(memory: int, words: str) -> None:
     """In a crash that the bot came back from."""
-    text = card(killed(), memory, now=NOW)
+    text = card(killed(), memory, now=NOW).text
     assert "exit 137: out of memory" in text
     assert words in text
     assert "give it more in its template, `run.resources.memory`." in text
@@ -108,7 +108,7 @@ def test_a_bot_given_up_for_lack_of_memory_says_the_same() -> None:
     assert found == [
         "Stopped after 5 crashes.",
         "It was killed for lack of memory (limit 64 MiB): give it more in its template, "
-        "`run.resources.memory`. Then press Restart.",
+        "`run.resources.memory`. Then restart it.",
     ]
     other = Problem("image-missing", "The image is gone.", "Get it.", 1.0)
     assert bot_words.reasons(killed(other), memory, now=NOW) == ["The image is gone.", "Get it."]
@@ -124,7 +124,7 @@ def test_what_its_log_gives_away_is_said_in_the_templates_words() -> None:
     """On the card and in the outcome of an action, as one line of plain text."""
     seen = view(degraded=("A secret could not be read.", "**No** <@123456789012345678>"))
     for text in (
-        card(seen, now=NOW),
+        card(seen, now=NOW).text,
         bot_words.outcome(seen, "shop", "starting", UP, now=NOW),
     ):
         assert "🟠 **shop** — unhealthy" in text
@@ -154,7 +154,7 @@ def refused(phase: Phase = Phase.STARTING, **bot: object) -> View:
 
 def test_the_engines_own_reason_for_a_failed_start_is_shown_as_hostile_text() -> None:
     """On the card and in /bot show, without its markup and mentions."""
-    for text in (card(refused(), now=NOW), bot_words.show(refused(), UP, {}, now=NOW)):
+    for text in (card(refused(), now=NOW).text, bot_words.show(refused(), UP, {}, now=NOW)):
         assert (
             "Docker couldn't start it: driver failed: \\*\\*port\\*\\* 80 @\u200beveryone" in text
         )
@@ -233,7 +233,7 @@ def test_crashes_in_ten_minutes_are_counted_by_the_engines_clock() -> None:
     (said,) = bot_words.reasons(seen, now=NOW)
     assert said.endswith("(exit 1); 2 crashes in ten minutes.")
     assert bot_words.reasons(seen, now=NOW + 3600) == []
-    assert "2 crashes in ten minutes" in card(seen, now=NOW)
+    assert "2 crashes in ten minutes" in card(seen, now=NOW).text
     assert "2 crashes in ten minutes" in bot_words.show(seen, UP, {}, now=NOW)
     assert "2 crashes in ten minutes" in bot_words.outcome(seen, "shop", "starting", UP, now=NOW)
     assert "2 crashes in ten minutes" in fleet_status(UP, [seen], NOW, "1", now=NOW)

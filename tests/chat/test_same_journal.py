@@ -28,9 +28,13 @@ from tests.chat.acting import VALUES, as_admin, fill, make, newcomer, said, unti
 from tests.cli.socketed import botmaker
 
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
-# What only people at a screen do: an action answers at once, and a session is a browser's.
 AT_RANDOM = {"source", "token", "until", "file", "size"}  # how it came, ids and moments
-NOT_AT_THE_CONSOLE = {"bot.do", "access.web", "access.sessions"}
+# What only people at a screen do: an action answers at once, a session is a browser's, and an
+# incident's message has buttons.
+NOT_AT_THE_CONSOLE = {
+    *("bot.do", "access.web", "access.sessions"),
+    *("incident.acknowledge", "incident.mute"),
+}
 
 
 @dataclass

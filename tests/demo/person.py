@@ -111,6 +111,20 @@ class Person:
         """Fill in a box of the open form."""
         self.page.get_by_role("textbox", name=label).fill(value)
 
+    def create(self, name: str, template: str) -> None:
+        """Send `/bot create` with a name, choose a template, and press Create."""
+        self.enter("/bot create", name)
+        self.sees(self.newest(), f"{name} — a new bot.")
+        self.choose("Template", template, self.newest())
+        self.sees(self.newest(), f"{template}:")
+        self.press("Create", self.newest())
+        self.sees(self.newest(), "is created. Enter its secrets")
+
+    def choose(self, select: str, option: str, within: Locator) -> None:
+        """Choose an option of a select under a message."""
+        within.get_by_role("combobox", name=select).click()
+        self.page.get_by_role("option", name=option).first.click()
+
     def press(self, label: str, within: Locator) -> None:
         """Press a button under a message."""
         within.get_by_role("button", name=label, exact=True).click()

@@ -22,14 +22,13 @@ TOKEN = "channel-token-of-bee-67890"
 
 
 def make_bee(person: Person) -> None:
-    """Send `/bot create`, using the page's suggestions."""
-    person.begin("/bot create")
-    person.page.keyboard.type("bee", delay=20)
-    person.page.keyboard.press("Tab")
-    expect(person.suggestion("OpenClaw")).to_be_visible()
+    """Send `/bot create` with a name, and choose the rest by selects."""
+    person.enter("/bot create", "bee")
+    person.sees(person.newest(), "bee — a new bot.")
     person.take_picture("create")
-    person.pick("Demo bot")
-    person.send()
+    person.choose("Template", "Demo bot", person.newest())
+    person.sees(person.newest(), "Its image is ready.")
+    person.press("Create", person.newest())
     person.sees(person.card("bee"), "created (waiting for secrets)")
 
 

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 # Commands that are refused, sent by Ann, once there is a bot bee. Each with what she reads.
 REFUSED = (
     ("/bot show", ("nobody",), "There is no bot of that name."),
-    ("/bot create", ("bee", "demo"), "bee"),
+    ("/bot create", ("A bad name",), "A bot's name can only have"),
     ("/bot do", ("bee", "dance"), "bee has no action of that name."),
     ("/bot history", ("nobody",), "There is no bot of that name."),
 )
@@ -25,8 +25,8 @@ def test_a_tour_by_keyboard_in_a_full_channel(demo: Demo, person: Person) -> Non
     person.open(demo.start("tests.demo.crowded"))
     person.sees_newest("BotMaker is ready.")
 
-    person.enter("/bot create", "bee", "demo")
-    person.sees_newest("bee — created (waiting for secrets)")
+    person.create("bee", "Demo bot")
+    person.sees(person.card("bee"), "bee — created (waiting for secrets)")
     person.take_picture("created")
     person.press("Enter secrets", person.newest())
     person.fill("Demo API key", "api-key-of-bee")
@@ -71,7 +71,7 @@ def test_a_bot_says_what_it_is_told_to_and_a_watcher_may_only_look(
 ) -> None:
     """`/bot do` runs the demo bot's actions. Ben sees the bot and is refused in words."""
     person.open(demo.start())
-    person.enter("/bot create", "bee", "demo")
+    person.create("bee", "Demo bot")
     person.press("Enter secrets", person.card("bee"))
     person.fill("Demo API key", "api-key-of-bee")
     person.fill("Demo channel token", "channel-token-of-bee")
@@ -101,7 +101,7 @@ def test_a_bot_says_what_it_is_told_to_and_a_watcher_may_only_look(
 def test_a_refused_token_is_told_and_another_one_is_taken(demo: Demo, person: Person) -> None:
     """The stand-in for Telegram refuses the first; the form opens again and takes the second."""
     person.open(demo.start())
-    person.enter("/bot create", "tele", "telegram")
+    person.create("tele", "Demo bot on Telegram")
     person.press("Enter secrets", person.card("tele"))
     person.fill("Demo API key", "api-key-of-tele")
     person.fill("Telegram bot token", "refuse-me")

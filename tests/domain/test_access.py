@@ -45,18 +45,21 @@ def test_the_table_names_every_act_once() -> None:
     """By the words of its command; none is open to everybody, and reading needs only a viewer."""
     assert all(ident == act.id for ident, act in ACTS.items())
     assert all(
-        re.fullmatch(r"(bot|fleet|access|webhook)\.[a-z]+(\.[a-z]+)?|help", ident) for ident in ACTS
+        re.fullmatch(r"(bot|fleet|access|webhook|incident)\.[a-z]+(\.[a-z]+)?|help", ident)
+        for ident in ACTS
     )
     assert all(act.role > Role.NONE and act.sentence for act in ACTS.values())
     assert {ident for ident, act in ACTS.items() if act.scope is Scope.FLEET} == {
         "bot.create",
         *("fleet.orphans", "fleet.doctor", "fleet.history", "fleet.backup"),
+        "fleet.alerts.give",
         *("access.grant", "access.revoke", "access.list", "access.test"),
         *("access.sessions", "access.token.create", "access.token.list", "access.token.revoke"),
         *(f"webhook.{deed}" for deed in ("add", "list", "test", "replay", "remove")),
     }
     assert {ident for ident, act in ACTS.items() if act.role is Role.OPERATOR} == {
         *("bot.start", "bot.stop", "bot.restart"),
+        *("incident.acknowledge", "incident.mute"),
     }
 
 

@@ -144,7 +144,7 @@ def test_a_fatal_exit_is_the_end() -> None:
     assert judged(Crash(NOW, 78)) == (
         "fatal-exit",
         "Stopped after exit 78: a configuration error.",
-        "Read its log, fix the problem, then press Restart.",
+        "Read its log, fix the problem, then restart it.",
     )
     assert judged(Crash(NOW - 1, 78), Crash(NOW, 1)) is None
 
@@ -164,7 +164,7 @@ def test_an_end_that_the_policy_accepts_is_said(restart: str) -> None:
     assert judged(Crash(NOW, 0), container=EXITED, restart=restart) == (
         "exited",
         "Ended: exit 0: ended by itself without an error.",
-        "Read its log, fix the problem, then press Restart.",
+        "Read its log, fix the problem, then restart it.",
     )
     assert judged(Crash(NOW, 0), container=RUNNING, restart=restart) is None
     assert judged(Crash(NOW, 0), container=EXITED) is None

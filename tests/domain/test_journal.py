@@ -139,5 +139,6 @@ def test_the_kinds_are_those_that_the_files_hold() -> None:
     kinds = "asked outcome refused created removed wish settings secrets image new-image"
     later = "crash problem reload unchecked by-hand grant revoke webhook restored noted"
     of_releases = "release release-good release-failed"
-    assert " ".join(Kind) == f"{kinds} {later} {of_releases}"
+    of_incidents = "incident incident-over alert"
+    assert " ".join(Kind) == f"{kinds} {later} {of_releases} {of_incidents}"
     assert " ".join(Result) == "done refused unknown failed cut-short"

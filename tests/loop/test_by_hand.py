@@ -51,7 +51,7 @@ async def test_what_is_done_by_hand_is_undone_and_reported(rig: Rig, what: str) 
     assert entry.data["what"] == what
     assert f"{what} outside BotMaker" in history_words(await rig.history(bot), bot.name)
     told = rf"{what.capitalize()} outside BotMaker <t:\d+:R>; {UNDONE[what]}\."
-    assert re.search(told, card(rig.view(bot), now=time.time()))
+    assert re.search(told, card(rig.view(bot), now=time.time()).text)
 
 
 @pytest.mark.parametrize("what", list(HANDS))
@@ -62,14 +62,14 @@ async def test_what_was_done_by_hand_is_news_for_ten_minutes(what: str) -> None:
     fleet = Fleet(clock=lambda: now[0])
     fleet.add(BOT, RUNNING)
     fleet.show_by_hand(BOT.id, what)
-    assert "outside BotMaker" in card(fleet.require(BOT.id), now=now[0])
+    assert "outside BotMaker" in card(fleet.require(BOT.id), now=now[0]).text
     stopped = replace(BOT, wish=Wish.STOP)
-    assert "outside BotMaker" not in card(fleet.show_bot(stopped), now=now[0])
-    assert "outside BotMaker" in card(fleet.show_bot(BOT), now=now[0])
+    assert "outside BotMaker" not in card(fleet.show_bot(stopped), now=now[0]).text
+    assert "outside BotMaker" in card(fleet.show_bot(BOT), now=now[0]).text
     now[0] += 100
     assert fleet.next_decay(BOT.id) == 500.0
     now[0] += 500
-    assert "outside BotMaker" not in card(fleet.show_bot(BOT), now=now[0])
+    assert "outside BotMaker" not in card(fleet.show_bot(BOT), now=now[0]).text
     assert fleet.next_decay(BOT.id) is None
 
 

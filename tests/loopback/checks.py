@@ -32,7 +32,7 @@ def count(path: str, values: list[Json], most: int) -> None:
 
 def message(draft: Message) -> None:
     """Checks a message as it would be after the request."""
-    length("content", draft.content, 2000)
+    length("content", draft.written, 2000)
     if draft.flags & V2_FLAG:
         _v2_message(draft)
     else:
@@ -40,16 +40,18 @@ def message(draft: Message) -> None:
     _embeds(draft.embeds)
     if sum(attachment.size for attachment in draft.attachments) > UPLOAD_LIMIT:
         raise ApiError(413, 40005, "Request entity too large")
-    filled = draft.content or draft.embeds or draft.attachments or draft.components
+    filled = draft.written or draft.embeds or draft.attachments or draft.components
     if not filled:
         raise ApiError(400, 50006, "Cannot send an empty message")
 
 
 def _v2_message(draft: Message) -> None:
-    if draft.content or draft.embeds:
+    if draft.written or draft.embeds:
         text = "The 'content' and 'embeds' fields cannot be used with MessageFlags.IS_COMPONENTS_V2"
         raise invalid_form("flags", "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2", text)
-    count("components", list(walk_components(draft.components)), 40)
+    parts = list(walk_components(draft.components))
+    count("components", parts, 40)
+    length("components", "".join(part.get("content") or "" for part in parts), 4000)
     _custom_ids(draft.components)
 
 

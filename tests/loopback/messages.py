@@ -79,7 +79,7 @@ def _apply(world: LoopbackDiscord, message: Message, body: Json, files: Files) -
     body = copy.deepcopy(body)
     changes: dict[str, Any] = {}
     if "content" in body:
-        changes["content"] = body["content"] or ""
+        changes["written"] = body["content"] or ""
     for key in ("embeds", "components"):
         if key in body:
             changes[key] = body[key] or []

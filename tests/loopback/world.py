@@ -4,6 +4,7 @@ Next door: server.py runs it, rest.py and gateway.py let a bot see it, person.py
 from __future__ import annotations
 
 import datetime
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -147,7 +148,7 @@ class Message:
     id: int
     channel_id: int
     author: User
-    content: str = ""
+    written: str = ""  # its field `content`, empty with Components V2
     embeds: list[Json] = field(default_factory=list)
     components: list[Json] = field(default_factory=list)
     attachments: list[Attachment] = field(default_factory=list)
@@ -171,6 +172,11 @@ class Message:
     def loading(self) -> bool:
         return bool(self.flags & LOADING)
 
+    @property
+    def content(self) -> str:
+        """Everything that a person reads in it but the buttons, wherever it stands."""
+        return read_text(self.written, self.components)
+
     def walk(self) -> Iterator[Json]:
         return walk_components(self.components)
 
@@ -183,7 +189,7 @@ class Message:
             "id": str(self.id),
             "channel_id": str(self.channel_id),
             "author": self.author.json(),
-            "content": self.content,
+            "content": self.written,
             "timestamp": self.created,
             "edited_timestamp": self.edited,
             "tts": False,
@@ -203,6 +209,17 @@ class Message:
             body["interaction_metadata"] = self.interaction
             body["webhook_id"] = body["application_id"] = str(self.webhook_id)
         return body
+
+
+_LOOKS = re.compile(r"(?m)^(?:#{1,3} |-# |> )")  # a heading's, small print's, a quote's mark
+
+
+def read_text(content: str, components: list[Json]) -> str:
+    """A message's words as people read them, with Components V2 too: without the marks of looks."""
+    if content:
+        return content
+    texts = [part["content"] for part in walk_components(components) if part.get("type") == 10]
+    return _LOOKS.sub("", "\n".join(texts))
 
 
 def walk_components(components: list[Json]) -> Iterator[Json]:

@@ -14,6 +14,7 @@ import pytest
 
 from controller.domain.access import Grant, discord_user
 from controller.domain.acts import ACTS, BOT_LOGS, BOT_SECRETS, BOT_SHOW, Act, Scope
+from controller.domain.announcing import Alert
 from controller.domain.bot import Bot
 from controller.domain.errors import Denied, NotFound
 from controller.domain.events import LogQuery
@@ -22,6 +23,7 @@ from controller.domain.roles import Role
 from controller.fleet.journal import Caller
 from controller.manager import Manager
 from controller.manager.backups import BackupOrder
+from controller.manager.incidents import Wanted
 from controller.manager.lifecycle import Order
 from controller.manager.webhooks import WebhookOrder
 from tests.manager.rich import with_rich
@@ -117,6 +119,24 @@ CALLS: dict[str, dict[str, Call]] = {
     },
     "bot.delete": {"lifecycle.delete": lambda s, who: s.manager.lifecycle.delete(who, s.bot)},
     "fleet.status": {"bots.status": lambda s, who: s.manager.bots.status(who)},
+    "fleet.incidents": {
+        "incidents.listed": lambda s, who: s.manager.incidents.listed(who, Wanted()),
+    },
+    "incident.acknowledge": {
+        "incidents.acknowledge": lambda s, who: s.manager.incidents.acknowledge(who, 1)
+    },
+    "incident.mute": {"incidents.mute": lambda s, who: s.manager.incidents.mute(who, 1)},
+    "fleet.alerts.list": {"incidents.alerts": lambda s, who: s.manager.incidents.alerts(who)},
+    "fleet.alerts.me": {
+        "incidents.set_own_alert": lambda s, who: s.manager.incidents.set_own_alert(
+            who, Alert(kind="user", subject=int(who.principal.id)), on=True
+        )
+    },
+    "fleet.alerts.give": {
+        "incidents.give_alert": lambda s, who: s.manager.incidents.give_alert(
+            who, Alert(kind="role", subject=7), on=True
+        )
+    },
     "fleet.orphans": {"orphans.find": lambda s, who: s.manager.orphans.find(who)},
     "fleet.history": {"history.of_everything": lambda s, who: s.manager.history.of_everything(who)},
     "fleet.doctor": {"doctor.examine": lambda s, who: s.manager.doctor.examine(who)},
@@ -173,6 +193,8 @@ async def everything(rig: Rig) -> dict[str, object]:
         "sessions": await rig.store.sessions(),
         "webhooks": await rig.store.webhooks(),
         "forms": await rig.store.usable_forms(0.0),
+        "incidents": await rig.store.incidents.newest(),
+        "alerts": await rig.store.incidents.alerts(),
         "owed": await rig.store.owed(),
         "containers": {bot_id: held.seen for bot_id, held in rig.runtime.containers.items()},
         "writes": {name: rig.runtime.calls[name] for name in WRITES},

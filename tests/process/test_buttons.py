@@ -14,17 +14,19 @@ NOBODY = "0e0ae0e0-0000-4000-8000-000000000000"
 
 
 async def test_buttons_of_a_deleted_bot_say_that_it_is_gone(shared: Place) -> None:
-    """So do Logs, Restart, Stop, the direct message's button and an open form."""
+    """So do the card's buttons, all of More, the direct message's button and an open form."""
     ann = shared.ann
     await shared.bot("gone")
     card = await shared.card_says("gone", "running")
-    ids = [part["custom_id"] for part in card.walk() if "custom_id" in part]
+    ids = [part["custom_id"] for part in card.walk() if part["type"] == 2]
+    (more,) = [part for part in card.walk() if part["type"] == 3]
+    ids += [option["value"] for option in more["options"]]
     await said(await ann.slash("bot secrets", name="gone"), "direct message")
     dm = shared.dm("gone")
     form = await shared.open_form("gone")
     asked = await ann.slash("bot delete", name="gone")
     await said(await ann.click(asked, label="Delete gone"), "Nothing is left")
-    assert len(ids) == 3
+    assert len(ids) == 4 + 7
     for custom_id in ids:
         inv = await ann.click(card, custom_id=custom_id, forged=True)
         await said(inv, "That bot is gone")

@@ -173,4 +173,4 @@ async def test_a_deleted_public_message_is_replaced_at_the_next_change(shared: P
     shared.world.delete_message(await shared.card_says("again", "running"))
     await said(await shared.ann.slash("bot stop", name="again"), "stopped")
     card = await shared.card_says("again", "stopped")
-    assert card.labels() == ["Logs", "Start"]
+    assert card.labels() == ["Logs", "Start", "Settings"]

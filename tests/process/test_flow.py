@@ -110,7 +110,12 @@ async def test_where_dms_are_closed_the_button_comes_in_the_private_answer(place
     assert place.ann.dms == []
     form = await (await place.ann.click(made, label="Enter secrets")).modal_sent
     await said(await place.submit(form), "**shy** — running")
-    assert (await place.card_says("shy", "running")).labels() == ["Logs", "Restart", "Stop"]
+    assert (await place.card_says("shy", "running")).labels() == [
+        "Logs",
+        "Restart",
+        "Settings",
+        "Stop",
+    ]
 
 
 async def test_the_buttons_of_the_public_message_act_and_follow_the_phase(place: Place) -> None:
@@ -123,10 +128,10 @@ async def test_the_buttons_of_the_public_message_act_and_follow_the_phase(place:
     assert found is not None
     assert not found["State"]["Running"]
     await place.card_says("panel", "stopped")
-    assert card.labels() == ["Logs", "Start"]
+    assert card.labels() == ["Logs", "Start", "Settings"]
     await said(await place.ann.click(card, label="Start"), "running")
     await place.card_says("panel", "running")
-    assert card.labels() == ["Logs", "Restart", "Stop"]
+    assert card.labels() == ["Logs", "Restart", "Settings", "Stop"]
     assert place.controller.started_at(bot_id)
 
 

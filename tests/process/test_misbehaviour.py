@@ -63,8 +63,8 @@ async def test_an_image_that_is_not_there_is_said_with_what_to_do(zoo: Place) ->
     assert "botmaker-absent:9" in card.content.replace("\\", "")
     assert len(card.content.splitlines()) >= 4, card.content  # reason and hint
     assert zoo.controller.inspect(zoo.controller.bot_id("imageless")) is None
-    assert "Restart" in card.labels()
-    await said(await zoo.ann.click(card, label="Restart"), "error")
+    assert "Try again" in card.labels()
+    await said(await zoo.ann.click(card, label="Try again"), "error")
 
 
 async def test_a_program_that_is_not_in_the_image_is_said(zoo: Place) -> None:
@@ -123,7 +123,7 @@ async def test_a_fatal_exit_is_not_tried_again(zoo: Place) -> None:
 
 
 async def test_a_bot_that_keeps_crashing_is_called_so_and_given_up(zoo: Place) -> None:
-    """Crash-looping from the third crash, stopped after the fifth, started again by Restart."""
+    """Crash-looping from the third crash, stopped after the fifth, started again by Try again."""
     await _launch(zoo, "crasher", behaviour="crash")
     await zoo.card_says("crasher", "exit 3", 20)
     await zoo.card_says("crasher", "crash-looping", 30)
@@ -132,7 +132,7 @@ async def test_a_bot_that_keeps_crashing_is_called_so_and_given_up(zoo: Place) -
     bot_id = zoo.controller.bot_id("crasher")
     await eventually(lambda: zoo.controller.started_at_or_none(bot_id) is None, 2)
     assert len(zoo.controller.rows("SELECT 1 FROM crash WHERE bot_id = ?", bot_id)) == 5
-    inv = await zoo.ann.click(card, label="Restart")
+    inv = await zoo.ann.click(card, label="Try again")
     await said(inv, "running")
 
 

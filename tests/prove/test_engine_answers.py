@@ -203,7 +203,7 @@ async def test_a_full_disk_of_the_engine_is_told_and_restart_goes_on(
                 await said(listed, "error")
             finally:
                 await asyncio.to_thread(small.unfill)
-            await shop.place.ann.click(card, label="Restart")
+            await shop.place.ann.click(card, label="Try again")
             await shop.place.card_says("one", "— running", 20)
             assert len(shop.place.controller.containers()) == 1
             tally.tried["engine faults"] += 1

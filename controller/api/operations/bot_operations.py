@@ -20,7 +20,7 @@ from controller.api.operation import (
     Source,
     Values,
 )
-from controller.api.resources import BotOut, OperationOut, Page, bot_out
+from controller.api.resources import BotOut, BotPages, OperationOut, Page, Seen, bot_out
 from controller.domain import acts
 from controller.domain.phase import Phase
 from controller.manager.lifecycle import Order
@@ -59,9 +59,14 @@ class BotChange(Given):
 
 async def list_bots(call: Call[BotsWanted, Nothing]) -> Answer:
     """A page of bots, each from its own kept JSON."""
-    wanted, after = call.query, place_of(call.query.cursor)
+    wanted, pages = call.query, call.pages
     seen = await call.manager.bots.seen(call.caller)
-    call.pages.tidy(len(call.manager.bots))
+    pages.tidy(len(call.manager.bots))
+    return Answer(pages.page(wanted, seen, lambda: _page(wanted, seen, pages)))
+
+
+def _page(wanted: BotsWanted, seen: Seen, pages: BotPages) -> bytes:
+    after = place_of(wanted.cursor)
     found = sorted(
         (
             (view.bot.name, view, role)
@@ -75,8 +80,8 @@ async def list_bots(call: Call[BotsWanted, Nothing]) -> Answer:
     )
     shown = found[: wanted.limit]
     more = cursor_of(shown[-1][0]) if len(shown) < len(found) else None
-    items = b",".join(call.pages.json(view, role) for _, view, role in shown)
-    return Answer(b'{"items":[%b],"next":%b}' % (items, json.dumps(more).encode()))
+    items = b",".join(pages.json(view, role) for _, view, role in shown)
+    return b'{"items":[%b],"next":%b}' % (items, json.dumps(more).encode())
 
 
 async def create_bot(call: Call[Nothing, NewBot]) -> Answer:

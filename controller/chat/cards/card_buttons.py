@@ -1,27 +1,69 @@
-"""The buttons on a card: what can be done to a bot in its phase."""
+"""What can be pressed on a card: the buttons that fit the bot's phase, a fix beside each cause,
+and More. What each does is in `handlers`, its right in `ways`."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import discord
 
 from controller.chat.requests.buttons import Button, button
+from controller.chat.requests.selects import Option, Select, select
+from controller.chat.words.bot_words import Fix
+from controller.domain.bot import Bot
 from controller.domain.phase import Phase
 from controller.fleet.views import View
 
+_PRIMARY, _GREEN = discord.ButtonStyle.primary, discord.ButtonStyle.success
+_FIXES: Mapping[Fix, tuple[str, str]] = {
+    Fix.SETTINGS: ("Open settings", "settings"),
+    Fix.SECRETS: ("Replace secrets", "rotate"),
+    Fix.ROLL_BACK: ("Roll back", "releases"),
+}
+# What More offers, with a line that says what it does.
+MORE = (
+    ("Logs", "logs", "The newest lines of its log"),
+    ("Settings", "settings", "Change them in a form"),
+    ("Secrets", "rotate", "Replace them; what is stored is never shown"),
+    ("Actions", "actions", "What its template lets it do"),
+    ("History", "history", "What happened, and who asked for it"),
+    ("Releases", "releases", "What it was made of, and going back"),
+    ("Delete", "askdelete", "Asks first"),
+)
+
 
 def card_buttons(view: View) -> list[Button]:
-    """The buttons for the bot's phase. What each does is in `handlers`, its right in `ways`."""
+    """The buttons for the bot's phase, without those that stand beside a cause.
+
+    Stop, the riskiest, isn't next to Logs and Restart, which are used most.
+    """
     bot = view.bot
     if view.phase is Phase.REMOVING:
         return []
     if view.phase is Phase.CREATED:
-        primary = discord.ButtonStyle.primary
-        return [button("Enter secrets", "secrets", bot.id, style=primary)]
-    logs = button("Logs", "logs", bot.id)
+        return [button("Enter secrets", "secrets", bot.id, style=_PRIMARY)]
+    logs, settings = button("Logs", "logs", bot.id), button("Settings", "settings", bot.id)
+    if view.phase is Phase.ERROR:
+        return [button("Try again", "restart", bot.id, style=_PRIMARY), settings, logs]
     if view.phase in {Phase.STOPPED, Phase.STOPPING}:
-        return [logs, button("Start", "start", bot.id, style=discord.ButtonStyle.success)]
-    return [
-        logs,
-        button("Restart", "restart", bot.id),
-        button("Stop", "stop", bot.id, style=discord.ButtonStyle.danger),
-    ]
+        return [logs, button("Start", "start", bot.id, style=_GREEN), settings]
+    stop = button("Stop", "stop", bot.id, style=discord.ButtonStyle.danger)
+    return [logs, button("Restart", "restart", bot.id), settings, stop]
+
+
+def fix_button(fix: Fix, bot: Bot) -> Button | None:
+    """The button that mends a cause; None if there's none beside those of the phase."""
+    if fix not in _FIXES:
+        return None
+    label, action = _FIXES[fix]
+    return button(label, action, bot.id, style=_PRIMARY)
+
+
+def more(view: View) -> Select | None:
+    """Everything else that can be done to the bot."""
+    if view.phase is Phase.REMOVING:
+        return None
+    offered = [Option(label, (action, view.bot.id), words) for label, action, words in MORE]
+    if view.phase is Phase.ERROR:  # its buttons are for getting well again
+        offered.insert(-1, Option("Stop", ("stop", view.bot.id), "No longer ask for attention"))
+    return select("More", view.bot.id, offered)

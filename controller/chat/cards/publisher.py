@@ -9,25 +9,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import json
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 import discord
 
 from controller.chat.cards.backoff import is_refusal, pause_after
-from controller.chat.cards.backup_notice import BackupNotice
-from controller.chat.cards.card_buttons import card_buttons
-from controller.chat.cards.card_words import card as card_text
+from controller.chat.cards.card_layout import card_layout, removed_layout
+from controller.chat.cards.card_words import card as card_words
 from controller.chat.cards.card_words import removed_card
-from controller.chat.cards.notice import Notice
 from controller.chat.cards.schedule import Budget, Schedule
 from controller.chat.cards.welcome import Welcome
-from controller.chat.requests.buttons import Button, row
 from controller.chat.requests.discord_trouble import TROUBLE, reading_discord
+from controller.chat.requests.layouts import Layout, ids_of, raw, words_of
 from controller.chat.requests.place import Place
-from controller.chat.requests.quiet import QUIETLY, edit_message
+from controller.chat.requests.quiet import QUIETLY, edit_layout
 from controller.chat.words.fleet_words import WORST_FIRST
 from controller.chat.words.limits import NONCE_MAX
 from controller.fleet.views import View
@@ -42,8 +42,7 @@ AT_ONCE = 4  # cards that are being published
 CLOSED_AFTER = 3  # refusals in a row that mean the channel, not one card
 GONE = {10003, 10008}  # Discord's error codes: the channel, the message
 TOO_MANY_EDITS = 30046  # of a message older than an hour
-# The keys of the first message and of the notices; bots' ids are UUIDs.
-WELCOME, ENGINE, BACKUP = "welcome", "engine", "backup"
+WELCOME = "welcome"  # the key of the first message; bots' ids are UUIDs
 _FAILURES = (*TROUBLE, OSError)
 
 
@@ -65,8 +64,6 @@ class Publisher:
         self._place = place
         self._budget = Budget(EDITS, EDITS_SECONDS)
         self._schedule = Schedule(self._budget, self._rank)
-        self._notice = Notice(manager, client, place)
-        self._backup_notice = BackupNotice(manager, client, place)
         self._welcome = Welcome(manager, client, place)
         self._cards: dict[str, Card] = {}
         self._failures: Counter[str] = Counter()
@@ -80,11 +77,10 @@ class Publisher:
         with (
             bots.listening(self._schedule.poke),
             bots.hearing_engine(self._engine_changed),
-            self._manager.backups.hearing(lambda: self._schedule.poke(BACKUP)),
         ):
             await self._client.wait_until_ready()
             self._schedule.poke(WELCOME)
-            for bot_id in {*self._cards, *(view.bot.id for view in bots), ENGINE, BACKUP}:
+            for bot_id in {*self._cards, *(view.bot.id for view in bots)}:
                 self._schedule.poke(bot_id)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._post_lost([*self._cards]))
@@ -95,14 +91,13 @@ class Publisher:
                     task.add_done_callback(lambda _: free.release())
 
     def _engine_changed(self) -> None:
-        """The notice tells it. A card only depends on it before anything is known of its bot."""
-        self._schedule.poke(ENGINE)
+        """A card only depends on it before anything is known of its bot; an incident tells it."""
         for view in self._manager.bots:
             if view.bot.id not in self._cards:
                 self._schedule.poke(view.bot.id)
 
     def _rank(self, key: str) -> int:
-        """The worst first; the engine's notice, and the last words about a bot, before all."""
+        """The worst first; the first message, and the last words about a bot, before all."""
         view = self._manager.bots.get(key)
         return -1 if view is None else WORST_FIRST.index(view.phase)
 
@@ -165,10 +160,7 @@ class Publisher:
         if key == WELCOME:
             await self._welcome.publish()
             return None
-        if key == BACKUP:
-            await self._backup_notice.publish()
-            return None
-        return await (self._notice.publish() if key == ENGINE else self._publish(key))
+        return await self._publish(key)
 
     async def _publish(self, bot_id: str) -> float | None:
         """Bring one card up to date. Seconds until it may be edited again, if it was."""
@@ -180,15 +172,14 @@ class Publisher:
         if not view.seen and (card is not None or self._manager.bots.engine.reachable):
             return None  # nothing is known yet; the first look, or an engine that's away, pokes
         bots = self._manager.bots
-        text = card_text(view, bots.memory_limit(view.bot), now=bots.engine_time())
-        buttons = card_buttons(view)
-        digest = _digest(text, buttons)
+        words = card_words(view, bots.memory_limit(view.bot), now=bots.engine_time())
+        layout = card_layout(view, words)
+        digest = _digest(layout)
         here = card is not None and card.channel_id == self._place.channel_id
         if card is not None and here and card.digest == digest:
             return None
-        controls = row(buttons)
-        if card is None or not here or not await self._edit(card, text, controls):
-            old, card = card, await self._post(view, text, controls, card)
+        if card is None or not here or not await self._edit(card, layout):
+            old, card = card, await self._post(view, layout, card)
         else:
             old = None
         card = replace(card, digest=digest, title=view.bot.name)
@@ -202,7 +193,7 @@ class Publisher:
     async def _finish(self, card: Card) -> None:
         """Say that the bot is gone, and leave the card alone from then on."""
         try:
-            await self._edit(card, removed_card(card.title), None)
+            await self._edit(card, removed_layout(removed_card(card.title)))
         except discord.Forbidden:
             if card.channel_id == self._place.channel_id:
                 raise  # a right is missing for now; elsewhere it's nothing to wait for
@@ -210,23 +201,20 @@ class Publisher:
         self._cards.pop(card.bot_id, None)
         self._refused = 0
 
-    async def _post(
-        self, view: View, text: str, controls: discord.ui.View | None, instead: Card | None
-    ) -> Card:
+    async def _post(self, view: View, layout: Layout, instead: Card | None) -> Card:
         place = self._place
         instead_of = instead.message_id if instead else 0
         message = await self._channel().send(
-            text,
-            view=controls or discord.utils.MISSING,
+            view=layout,
             # Discord drops a second message with the same nonce, so a retry posts nothing twice.
             # A card that somebody deleted had another nonce.
             nonce=hashlib.sha256(f"{view.bot.id} {instead_of}".encode()).hexdigest()[:NONCE_MAX],
             **QUIETLY,
         )
         card = Card(view.bot.id, view.bot.name, place.channel_id, message.id, "")
-        if message.content != text:
+        if _said(part.to_dict() for part in message.components) != _said(raw(layout)):
             # A controller posted it and died before noting that: its words are outdated.
-            await self._edit(card, text, controls)
+            await self._edit(card, layout)
         return card
 
     async def _tidy(self, card: Card) -> None:
@@ -238,11 +226,11 @@ class Publisher:
         place = self._place
         return self._client.get_partial_messageable(place.channel_id, guild_id=place.guild_id)
 
-    async def _edit(self, card: Card, text: str, controls: discord.ui.View | None) -> bool:
+    async def _edit(self, card: Card, layout: Layout) -> bool:
         """Edit the card; False if it can't be edited any more, so that a new one is needed."""
         self._budget.spend()
         try:
-            await edit_message(self._client, card.channel_id, card.message_id, text, controls)
+            await edit_layout(self._client, card.channel_id, card.message_id, layout)
         except discord.HTTPException as error:
             if error.code in {*GONE, TOO_MANY_EDITS}:
                 return False
@@ -250,6 +238,12 @@ class Publisher:
         return True
 
 
-def _digest(text: str, buttons: list[Button]) -> str:
-    labels = ",".join(f"{item.label}={item.custom_id}" for item in buttons)
-    return hashlib.sha256(f"{text}\0{labels}".encode()).hexdigest()[:16]
+def _said(components: Iterable[Any]) -> tuple[list[str], list[str]]:
+    """What a message says, and where what can be pressed on it leads."""
+    found = list(components)
+    return words_of(found), ids_of(found)
+
+
+def _digest(layout: Layout) -> str:
+    text = json.dumps(raw(layout), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

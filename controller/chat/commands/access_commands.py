@@ -15,7 +15,7 @@ from controller.chat.commands.token_commands import TokenCommands
 from controller.chat.commands.with_request import with_request
 from controller.chat.requests.admission import roles_of
 from controller.chat.requests.request import Request
-from controller.chat.requests.ways import ELSEWHERE, command_of
+from controller.chat.requests.ways import WITHOUT_COMMAND, command_of
 from controller.chat.words.text import moment, plain
 from controller.domain.access import Grant, Principal, discord_user
 from controller.domain.acts import (
@@ -99,7 +99,8 @@ class AccessCommands(app_commands.Group):
     async def test(self, request: Request, who: Who, bot: str | None = None) -> None:
         """Every act by its command, allowed or not, by the rules that hold for real."""
         target = await self._named(request, ACCESS_TEST, bot)
-        access, acts = self._manager.access, [act for act in ACTS.values() if act not in ELSEWHERE]
+        access = self._manager.access
+        acts = [act for act in ACTS.values() if act not in WITHOUT_COMMAND]
         found = await access.test(request.caller, _principal(who), target, acts)
         lines = [f"{who.mention} {_has(found.grant, bot)}."]
         for act in acts:
@@ -109,7 +110,7 @@ class AccessCommands(app_commands.Group):
         lines += [f"For **{name}** alone: {role.word}." for name, role in found.more.items()]
         await request.reply("\n".join(lines))
 
-    @app_commands.command(description="A private link that signs you in to the dashboard, once")
+    @app_commands.command(description="A private link to the dashboard, used once")
     @with_request
     async def web(self, request: Request) -> None:
         """A link button; the code is behind the # and so in no log."""

@@ -10,16 +10,10 @@ from discord import app_commands
 from controller.catalog import Template
 from controller.catalog.tables import Option
 from controller.chat.commands.closed import CLOSED
-from controller.chat.commands.power import Power
+from controller.chat.commands.rooms import Rooms
 from controller.chat.commands.suggestions import Choices, suggest, suggest_titled
 from controller.chat.commands.with_request import with_request
-from controller.chat.forms.secrets_form import SecretsForm
-from controller.chat.logs.history_pages import HistoryPages
-from controller.chat.logs.log_answers import LogAnswers
 from controller.chat.requests.request import Request
-from controller.chat.words import bot_words, fleet_words
-from controller.chat.words.bot_facts import warnings_of
-from controller.chat.words.text import text_file
 from controller.domain.acts import (
     BOT_DELETE,
     BOT_HISTORY,
@@ -31,7 +25,6 @@ from controller.domain.acts import (
     BOT_STOP,
     Act,
 )
-from controller.domain.errors import BadInput
 from controller.domain.names import meant
 from controller.domain.phase import Phase
 from controller.fleet.views import View
@@ -43,24 +36,14 @@ from controller.manager.lifecycle import Order
 class BotCommands(app_commands.Group):
     """Create, watch, run and remove bots."""
 
-    def __init__(
-        self,
-        manager: Manager,
-        power: Power,
-        secrets_form: SecretsForm,
-        logs: LogAnswers,
-        past: HistoryPages,
-    ) -> None:
+    def __init__(self, manager: Manager, rooms: Rooms) -> None:
         super().__init__(
             name="bot", description="Create, watch, run and remove bots", default_permissions=CLOSED
         )
         self._manager = manager
-        self._power = power
-        self._secrets_form = secrets_form
-        self._logs = logs
-        self._past = past
+        self._rooms = rooms
 
-    @app_commands.command(description="Create a bot; a form for its secrets comes by DM")
+    @app_commands.command(description="Create a bot; what you leave out is asked for")
     @app_commands.describe(
         name="What it is called here: letters a-z, digits and dashes",
         template="What kind of bot",
@@ -73,39 +56,40 @@ class BotCommands(app_commands.Group):
         self,
         request: Request,
         name: str,
-        template: str,
+        template: str | None = None,
         provider: str | None = None,
         model: str | None = None,
         channel: str | None = None,
     ) -> None:
-        """Create a bot and offer the form for its secrets."""
+        """Create a bot and offer the form for its secrets; without a template, ask for more."""
+        order = Order(
+            name=name, template=template or "", provider=provider, model=model, channel=channel
+        )
+        if template is None:
+            await self._rooms.guide.begin(request, order)
+            return
         await request.acknowledge()
-        order = Order(name=name, template=template, provider=provider, model=model, channel=channel)
         bot = await self._manager.lifecycle.create(request.caller, order)
-        await self._secrets_form.offer_first(request, bot)
+        await self._rooms.secrets.offer_first(request, bot)
 
     @app_commands.command(name="list", description="Every bot and how it is")
-    @app_commands.describe(phase="Only bots in this phase")
+    @app_commands.describe(
+        phase="Only bots in this phase",
+        template="Only bots of this template",
+        text="Only bots with this in their name, model or channel",
+    )
     @with_request
-    async def list_bots(self, request: Request, phase: str | None = None) -> None:
+    async def list_bots(
+        self,
+        request: Request,
+        phase: str | None = None,
+        template: str | None = None,
+        text: str | None = None,
+    ) -> None:
         """Every bot the person may see."""
-        views = await self._manager.bots.listed(request.caller)
-        if phase is not None:
-            wanted = Phase.parse(phase)
-            if wanted is None:
-                raise BadInput(
-                    "There is no such phase.", hint="One of: " + ", ".join(p.value for p in Phase)
-                )
-            views = [view for view in views if view.phase is wanted]
-            if not views:
-                await request.reply(f"No bot is in the phase {wanted}.")
-                return
-        text, whole = fleet_words.listing(views, self._manager.bots.engine)
-        if whole is None:
-            await request.reply(text)
-            return
-        await request.acknowledge()  # a file takes its time on the way; this doesn't wait for it
-        await request.reply(text, make_file=lambda: text_file(whole, "bots.tsv"))
+        await self._rooms.bot_list.show(
+            request, self._rooms.bot_list.of_options(phase, template, text)
+        )
 
     @app_commands.command(description="Everything about one bot")
     @app_commands.describe(name="Which bot")
@@ -113,17 +97,7 @@ class BotCommands(app_commands.Group):
     async def show(self, request: Request, name: str) -> None:
         """One bot in full, without any secret's value."""
         view = await self._named(request, BOT_SHOW, name)
-        await request.acknowledge()
-        prints = await self._manager.credentials.fingerprints_of(request.caller, view.bot)
-        text = bot_words.show(
-            view,
-            self._manager.bots.engine,
-            prints,
-            memory=self._manager.bots.memory_limit(view.bot),
-            warning=await warnings_of(self._manager, view.bot),
-            now=self._manager.bots.engine_time(),
-        )
-        await request.reply(text)
+        await self._rooms.looks.show(request, view.bot)
 
     @app_commands.command(description="The newest lines of a bot's log")
     @app_commands.describe(
@@ -149,7 +123,7 @@ class BotCommands(app_commands.Group):
         """A snippet of the log, redacted."""
         view = await self._named(request, BOT_LOGS, name)
         query = self._manager.logbook.parse(lines, since, grep, stream)
-        await self._logs.show(request, view.bot, query)
+        await self._rooms.logs.show(request, view.bot, query)
 
     @app_commands.command(description="Who asked what of a bot, and how it ended")
     @app_commands.describe(
@@ -166,7 +140,7 @@ class BotCommands(app_commands.Group):
         """What happened to one bot, in pages."""
         view = await self._named(request, BOT_HISTORY, name)
         choice = Choice(by=str(who.id) if who else "", refusals=refusals)
-        await self._past.show(request, view.bot, choice)
+        await self._rooms.past.show(request, view.bot, choice)
 
     @app_commands.command(description="Start a stopped bot")
     @app_commands.describe(name="Which bot")
@@ -174,15 +148,15 @@ class BotCommands(app_commands.Group):
     async def start(self, request: Request, name: str) -> None:
         """Start it."""
         view = await self._named(request, BOT_START, name)
-        await self._power.start(request, view.bot)
+        await self._rooms.power.start(request, view.bot)
 
-    @app_commands.command(description="Stop a bot; it stays stopped until somebody starts it")
+    @app_commands.command(description="Stop a bot until somebody starts it")
     @app_commands.describe(name="Which bot")
     @with_request
     async def stop(self, request: Request, name: str) -> None:
         """Stop it."""
         view = await self._named(request, BOT_STOP, name)
-        await self._power.stop(request, view.bot)
+        await self._rooms.power.stop(request, view.bot)
 
     @app_commands.command(description="Stop and start a bot, also after it was given up")
     @app_commands.describe(name="Which bot")
@@ -190,7 +164,7 @@ class BotCommands(app_commands.Group):
     async def restart(self, request: Request, name: str) -> None:
         """Restart it."""
         view = await self._named(request, BOT_RESTART, name)
-        await self._power.restart(request, view.bot)
+        await self._rooms.power.restart(request, view.bot)
 
     @app_commands.command(description="Replace a bot's secrets; the form comes by DM")
     @app_commands.describe(name="Which bot")
@@ -199,15 +173,15 @@ class BotCommands(app_commands.Group):
         """Offer the form again."""
         view = await self._named(request, BOT_SECRETS, name)
         await request.acknowledge()
-        await self._secrets_form.offer_again(request, view.bot, rotate=not view.world.missing)
+        await self._rooms.secrets.offer_again(request, view.bot, rotate=not view.world.missing)
 
-    @app_commands.command(description="Remove a bot: container, data, secrets (asks first)")
+    @app_commands.command(description="Remove a bot and all of it (asks first)")
     @app_commands.describe(name="Which bot")
     @with_request
     async def delete(self, request: Request, name: str) -> None:
         """Ask first."""
         view = await self._named(request, BOT_DELETE, name)
-        await self._power.ask_delete(request, view.bot)
+        await self._rooms.power.ask_delete(request, view.bot)
 
     async def _named(self, request: Request, act: Act, name: str) -> View:
         view = await self._manager.bots.named(request.caller, act, name)
@@ -236,6 +210,7 @@ class BotCommands(app_commands.Group):
         return suggest(typed, (phase.value for phase in Phase))
 
     @create.autocomplete("template")
+    @list_bots.autocomplete("template")
     @with_request
     async def _templates(self, _: Request, typed: str) -> Choices:
         return suggest_titled(typed, self._template_titles())

@@ -6,9 +6,11 @@ import discord
 from discord import app_commands
 
 import controller
+from controller.chat.commands.alert_commands import AlertCommands
 from controller.chat.commands.closed import CLOSED
 from controller.chat.commands.with_request import with_request
 from controller.chat.footprint import missing_permissions
+from controller.chat.incidents.incident_words import one_line
 from controller.chat.logs.history_pages import HistoryPages
 from controller.chat.requests.request import Request
 from controller.chat.words.fleet_words import fleet_status
@@ -17,6 +19,7 @@ from controller.manager import Manager
 from controller.manager.backups import BackupOrder
 from controller.manager.doctor import Finding, worded
 from controller.manager.history import Choice
+from controller.manager.incidents import Wanted
 
 _WHOLE = 20_000  # characters: a remedy is never cut
 
@@ -32,6 +35,15 @@ class FleetCommands(app_commands.Group):
         )
         self._past = past
         self._manager = manager
+        self.add_command(AlertCommands(manager))
+
+    @app_commands.command(description="What is wrong now, and what was")
+    @with_request
+    async def incidents(self, request: Request) -> None:
+        """The open ones first, then the last that are over."""
+        found, _ = await self._manager.incidents.listed(request.caller, Wanted())
+        found.sort(key=lambda one: (one.is_over, -one.id))
+        await request.reply("\n".join(map(one_line, found)) or "Nothing has gone wrong yet.")
 
     @app_commands.command(description="How the fleet is, and which bots need attention")
     @with_request
@@ -49,7 +61,7 @@ class FleetCommands(app_commands.Group):
         )
         await request.reply(text)
 
-    @app_commands.command(description="What happened to all bots, also removed ones; grants")
+    @app_commands.command(description="What happened to all bots and to grants")
     @app_commands.describe(who="Only what this person asked for", refusals="Also what was refused")
     @with_request
     async def history(
@@ -62,7 +74,7 @@ class FleetCommands(app_commands.Group):
         choice = Choice(by=str(who.id) if who else "", refusals=refusals)
         await self._past.show(request, None, choice)
 
-    @app_commands.command(description="Containers, volumes and folders of ours without a bot")
+    @app_commands.command(description="What belongs to no bot any more")
     @with_request
     async def orphans(self, request: Request) -> None:
         """What is left over. Nothing is removed."""

@@ -22,7 +22,8 @@ TOPICS: Mapping[str, tuple[Act, ...]] = {
     ),
     "See how it is, and what happened": (
         *(acts.BOT_LIST, acts.BOT_SHOW, acts.BOT_LOGS, acts.BOT_HISTORY, acts.BOT_RELEASES),
-        *(acts.FLEET_STATUS, acts.FLEET_HISTORY),
+        *(acts.FLEET_STATUS, acts.FLEET_HISTORY, acts.INCIDENT_LIST),
+        *(acts.ALERTS_OWN, acts.ALERTS_GIVE, acts.ALERTS_LIST),
     ),
     "Decide who may do what": (
         *(acts.ACCESS_GRANT, acts.ACCESS_REVOKE, acts.ACCESS_LIST, acts.ACCESS_TEST),

@@ -5,6 +5,7 @@ The rest of `/bot` is in `bot_commands`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import discord
@@ -15,13 +16,14 @@ from controller.chat.commands.with_request import with_request
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.custom_ids import key_in
 from controller.chat.requests.request import Request
+from controller.chat.requests.selects import Option, select
 from controller.chat.words.bot_facts import outcome_of
 from controller.chat.words.release_words import releases_words, update_words
 from controller.chat.words.text import fitted, plain
 from controller.domain.acts import BOT_RELEASES, BOT_ROLLBACK, BOT_UPDATE
 from controller.domain.bot import Bot
 from controller.domain.errors import BadInput
-from controller.domain.release import Outcome
+from controller.domain.release import Outcome, Release
 from controller.manager import Manager
 
 
@@ -47,6 +49,39 @@ class Updates:
         await request.acknowledge_in_place()
         ended = await self._manager.releases.update(request.caller, bot, mark)
         await request.reply(outcome_of(self._manager, ended, bot.name, "updating"))
+
+    async def releases(self, request: Request, bot: Bot) -> None:
+        """The newest releases; those that worked can be picked to go back to."""
+        await request.acknowledge()
+        found = await self._manager.releases.listed(request.caller, bot)
+        options = [
+            Option(f"Go back to release {one.number}", ("rollback", bot.id, str(one.number)))
+            for one in good_ones(bot, found)
+        ]
+        may = self._manager.access.may(request.caller.principal, BOT_ROLLBACK, bot)
+        back = select("Go back to…", bot.id, options) if may else None
+        await request.reply(fitted(releases_words(bot, found)), view=row([back]))
+
+    async def rollback_picked(self, request: Request, bot: Bot) -> None:
+        """Go back to the release that was picked."""
+        await request.acknowledge()
+        await self.rollback(request, bot, _number(key_in(request.arguments)))
+
+    async def go_back(self, request: Request, bot: Bot) -> None:
+        """Go back to the last release that worked."""
+        await request.acknowledge()
+        await self.rollback(request, bot, None)
+
+    async def rollback(self, request: Request, bot: Bot, number: int | None) -> None:
+        """Go back to that release; None is the last that worked. The request is acknowledged."""
+        ended = await self._manager.releases.rollback(request.caller, bot, number)
+        words = outcome_of(self._manager, ended, bot.name, "going back")
+        await request.reply(f"{words}\nIts secrets and its own data stay as they are.")
+
+
+def good_ones(bot: Bot, found: Sequence[Release]) -> list[Release]:
+    """The releases that the bot can go back to."""
+    return [one for one in found if one.outcome is Outcome.GOOD and one.number != bot.release]
 
 
 class ReleaseCommands:
@@ -93,11 +128,7 @@ class ReleaseCommands:
         view = await self._manager.bots.named(request.caller, BOT_ROLLBACK, name)
         request.is_about(view.bot)
         await request.acknowledge()
-        number = _number(release)
-        ended = await self._manager.releases.rollback(request.caller, view.bot, number)
-        words = outcome_of(self._manager, ended, view.bot.name, "going back")
-        kept = "Its secrets and its own data stay as they are."
-        await request.reply(f"{words}\n{kept}")
+        await self._updates.rollback(request, view.bot, _number(release))
 
     @app_commands.describe(name="Which bot")
     @with_request
@@ -105,9 +136,7 @@ class ReleaseCommands:
         """The newest releases."""
         view = await self._manager.bots.named(request.caller, BOT_RELEASES, name)
         request.is_about(view.bot)
-        await request.acknowledge()
-        found = await self._manager.releases.listed(request.caller, view.bot)
-        await request.reply(fitted(releases_words(view.bot, found)))
+        await self._updates.releases(request, view.bot)
 
     @with_request
     async def names(self, request: Request, typed: str) -> Choices:
@@ -125,7 +154,7 @@ class ReleaseCommands:
         if bot is None:
             return []
         found = await self._manager.releases.listed(request.caller, bot)
-        good = (one for one in found if one.outcome is Outcome.GOOD and one.number != bot.release)
+        good = good_ones(bot, found)
         titles = {str(one.number): plain(f"{one.number} ({one.why})", 90) for one in good}
         return suggest_titled(typed, titles)
 

@@ -59,7 +59,7 @@ class TokenCommands(app_commands.Group):
             "Keep it in a secret store; `/access token revoke` ends it."
         )
 
-    @app_commands.command(name="list", description="Every API token, whose it is and its last use")
+    @app_commands.command(name="list", description="Every API token and its last use")
     @with_request
     async def list_tokens(self, request: Request) -> None:
         """Every token, without its secret."""

@@ -13,10 +13,13 @@ from controller.chat.forms.drafts import Drafts
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.custom_ids import key_in, named_by, short
 from controller.chat.requests.request import Request
+from controller.chat.requests.selects import Option, select
 from controller.chat.words.failures import NOTHING_DONE, failure_words
 from controller.chat.words.limits import MESSAGE_MAX
 from controller.chat.words.text import code_block, newest_fitting, plain, text_file
+from controller.domain.acts import BOT_DO
 from controller.domain.bot import Bot
+from controller.domain.errors import NotReady
 from controller.manager import Manager
 from controller.manager.actions import ActionResult
 
@@ -26,6 +29,7 @@ class ActionForm:
 
     def __init__(self, manager: Manager, drafts: Drafts) -> None:
         self._actions = manager.actions
+        self._access = manager.access
         self._drafts = drafts
 
     async def begin(self, request: Request, bot: Bot, name: str) -> None:
@@ -38,6 +42,20 @@ class ActionForm:
         typed = self._drafts.read(request.person, page)
         boxes = (modals.box_of(arg, typed.get(arg.name, arg.default)) for arg in action.args)
         await request.open_modal(modals.modal(action.title, page, boxes))
+
+    async def offer(self, request: Request, bot: Bot) -> None:
+        """Show the actions that this person may run, to pick one."""
+        await self._access.require(request.caller, BOT_DO, bot)
+        allowed = self._actions.allowed(request.caller, bot)
+        if not allowed:
+            raise NotReady(_none(bot, self._actions.available(bot)), code="nothing-to-ask")
+        options = [
+            Option(action.title, ("do", bot.id, short(name)), f"Needs the role {action.role}")
+            for name, action in allowed.items()
+        ]
+        await request.reply(
+            f"**{bot.name}** — what should it do?", view=row([select("Actions", bot.id, options)])
+        )
 
     async def open_again(self, request: Request, bot: Bot) -> None:
         """Ask again, with what was typed before."""
@@ -71,6 +89,12 @@ class ActionForm:
             # Given later, the answer may be in the channel, where others read it.
             later=f"{_head(done, bot.name)}\nIts output isn't repeated here.",
         )
+
+
+def _none(bot: Bot, available: Mapping[str, object]) -> str:
+    if available:
+        return f"{bot.name} has actions, but none that your role may run."
+    return f"{bot.name} has no actions: its template {bot.template} names none."
 
 
 def result_words(done: ActionResult, name: str) -> tuple[str, bool]:

@@ -6,9 +6,11 @@ directly, either: between two pages there is a button.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Literal
 
 import discord
 
@@ -32,6 +34,8 @@ from controller.manager import Manager
 from controller.manager.credentials import Submitted
 from controller.manager.submission import Input, OpenForm, Sequel
 
+# Where the form's button is offered: by direct message, in the private answer, or both.
+FormsOffered = Literal["both", "dm", "answer"]
 DM_CLOSED = 50007  # Discord's error code
 NOTE_MAX = 300  # characters of what a service said
 _KEEPS = "Leave it empty to keep the current value."
@@ -49,8 +53,11 @@ _SEALING = (
 class SecretsForm:
     """Offers the form, opens its pages, takes them back."""
 
-    def __init__(self, manager: Manager, settings: SettingsForm, drafts: Drafts) -> None:
+    def __init__(
+        self, manager: Manager, settings: SettingsForm, drafts: Drafts, forms: FormsOffered
+    ) -> None:
         self._manager = manager
+        self._forms = forms
         self._settings = settings
         self._drafts = drafts
 
@@ -63,7 +70,8 @@ class SecretsForm:
         warning = "\n".join(filter(None, warnings))
         if page.inputs:
             privacy = await self._privacy(request, bot)
-            await _offer(request, bot, form.id, privacy, rotate=False, warning=warning)
+            offer = _Offer(bot, form.id, privacy, rotate=False, warning=warning)
+            await self._offer(request, offer)
             return
         # A request is in the journal once, and creating the bot was this one.
         caller = replace(request.caller, request="")
@@ -80,7 +88,31 @@ class SecretsForm:
         page = await self._manager.credentials.form(request.caller, form.id)
         if not page.inputs:
             raise NotReady(f"{bot.name} has no secrets to enter.", code="nothing-to-ask")
-        await _offer(request, bot, form.id, await self._privacy(request, bot), rotate=rotate)
+        privacy = await self._privacy(request, bot)
+        await self._offer(request, _Offer(bot, form.id, privacy, rotate=rotate))
+
+    async def offer_from_card(self, request: Request, bot: Bot) -> None:
+        """The same for whoever picked it on the card."""
+        view = self._manager.bots.get(bot.id)
+        await request.acknowledge()
+        await self.offer_again(request, bot, rotate=view is not None and not view.world.missing)
+
+    async def _offer(self, request: Request, offer: _Offer) -> None:
+        """Offer the form where the setting says, or in this answer if no message gets through.
+
+        The answer repeats the warning in either case.
+        """
+        sent = False
+        if self._forms != "answer":
+            # Whatever stops the message, the button in this answer works as well.
+            with contextlib.suppress(discord.HTTPException, Unreadable, *BROKEN):
+                sent = await _send_button(request, offer)
+        here = not sent or self._forms != "dm"
+        await request.reply(
+            offer.answer(sent=sent, here=here),
+            view=form_button(offer.form_id) if here else None,
+            later=offer.answer(sent=True, here=False) if sent else offer.later,
+        )
 
     async def _privacy(self, request: Request, bot: Bot) -> str:
         """Who sees what is entered, and how nobody on the way does."""
@@ -145,45 +177,53 @@ def _inputs(pages: Sequence[Sequence[Input]], step: int) -> Sequence[Input]:
     return pages[step]
 
 
-async def _offer(
-    request: Request, bot: Bot, form_id: str, privacy: str, *, rotate: bool, warning: str = ""
-) -> None:
-    """Offer the form by direct message, or in this answer if that isn't possible.
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """A form and what is said beside its button."""
 
-    The answer repeats the `warning` in either case.
-    """
-    try:
-        sent = await _send_button(request, bot, form_id, privacy, rotate=rotate, warning=warning)
-    except (discord.HTTPException, Unreadable, *BROKEN):
-        sent = False  # whatever stops the message, the button in this answer works as well
-    more = f"\n{warning}" if warning else ""
-    if sent:
-        created = "" if rotate else f"**{bot.name}** is created and waits for its secrets. "
-        text = f"{created}I sent you a direct message with a button to enter them.{more}"
-        await request.reply(text)
-        return
-    if rotate:
-        text, where = "Enter the new secrets here.", f"Use /bot secrets {bot.name}."
-    else:
-        text = f"**{bot.name}** is created. Enter its secrets to start it."
-        where = f"{text} The button is on its card."
-    await request.reply(
-        f"{text}\n{privacy}{more}", view=form_button(form_id), later=f"{where}{more}"
-    )
+    bot: Bot
+    form_id: str
+    privacy: str
+    rotate: bool
+    warning: str = ""
+
+    @property
+    def letter(self) -> str:
+        """The words of the direct message."""
+        why = "to replace its secrets" if self.rotate else "to enter its secrets"
+        head = f"**{self.bot.name}** ({self.bot.template}): press the button {why}."
+        return "\n".join(filter(None, (head, self.privacy, self.warning)))
+
+    def answer(self, *, sent: bool, here: bool) -> str:
+        """The words of the answer. `sent`: a direct message has the button; `here`: this one."""
+        name = self.bot.name
+        if not here:
+            created = "" if self.rotate else f"**{name}** is created and waits for its secrets. "
+            where = f"{created}I sent you a direct message with a button to enter them."
+            return "\n".join(filter(None, (where, self.warning)))
+        if self.rotate:
+            where = "Enter the new secrets here"
+        else:
+            where = f"**{name}** is created. Enter its secrets to start it"
+        where += ", here or by the direct message that I sent you." if sent else "."
+        return "\n".join(filter(None, (where, self.privacy, self.warning)))
+
+    @property
+    def later(self) -> str:
+        """What is said later of an answer with a button that couldn't be given."""
+        where = f"**{self.bot.name}** is created. Enter its secrets to start it. The button is on "
+        where = f"Use /bot secrets {self.bot.name}." if self.rotate else f"{where}its card."
+        return "\n".join(filter(None, (where, self.warning)))
 
 
-async def _send_button(
-    request: Request, bot: Bot, form_id: str, privacy: str, *, rotate: bool, warning: str = ""
-) -> bool:
+async def _send_button(request: Request, offer: _Offer) -> bool:
     """Send the form's button by direct message; False if the person's DMs are closed."""
-    why = "to replace its secrets" if rotate else "to enter its secrets"
-    words = [f"**{bot.name}** ({bot.template}): press the button {why}.", privacy, warning]
 
     async def send() -> None:
         await request.interaction.user.send(
-            "\n".join(filter(None, words)),
-            view=form_button(form_id) or discord.utils.MISSING,
-            nonce=form_id,  # Discord drops the second message of a try that had arrived
+            offer.letter,
+            view=form_button(offer.form_id) or discord.utils.MISSING,
+            nonce=offer.form_id,  # Discord drops the second message of a try that had arrived
             **QUIETLY,
         )
 

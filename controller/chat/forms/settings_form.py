@@ -15,6 +15,7 @@ from controller.chat.forms.pages import SettingsPage, settings_pages
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.custom_ids import key_in, named_by, short
 from controller.chat.requests.request import Request
+from controller.chat.requests.selects import Option, select
 from controller.chat.words.bot_facts import inside_of, outcome_of
 from controller.chat.words.failures import NOTHING_DONE, failure_words
 from controller.chat.words.limits import BUTTONS_A_ROW
@@ -37,6 +38,25 @@ class SettingsForm:
     async def open(self, request: Request, bot: Bot) -> None:
         """Show the page that a button names."""
         await self.open_page(request, bot, key_in(request.arguments))
+
+    async def choose(self, request: Request, bot: Bot) -> None:
+        """Show the only page of settings, or ask which."""
+        await self._manager.edits.open(request.caller, bot)
+        pages = self.pages(bot)
+        if len(pages) < 2:
+            await self.open_page(request, bot, "")
+            return
+        options = [
+            Option(
+                page.title,
+                ("edit", bot.id, short(page.key)),
+                ", ".join(item.label for item in page.inputs),
+            )
+            for page in pages
+        ]
+        await request.reply(
+            f"**{bot.name}** — which settings?", view=row([select("Settings", bot.id, options)])
+        )
 
     async def open_page(self, request: Request, bot: Bot, key: str) -> None:
         """Show a page of settings; "" is the first one."""

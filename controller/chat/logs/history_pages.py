@@ -20,6 +20,7 @@ from controller.manager.history import Choice, Event
 
 PAGE = 10  # events
 _FLEET = "all"
+_NEWEST = Choice()
 _ENTRY = re.compile(r"[ab]\d{1,12}", re.ASCII)
 
 
@@ -30,7 +31,7 @@ class HistoryPages:
         self._history = manager.history
         self._access = manager.access
 
-    async def show(self, request: Request, bot: Bot | None, choice: Choice) -> None:
+    async def show(self, request: Request, bot: Bot | None, choice: Choice = _NEWEST) -> None:
         """Answer with a page; no bot means all of them."""
         asked = replace(choice, limit=PAGE + 1)
         if bot is None:

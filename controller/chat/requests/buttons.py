@@ -6,13 +6,14 @@ Views are sent finished, so discord.py stores none of them: the router finds the
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import discord
 
 from controller.chat.requests.custom_ids import address
 from controller.chat.words.limits import BUTTON_LABEL_MAX
 
-Button = discord.ui.Button[discord.ui.View]
+Button = discord.ui.Button[Any]
 CREATE = ("create", "new")  # the parts of the custom id of the button and the form that create
 
 
@@ -23,11 +24,15 @@ def button(
     return discord.ui.Button(label=label[:BUTTON_LABEL_MAX], style=style, custom_id=address(*parts))
 
 
-def row(buttons: Iterable[Button]) -> discord.ui.View | None:
-    """Buttons as a finished view; None if there are none."""
+def row(items: Iterable[discord.ui.Item[Any] | None]) -> discord.ui.View | None:
+    """Buttons and selects as a finished view; None if there are none.
+
+    Each select has a row of its own; buttons fill rows of five.
+    """
     view = discord.ui.View(timeout=None)
-    for item in buttons:
-        view.add_item(item)
+    for item in items:
+        if item is not None:
+            view.add_item(item)
     view.stop()
     return view if view.children else None
 

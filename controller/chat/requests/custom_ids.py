@@ -15,6 +15,7 @@ import discord
 from controller.domain.errors import BadInput
 
 SEPARATOR = ":"
+PICK = "pick"  # begins the id of every select; where its options lead is in their values
 _KEY_MAX = 50  # with a bot's id and an action it fits into an id
 _PARTS_MAX = 5  # the last part of a log button, a search text, may hold the separator
 
@@ -48,9 +49,13 @@ def parse(custom_id: str) -> tuple[str, list[str]]:
 
 
 def custom_id_of(interaction: discord.Interaction) -> str:
-    """The custom id of what was pressed or submitted."""
+    """The address of what was pressed, picked or submitted: of a select, the picked option's."""
     data: dict[str, Any] = dict(interaction.data or {})
-    return str(data.get("custom_id", ""))
+    custom_id = str(data.get("custom_id", ""))
+    picked = data.get("values")
+    if custom_id.partition(SEPARATOR)[0] != PICK or not isinstance(picked, list):
+        return custom_id
+    return str(picked[0]) if picked else ""
 
 
 def deadline_in(arguments: Sequence[str]) -> float:

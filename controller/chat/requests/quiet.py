@@ -53,6 +53,20 @@ async def edit_message(
         await client.http.edit_message(channel_id, message_id, params=parts)
 
 
+async def edit_layout(
+    client: discord.Client, channel_id: int, message_id: int, layout: discord.ui.LayoutView
+) -> None:
+    """Put a layout in place of a message of ours, also of one with text; there's no way back."""
+    with handle_message_parameters(
+        content=None,
+        embeds=[],
+        view=layout,
+        allowed_mentions=NO_MENTIONS,
+        flags=discord.MessageFlags(suppress_embeds=True),
+    ) as parts:
+        await client.http.edit_message(channel_id, message_id, params=parts)
+
+
 def _edit(
     text: str, view: discord.ui.View | None, files: list[discord.File]
 ) -> MultipartParameters:

@@ -119,7 +119,14 @@ class Request:
         await self._acknowledge(lambda: response.defer(ephemeral=True, thinking=True))
 
     async def acknowledge_in_place(self) -> None:
-        """Acknowledge a press on a private message, which `reply` then edits in place."""
+        """Acknowledge a press on a private message, which `reply` then edits in place.
+
+        A card or a board isn't one: the answer comes beside it.
+        """
+        message = self.interaction.message
+        if message is not None and message.flags.components_v2:
+            await self.acknowledge()
+            return
         await self._acknowledge(self.interaction.response.defer)
         self._in_place = True
 

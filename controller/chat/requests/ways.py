@@ -38,6 +38,9 @@ ELSEWHERE = frozenset(
         *(acts.WEBHOOK_REPLAY, acts.WEBHOOK_REMOVE),
     }
 )
+# Asked for by the buttons under what they are about, and over HTTP and at the console.
+BUTTONS_ONLY = frozenset({acts.INCIDENT_ACKNOWLEDGE, acts.INCIDENT_MUTE})
+WITHOUT_COMMAND = ELSEWHERE | BUTTONS_ONLY
 
 
 def command_of(act: Act) -> str:
@@ -48,7 +51,7 @@ def command_of(act: Act) -> str:
 _COMMANDS = [
     Way(command_of(act), act, owed=act in _CHANGING)
     for act in acts.ACTS.values()
-    if act not in ELSEWHERE
+    if act not in WITHOUT_COMMAND
 ]
 _PRESSES = [
     Way("button logs", acts.BOT_LOGS),
@@ -60,11 +63,27 @@ _PRESSES = [
     Way("button restart", acts.BOT_RESTART, owed=True),
     Way("button delete", acts.BOT_DELETE, owed=True),
     Way("button update", acts.BOT_UPDATE, owed=True),
+    Way("button goback", acts.BOT_ROLLBACK, owed=True),
+    Way("button acknowledge", acts.INCIDENT_ACKNOWLEDGE),
+    Way("button mute", acts.INCIDENT_MUTE),
     Way("button create", acts.BOT_CREATE),
+    Way("button choose", acts.BOT_CREATE),
+    Way("button make", acts.BOT_CREATE, owed=True),
     Way("button secrets", acts.BOT_SECRETS),
     Way("button form", acts.BOT_SECRETS, direct=True, by_form=True),
     Way("button edit", acts.BOT_EDIT, direct=True),
-    Way("button do", acts.BOT_DO),
+    Way("button list", acts.BOT_LIST),
+    Way("button relist", acts.BOT_LIST),
+    Way("button listfile", acts.BOT_LIST),
+    Way("button show", acts.BOT_SHOW),
+    Way("button rotate", acts.BOT_SECRETS),
+    Way("button settings", acts.BOT_EDIT),
+    Way("button actions", acts.BOT_DO),
+    Way("button do", acts.BOT_DO, owed=True),
+    Way("button history", acts.BOT_HISTORY),
+    Way("button releases", acts.BOT_RELEASES),
+    Way("button rollback", acts.BOT_ROLLBACK, owed=True),
+    Way("button askdelete", acts.BOT_DELETE),
     Way("button past", acts.BOT_HISTORY),
     Way("button fleetpast", acts.FLEET_HISTORY),
     Way("button everyone", acts.ACCESS_GRANT, owed=True),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
 
 from controller.chat.words.text import fitted, moment, plain, plural
-from controller.domain.bot import Bot, Wish
-from controller.domain.crashes import describe_exit, recent
+from controller.domain.bot import Bot, Problem, Wish
+from controller.domain.crashes import GIVE_UP_AT, describe_exit, recent
 from controller.domain.observation import ContainerState, Health, Observation
 from controller.domain.phase import Phase
 from controller.fleet.views import EngineState, View
@@ -28,19 +30,44 @@ _SINCE = {Phase.CREATED: "created", Phase.RUNNING: "started", Phase.STOPPED: "st
 UNDONE = {
     "stopped": "started again",
     "paused": "continued",
+    "removed": "created again",
     "renamed": "has its own name again",
 }
 _ALIVE = {Phase.STARTING, Phase.RUNNING, Phase.UNHEALTHY}
 _OF_A_CRASH = {"fatal-exit", "exited", "crash-loop"}  # problems that the last crash explains
+_CONFIG_ERROR = 78  # the exit code for it
+
+
+class Fix(Enum):
+    """What mends a cause, beside what the phase offers anyway."""
+
+    NONE = auto()
+    SETTINGS = auto()
+    SECRETS = auto()
+    ROLL_BACK = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a bot isn't simply running, in words, and what mends it."""
+
+    words: str
+    fix: Fix = Fix.NONE
 
 
 def headline(view: View) -> str:
     """A bot in one line."""
-    return f"{SIGNS[view.phase]} **{view.bot.name}** — {_phase_words(view.phase)}"
+    return f"{SIGNS[view.phase]} **{view.bot.name}** — {_phase_words(view)}"
 
 
-def _phase_words(phase: Phase) -> str:
-    return "created (waiting for secrets)" if phase is Phase.CREATED else phase.value
+def _phase_words(view: View) -> str:
+    problem = view.bot.problem
+    if view.phase is Phase.CREATED:
+        return "created (waiting for secrets)"
+    if view.phase is Phase.ERROR and problem is not None and problem.code == "crash-loop":
+        count = len(recent(view.crashes, problem.at)) or GIVE_UP_AT
+        return f"gave up after {plural(count, 'crash', 'crashes')}"
+    return view.phase.value
 
 
 def made_of(bot: Bot) -> str:
@@ -58,6 +85,11 @@ def since(view: View) -> str:
 
 
 def reasons(view: View, memory: int = 0, *, now: float) -> list[str]:
+    """The causes in words alone."""
+    return [cause.words for cause in causes(view, memory, now=now)]
+
+
+def causes(view: View, memory: int = 0, *, now: float) -> list[Cause]:
     """Why the bot isn't simply running: a problem, a crash, a failing check, its own log, a pause.
 
     `memory` is the bot's limit in bytes, for a lack of it; 0 if unknown. `now` is the engine's
@@ -65,20 +97,21 @@ def reasons(view: View, memory: int = 0, *, now: float) -> list[str]:
     """
     found = _ended(view, memory, now) if view.bot.wish is Wish.RUN else []
     if view.bot.setback is not None:
-        found.append(plain(view.bot.setback.message))
+        found.append(Cause(plain(view.bot.setback.message)))
     if view.world.previous is not None and view.bot.candidate:
-        found.append(
-            f"Trying release {view.bot.candidate}; if it fails, the one before comes back."
-        )
+        trying = f"Trying release {view.bot.candidate}; if it fails, the one before comes back."
+        found.append(Cause(trying))
     if view.world.container is not None:
-        found += _of_container(view, view.world.container)
-    found += [plain(words) for words in view.world.degraded]
+        found += map(Cause, _of_container(view, view.world.container))
+    found += [Cause(plain(words)) for words in view.world.degraded]
     if view.world.missing and view.phase is not Phase.CREATED:
-        found.append(f"Secrets missing or not usable: {', '.join(view.world.missing)}.")
-    found += view.world.faults  # our own words about our own files, with markup
+        words = f"Secrets missing or not usable: {', '.join(view.world.missing)}."
+        found.append(Cause(words, Fix.SECRETS))
+    found += map(Cause, view.world.faults)  # our own words about our own files, with markup
     if view.held_up:
-        found.append(f"Held up, and tried again: {plain(view.held_up)}")
-    return [*found, *_refused_start(view, found), *_by_hand(view)]
+        found.append(Cause(f"Held up, and tried again: {plain(view.held_up)}"))
+    said = [cause.words for cause in found]
+    return [*found, *map(Cause, [*_refused_start(view, said), *_by_hand(view)])]
 
 
 def _by_hand(view: View) -> list[str]:
@@ -113,21 +146,44 @@ def _refused_start(view: View, found: Sequence[str]) -> list[str]:
     return [f"Docker couldn't start it: {said}"]
 
 
-def _ended(view: View, memory: int, now: float) -> list[str]:
+def _ended(view: View, memory: int, now: float) -> list[Cause]:
     """Why its last run ended though nobody asked for that, and what to do."""
     crash, problem = view.last_crash, view.bot.problem
     short_of_memory = crash is not None and crash.oom_killed
-    if problem is not None and short_of_memory and problem.code in _OF_A_CRASH:
-        return [plain(problem.message), f"{_lacking(memory)} Then press Restart."]
     if problem is not None:
-        return [plain(words) for words in (problem.message, problem.hint) if words]
+        hint = problem.hint
+        if short_of_memory and problem.code in _OF_A_CRASH:
+            return [Cause(plain(problem.message)), Cause(f"{_lacking(memory)} Then restart it.")]
+        fix = _fix_of(view, problem)
+        return [
+            Cause(plain(words), fix if at == 0 else Fix.NONE)
+            for at, words in enumerate((problem.message, hint))
+            if words
+        ]
     count = len(recent(view.crashes, now))
     if crash is None or not count:
         return []
     what = describe_exit(crash.exit_code, oom_killed=crash.oom_killed)
     times = plural(count, "crash", "crashes")
-    found = [f"Crashed {moment(crash.at)} ({what}); {times} in ten minutes."]
-    return [*found, _lacking(memory)] if short_of_memory else found
+    fix = _going_back(view) if view.phase is Phase.CRASH_LOOPING else Fix.NONE
+    found = [Cause(f"Crashed {moment(crash.at)} ({what}); {times} in ten minutes.", fix)]
+    return [*found, Cause(_lacking(memory))] if short_of_memory else found
+
+
+def _fix_of(view: View, problem: Problem) -> Fix:
+    """What mends a problem; trying again is offered anyway."""
+    crash = view.last_crash
+    ended = problem.code in _OF_A_CRASH
+    if problem.code == "config-refused":
+        return Fix.SETTINGS
+    if ended and crash is not None and crash.exit_code == _CONFIG_ERROR:
+        return Fix.SETTINGS
+    return _going_back(view) if ended else Fix.NONE
+
+
+def _going_back(view: View) -> Fix:
+    """Roll back, if there may be a release to go back to."""
+    return Fix.ROLL_BACK if view.bot.release > 1 else Fix.NONE
 
 
 def _lacking(memory: int) -> str:

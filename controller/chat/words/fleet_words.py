@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
@@ -15,7 +17,7 @@ from controller.chat.words.bot_words import (
     since,
 )
 from controller.chat.words.limits import MESSAGE_MAX
-from controller.chat.words.text import moment, plural
+from controller.chat.words.text import moment, plain, plural
 from controller.domain.bot import Bot
 from controller.domain.phase import Phase
 from controller.fleet.views import EngineState, View
@@ -32,10 +34,13 @@ WORST_FIRST = [
     Phase.RUNNING,
 ]
 _PHASE, _NAME = attrgetter("phase"), attrgetter("bot.name")
-_ROW = attrgetter("bot.name", "phase", "bot.template", "bot.model")
+_ROW = attrgetter(
+    *("bot.name", "phase.value", "bot.template", "bot.provider", "bot.model", "bot.channel")
+)
+_FORMULA = frozenset("=+-@\t\r")
 
 
-def _worst_first(views: Iterable[View]) -> list[View]:
+def worst_first(views: Iterable[View]) -> list[View]:
     """By phase, then by name; quick also for a thousand."""
     found: dict[Phase, list[View]] = {phase: [] for phase in WORST_FIRST}
     for view in views:
@@ -43,26 +48,52 @@ def _worst_first(views: Iterable[View]) -> list[View]:
     return [view for alike in found.values() for view in sorted(alike, key=_NAME)]
 
 
-def listing(views: Sequence[View], engine: EngineState) -> tuple[str, str | None]:
-    """The list of bots as a message; and the whole list as a file's text if it doesn't fit."""
-    if not views:
-        return "There are no bots yet. Create the first one with `/bot create`.", None
-    ordered = _worst_first(views)
-    head = counts(views) + engine_note(engine)
-    kept: list[str] = []
-    room = MESSAGE_MAX - len(head) - 60
-    for view in ordered:  # only what fits is worded: there may be a thousand
-        line = f"{headline(view)} · {made_of(view.bot)} · {since(view)}"
-        if len(line) + 1 > room:
-            break
-        kept.append(line)
-        room -= len(line) + 1
-    text = "\n".join([head, *kept])
-    if len(kept) == len(ordered):
-        return text, None
-    text += f"\n… and {len(ordered) - len(kept)} more: see the file."
-    table = map("\t".join, map(_ROW, ordered))
-    return text, "\n".join(["name\tphase\ttemplate\tmodel", *table]) + "\n"
+def list_page(
+    found: Sequence[View],
+    shown: Sequence[View],
+    engine: EngineState,
+    *,
+    page: tuple[int, int],
+    only: Sequence[str] = (),
+) -> str:
+    """A page of the list: of the bots that were `found`, those that are `shown`.
+
+    `page` is its number and how many there are; `only` says what the list was narrowed to.
+    """
+    if not found:
+        if not only:
+            return "There are no bots yet. Create the first one with `/bot create`."
+        return f"No bot is {plain(' and '.join(only), 300)}."
+    number, pages = page
+    notes = [
+        *(plain(one, 100) for one in only),
+        *([f"page {number} of {pages}"] if pages > 1 else []),
+    ]
+    head = counts(found) + (f" ({', '.join(notes)})" if notes else "") + engine_note(engine)
+    room = (MESSAGE_MAX - len(head)) // max(1, len(shown)) - 1
+    lines = (f"{headline(view)} · {made_of(view.bot)} · {since(view)}" for view in shown)
+    return "\n".join(
+        [head, *(_cut(line, view, room) for line, view in zip(lines, shown, strict=True))]
+    )
+
+
+def _cut(line: str, view: View, room: int) -> str:
+    """A line of the list; without what the bot is made of where that doesn't fit."""
+    return line if len(line) <= room else f"{headline(view)} · {since(view)}"
+
+
+def table(views: Sequence[View]) -> str:
+    """The list as a file: comma-separated, with a heading."""
+    out = io.StringIO()
+    write = csv.writer(out, lineterminator="\n")
+    write.writerow(["name", "phase", "template", "provider", "model", "channel"])
+    write.writerows(map(_harmless, map(_ROW, views)))
+    return out.getvalue()
+
+
+def _harmless(cells: tuple[object, ...]) -> list[str]:
+    """Cells that no spreadsheet takes for a formula."""
+    return [f"'{cell}" if str(cell)[:1] in _FORMULA else str(cell) for cell in cells]
 
 
 def counts(views: Sequence[View]) -> str:
@@ -85,7 +116,7 @@ def fleet_status(
     time."""
     docker = "Docker answers." if engine.reachable else engine_reason(engine)
     lines = [f"BotMaker {version}, started {moment(started_at)}. {docker}", counts(views)]
-    for view in _worst_first(view for view in views if view.phase.bad):
+    for view in worst_first(view for view in views if view.phase.bad):
         why = " ".join(reasons(view, memory(view.bot), now=now))
         lines.append(f"{headline(view)}: {why or 'see its log'}")
     return "\n".join(lines)

@@ -15,7 +15,7 @@ HINTS = {
     "not-running": "Start it with /bot start, then try again.",
     "form-expired": "Get a new one: /bot secrets.",
     "form-used": "To replace a value, get a new form: /bot secrets.",
-    "config-refused": "Change them with /bot edit, then press Restart.",
+    "config-refused": "Change them with /bot edit, then restart it.",
 }
 
 

@@ -10,8 +10,13 @@ from __future__ import annotations
 MESSAGE_MAX = 2000
 NONCE_MAX = 25
 
-# Buttons
-CUSTOM_ID_MAX = 100  # of modals, too
+# Messages in Components V2
+COMPONENTS_MAX = 40  # nested ones count
+LAYOUT_TEXT_MAX = 4000  # all texts together
+
+# Buttons and selects
+CUSTOM_ID_MAX = 100  # of modals and of a select's options, too
+PLACEHOLDER_MAX = 150
 BUTTON_LABEL_MAX = 80
 BUTTONS_A_ROW = 5
 

@@ -1,0 +1,62 @@
+"""What answers requests, whichever way they come: commands, buttons, picks and forms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from controller.chat.commands.bot_list import BotList
+from controller.chat.commands.everyone import Grants
+from controller.chat.commands.looks import Looks
+from controller.chat.commands.power import Power
+from controller.chat.commands.release_commands import Updates
+from controller.chat.forms.action_form import ActionForm
+from controller.chat.forms.create_form import CreateForm
+from controller.chat.forms.drafts import Drafts
+from controller.chat.forms.guided_form import GuidedForm
+from controller.chat.forms.secrets_form import FormsOffered, SecretsForm
+from controller.chat.forms.settings_form import SettingsForm
+from controller.chat.incidents.incident_buttons import IncidentPresses
+from controller.chat.logs.history_pages import HistoryPages
+from controller.chat.logs.log_answers import LogAnswers
+from controller.manager import Manager
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What answers requests, whichever way they come."""
+
+    power: Power
+    looks: Looks
+    bot_list: BotList
+    updates: Updates
+    creation: CreateForm
+    guide: GuidedForm
+    secrets: SecretsForm
+    settings: SettingsForm
+    actions: ActionForm
+    logs: LogAnswers
+    grants: Grants
+    past: HistoryPages
+    incidents: IncidentPresses
+
+
+def rooms_of(manager: Manager, guild_id: int, forms: FormsOffered = "both") -> Rooms:
+    """All of them, for one manager and one server."""
+    drafts = Drafts()
+    settings = SettingsForm(manager, drafts)
+    secrets = SecretsForm(manager, settings, drafts, forms)
+    return Rooms(
+        power=Power(manager),
+        looks=Looks(manager),
+        bot_list=BotList(manager),
+        updates=Updates(manager),
+        creation=CreateForm(manager, secrets, drafts),
+        guide=GuidedForm(manager, secrets),
+        secrets=secrets,
+        settings=settings,
+        actions=ActionForm(manager, drafts),
+        logs=LogAnswers(manager),
+        grants=Grants(manager, guild_id),
+        past=HistoryPages(manager),
+        incidents=IncidentPresses(manager),
+    )

@@ -1,0 +1,196 @@
+"""An incident in words: what, since when, why, the log's last lines, and what changed before it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from controller.chat.words.bot_words import UNDONE
+from controller.chat.words.limits import MESSAGE_MAX
+from controller.chat.words.text import code_block, fitted, moment, newest_fitting, plain, plural
+from controller.domain.announcing import Alert, hours_words
+from controller.domain.crashes import describe_exit
+from controller.domain.incident import Change, Ending, Incident, Trouble, telling_line
+from controller.domain.journal import Kind
+
+QUOTE_MAX = 300  # characters
+CHANGE_MAX = 120
+TAIL_LEAST = 60  # characters of log that are worth showing
+PINGS_MOST = 20  # that are named; all of them are pinged
+_WRONG = {
+    Trouble.CRASHED: "crashed",
+    Trouble.LOOPING: "keeps crashing",
+    Trouble.DOWN: "is down: BotMaker gave up",
+    Trouble.HELD_UP: "can't start",
+    Trouble.UNHEALTHY: "isn't healthy",
+    Trouble.DEGRADED: "runs, but can't do its work",
+    Trouble.BY_HAND: "was {what} outside BotMaker",
+}
+_WRONG_HERE = {
+    Trouble.ENGINE: "Docker stopped answering",
+    Trouble.DISK: "The disk is nearly full",
+    Trouble.SECRETS: "Secrets are due to be replaced",
+    Trouble.BACKUP: "The scheduled backup wasn't made",
+}
+_WELL_HERE = {
+    Trouble.ENGINE: "Docker answers again",
+    Trouble.DISK: "The disk has room again",
+    Trouble.SECRETS: "The secrets were replaced",
+    Trouble.BACKUP: "Backups are made again",
+}
+_WILL = {
+    Trouble.CRASHED: "Docker starts it again by itself.",
+    Trouble.LOOPING: "Docker starts it again, ever later. After 5 crashes in ten minutes BotMaker "
+    "stops it.",
+    Trouble.HELD_UP: "BotMaker tries again by itself, ever later.",
+    Trouble.DOWN: "It stays down until somebody presses Restart.",
+    Trouble.UNHEALTHY: "It runs on. Restart it if it doesn't recover.",
+    Trouble.ENGINE: "The cards show the last known states. What you ask for is done when Docker is "
+    "back.",
+    Trouble.DISK: "Make room: a full disk stops BotMaker from writing anything down.",
+    Trouble.BACKUP: "BotMaker tries again by itself.",
+    Trouble.SECRETS: "Replace them with `/bot secrets`.",
+}
+_CHANGES = {
+    Kind.SETTINGS.value: "settings changed",
+    Kind.SECRETS.value: "secrets entered",
+    Kind.NEW_IMAGE.value: "image changed",
+}
+
+
+def incident_words(incident: Incident, shown_to: str = "") -> str:
+    """What its message says. `shown_to`: the mentions of whom it pings."""
+    lines = [_headline(incident), _facts(incident)]
+    if incident.is_over:
+        return fitted("\n".join(line for line in lines if line))
+    details = incident.details
+    quote = details.cause or telling_line(details.tail)
+    if quote:
+        lines.append(f"> {plain(quote, QUOTE_MAX)}")
+    if details.hint:
+        lines.append(plain(details.hint, QUOTE_MAX))
+    lines += _before(incident.changes)
+    after = [line for line in (_now(incident), _quiet(incident), shown_to) if line]
+    text = "\n".join(line for line in lines if line)
+    end = "\n".join(after)
+    room = MESSAGE_MAX - len(text) - len(end) - 2
+    if details.tail and room >= TAIL_LEAST:
+        kept, _ = newest_fitting(details.tail, room)
+        text += "\n" + code_block("\n".join(kept))
+    return fitted(f"{text}\n{end}".rstrip())
+
+
+def one_line(incident: Incident) -> str:
+    """An incident in a list."""
+    return f"{_headline(incident)} · {_facts(incident)}"
+
+
+def _headline(incident: Incident) -> str:
+    name = plain(incident.bot_name, 40)
+    if incident.is_over:
+        lasted = duration(incident.over_at - incident.opened_at)
+        if not incident.bot_id:
+            return f"✅ **{_WELL_HERE[incident.trouble]}**, after {lasted}"
+        match incident.ending:
+            case Ending.STOPPED:
+                return f"⚫ **{name} was stopped**, {lasted} after it went wrong"
+            case Ending.REMOVED:
+                return f"🗑️ **{name} was deleted**, {lasted} after it went wrong"
+            case _:
+                return f"✅ **{name} recovered** after {lasted}"
+    if not incident.bot_id:
+        return f"⚠️ **{_WRONG_HERE[incident.trouble]}** {moment(incident.opened_at)}"
+    wrong = _WRONG[incident.trouble].format(what=incident.details.what or "stopped")
+    sign = "🔴" if incident.trouble in {Trouble.DOWN, Trouble.LOOPING, Trouble.CRASHED} else "🟠"
+    return f"{sign} **{name} {wrong}**"
+
+
+def _facts(incident: Incident) -> str:
+    """When, how often, and how its program ended."""
+    details, found = incident.details, []
+    if incident.bot_id and not incident.is_over:
+        found.append(f"since {moment(incident.opened_at)}")
+    if incident.is_over and incident.bot_id:
+        found.append(f"began <t:{int(incident.opened_at)}:f>")
+    if incident.crashes > 1:
+        found.append(plural(incident.crashes, "crash", "crashes"))
+    if incident.returns:
+        found.append(f"came back {plural(incident.returns, 'time')}")
+    if details.ended:
+        found.append(_exit(incident))
+    if details.bots and not incident.is_over:
+        found.append(f"{plural(details.bots, 'bot')} can't be looked after meanwhile")
+    return " · ".join(found)
+
+
+def _exit(incident: Incident) -> str:
+    details = incident.details
+    what = describe_exit(details.exit_code, oom_killed=details.oom_killed)
+    if not details.oom_killed:
+        return what
+    limit = f" (limit {round(details.memory / 1024**2)} MiB)" if details.memory else ""
+    return f"{what}{limit}: give it more in its template, `run.resources.memory`"
+
+
+def _before(changes: Sequence[Change]) -> list[str]:
+    if not changes:
+        return []
+    return [f"Before it: {'; '.join(map(_change, changes))}."]
+
+
+def _change(change: Change) -> str:
+    what = f" ({plain(change.what, CHANGE_MAX)})" if change.what else ""
+    by = f"<@{change.by_id}>" if change.by_id.isdecimal() else plain(change.by, 40)
+    return f"{_CHANGES.get(change.kind, change.kind)}{what} {moment(change.at)} by {by or '?'}"
+
+
+def _now(incident: Incident) -> str:
+    """What happens next by itself, or what somebody has to do."""
+    if incident.well_since and incident.bot_id:
+        undone = UNDONE.get(incident.details.what, "")
+        ran = f"BotMaker {undone} it" if undone == "started again" else "It runs again"
+        if incident.trouble is Trouble.BY_HAND and undone:
+            ran = f"It was {undone}" if undone != "has its own name again" else ran
+        return f"🟡 {ran}, {moment(incident.well_since)}; it's being watched."
+    return _WILL.get(incident.trouble, "")
+
+
+def _quiet(incident: Incident) -> str:
+    if incident.muted_until == math.inf:
+        return "🔕 Muted until it's over."
+    if incident.acknowledged_at:
+        return f"👀 {plain(incident.acknowledged_by, 40)} looks after it."
+    if incident.muted_until:
+        return f"🔕 Muted until <t:{int(incident.muted_until)}:t>."
+    return ""
+
+
+def mentions(whom: frozenset[str]) -> str:
+    """The mentions of these people and roles, as incidents remember them."""
+    return " ".join(map(_mention, sorted(whom)[:PINGS_MOST]))
+
+
+def _mention(whom: str) -> str:
+    kind, _, subject = whom.partition(":")
+    return f"<@&{subject}>" if kind == "role" else f"<@{subject}>"
+
+
+def duration(seconds: float) -> str:
+    """`12 seconds`, `3 minutes`, `2 hours 5 minutes`, `3 days`."""
+    whole = max(1, round(seconds))
+    if whole < 120:
+        return plural(whole, "second")
+    minutes = round(whole / 60)
+    if minutes < 120:
+        return plural(minutes, "minute")
+    hours, rest = divmod(minutes, 60)
+    if hours >= 48:
+        return plural(round(hours / 24), "day")
+    return plural(hours, "hour") + (f" {plural(rest, 'minute')}" if rest else "")
+
+
+def alert_line(alert: Alert, bot_name: str) -> str:
+    """Who is pinged, for what, and when not."""
+    about = f"for **{plain(bot_name, 40)}**" if bot_name else "for every bot and for BotMaker"
+    hours = hours_words(alert)
+    return f"{_mention(alert.whom)} {about}" + (f", not at {hours}" if hours else "")
