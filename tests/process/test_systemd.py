@@ -49,7 +49,7 @@ async def test_it_is_ready_once_docker_and_discord_answer_and_tells_its_end(
     controller, door = idle.controller, tmp_path / "docker.sock"
     controller.env["DOCKER_HOST"] = f"unix://{door}"
     await controller.launch("--wait")
-    await eventually(lambda: "waiting for the engine" in controller.log)
+    await eventually(lambda: "waiting for the engine" in controller.log, 30)
     await asyncio.sleep(0.5)
     assert heard.has("EXTEND_TIMEOUT_USEC=30000000")
     assert not heard.has("READY=1")
