@@ -374,6 +374,7 @@ END
   changed=$changed$written
   reload=$reload$written
   units_read_again
+  enabled caddy || change "start Caddy with this machine" systemctl enable --quiet caddy
   if [ -n "$changed" ] || ! active caddy; then
     change "start Caddy" systemctl restart caddy
   fi
@@ -383,6 +384,7 @@ front_nginx() {
   local file=/etc/nginx/conf.d/botmaker.conf
   put "$file" 644 root root < <(sed -e "s|\${BOTMAKER_HOST}|$host|g" -e "s|\${BOTMAKER_TLS}|$tls|g" \
     -e "s|\${BOTMAKER_UPSTREAM}|$upstream|g" "$source/deploy/proxy/nginx.conf.template")
+  enabled nginx || change "start nginx with this machine" systemctl enable --quiet nginx
   if [ -n "$written" ] || ! active nginx; then
     change "let nginx check its files" nginx -t -q
     change "start nginx" systemctl reload-or-restart nginx

@@ -109,6 +109,7 @@ def machine(engine: docker.APIClient, folder: Path) -> Iterator[Machine]:
             time.sleep(0.3)
         # On a real machine systemd does this itself; without it credentials don't reach a service.
         found.sh("mount --make-rshared /")
+        found.run("systemctl", "disable", "--now", "nginx", "caddy")
         found.sh("mkdir -p /var/log/nginx")  # the image has no logs, and not their folders either
         yield found
     finally:

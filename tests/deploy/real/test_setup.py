@@ -22,7 +22,7 @@ from tests.process.process import BRISK
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 SCRIPT = "/src/deploy/setup-server.sh"
 SECRETS = {"api_key": "FAKE-key-of-the-server-test", "channel_token": "FAKE-token-of-the-test"}
-HASTY = "[Service]\\nWatchdogSec=4\\nTimeoutAbortSec=2\\n"
+HASTY = "[Service]\\nWatchdogSec=8\\nTimeoutAbortSec=2\\n"
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ async def test_a_server_is_set_up_used_killed_hung_and_taken_away(
             await server.does(f"kill -STOP {second}")
             await back(server, after=second)
             assert "Watchdog timeout" in server.journal()
-            await asyncio.sleep(6)  # longer than a sign of life may take
+            await asyncio.sleep(10)  # longer than a sign of life may take
             assert server.active()
             await server.does("systemctl start botmaker-backup")
             assert len(list((folder / "state" / "backups").glob("botmaker-*.age"))) == 1
