@@ -357,9 +357,9 @@ service() {
 }
 
 front_caddy() {
-  local file=/etc/caddy/Caddyfile drop=$units/caddy.service.d changed=''
-  if [ -e "$file" ] && ! grep -q BOTMAKER_PUBLIC_URL "$file" &&
-    dpkg --verify caddy 2>/dev/null | grep -q " $file\$"; then
+  local file=/etc/caddy/Caddyfile drop=$units/caddy.service.d changed='' verified
+  verified=$(dpkg --verify caddy 2>/dev/null) || true # which is also its status where it found any
+  if [[ $verified == *" $file"* ]] && ! grep -qs BOTMAKER_PUBLIC_URL "$file"; then
     lacks "$file has sites of its own: take over what deploy/proxy/Caddyfile has, and leave out --proxy."
   fi
   put "$file" 644 root root <"$source/deploy/proxy/Caddyfile"
