@@ -2,7 +2,7 @@
 # ARGS is passed to the program: `make test ARGS="-k vault"`.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-openclaw test-api test-server test-engines run check bench prove release lock image clean
+.PHONY: help demo test test-openclaw test-api test-edge test-server test-engines run check bench prove release lock image clean
 
 # Empty or 0 means "no".
 NO_ENGINE ?=
@@ -43,6 +43,13 @@ test-api: ## let other people's programs ask the API: a fuzzer, a generated clie
 	@.venv/bin/python images/build.py demo --if-missing
 	@scripts/outside-tools
 	@.venv/bin/pytest tests/outside --outside $(ARGS)
+
+test-edge: ## run the edge with a real Worker in Miniflare and a real D1 (needs Node 20 and npm; 3 minutes)
+	@scripts/setup
+	@scripts/engine
+	@.venv/bin/python images/build.py demo --if-missing
+	@scripts/edge-tools
+	@.venv/bin/pytest tests/edge_worker --edge $(ARGS)
 
 test-server: ## set a server up for real: nginx, Caddy, a Debian with systemd, linters (as root, 6 minutes)
 	@scripts/setup

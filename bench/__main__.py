@@ -23,11 +23,13 @@ from bench import (
     dashboard,
     listing,
     logs,
+    outage,
     real,
     redaction,
     streams,
     thousand,
     trouble,
+    usage,
 )
 from bench.engine import connect
 from bench.figure import Figure, table
@@ -41,10 +43,12 @@ PARTS: dict[str, Callable[[Path], Awaitable[list[Figure]]]] = {
     "redaction": lambda _: redaction.measure(),
     "thousand": thousand.measure,
     "creating": creating.measure,
+    "outage": outage.measure,
     "trouble": trouble.measure,
     "dashboard": dashboard.measure,
     "streams": streams.measure,
     "listing": listing.measure,
+    "usage": usage.measure,
 }
 
 

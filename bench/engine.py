@@ -73,7 +73,7 @@ def remove(client: docker.APIClient, instance: str) -> None:
     for row in client.volumes(filters=mine)["Volumes"] or []:
         client.remove_volume(row["Name"], force=True)
     for bot_id in kept_images.bots(client, instance):
-        kept_images.let_go(client, kept_images.tag_of(instance, bot_id))
+        kept_images.let_go(client, instance, bot_id)
     for row in client.networks(filters=mine):
         _remove_network(client, row["Id"])
 

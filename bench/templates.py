@@ -36,6 +36,20 @@ test = ["CMD", "/bin/demo-bot", "check"]
 interval = 2
 """
 )
+# Proves itself at once, and has something to change.
+_CHANGING = (
+    _BENCH.replace('id = "bench"', 'id = "changing"')
+    + """
+[update]
+healthy_for = 0
+
+[[fields]]
+name = "number"
+label = "Number"
+default = "none"
+env = "NUMBER"
+"""
+)
 STUBBORN_SECONDS = 6
 # Ignores SIGTERM, so each of its stops takes the whole grace.
 _STUBBORN = (
@@ -66,7 +80,7 @@ def write_templates(folder: Path) -> Path:
     """Write them into `folder`/templates and return that."""
     place = folder / "templates"
     place.mkdir(parents=True)
-    for text in (_BENCH, _WAITING, _STUBBORN, _TINY):
+    for text in (_BENCH, _WAITING, _CHANGING, _STUBBORN, _TINY):
         name = text.split('id = "', 1)[1].split('"', 1)[0]
         (place / f"{name}.toml").write_text(text)
     return place

@@ -15,14 +15,16 @@ import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 
-from controller.api import Gate, KeyHolders, ServiceTokens, serve, serve_console
+from controller.api import Gate, KeyHolders, serve, serve_console, tokens_of_services
 from controller.backups import locks_from
 from controller.catalog import Catalog, load
 from controller.chat import (
     Announcer,
     ControllerClient,
     Place,
+    Progress,
     Publisher,
     redirect_discord,
     run_client,
@@ -36,6 +38,7 @@ from controller.domain.errors import (
     NotFound,
 )
 from controller.domain.incident import Pace
+from controller.edge_wiring import edge_of, worker_plan
 from controller.fleet.hostpaths import HostPaths, binds_only, own_container
 from controller.fleet.threads import Threads
 from controller.fleet.uid_shift import uid_shift
@@ -63,6 +66,9 @@ from controller.vault import (
     masters,
 )
 
+if TYPE_CHECKING:
+    from controller.edge.running import Edge
+
 log = logging.getLogger(__name__)
 
 
@@ -75,6 +81,8 @@ class Application:
     client: ControllerClient
     publisher: Publisher
     announcer: Announcer
+    progress: Progress
+    edge: Edge | None = None
     doors: set[str] = field(default_factory=set)  # those that are open
 
     @property
@@ -97,18 +105,27 @@ class Application:
                 name="console",
             )
             group.create_task(self.manager.backups.run(), name="backups")
+            group.create_task(self.manager.schedule_runs.run(), name="schedules")
+            group.create_task(self.manager.batches.run(), name="batches")
+            group.create_task(self.manager.sampler.run(), name="sampler")
+            group.create_task(self.manager.update_checks.run(), name="update checks")
             group.create_task(self.publisher.run(), name="publisher")
             group.create_task(self.manager.incidents.run(), name="incidents")
             group.create_task(self.announcer.run(), name="announcer")
+            group.create_task(self.progress.run(), name="progress of batches")
             group.create_task(self.client.late_answers.run(), name="late answers")
+            group.create_task(self.client.log_following.run(), name="followed logs")
+            if self.edge is not None:
+                group.create_task(self.edge.run(), name="edge")
             if self.settings.http_listen:
                 group.create_task(self._serve(self.settings.http_listen), name="http")
 
     async def _serve(self, listen: str) -> None:
         """Serve health, metrics and, if the settings say so, the API."""
         callers = self._callers() if self.settings.api else None
+        more = (lambda _: None) if self.edge is None else self.edge.internal.add_to
         opened = partial(self.doors.add, "http")
-        await serve(self.manager, self.is_online, listen, callers, opened=opened)
+        await serve(self.manager, self.is_online, listen, callers, opened=opened, more=more)
 
     def _callers(self) -> KeyHolders:
         settings = self.settings
@@ -116,7 +133,8 @@ class Application:
             self.manager,
             self.client.members.roles_of,
             Gate(settings.public_url, settings.trusted_proxies),
-            service_tokens(settings),
+            tokens_of_services(settings),
+            self.edge.calls if self.edge is not None else None,
         )
 
     def is_online(self) -> bool:
@@ -200,6 +218,8 @@ async def open_application(  # noqa: PLR0913 - what simulations and proofs repla
                 key=key,
                 templates_dir=settings.templates_dir,
                 backups=backup_plan(settings),
+                update_checks=settings.update_checks,
+                worker=worker_plan(settings),
                 pace=pace or Pace(),
             )
         )
@@ -211,7 +231,9 @@ async def open_application(  # noqa: PLR0913 - what simulations and proofs repla
         await client.late_answers.load()
         publisher = Publisher(manager, client, place, published)
         announcer = Announcer(manager, client, place)
-        yield Application(settings, installation, client, publisher, announcer)
+        progress = Progress(manager, client, place, client.connected)
+        edge = edge_of(settings, installation, fingerprints, lambda: client.is_online)
+        yield Application(settings, installation, client, publisher, announcer, progress, edge)
 
 
 def _own_tokens(settings: Settings, fingerprints: Fingerprints) -> frozenset[str]:
@@ -223,23 +245,6 @@ def _own_tokens(settings: Settings, fingerprints: Fingerprints) -> frozenset[str
 def catalog_of(settings: Settings) -> Catalog:
     """The templates, with the images that the settings choose for them."""
     return load(settings.templates_dir).with_images(settings.images)
-
-
-def service_tokens(settings: Settings) -> ServiceTokens | None:
-    """Whose service tokens are taken, as the settings pin it; None: nobody's."""
-    key = settings.jwt_key()
-    if not key:
-        return None
-    found = ServiceTokens(
-        key=key,
-        algorithm=settings.jwt_algorithm,
-        issuer=settings.jwt_issuer,
-        audience=settings.jwt_audience,
-        roles=settings.jwt_roles,
-        seconds_most=settings.jwt_seconds,
-    )
-    found.require_usable()
-    return found
 
 
 def places(settings: Settings) -> Places:

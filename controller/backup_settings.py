@@ -1,4 +1,4 @@
-"""The settings of backups that are made by themselves: where, for whom, how often."""
+"""The settings of what is done by itself: backups (where, for whom, how often), update checks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ _HOUR, _DAY = 3600.0, 86_400.0
 
 
 class BackupSettings(BaseSettings):
-    """Scheduled backups; none are made without a folder and recipients."""
+    """Scheduled backups, of which none are made without a folder and recipients; and how often the
+    registries are asked for newer images."""
 
     backup_dir: Place | None = None
     backup_recipients: Annotated[tuple[str, ...], NoDecode] = ()
@@ -23,6 +24,7 @@ class BackupSettings(BaseSettings):
     backup_every: Annotated[float, NoDecode] = 0.0  # seconds; 0: never
     backup_keep: int = Field(default=7, ge=1, le=1000)
     backup_volumes: bool = False
+    update_checks: Annotated[float, NoDecode] = 0.0  # seconds; 0: never
 
     @field_validator("backup_recipients", mode="before")
     @classmethod
@@ -31,7 +33,7 @@ class BackupSettings(BaseSettings):
             return value
         return tuple(part.strip() for part in value.split(",") if part.strip())
 
-    @field_validator("backup_every", mode="before")
+    @field_validator("backup_every", "update_checks", mode="before")
     @classmethod
     def _parse_every(cls, value: Any) -> Any:
         if not isinstance(value, str):

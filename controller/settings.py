@@ -31,6 +31,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from controller.backup_settings import BackupSettings
 from controller.domain.disk_words import read_begin, starting
 from controller.domain.errors import BadSetting
+from controller.edge_settings import EdgeSettings
 from controller.log_settings import LogSettings
 from controller.service_manager import Expected
 from controller.web_settings import Place, WebSettings, is_loopback
@@ -56,7 +57,7 @@ def docker_environment() -> Mapping[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith("DOCKER_")}
 
 
-class Settings(WebSettings, BackupSettings, LogSettings):
+class Settings(WebSettings, BackupSettings, LogSettings, EdgeSettings):
     """Every setting. Names and defaults are a contract (docs/configuration.md)."""
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True)

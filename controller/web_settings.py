@@ -65,16 +65,7 @@ class WebSettings(BaseSettings):
     @field_validator("jwt_roles", mode="before")
     @classmethod
     def _split_roles(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        roles: dict[str, Role] = {}
-        for part in filter(None, (part.strip() for part in value.split(","))):
-            subject, _, word = part.rpartition("=")
-            role = Role.parse(word)
-            if not subject or role is None or subject in roles:
-                raise ValueError("must look like deploy=operator,metrics=viewer")
-            roles[subject] = role
-        return roles
+        return roles_of(value) if isinstance(value, str) else value
 
     @field_validator("public_url")
     @classmethod
@@ -121,6 +112,18 @@ class WebSettings(BaseSettings):
                 "BOTMAKER_ALLOW_PLAIN_HTTP=1.",
                 code="plain-http",
             )
+
+
+def roles_of(text: str) -> dict[str, Role]:
+    """Roles by subject, of a text like `deploy=operator,metrics=viewer`; ValueError otherwise."""
+    roles: dict[str, Role] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        subject, _, word = part.rpartition("=")
+        role = Role.parse(word)
+        if not subject or role is None or subject in roles:
+            raise ValueError("must look like deploy=operator,metrics=viewer")
+        roles[subject] = role
+    return roles
 
 
 def _is_host(text: str) -> bool:

@@ -16,6 +16,7 @@ from docker.utils import parse_host
 from hypothesis import settings
 
 from controller.domain.spec import INSTANCE_LABEL
+from controller.runtime import kept_images
 from tests.loopback.openapi import description
 
 # How long one example takes says more about the machine's load than about us: what has to be quick
@@ -26,6 +27,7 @@ settings.load_profile("ours")
 ROOT = Path(__file__).parents[1]
 OPENCLAW = Path(__file__).parent / "openclaw"
 OUTSIDE = Path(__file__).parent / "outside"
+EDGE_WORKER = Path(__file__).parent / "edge_worker"
 SERVER = Path(__file__).parent / "deploy" / "real"
 DEMO_IMAGE = "botmaker-demo:2"
 
@@ -36,6 +38,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--prove", action="store_true", help="the proofs in full (make prove)")
     parser.addoption(
         "--openclaw", action="store_true", help="a real OpenClaw too (make test-openclaw)"
+    )
+    parser.addoption(
+        "--edge", action="store_true", help="a real Worker in Miniflare too (make test-edge)"
     )
     parser.addoption(
         "--outside", action="store_true", help="other people's programs too (make test-api)"
@@ -49,6 +54,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say what is left out here too: with several processes (-n) nothing else does."""
     found = {"--openclaw": "tests/openclaw is left out (make test-openclaw)"}
     found["--outside"] = "tests/outside is left out (make test-api)"
+    found["--edge"] = "tests/edge_worker is left out (make test-edge)"
     found["--server"] = "tests/deploy/real is left out (make test-server)"
     return [f"without {name}: {what}" for name, what in found.items() if not config.getoption(name)]
 
@@ -65,6 +71,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not config.getoption("--openclaw"):
         without = [item for item in items if OPENCLAW in item.path.parents]
         _leave_out(config, items, without, "without --openclaw: its {} tests are left out")
+    if not config.getoption("--edge"):
+        without = [item for item in items if EDGE_WORKER in item.path.parents]
+        _leave_out(config, items, without, "without --edge: its {} tests are left out")
     if not config.getoption("--outside"):
         without = [item for item in items if OUTSIDE in item.path.parents]
         _leave_out(config, items, without, "without --outside: its {} tests are left out")
@@ -148,6 +157,8 @@ def remove_everything_of(client: docker.APIClient, instance: str) -> None:
         client.remove_volume(row["Name"], force=True)
     for row in client.networks(filters=mine):
         _remove_network(client, row["Id"], time.monotonic() + 10)
+    for bot_id in kept_images.bots(client, instance):
+        kept_images.let_go(client, instance, bot_id)
 
 
 def _remove_network(client: docker.APIClient, network: str, deadline: float) -> None:

@@ -8,7 +8,7 @@ from controller.api.callers import KeyHolders, Members
 from controller.api.gate import Gate
 from controller.api.local_socket import serve_console
 from controller.api.server import serve
-from controller.api.service_tokens import ServiceTokens
+from controller.api.service_tokens import ServiceTokens, tokens_of_services
 
 __all__ = [
     "Gate",
@@ -17,4 +17,5 @@ __all__ = [
     "ServiceTokens",
     "serve",
     "serve_console",
+    "tokens_of_services",
 ]

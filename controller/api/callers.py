@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from aiohttp import web
 
 from controller.api.gate import Gate
 from controller.api.identity import AT_THE_CONSOLE, Identity
+from controller.api.reading import raw_of
 from controller.api.service_tokens import ServiceTokens, is_service_token
 from controller.domain.access import Principal, discord_user
 from controller.domain.errors import NotSignedIn
@@ -17,6 +18,7 @@ from controller.manager.tokens import principal_of
 
 # The Discord roles that a member has now. Denied for who isn't one.
 Members = Callable[[int], Awaitable[frozenset[int]]]
+BODY_SECONDS = 10.0  # for a body that is needed to know who sent it
 COOKIE, SECURE_COOKIE = "bm", "__Host-bm"
 
 
@@ -31,6 +33,18 @@ class Callers(Protocol):
         """Who asks; NotSignedIn when nobody knows."""
 
 
+class SignedRequests(Protocol):
+    """Knows requests that somebody signed instead of bringing a key."""
+
+    def claims(self, headers: Mapping[str, str]) -> bool:
+        """Whether a request says that it is signed."""
+
+    async def holder(
+        self, method: str, target: str, body: bytes, headers: Mapping[str, str]
+    ) -> Principal:
+        """Whom it speaks for; NotSignedIn when it isn't signed, Denied for a stranger."""
+
+
 class KeyHolders:
     """Those who bring a key: a token in a header, or a session in a cookie, never in an address."""
 
@@ -40,12 +54,14 @@ class KeyHolders:
         members: Members,
         gate: Gate | None = None,
         services: ServiceTokens | None = None,
+        signed: SignedRequests | None = None,
     ) -> None:
         self._tokens = manager.tokens
         self._sessions = manager.web_sessions
         self._members = members
         self._gate = gate or Gate()
         self._services = services
+        self._signed = signed
 
     @property
     def gate(self) -> Gate:
@@ -54,6 +70,8 @@ class KeyHolders:
 
     async def identify(self, request: web.Request) -> Identity:
         """Who asks; NotSignedIn when nobody knows. A token counts before a cookie."""
+        if self._signed is not None and self._signed.claims(request.headers):
+            return await self._by_signature(self._signed, request)
         sent = request.headers.getall("Authorization", ())
         if sent:
             scheme, _, key = sent[0].partition(" ")
@@ -90,6 +108,12 @@ class KeyHolders:
             token.acting,
         )
 
+    async def _by_signature(self, signed: SignedRequests, request: web.Request) -> Identity:
+        body = await raw_of(request, BODY_SECONDS)
+        method, target = request.method, request.raw_path
+        principal = await signed.holder(method, target, body, request.headers)
+        return Identity(principal, f"signed:{principal.id}", _counts)
+
     async def _by_session(self, key: str) -> Identity:
         session = self._sessions.holder(key)
 
@@ -105,6 +129,10 @@ class KeyHolders:
             lambda: self._sessions.require_valid(session),
             renewed,
         )
+
+
+def _counts() -> None:
+    """A signature counted when it came; what goes on because of it may go on."""
 
 
 class ConsoleUsers:

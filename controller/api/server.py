@@ -167,14 +167,17 @@ async def serve(
     callers: Callers | None = None,
     limits: Limits | None = None,
     opened: Callable[[], None] = lambda: None,
+    more: Callable[[web.Application], None] = lambda _: None,
 ) -> None:
     """Serve on `host:port` until cancelled; BadSetting if that address can't be used.
 
-    With `callers` the API and the dashboard are served too. `opened` is called once it serves.
+    With `callers` the API and the dashboard are served too. `opened` is called once it serves,
+    `more` adds routes of another edge.
     """
     host, _, port = listen.rpartition(":")
     limits = limits or Limits()
     app = application(manager, connected, callers, limits)
+    more(app)
     runner = runner_of(app, limits.pace)
     await runner.setup()
     try:

@@ -16,6 +16,7 @@ from controller.api.identity import Identity
 from controller.domain.access import Limit, Principal
 from controller.domain.errors import BadSetting, NotSignedIn
 from controller.domain.roles import Role
+from controller.settings import Settings
 
 Algorithm = Literal["RS256", "PS256", "ES256", "EdDSA"]
 LEEWAY_SECONDS = 30.0  # between two clocks
@@ -75,6 +76,23 @@ class ServiceTokens:
 
         principal = Principal("service", subject, subject, limit=Limit(role))
         return Identity(principal, f"service:{subject}", still)
+
+
+def tokens_of_services(settings: Settings) -> ServiceTokens | None:
+    """Whose service tokens are taken, as the settings pin it; None: nobody's."""
+    key = settings.jwt_key()
+    if not key:
+        return None
+    found = ServiceTokens(
+        key=key,
+        algorithm=settings.jwt_algorithm,
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+        roles=settings.jwt_roles,
+        seconds_most=settings.jwt_seconds,
+    )
+    found.require_usable()
+    return found
 
 
 def is_service_token(text: str) -> bool:

@@ -6,6 +6,7 @@ for that work.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import logging
@@ -56,6 +57,7 @@ class ControllerClient(discord.Client):
             max_ratelimit_timeout=RATE_LIMIT_SECONDS,
         )
         self._is_online = False
+        self.connected = asyncio.Event()  # once it was, for the first time
         self.manager = manager
         self.place = place
         self.late_answers = LateAnswers(manager, self, place)
@@ -63,6 +65,7 @@ class ControllerClient(discord.Client):
         self.members = Members(self, place)
         admission = Admission(manager, place, self.members)
         rooms = rooms_of(manager, place.guild_id, forms)
+        self.log_following = rooms.following
         self.router = Router(admission, self.late_answers, handlers_of(rooms, manager))
         self.tree = CommandTree(self, admission, self.late_answers, self.at_work)
         self._guild = discord.Object(place.guild_id)
@@ -128,6 +131,7 @@ class ControllerClient(discord.Client):
 
     async def on_ready(self) -> None:
         """Log it. What is owed to people can be said now."""
+        self.connected.set()
         self.late_answers.connected()
         log.info("connected to Discord as %s", self.user)
 

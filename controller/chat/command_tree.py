@@ -9,11 +9,15 @@ from discord import app_commands
 
 from controller.chat.commands.access_commands import AccessCommands
 from controller.chat.commands.bot_commands import BotCommands
+from controller.chat.commands.copy_commands import CopyCommands
 from controller.chat.commands.fleet_commands import FleetCommands
 from controller.chat.commands.help_command import HelpCommand
 from controller.chat.commands.inside_commands import InsideCommands
+from controller.chat.commands.many_commands import ManyCommands
 from controller.chat.commands.release_commands import ReleaseCommands
 from controller.chat.commands.rooms import Rooms
+from controller.chat.commands.schedule_commands import ScheduleCommands
+from controller.chat.commands.stats_commands import StatsCommands
 from controller.chat.requests.admission import Admission
 from controller.chat.requests.at_work import AtWork
 from controller.chat.requests.request import Debts, Request
@@ -87,8 +91,15 @@ def every_command(manager: Manager, rooms: Rooms, public_url: str) -> list[TopLe
     """
     bot = BotCommands(manager, rooms)
     inside = InsideCommands(manager, rooms.actions, rooms.settings)
-    for command in (*inside.all(), *ReleaseCommands(manager, rooms.updates).all()):
+    copies, releases = CopyCommands(manager, rooms.secrets), ReleaseCommands(manager, rooms.updates)
+    for command in (*inside.all(), *copies.all(), *releases.all()):
         bot.add_command(command)
+    bot.add_command(ScheduleCommands(manager))
+    stats = StatsCommands(manager)
+    bot.add_command(stats.of_bot())
+    fleet = FleetCommands(manager, rooms.fleet, rooms.past, rooms.fleet_updates)
+    for command in (stats.of_fleet(), *ManyCommands(manager, rooms.many).all()):
+        fleet.add_command(command)
     access = AccessCommands(manager, rooms.grants, public_url)
-    groups = [bot, FleetCommands(manager, rooms.past), access]
+    groups = [bot, fleet, access]
     return [*groups, HelpCommand(manager, groups).command]

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from controller.chat.commands.rooms import Rooms
 from controller.chat.requests.request import Request
 from controller.chat.requests.router import Handler
+from controller.domain.batches import Verb
 from controller.domain.bot import Bot
 from controller.manager import Manager
 
@@ -20,11 +21,20 @@ def handlers_of(rooms: Rooms, manager: Manager) -> dict[str, Handler]:
 
         return handle
 
+    def many(handler: Callable[[Request, Verb], Awaitable[None]], verb: Verb) -> Handler:
+        return lambda request: handler(request, verb)
+
     return {
+        **{f"button pick{verb}": many(rooms.many.pick, verb) for verb in Verb},
+        **{f"button many{verb}": many(rooms.many.confirm, verb) for verb in Verb},
+        **{f"button halt{verb}": many(rooms.many.cancel, verb) for verb in Verb},
         "button logs": bot(rooms.logs.show),
         "button older": bot(rooms.logs.older),
         "button refresh": bot(rooms.logs.refresh),
         "button file": bot(rooms.logs.file),
+        "button follow": bot(rooms.following.begin),
+        "button hold": bot(rooms.following.pause),
+        "button unfollow": bot(rooms.following.stop),
         "button start": bot(rooms.power.start),
         "button stop": bot(rooms.power.stop),
         "button restart": bot(rooms.power.restart),
@@ -40,8 +50,11 @@ def handlers_of(rooms: Rooms, manager: Manager) -> dict[str, Handler]:
         "button form": rooms.secrets.open_page,
         "button past": bot(rooms.past.turn),
         "button fleetpast": rooms.past.turn_everything,
+        "button updates": rooms.fleet_updates.approve,
         "button everyone": rooms.grants.give,
         "button edit": bot(rooms.settings.open),
+        "button status": rooms.fleet.status_again,
+        "button doctor": rooms.fleet.doctor_again,
         "button list": rooms.bot_list.turn,
         "button relist": rooms.bot_list.turn,
         "button listfile": rooms.bot_list.file,

@@ -77,12 +77,21 @@ def _what(entry: Entry) -> str:
             return f"its config could not be checked (exit {data.get('exit_code')})"
         case Kind.RELEASE | Kind.PROVED | Kind.TAKEN_BACK:
             return _of_release(entry)
-        case Kind.WEBHOOK | Kind.RESTORED:
+        case (
+            Kind.WEBHOOK | Kind.RESTORED | Kind.MISSED | Kind.HEALTH | Kind.WORKER | Kind.EDGE_WISH
+        ):
             return _of_installation(entry)
         case Kind.NOTED:
             return f"{data.get('act')}: {data.get('words')}"
         case _:
-            return f"{entry.kind.value} {_flat(data)}".strip()
+            return _of_row(entry)
+
+
+def _of_row(entry: Entry) -> str:
+    data = entry.data
+    if entry.kind is Kind.RENAMED:
+        return f"renamed from {data.get('before')} to {data.get('after')}"
+    return f"{entry.kind.value} {_flat(data)}".strip()
 
 
 def _of_installation(entry: Entry) -> str:
@@ -90,6 +99,15 @@ def _of_installation(entry: Entry) -> str:
     if entry.kind is Kind.WEBHOOK:
         count = f" {data['count']} events" if data.get("count") else ""
         return f"webhook {data.get('name')} {data.get('what')}{count}: {data.get('reason')}"
+    if entry.kind is Kind.MISSED:
+        return f"missed {data.get('times')} runs of schedule {data.get('schedule')}"
+    if entry.kind is Kind.HEALTH:
+        return f"BotMaker is {data.get('state')}"
+    if entry.kind is Kind.WORKER:
+        return f"Worker {data.get('what')} {data.get('version')} {data.get('reason')}".strip()
+    if entry.kind is Kind.EDGE_WISH:
+        ended = f"{data.get('result')} {data.get('message')}".strip()
+        return f"{data.get('action')} by the Worker: {ended}"
     made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(float(data.get("made_at", 0.0))))
     return f"restored from the backup of {made}"
 

@@ -11,7 +11,7 @@ import click
 from controller.cli.outcome import exit_with
 from controller.settings import load_settings
 from controller.store import lock
-from controller.vault import AtRest, Staging, rekey
+from controller.vault import SETS, AtRest, Staging, rekey
 
 
 @click.command("rekey")
@@ -33,7 +33,8 @@ def rekey_command(*, former: Path | None) -> None:
         with contextlib.ExitStack() as stack:
             stack.callback(os.close, lock(settings.data_dir))
             forms = Staging(settings.secrets_dir.absolute(), AtRest(())).folder
-            count = rekey(settings.data_dir, [forms], settings.master_key_place(), former)
+            sets = settings.data_dir.absolute() / SETS
+            count = rekey(settings.data_dir, [forms, sets], settings.master_key_place(), former)
         click.echo(f"The master key is a new one. Sealed again: {count} files.")
 
     exit_with(work)

@@ -31,6 +31,7 @@ class Act:
 
 
 BOT_CREATE = Act("bot.create", Role.ADMIN, "Creating a bot", Scope.FLEET)
+BOT_CLONE = Act("bot.clone", Role.ADMIN, "Copying a bot", Scope.FLEET)
 BOT_LIST = Act("bot.list", Role.VIEWER, "Listing bots", Scope.ANY)
 BOT_SHOW = Act("bot.show", Role.VIEWER, "Looking at a bot")
 BOT_LOGS = Act("bot.logs", Role.VIEWER, "Reading a bot's log")
@@ -41,16 +42,30 @@ BOT_RESTART = Act("bot.restart", Role.OPERATOR, "Restarting a bot")
 # An action's own role is in its template and counts as well.
 BOT_DO = Act("bot.do", Role.VIEWER, "Running an action of a bot")
 BOT_EDIT = Act("bot.edit", Role.ADMIN, "Changing a bot's settings")
+BOT_RENAME = Act("bot.rename", Role.ADMIN, "Renaming a bot")
 BOT_UPDATE = Act("bot.update", Role.ADMIN, "Updating a bot")
 BOT_ROLLBACK = Act("bot.rollback", Role.ADMIN, "Rolling a bot back")
 BOT_RELEASES = Act("bot.releases", Role.VIEWER, "Seeing a bot's releases")
 BOT_SECRETS = Act("bot.secrets", Role.ADMIN, "Entering a bot's secrets")
+BOT_STATS = Act("bot.stats", Role.VIEWER, "Seeing what a bot uses")
+SCHEDULE_ADD = Act("bot.schedule.add", Role.ADMIN, "Adding a schedule to a bot")
+SCHEDULE_LIST = Act("bot.schedule.list", Role.VIEWER, "Seeing a bot's schedules")
+SCHEDULE_PAUSE = Act("bot.schedule.pause", Role.ADMIN, "Pausing a bot's schedule")
+SCHEDULE_RESUME = Act("bot.schedule.resume", Role.ADMIN, "Resuming a bot's schedule")
+SCHEDULE_REMOVE = Act("bot.schedule.remove", Role.ADMIN, "Removing a bot's schedule")
 BOT_DELETE = Act("bot.delete", Role.ADMIN, "Deleting a bot")
 FLEET_STATUS = Act("fleet.status", Role.VIEWER, "Seeing the fleet's status", Scope.ANY)
 FLEET_HISTORY = Act("fleet.history", Role.ADMIN, "Reading the history of everything", Scope.FLEET)
+FLEET_STATS = Act("fleet.stats", Role.VIEWER, "Seeing what the fleet uses", Scope.ANY)
+FLEET_START = Act("fleet.start", Role.OPERATOR, "Starting many bots", Scope.ANY)
+FLEET_STOP = Act("fleet.stop", Role.OPERATOR, "Stopping many bots", Scope.ANY)
+FLEET_RESTART = Act("fleet.restart", Role.OPERATOR, "Restarting many bots", Scope.ANY)
+FLEET_UPDATE = Act("fleet.update", Role.ADMIN, "Updating many bots", Scope.ANY)
 FLEET_ORPHANS = Act("fleet.orphans", Role.ADMIN, "Looking for orphans", Scope.FLEET)
 FLEET_DOCTOR = Act("fleet.doctor", Role.ADMIN, "Running the doctor", Scope.FLEET)
+FLEET_BOARD = Act("fleet.board", Role.OPERATOR, "Putting up a board", Scope.FLEET)
 FLEET_BACKUP = Act("fleet.backup", Role.ADMIN, "Backing everything up", Scope.FLEET)
+FLEET_UPDATES = Act("fleet.updates", Role.ADMIN, "Looking for updates", Scope.FLEET)
 ACCESS_GRANT = Act("access.grant", Role.ADMIN, "Granting a role", Scope.FLEET)
 ACCESS_REVOKE = Act("access.revoke", Role.ADMIN, "Revoking a role", Scope.FLEET)
 ACCESS_LIST = Act("access.list", Role.ADMIN, "Listing grants", Scope.FLEET)
@@ -65,6 +80,9 @@ WEBHOOK_LIST = Act("webhook.list", Role.ADMIN, "Listing webhooks", Scope.FLEET)
 WEBHOOK_TEST = Act("webhook.test", Role.ADMIN, "Testing a webhook", Scope.FLEET)
 WEBHOOK_REPLAY = Act("webhook.replay", Role.ADMIN, "Sending a webhook's events again", Scope.FLEET)
 WEBHOOK_REMOVE = Act("webhook.remove", Role.ADMIN, "Removing a webhook", Scope.FLEET)
+EDGE_STATUS = Act("edge.status", Role.VIEWER, "Looking at the Worker", Scope.FLEET)
+EDGE_DEPLOY = Act("edge.deploy", Role.ADMIN, "Deploying the Worker", Scope.FLEET)
+EDGE_ROLLBACK = Act("edge.rollback", Role.ADMIN, "Rolling the Worker back", Scope.FLEET)
 INCIDENT_LIST = Act("fleet.incidents", Role.VIEWER, "Listing incidents", Scope.ANY)
 INCIDENT_ACKNOWLEDGE = Act(
     "incident.acknowledge", Role.OPERATOR, "Acknowledging an incident", Scope.ANY
@@ -79,6 +97,7 @@ ACTS: dict[str, Act] = {
     act.id: act
     for act in (
         BOT_CREATE,
+        BOT_CLONE,
         BOT_LIST,
         BOT_SHOW,
         BOT_LOGS,
@@ -88,16 +107,30 @@ ACTS: dict[str, Act] = {
         BOT_RESTART,
         BOT_DO,
         BOT_EDIT,
+        BOT_RENAME,
         BOT_UPDATE,
         BOT_ROLLBACK,
         BOT_RELEASES,
         BOT_SECRETS,
+        BOT_STATS,
+        SCHEDULE_ADD,
+        SCHEDULE_LIST,
+        SCHEDULE_PAUSE,
+        SCHEDULE_RESUME,
+        SCHEDULE_REMOVE,
         BOT_DELETE,
         FLEET_STATUS,
         FLEET_HISTORY,
+        FLEET_STATS,
+        FLEET_START,
+        FLEET_STOP,
+        FLEET_RESTART,
+        FLEET_UPDATE,
         FLEET_ORPHANS,
         FLEET_DOCTOR,
+        FLEET_BOARD,
         FLEET_BACKUP,
+        FLEET_UPDATES,
         ACCESS_GRANT,
         ACCESS_REVOKE,
         ACCESS_LIST,
@@ -112,6 +145,9 @@ ACTS: dict[str, Act] = {
         WEBHOOK_TEST,
         WEBHOOK_REPLAY,
         WEBHOOK_REMOVE,
+        EDGE_STATUS,
+        EDGE_DEPLOY,
+        EDGE_ROLLBACK,
         INCIDENT_LIST,
         INCIDENT_ACKNOWLEDGE,
         INCIDENT_MUTE,

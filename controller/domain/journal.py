@@ -28,6 +28,7 @@ class Kind(StrEnum):
     REFUSED = "refused"
     CREATED = "created"  # a bot's row came
     REMOVED = "removed"  # a bot's row went, with all that was left of the bot
+    RENAMED = "renamed"  # before, after: its name
     WISH = "wish"  # before, after, again: what the admins want of the bot changed
     SETTINGS = "settings"  # before, after: plain fields, or the model
     SECRETS = "secrets"  # names of the secrets that were written
@@ -42,6 +43,11 @@ class Kind(StrEnum):
     REVOKE = "revoke"  # whom, subject
     WEBHOOK = "webhook"  # name, what (stopped, gave-up, lost), count, reason: events didn't arrive
     RESTORED = "restored"  # made_at, version, bots, held: the installation came from a backup
+    MISSED = "missed"  # schedule, chore, due, times: runs that weren't made; BotMaker was away
+    BATCH = "batch"  # batch, verb, done, failed, left_out: an act on many bots came to its end
+    HEALTH = "health"  # state, parts: how the controller itself is, while it is told to a Worker
+    WORKER = "worker"  # what (deployed, rolled-back, failed), version, before, reason: the Worker
+    EDGE_WISH = "edge-wish"  # wish, action, result, code, message: how a wish from there ended
     NOTED = "noted"  # act, words: by a version that had no journal yet
     RELEASE = "release"  # number, why: a new release is to be tried
     PROVED = "release-good"  # number: it proved itself
@@ -116,11 +122,13 @@ def changes(before: Bot, after: Bot) -> list[Fact]:
     elif again:
         data = {"before": before.wish.value, "after": after.wish.value, "again": True}
         found.append(Fact(Kind.WISH, data))
+    if before.name != after.name:
+        found.append(Fact(Kind.RENAMED, {"before": before.name, "after": after.name}))
     if before.fields != after.fields:
         found.append(Fact(Kind.SETTINGS, _differing(before.fields, after.fields)))
-    if before.model != after.model:
-        models = {"before": {"model": before.model}, "after": {"model": after.model}}
-        found.append(Fact(Kind.SETTINGS, models))
+    old, new = _choices(before), _choices(after)
+    if old != new:
+        found.append(Fact(Kind.SETTINGS, _differing(old, new)))
     if before.image != after.image:
         data = {"before": before.image, "after": after.image}
         data |= {"ref_before": before.image_ref, "ref_after": after.image_ref}
@@ -128,6 +136,11 @@ def changes(before: Bot, after: Bot) -> list[Fact]:
     if after.problem is not None and after.problem != before.problem:
         found.append(problem(after.problem))
     return found
+
+
+def _choices(bot: Bot) -> dict[str, str]:
+    """What was chosen for the bot beside its fields."""
+    return {"provider": bot.provider, "model": bot.model, "channel": bot.channel}
 
 
 def _differing(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, dict[str, str]]:
@@ -183,10 +196,33 @@ def revoke(whom: str, subject: int) -> Fact:
     return Fact(Kind.REVOKE, {"whom": whom, "subject": str(subject)})
 
 
+def missed(schedule: int, chore: str, due: float, times: int) -> Fact:
+    """That runs of a schedule weren't made, as a fact; `due` is when the last of them was."""
+    data = {"schedule": schedule, "chore": chore, "due": due, "times": times}
+    return Fact(Kind.MISSED, data)
+
+
+def batch_ended(batch: int, verb: str, done: int, failed: list[str], left_out: int) -> Fact:
+    """How an act on many bots ended, as a fact; `failed` are names."""
+    data = {"batch": batch, "verb": verb, "done": done, "failed": failed, "left_out": left_out}
+    return Fact(Kind.BATCH, data)
+
+
 def webhook_trouble(name: str, what: str, count: int, reason: str) -> Fact:
     """What keeps a webhook's events from its receiver, as a fact."""
     data = {"name": name, "what": what, "count": count, "reason": reason}
     return Fact(Kind.WEBHOOK, data)
+
+
+def health(state: str, parts: Mapping[str, str]) -> Fact:
+    """How the controller itself is, as a fact."""
+    return Fact(Kind.HEALTH, {"state": state, "parts": dict(parts)})
+
+
+def worker(what: str, version: str, before: str = "", reason: str = "") -> Fact:
+    """What became of the Worker, as a fact; versions are hashes."""
+    data = {"what": what, "version": version, "before": before, "reason": reason}
+    return Fact(Kind.WORKER, data)
 
 
 def incident(found: Incident, *, again: bool) -> Fact:

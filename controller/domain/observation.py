@@ -86,6 +86,7 @@ class World:
     previous: Observation | None = None  # the container that is parked while another is tried
     proof: Proof = Proof.WAITING
     failure: str = ""  # why the proof failed, in words
+    former_secrets: bool = False  # whether the set before the one that is tried can come back
     # Somebody's container has the bot's name: whether the bot's own goes by another can't be seen.
     hidden: bool = False
     volume: bool = False

@@ -84,6 +84,8 @@ def _run(bot: Bot, world: World) -> Step:
         step = _beside(bot, world, world.previous)
         if step is not None:
             return step
+    elif world.former_secrets and _has_failed(bot, world):
+        return Step.TAKE_BACK  # the same container, with the secrets that worked
     if bot.problem is not None:
         return Step.STOP if _is_active(world.container) else Step.SETTLED
     if world.missing:
@@ -107,7 +109,7 @@ def _beside(bot: Bot, world: World, previous: Observation) -> Step | None:
         return Step.REMOVE_PREVIOUS if kept else Step.REMOVE_CONTAINER
     if previous.state.active or previous.armed:
         return Step.PARK  # it was cut short: never two at once
-    if bot.problem is not None or world.proof is Proof.FAILED:
+    if _has_failed(bot, world):
         return Step.TAKE_BACK
     if container is not None and container.release != bot.candidate:
         return Step.REMOVE_CONTAINER  # of a candidate that was replaced
@@ -160,6 +162,11 @@ def _go_on(bot: Bot, world: World, container: Observation) -> Step:
         return Step.LOOK_AGAIN if world.command else Step.RELOAD
     proven = bool(bot.candidate) and world.proof is Proof.PASSED and not bot.run.owes
     return Step.COMMIT if proven else Step.SETTLED
+
+
+def _has_failed(bot: Bot, world: World) -> bool:
+    """Whether the candidate has failed."""
+    return bot.problem is not None or world.proof is Proof.FAILED
 
 
 def _is_active(container: Observation | None) -> bool:

@@ -6,13 +6,16 @@ The row of a bot says what is wished for: while a release is tried, that is the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from controller.domain.bot import Bot, Problem
 from controller.domain.journal import Author
 from controller.domain.observation import ContainerState, Health, Observation, Proof, World
+from controller.domain.run import PRESENT, Run
+
+KEPT_RELEASES = 3  # earlier good ones whose images are kept, to go back to
 
 
 class Outcome(StrEnum):
@@ -121,6 +124,17 @@ def reason_for(before: Bot, after: Bot) -> str:
     return "settings"
 
 
+def images_kept(current: Content, earlier: Iterable[Release]) -> dict[str, str]:
+    """The images of a bot that are kept, each by the reference that it was pinned from.
+
+    `earlier` are the good releases before the current one that one may want to go back to.
+    """
+    found = {current.image: current.image_ref}
+    for one in earlier:
+        found.setdefault(one.content.image, one.content.image_ref)
+    return {image: ref for image, ref in found.items() if image and ref}
+
+
 def judge(
     container: Observation | None,
     gate: Gate,
@@ -168,13 +182,27 @@ def is_leaving(bot: Bot, world: World) -> bool:
     return world.container.release != bot.wanted
 
 
-def taken_back(now: Bot, former: Content | None, problem: Problem) -> Bot:
+def taken_back(
+    now: Bot, former: Content | None, problem: Problem, *, kept: bool = False, parked: bool = False
+) -> Bot:
     """The row once its candidate has failed: the former release's content, and why.
 
-    Where nothing new was tried only the wish for another run goes. A run that has yet to use
-    replaced secrets goes on owing that.
+    Where nothing new was tried only the wish for another run goes. `kept` says that the former set
+    of secrets comes back: a run that may have read the failed one has to end then, unless another
+    container is `parked` to come back. Otherwise a run that has yet to use replaced secrets goes on
+    owing that.
     """
     restored = now if former is None else with_content(now, former)
-    owes_secrets = former is not None and former.secret_set != now.secret_set
-    run = now.run if owes_secrets else replace(now.run, to_end="", to_reload="")
+    if former is not None and kept:
+        restored = replace(restored, secret_set=former.secret_set)
+    run = _owed_after(now, former, kept=kept, parked=parked)
     return replace(restored, candidate=0, problem=None, setback=problem, run=run)
+
+
+def _owed_after(now: Bot, former: Content | None, *, kept: bool, parked: bool) -> Run:
+    nothing = replace(now.run, to_end="", to_reload="")
+    if former is None or former.secret_set == now.secret_set:
+        return nothing
+    if not kept:
+        return now.run
+    return nothing if parked else nothing.end(PRESENT)

@@ -80,8 +80,28 @@ def sentence(entry: Entry) -> str:
         case Kind.RESTORED:
             return f"BotMaker was restored from a backup, with {data.get('bots')} bots."
         case _:
-            about_bot = _about_bot(entry, who)
-            return about_bot or f"{EVENTS[entry.kind]}{_on(entry)}, by {who}."
+            told = _about_bot(entry, who) or _about_all(entry, who)
+            return told or f"{EVENTS[entry.kind]}{_on(entry)}, by {who}."
+
+
+def _about_all(entry: Entry, who: str) -> str:
+    data = entry.data
+    match entry.kind:
+        case Kind.MISSED:
+            times, chore = data.get("times"), data.get("chore")
+            return f"{entry.bot_name or 'a bot'} missed {times} scheduled runs ({chore})."
+        case Kind.BATCH:
+            failed = len(data.get("failed") or ())
+            return f"{data.get('verb')} of many bots: {data.get('done')} done, {failed} failed."
+        case Kind.HEALTH:
+            return f"BotMaker is {data.get('state')}."
+        case Kind.WORKER:
+            ended = f"{data.get('what')} {data.get('reason')}".strip()
+            return f"The Worker {data.get('version')}: {ended}."
+        case Kind.EDGE_WISH:
+            return f"{data.get('action')}{_on(entry)}, wished for by {who}: {data.get('result')}."
+        case _:
+            return ""
 
 
 _WISHED = {"run": "is to run", "stop": "is to be stopped", "remove": "is to be deleted"}
@@ -104,6 +124,15 @@ def _about_bot(entry: Entry, who: str) -> str:
             return f"{bot} {wish}, asked for by {who}."
         case Kind.BY_HAND:
             return f"{bot} was {data.get('what')} outside BotMaker."
+        case _:
+            return _about_change(entry, bot, who)
+
+
+def _about_change(entry: Entry, bot: str, who: str) -> str:
+    data = entry.data
+    match entry.kind:
+        case Kind.RENAMED:
+            return f"{data.get('before')} is called {data.get('after')} now, by {who}."
         case Kind.RELEASE:
             return f"{bot} has release {data.get('number')} ({data.get('why')}), by {who}."
         case Kind.PROVED:
@@ -135,7 +164,7 @@ def _bounded(value: Any, redact: Callable[[str], str]) -> Any:
 def body_of(event: Event, form: Format) -> Body:
     """What a receiver of that format is sent."""
     match form:
-        case Format.STANDARD:
+        case Format.STANDARD | Format.EDGE:
             return Body(_standard(event), _JSON)
         case Format.DISCORD:
             # Flag 4: no previews of links. `parse` is empty, so nobody is ever pinged.

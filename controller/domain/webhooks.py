@@ -23,6 +23,7 @@ EVENTS: Mapping[Kind, str] = {
     Kind.REFUSED: "request.refused",
     Kind.CREATED: "bot.created",
     Kind.REMOVED: "bot.removed",
+    Kind.RENAMED: "bot.renamed",
     Kind.WISH: "bot.wish",
     Kind.SETTINGS: "bot.settings",
     Kind.SECRETS: "bot.secrets",
@@ -37,9 +38,14 @@ EVENTS: Mapping[Kind, str] = {
     Kind.REVOKE: "access.revoke",
     Kind.WEBHOOK: "webhook.trouble",
     Kind.RESTORED: "fleet.restored",
+    Kind.HEALTH: "fleet.health",
+    Kind.WORKER: "edge.worker",
+    Kind.EDGE_WISH: "edge.wish",
     Kind.RELEASE: "bot.release",
     Kind.PROVED: "bot.release-good",
     Kind.TAKEN_BACK: "bot.release-failed",
+    Kind.MISSED: "bot.schedule-missed",
+    Kind.BATCH: "fleet.batch",
     Kind.NOTED: "request.noted",
     Kind.INCIDENT: "incident.opened",
     Kind.INCIDENT_OVER: "incident.over",
@@ -56,6 +62,7 @@ class Format(StrEnum):
     DISCORD = "discord"
     SLACK = "slack"
     NTFY = "ntfy"
+    EDGE = "edge"  # to our own Worker: the settings say where, and it goes in batches
 
     @property
     def signed(self) -> bool:

@@ -43,6 +43,7 @@ class View:
     since: float = 0.0  # when this phase began, seconds since the epoch
     tail: tuple[str, ...] = ()  # the last log lines before the last crash, already redacted
     by_hand: ByHand | None = None  # the last such thing, for as long as it is news
+    flood: float = 0.0  # lines a second that its log is flooded with; 0: it isn't
 
     @property
     def may_have_container(self) -> bool:
@@ -122,6 +123,8 @@ class Fleet:
     def show_bot(self, bot: Bot) -> View:
         """Show this row from now on."""
         old = self._views.get(bot.id, View(bot))
+        if old.bot.name != bot.name:
+            self._ids.pop(old.bot.name, None)
         self._ids[bot.name] = bot.id
         return self._show(replace(old, bot=bot))
 
@@ -164,6 +167,15 @@ class Fleet:
         view = self._views.get(bot_id)
         if view is not None:
             self._show(replace(view, by_hand=ByHand(what, self._clock())))
+
+    def show_flood(self, bot_id: str, lines: float) -> None:
+        """Show that its log is flooded with so many lines a second, or, with 0, that it isn't.
+
+        Only a beginning or an end is news: how many lines it is changes all the time.
+        """
+        view = self._views.get(bot_id)
+        if view is not None and bool(view.flood) is not bool(lines):
+            self._show(replace(view, flood=lines))
 
     def forget(self, bot_id: str) -> None:
         """The bot is gone."""

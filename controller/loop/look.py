@@ -15,6 +15,7 @@ from controller.domain.errors import Conflict, StorageTrouble
 from controller.domain.observation import Health, Observation, World
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.threads import Threads
+from controller.loop.former_secrets import FormerSecrets
 from controller.loop.proofs import Proofs
 from controller.loop.queue import loop_time
 from controller.loop.signs import Signs
@@ -43,12 +44,14 @@ class Looker:
         blueprints: Blueprints,
         threads: Threads,
         redactor: Redactor,
+        former: FormerSecrets,
         clock: Callable[[], float] = loop_time,
     ) -> None:
         self._runtime = runtime
         self._blueprints = blueprints
         self._threads = threads
         self._redactor = redactor
+        self._former = former
         self.clock = clock
         self.signs = Signs(runtime, blueprints, threads)
         self.proofs = Proofs(clock, runtime.engine_time)
@@ -65,18 +68,20 @@ class Looker:
         secrets = await self._secrets(bot)
         removing = bot.wish is Wish.REMOVE
         degraded = await self.signs(bot, container)
+        former_secrets = self._former.waits(bot)
         proof, failure = self.proofs(
             bot,
             container,
             self._blueprints.gate(bot),
             ailing=bool(degraded),
-            replaces=previous is not None,
+            replaces=previous is not None or former_secrets,
         )
         world = World(
             container=container,
             previous=previous,
             proof=proof,
             failure=failure,
+            former_secrets=former_secrets,
             hidden=hidden,
             volume=removing and await self._runtime.has_volume(bot.id),
             folder=removing

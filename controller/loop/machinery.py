@@ -20,6 +20,7 @@ from controller.fleet.wishes import Wishes
 from controller.loop.account import Accounts
 from controller.loop.converge import Converger
 from controller.loop.errands import Errands
+from controller.loop.former_secrets import FormerSecrets
 from controller.loop.freshness import Freshness
 from controller.loop.look import Looker
 from controller.loop.pins import Pins
@@ -58,6 +59,7 @@ class Tools:
     errands: Errands
     savings: Savings
     restored: RestoredStates
+    former: FormerSecrets
     queue: Queue
 
 
@@ -72,7 +74,11 @@ class Loop:
         self.stories = Stories()
         freshness = Freshness()
         self.looker = Looker(
-            runtime=runtime, blueprints=blueprints, threads=threads, redactor=redactor
+            runtime=runtime,
+            blueprints=blueprints,
+            threads=threads,
+            redactor=redactor,
+            former=tools.former,
         )
         self.accounts = Accounts(
             runtime=runtime,
@@ -98,6 +104,7 @@ class Loop:
             redactor=redactor,
             journal=tools.journal,
             threads=threads,
+            former=tools.former,
         )
         pins = Pins(runtime=runtime, fleet=fleet, wishes=wishes, blueprints=blueprints)
         trials = Trials(
@@ -111,6 +118,7 @@ class Loop:
             errands=tools.errands,
             freshness=freshness,
             threads=threads,
+            former=tools.former,
             tail=self.accounts.tail,
         )
         self.steps = Steps(
@@ -123,6 +131,7 @@ class Loop:
             errands=tools.errands,
             savings=tools.savings,
             restored=tools.restored,
+            former=tools.former,
             redactor=redactor,
             threads=threads,
             stories=self.stories,
@@ -173,6 +182,7 @@ class Loop:
         forms = await self._forms_in_use()
         staging = tools.blueprints.staging
         await tools.threads.secrets(lambda: staging.sweep(lambda _, form_id: form_id in forms))
+        await tools.former.load({bot.id: bot for bot in bots})
         await self._learn(bots)
 
     def owe_reload(self, bot_id: str) -> None:

@@ -20,6 +20,7 @@ from controller.fleet.journal import Journal
 from controller.fleet.patience import while_wished
 from controller.fleet.threads import Threads
 from controller.fleet.views import Fleet, View
+from controller.loop.former_secrets import FormerSecrets
 from controller.runtime import ProbeResult, Runtime
 from controller.vault import Redactor, Vault
 
@@ -65,7 +66,7 @@ async def refusal_before(
 class Preparation:
     """Prepares what a container needs, or says why that can't be done."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each thing that it prepares is another part
         self,
         *,
         runtime: Runtime,
@@ -75,6 +76,7 @@ class Preparation:
         redactor: Redactor,
         journal: Journal,
         threads: Threads,
+        former: FormerSecrets,
     ) -> None:
         self._runtime = runtime
         self._fleet = fleet
@@ -83,6 +85,7 @@ class Preparation:
         self._redactor = redactor
         self._journal = journal
         self._threads = threads
+        self._former = former
         self._rehearsed: dict[str, tuple[object, ...]] = {}  # what was checked beforehand
 
     async def rehearse(self, bot: Bot) -> bool:
@@ -121,11 +124,13 @@ class Preparation:
         return spec if checked or await self._valid(bot, template, spec) else None
 
     async def secrets(self, bot: Bot) -> bool:
-        """Write the config that holds secrets, where it differs from what is on the disk.
+        """Put former secrets back, if they are owed, and write the config that holds secrets, where
+        it differs from what is on the disk.
 
         A bot that needs no secrets gets an empty folder, which is mounted all the same. False when
         a secret went away since the look; the next look sees that.
         """
+        await self._former.put_back(bot.id)
         template = self._blueprints.fitting(bot)
         if template is None:
             return True

@@ -6,7 +6,7 @@ What follows from that is decided in `domain/release.py`; here is the clock, whi
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from controller.domain.bot import Bot, Wish
 from controller.domain.observation import Health, Observation, Proof
@@ -21,6 +21,7 @@ class _Trial:
     container: str
     gate: Gate
     began: float  # by the monotonic clock
+    restarts: int = 0  # of another release's container: those that the candidate had no part in
     run: str = ""  # the run that is well
     well_since: float | None = None
 
@@ -44,12 +45,15 @@ class Proofs:
             return Proof.WAITING, ""
         trial = self._trial(bot, container, gate)
         now = self._clock()
+        if bot.run.owes or container.restart_count < trial.restarts:
+            trial.restarts = 0 if container.release == bot.candidate else container.restart_count
         if ailing or not is_well(container) or container.started_at == bot.run.to_end:
             trial.well_since = None
         elif trial.well_since is None or trial.run != container.started_at:
-            trial.run, trial.well_since = container.started_at, self._well_since(bot, container)
+            trial.run = container.started_at
+            trial.well_since = now - self._well_for(bot, container)
         return judge(
-            container,
+            replace(container, restart_count=container.restart_count - trial.restarts),
             gate,
             well=-1.0 if trial.well_since is None else now - trial.well_since,
             age=now - trial.began,
@@ -77,7 +81,8 @@ class Proofs:
         same = trial is not None and trial.container == container.container_id
         if trial is None or not same or trial.candidate != bot.candidate:
             began = self._clock() - self._age(bot, container)
-            trial = _Trial(bot.candidate, container.container_id, gate, began)
+            restarts = 0 if container.release == bot.candidate else container.restart_count
+            trial = _Trial(bot.candidate, container.container_id, gate, began, restarts)
             self._trials[bot.id] = trial
         return trial
 
@@ -87,6 +92,6 @@ class Proofs:
             return 0.0
         return max(0.0, self._engine_time() - container.started)
 
-    def _well_since(self, bot: Bot, container: Observation) -> float:
+    def _well_for(self, bot: Bot, container: Observation) -> float:
         checked = container.health is not Health.NONE
-        return self._clock() - (0.0 if checked else self._age(bot, container))
+        return 0.0 if checked else self._age(bot, container)

@@ -32,6 +32,7 @@ from controller.fleet.threads import Threads
 from controller.fleet.views import Fleet
 from controller.fleet.wishes import Wishes
 from controller.loop.errands import Errands
+from controller.loop.former_secrets import FormerSecrets
 from controller.loop.freshness import Freshness
 from controller.loop.pins import Pins
 from controller.loop.preparation import MISSING_PLUGIN, Preparation
@@ -83,6 +84,7 @@ class Steps:
         errands: Errands,
         savings: Savings,
         restored: RestoredStates,
+        former: FormerSecrets,
         redactor: Redactor,
         threads: Threads,
         stories: Stories,
@@ -101,6 +103,7 @@ class Steps:
         self._errands = errands
         self.savings = savings
         self._restored = restored
+        self._former = former
         self._redactor = redactor
         self._threads = threads
         self._stories = stories
@@ -262,15 +265,18 @@ class Steps:
             case Step.REMOVE_VOLUME:
                 await self._runtime.remove_volume(bot.id)
             case Step.DROP_FOLDER:
-                await self._threads.secrets(lambda: self._blueprints.drop_files(bot.id))
-                await self._restored.drop(bot.id)
+                await self._drop_files(bot)
                 self._redactor.forget(bot.id)
             case _:
                 await self._runtime.let_go(bot.id)
                 await self._wishes.forget(bot.id)
                 # Secrets may have come since the look; `credentials` drops what comes from now on.
-                await self._threads.secrets(lambda: self._blueprints.drop_files(bot.id))
-                await self._restored.drop(bot.id)
+                await self._drop_files(bot)
+
+    async def _drop_files(self, bot: Bot) -> None:
+        await self._threads.secrets(lambda: self._blueprints.drop_files(bot.id))
+        await self._former.drop(bot.id)
+        await self._restored.drop(bot.id)
 
     async def _try(self, step: Step, bot: Bot, grace: int) -> None:
         match step:

@@ -13,15 +13,24 @@ from dataclasses import replace
 
 from controller.domain.bot import Bot, Problem, Wish
 from controller.domain.crashes import describe_exit
+from controller.domain.errors import ControllerError, EngineUnavailable
 from controller.domain.journal import proved, taken_back
 from controller.domain.observation import Observation
-from controller.domain.release import Content, Outcome, is_proven
+from controller.domain.release import (
+    KEPT_RELEASES,
+    Content,
+    Outcome,
+    content_of,
+    images_kept,
+    is_proven,
+)
 from controller.domain.release import taken_back as row_taken_back
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.threads import Threads
 from controller.fleet.views import Fleet, View
 from controller.fleet.wishes import Wishes
 from controller.loop.errands import Errands
+from controller.loop.former_secrets import FormerSecrets
 from controller.loop.freshness import Freshness
 from controller.loop.pins import Pins
 from controller.loop.preparation import Preparation
@@ -47,6 +56,7 @@ class Trials:
         errands: Errands,
         freshness: Freshness,
         threads: Threads,
+        former: FormerSecrets,
         tail: Callable[[Bot], Awaitable[tuple[str, ...]]],
     ) -> None:
         self._runtime = runtime
@@ -59,6 +69,7 @@ class Trials:
         self._errands = errands
         self._freshness = freshness
         self._threads = threads
+        self._former = former
         self._tail = tail
 
     async def propose(self, bot: Bot) -> None:
@@ -98,7 +109,22 @@ class Trials:
         if view is None or view.bot.candidate != bot.candidate:
             return
         log.info("bot %s (%s): release %d has proved itself", bot.name, bot.id, bot.candidate)
+        await self._keep_images(view.bot)  # first: what it replaced is still kept by its container
         await self._wishes.change(bot.id, edit, facts=[proved(bot.candidate)], also=note)
+        await self._former.destroy(bot.id)
+
+    async def _keep_images(self, bot: Bot) -> None:
+        """Have the images kept that the bot runs on and may go back to. Raises EngineUnavailable;
+        for any other reason nobody has to doubt a release that works."""
+        earlier = await self._store.good_releases(bot.id, KEPT_RELEASES)
+        if not earlier:
+            return  # the tag that keeps what it was pinned to is enough
+        try:
+            await self._runtime.keep_images(bot.id, images_kept(content_of(bot), earlier))
+        except EngineUnavailable:
+            raise
+        except ControllerError as error:
+            log.warning("bot %s (%s): a prune may take its images: %s", bot.name, bot.id, error)
 
     def may_return(self, bot: Bot) -> bool:
         """Whether a release that worked, and its container, are there to come back to."""
@@ -107,7 +133,7 @@ class Trials:
             return False
         container = view.world.container
         runs = container is not None and container.state.active and is_proven(bot, container)
-        return view.world.previous is not None or runs
+        return view.world.previous is not None or runs or self._former.waits(bot)
 
     async def take_back(self, bot: Bot, problem: Problem | None = None) -> None:
         """The candidate has failed: the row is again what the release before it was.
@@ -118,16 +144,25 @@ class Trials:
         why = problem or _why(view)
         former = await self._store.release(bot.id, bot.release)
         content = self._held(bot, former.content, former.snapshot) if former else None
+        kept = content is not None and self._former.has(bot.id, content.secret_set)
+        parked = view.world.previous is not None
         message = f"Release {bot.candidate} was taken back: {why.message}"
+        if kept:
+            message = f"{message} Its former secrets are used again."
         setback = replace(why, message=message)
-        ran = view.world.container is not None and view.world.previous is not None
+        ran = view.world.container is not None and (parked or kept)
         tail = await self._tail(bot) if ran else ()
 
         def is_tried(now: Bot) -> bool:
             return (now.candidate, now.release) == (bot.candidate, bot.release)
 
         def edit(now: Bot) -> Bot:
-            return row_taken_back(now, content, setback) if is_tried(now) else now
+            if not is_tried(now):
+                return now
+            row = row_taken_back(now, content, setback, kept=kept, parked=parked)
+            # What it printed of the failed secrets nobody could hide after the next start.
+            run = row.run.hide_log(self._runtime.engine_time()) if kept else row.run
+            return replace(row, run=run)
 
         async def note(write: Transaction) -> None:
             ended = (Outcome.FAILED, time.time(), why, tail)
@@ -139,7 +174,7 @@ class Trials:
         log.warning("bot %s (%s): %s", bot.name, bot.id, message)
         fact = taken_back(bot.candidate, bot.release, why)
         view = await self._wishes.change(bot.id, edit, facts=[fact], forgive=True, also=note)
-        # What it reads of its config beside the secrets is the former one again.
+        # Its secrets, and what it reads of its config beside them, are the former ones again.
         await self._preparation.secrets(view.bot)
 
     def _held(self, bot: Bot, content: Content, snapshot: str) -> Content:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 
 from controller.domain.errors import ControllerError
+from controller.domain.webhooks import Format
 from controller.manager.webhook_delivery import Delivery, DeliveryTools
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,8 @@ class Courier:
             asyncio.get_running_loop().call_later(TROUBLE_SECONDS, self._changed.set)
             return
         for webhook in webhooks:
-            if webhook.id not in self._deliveries:
+            # What goes to our Worker is the exporter's.
+            if webhook.format is not Format.EDGE and webhook.id not in self._deliveries:
                 self._deliveries[webhook.id] = Delivery(webhook.id, self._tools)
                 group.create_task(self._deliver(webhook.id), name=f"webhook {webhook.name}")
 

@@ -24,6 +24,7 @@ from controller.fleet.journal import Caller, Deed, Journal
 from controller.fleet.threads import Threads
 from controller.fleet.views import Fleet
 from controller.fleet.wishes import Wishes
+from controller.loop.former_secrets import FormerSecrets
 from controller.manager.access import Access
 from controller.manager.resumption import Resumption, with_fields
 from controller.manager.sealed_entry import SealedEntry
@@ -79,6 +80,7 @@ class Credentials:
         wishes: Wishes,
         vault: Vault,
         blueprints: Blueprints,
+        former: FormerSecrets,
         fingerprints: Fingerprints,
         redactor: Redactor,
         journal: Journal,
@@ -94,6 +96,7 @@ class Credentials:
         self._wishes = wishes
         self._vault = vault
         self._blueprints = blueprints
+        self._former = former
         self._fingerprints = fingerprints
         self._redactor = redactor
         self._journal = journal
@@ -103,7 +106,9 @@ class Credentials:
         self._single_use = single_use
         self.sealed = sealed
         self._engine_time = engine_time
-        self._resumption = Resumption(store, fleet, wishes, blueprints, threads, self._write)
+        self._resumption = Resumption(
+            store, fleet, wishes, blueprints, threads, former, self._write
+        )
 
     async def open_form(self, caller: Caller, bot: Bot, *, rotate: bool) -> Form:
         """A fresh form for this person and bot."""
@@ -165,6 +170,7 @@ class Credentials:
                 if self._fleet.get(page.bot.id) is None:
                     # Removed meanwhile: what came too late must not outlive the bot.
                     await self._threads.secrets(lambda: self._blueprints.drop_files(page.bot.id))
+                    await self._former.drop(page.bot.id)
                     self._redactor.forget(page.bot.id)
 
     def _checked(self, page: OpenForm, names: Iterable[str], values: Mapping[str, str]) -> Given:
@@ -199,7 +205,8 @@ class Credentials:
     ) -> Submitted:
         said = await verdicts(self._live, page.inputs, given.secrets)
         refused = {spec.name for spec, verdict in said if verdict.state == "refused"}
-        good = replace(given, secrets=_without(given.secrets, refused))
+        kept = {name: value for name, value in given.secrets.items() if name not in refused}
+        good = replace(given, secrets=kept)
         staged = good.on(page.staged)
         if given.wrong or refused:
             if keep:
@@ -252,7 +259,7 @@ class Credentials:
 
         All of it is kept for the form before the form is used up, and the form is settled with the
         wish. After a kill in between the next start writes everything (`resume`), and the present
-        run is told to use it.
+        run is told to use it. The set before is kept until this one has proved itself.
         """
         bot_id, form_id = page.bot.id, page.form.id
         await self._keep(page, staged)
@@ -260,6 +267,13 @@ class Credentials:
             used = await write.use_form(form_id, time.time())
         if not used:
             raise _used()
+        async with self._former.changing(bot_id, secrets=bool(staged.secrets)):
+            await self._write_all(page, staged, by)
+            await self._wish(page, staged, plan, by)
+        await self._threads.secrets(lambda: self._blueprints.staging.drop(bot_id, form_id))
+
+    async def _write_all(self, page: OpenForm, staged: Staged, by: Author) -> None:
+        bot_id = page.bot.id
         try:
             if not page.form.rotate:  # first: with its last secret the bot may be created
                 await self._wishes.change(bot_id, lambda now: with_fields(now, staged.fields), by)
@@ -268,9 +282,10 @@ class Credentials:
             with contextlib.suppress(ControllerError):  # so that nothing need be typed again
                 await self._keep(page, staged)
             async with self._store.transaction() as write:
-                await write.reopen_form(form_id)
+                await write.reopen_form(page.form.id)
             raise
 
+    async def _wish(self, page: OpenForm, staged: Staged, plan: Plan, by: Author) -> None:
         def edit(now: Bot) -> Bot:
             run = now.run.hide_log(self._engine_time()) if plan.hide_log else now.run
             if plan.owes:
@@ -280,14 +295,13 @@ class Credentials:
             return replace(fresh, problem=None, run=run, secret_set=count)
 
         await self._wishes.change(
-            bot_id,
+            page.bot.id,
             edit,
             by,
             facts=[Fact(Kind.SECRETS, {"names": sorted(staged.secrets)})],
             forgive=True,
-            also=lambda write: write.settle_forms(bot_id),
+            also=lambda write: write.settle_forms(page.bot.id),
         )
-        await self._threads.secrets(lambda: self._blueprints.staging.drop(bot_id, form_id))
 
     async def resume(self, written: Callable[[str], None]) -> None:
         """Finish what a controller that died left of a commit: see `Resumption`."""
@@ -383,8 +397,3 @@ def _code_of(wrong: Iterable[BadInput], *, refused: bool) -> str:
     codes = {"bad-secret" if error.code == "bad-field" else error.code for error in wrong}
     codes |= {"refused-secret"} if refused else set()
     return codes.pop() if len(codes) == 1 else "bad-secret"
-
-
-def _without(values: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
-    gone = set(names)
-    return {name: value for name, value in values.items() if name not in gone}

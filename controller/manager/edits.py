@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from controller.catalog import FieldSpec, Template, seed_files, tidy
+from controller.catalog import FieldSpec, Template, rendered_files, seed_files, tidy
 from controller.domain.acts import BOT_EDIT
 from controller.domain.bot import Bot, Wish
 from controller.domain.errors import BadInput, Conflict, NotFound, NotReady
@@ -103,28 +103,56 @@ class Edits:
                 _kept_files(template, before, after),
             )
 
-    async def change_model(self, caller: Caller, bot: Bot, model: str) -> Edited:
-        """Give the bot another model of its provider's. BadInput for what can't be one.
+    async def choose(
+        self,
+        caller: Caller,
+        bot: Bot,
+        *,
+        provider: str | None = None,
+        model: str | None = None,
+        channel: str | None = None,
+    ) -> Edited:
+        """Give the bot another model, provider or channel; what is left out stays.
 
-        It restarts with it, as after a change of its settings.
+        Another provider without a model gets its first one. It restarts with the choice, as after a
+        change of its settings. Raises BadInput for what can't be chosen, or what its settings don't
+        fit. Secrets that it needs then and doesn't have are asked for by `/bot secrets`.
         """
         await self._access.require(caller, BOT_EDIT, bot)
         template = self._blueprints.template(bot)
         async with self._journal.request(caller, BOT_EDIT, bot) as deed:
             view = self._fleet.get(bot.id)
             before = _unless_removed(view.bot if view else None, bot)
-            chosen = template.choose(before.provider, model, before.channel).model
-            deed.ended(changed=["model"] if chosen != before.model else [])
-            if chosen == before.model:
+            after = _chosen(template, before, provider, model, channel)
+            changed = tuple(
+                name
+                for name in ("provider", "model", "channel")
+                if getattr(after, name) != getattr(before, name)
+            )
+            deed.ended(changed=list(changed))
+            if not changed:
                 return Edited((), Sequel.NOTHING)
             owed = view is not None and not view.world.missing
 
             def edit(now: Bot) -> Bot:
                 run = now.run.end(PRESENT) if owed else now.run
-                return replace(_unless_removed(now, bot), model=chosen, problem=None, run=run)
+                now = _chosen(template, _unless_removed(now, bot), provider, model, channel)
+                return replace(now, problem=None, run=run)
 
             await self._wishes.change(bot.id, edit, deed.author, forgive=True)
-            return Edited(("model",), _sequel(before, view))
+            return Edited(changed, _sequel(before, view))
+
+
+def _chosen(
+    template: Template, bot: Bot, provider: str | None, model: str | None, channel: str | None
+) -> Bot:
+    """The bot with these choices, which its template has and its settings fit."""
+    first = template.choose(provider or bot.provider, None, channel or bot.channel)
+    kept = bot.model if first.provider == bot.provider else None
+    choice = template.choose(first.provider, model or kept, first.channel)
+    after = replace(bot, provider=choice.provider, model=choice.model, channel=choice.channel)
+    rendered_files(template, after)
+    return after
 
 
 def with_fields(bot: Bot, given: Mapping[str, str]) -> Bot:

@@ -9,9 +9,19 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from types import MappingProxyType
 
 from controller.catalog import Catalog, Template
-from controller.domain.acts import BOT_CREATE, BOT_DELETE, BOT_RESTART, BOT_START, BOT_STOP, Act
+from controller.domain.acts import (
+    BOT_CLONE,
+    BOT_CREATE,
+    BOT_DELETE,
+    BOT_RENAME,
+    BOT_RESTART,
+    BOT_START,
+    BOT_STOP,
+    Act,
+)
 from controller.domain.bot import Bot, Wish
 from controller.domain.errors import ControllerError, NotReady
 from controller.domain.names import check_name, new_bot_id
@@ -70,16 +80,52 @@ class Lifecycle:
         channel needs), with nothing created.
         """
         await self._access.require(caller, BOT_CREATE)
+        return await self._create(caller, BOT_CREATE, order)
+
+    async def clone(self, caller: Caller, bot: Bot, name: str) -> Bot:
+        """A new bot of the same template, choices and settings. It waits for secrets of its own.
+
+        Raises what `create` raises; settings that the template no longer knows aren't copied.
+        """
+        await self._access.require(caller, BOT_CLONE)
+        return await self._create(
+            caller, BOT_CLONE, partial(_like, self._catalog, bot, name), {"copy_of": bot.name}
+        )
+
+    async def _create(
+        self,
+        caller: Caller,
+        act: Act,
+        order: Order | Callable[[], Order],
+        detail: Mapping[str, str] = MappingProxyType({}),
+    ) -> Bot:
         try:
-            bot, template = await self._described(caller, order)
+            wanted = order if isinstance(order, Order) else order()
+            bot, template = await self._described(caller, wanted)
         except ControllerError as error:
             # Without what was typed: it may be anything, even a key.
-            await self._journal.refused(caller, BOT_CREATE.id, None, error.code)
+            await self._journal.refused(caller, act.id, None, error.code)
             raise
-        async with self._journal.request(caller, BOT_CREATE, bot) as deed:
+        async with self._journal.request(caller, act, bot, detail) as deed:
             names = (s.name for s in template.secrets_for(bot.provider, bot.channel) if s.required)
             await self._wishes.add(bot, World(missing=tuple(names)), deed.author)
         return bot
+
+    async def rename(self, caller: Caller, bot: Bot, name: str) -> View:
+        """Call it something else. Its container, files and run stay as they are.
+
+        Raises BadInput, Conflict (`name-taken`) or NotReady (`being-removed`).
+        """
+        await self._access.require(caller, BOT_RENAME, bot)
+        async with self._journal.request(caller, BOT_RENAME, bot) as deed:
+            wanted = check_name(name)
+
+            def renamed(now: Bot) -> Bot:
+                if now.wish is Wish.REMOVE:
+                    raise NotReady(f"{now.name} is being removed.", code="being-removed")
+                return replace(now, name=wanted)
+
+            return await self._wishes.change(bot.id, renamed, deed.author)
 
     async def _described(self, caller: Caller, order: Order) -> tuple[Bot, Template]:
         name = check_name(order.name)
@@ -173,6 +219,20 @@ class Lifecycle:
 
     async def _settle(self, bot: Bot, done: Callable[[View], bool], wait: float) -> View | None:
         return await self._fleet.wait_for(bot.id, lambda v: v is None or done(v), wait)
+
+
+def _like(catalog: Catalog, bot: Bot, name: str) -> Order:
+    """The order of a bot like that one."""
+    template = catalog.find(bot.template)
+    known = {spec.name for spec in template.fields_for(bot.provider, bot.channel)}
+    return Order(
+        name=name,
+        template=bot.template,
+        provider=bot.provider,
+        model=bot.model,
+        channel=bot.channel,
+        fields={name: value for name, value in bot.fields.items() if name in known},
+    )
 
 
 def require_secrets(view: View | None) -> None:

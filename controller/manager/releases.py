@@ -5,6 +5,7 @@ The loop tries it: if it doesn't prove itself, the one before it comes back (`lo
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -43,6 +44,14 @@ class Changes:
 
     def __bool__(self) -> bool:
         return self.image[0] != self.image[1] or self.template or bool(self.config)
+
+
+@dataclass(frozen=True, slots=True)
+class WentBack:
+    """How a rollback ended: the bot's view, and the image that had to be pulled again, if any."""
+
+    view: View | None
+    pulled: str = ""
 
 
 class Releases:
@@ -105,8 +114,9 @@ class Releases:
 
     async def rollback(
         self, caller: Caller, bot: Bot, number: int | None = None, wait: float = WAIT_SECONDS
-    ) -> View | None:
-        """Make the bot what it was in that release, or in the last one that worked.
+    ) -> WentBack:
+        """Make the bot what it was in that release, or in the last one that worked. An image that
+        is gone is pulled again.
 
         Raises NotFound (`no-such-release`), NotReady (`up-to-date`) for what it is already, and
         ImageMissing when its image is gone and can't be pulled. Secrets and the bot's own state
@@ -122,9 +132,10 @@ class Releases:
                 raise NotReady(
                     f"{bot.name} is what it was in release {wanted.number}.", code="up-to-date"
                 )
-            await self._require_image(wanted)
-            deed.ended(release=wanted.number)
-            return await self._wish(deed, before, after, "rollback", wait)
+            pulled = await self._require_image(wanted)
+            deed.ended(release=wanted.number, **({"pulled": pulled} if pulled else {}))
+            view = await self._wish(deed, before, after, "rollback", wait)
+            return WentBack(view, pulled)
 
     async def _update_of(self, bot: Bot) -> tuple[Bot, Changes]:
         follows = replace(bot, held="")
@@ -176,12 +187,17 @@ class Releases:
         same = wanted.snapshot == self._blueprints.snapshot(follows)
         return content if same else replace(content, held=wanted.snapshot)
 
-    async def _require_image(self, wanted: Release) -> None:
+    async def _require_image(self, wanted: Release) -> str:
+        """The image if it was gone and had to be pulled again."""
         image = wanted.content.image
         if not image:
-            return
+            return ""
+        with contextlib.suppress(ImageMissing):
+            await self._runtime.pin_image(image, "never")
+            return ""
         try:
             await self._runtime.pin_image(image, "missing")
+            return image
         except ImageMissing as error:
             raise ImageMissing(
                 f"The image of release {wanted.number} is gone: {image}. {error.message}",

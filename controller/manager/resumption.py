@@ -19,6 +19,7 @@ from controller.fleet.blueprint import Blueprints
 from controller.fleet.threads import Threads
 from controller.fleet.views import Fleet
 from controller.fleet.wishes import Wishes
+from controller.loop.former_secrets import FormerSecrets
 from controller.store import Form, Store
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class Resumption:
         wishes: Wishes,
         blueprints: Blueprints,
         threads: Threads,
+        former: FormerSecrets,
         write: Callable[[Bot, Mapping[str, str]], Awaitable[None]],
     ) -> None:
         self._store = store
@@ -42,6 +44,7 @@ class Resumption:
         self._wishes = wishes
         self._blueprints = blueprints
         self._threads = threads
+        self._former = former
         self._write = write
         self._task: asyncio.Task[None] | None = None
         self._done: set[str] = set()
@@ -95,17 +98,18 @@ class Resumption:
         staged = await self._threads.secrets(lambda: staging.read(bot.id, form.id))
         if not staged.secrets and not staged.fields:
             return
-        await self._write(bot, staged.secrets)
-        await self._wishes.change(
-            bot.id,
-            lambda now: replace(
-                with_fields(now, staged.fields),
-                problem=None,
-                secret_set=now.secret_set + bool(staged.secrets),
-            ),
-            facts=[Fact(Kind.SECRETS, {"names": sorted(staged.secrets)})],
-            forgive=True,
-        )
+        async with self._former.changing(bot.id, secrets=bool(staged.secrets)):
+            await self._write(bot, staged.secrets)
+            await self._wishes.change(
+                bot.id,
+                lambda now: replace(
+                    with_fields(now, staged.fields),
+                    problem=None,
+                    secret_set=now.secret_set + bool(staged.secrets),
+                ),
+                facts=[Fact(Kind.SECRETS, {"names": sorted(staged.secrets)})],
+                forgive=True,
+            )
         await self._threads.secrets(lambda: staging.drop(bot.id, form.id))
 
 

@@ -110,7 +110,7 @@ class Webhooks:
 
     async def load(self) -> None:
         """Sweep what a crash left, and hide the webhooks' URLs in every text from now on."""
-        tools, known = self._tools, [webhook.id for webhook in await self._store.webhooks()]
+        tools, known = self._tools, await self._with_keys()
 
         def learn(webhook_id: str) -> None:
             tools.redactor.learn(webhook_id, hidden_in(tools.vault.read(webhook_id)))
@@ -123,14 +123,21 @@ class Webhooks:
             if trouble is not None:  # its delivery says so too, and tries again
                 log.warning("a webhook's URL can't be read: %s", trouble)
 
+    async def _with_keys(self) -> list[str]:
+        webhooks = await self._store.webhooks()
+        return [webhook.id for webhook in webhooks if webhook.format is not Format.EDGE]
+
     async def add(self, caller: Caller, order: WebhookOrder) -> AddedWebhook:
         """A new webhook that is sent what happens from now on.
 
-        Raises BadInput (`bad-name`, `bad-event`, `bad-webhook-url`, `plain-webhook`) and Conflict
+        Raises BadInput (`bad-name`, `bad-event`, `bad-webhook-url`, `plain-webhook`,
+        `edge-webhook`) and Conflict
         (`webhook-name-taken`, `too-many-webhooks`).
         """
         tools = self._tools
         await tools.access.require(caller, WEBHOOK_ADD)
+        if order.format is Format.EDGE:
+            raise _of_the_edge()
         name, events = check_webhook_name(order.name), check_events(order.events)
         destination = check_url(order.url, plain=order.plain)
         webhook = self._made(caller, order, name, events, destination)
@@ -192,6 +199,8 @@ class Webhooks:
         webhook = await self._find(name)
         async with tools.journal.request(caller, WEBHOOK_TEST, None, _about(webhook)) as deed:
             found = _there(webhook)
+            if found.format is Format.EDGE:
+                raise _of_the_edge()
             ident = f"{tools.instance}-test-{secrets.token_hex(6)}"
             data = {"webhook": found.name, "by": caller.principal.name}
             text = f"A test of the webhook {found.name}."
@@ -289,6 +298,14 @@ def _there(webhook: Webhook | None) -> Webhook:
     if webhook is None:
         raise _unknown()
     return webhook
+
+
+def _of_the_edge() -> BadInput:
+    return BadInput(
+        "Events to the Worker are set up by the settings, not as a webhook.",
+        hint="`botmaker edge status` says how they are.",
+        code="edge-webhook",
+    )
 
 
 def _unknown() -> NotFound:

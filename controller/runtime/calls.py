@@ -19,7 +19,9 @@ from controller.runtime.ssh_transport import PLACEHOLDER, over_ssh
 from controller.runtime.transport import install_transport
 
 T = TypeVar("T")
-Lane = Literal["watch", "read", "log", "write", "stop", "pull", "program", "action", "volume"]
+Lane = Literal[
+    "watch", "read", "log", "write", "stop", "pull", "program", "action", "volume", "measure"
+]
 
 
 class Width(NamedTuple):
@@ -41,6 +43,7 @@ LANES: dict[Lane, Width] = {
     "pull": Width(4, 900),
     "program": Width(6, 60),  # rehearsals and reloads
     "volume": Width(2, 900),  # whole volumes, which may be large
+    "measure": Width(16, 60),  # what containers use; some engines take a second for each
     "action": Width(32, 60),  # programs that people ask for; each may take ten minutes
 }
 # Threads that compute make the event loop wait for its turn, some 5 ms for each of them. Where many

@@ -20,16 +20,17 @@ from controller.domain.spec import BOT_LABEL, ContainerSpec
 from controller.runtime import (
     claims,
     creation,
-    images,
     kept_images,
     networks,
     observations,
     volumes,
 )
-from controller.runtime.calls import Calls, Lane
+from controller.runtime.calls import Calls
+from controller.runtime.engine_images import EngineImages
 from controller.runtime.engine_parking import EngineParking
 from controller.runtime.engine_programs import READ_SECONDS, WRITE_SECONDS
 from controller.runtime.engine_states import EngineStates
+from controller.runtime.engine_usage import EngineUsage
 from controller.runtime.event_feed import EventFeed
 from controller.runtime.log_feed import LogFeed
 from controller.runtime.log_reading import read_log
@@ -39,8 +40,6 @@ from controller.runtime.validation import (
     check_bot_id,
     check_container,
     check_instance,
-    check_pull_rule,
-    check_ref,
     check_spec,
     container_name,
 )
@@ -50,7 +49,7 @@ LOG_SECONDS = 20.0
 _Json = dict[str, Any]
 
 
-class EngineRuntime(EngineParking, EngineStates):
+class EngineRuntime(EngineParking, EngineStates, EngineUsage, EngineImages):
     """Runs the bots of one installation on a Docker engine."""
 
     def __init__(self, instance: str, options: EngineOptions, *, subnet: str = "") -> None:
@@ -143,33 +142,6 @@ class EngineRuntime(EngineParking, EngineStates):
     async def claims(self) -> list[claims.Claim]:
         """Every container that says it is a bot's, of whichever installation."""
         return await self._calls(claims.claims, write=False, limit=LOG_SECONDS)
-
-    async def pin_image(self, ref: str, pull: str, *, keep_for: str = "") -> str:
-        """Resolve an image reference to a digest or id. A pull may take ten minutes."""
-        check_ref(ref)
-        check_pull_rule(pull)
-        tag = kept_images.tag_of(self._instance, keep_for) if keep_for else None
-
-        def ask(client: APIClient) -> str:
-            pinned = images.pin(client, ref, pull, self._calls.closing)
-            kept_images.keep(client, tag, ref, pinned)
-            return pinned
-
-        def ask_here(client: APIClient) -> str | None:
-            pinned = images.pin_local(client, ref)
-            if pinned is not None:
-                kept_images.keep(client, tag, ref, pinned)
-            return pinned
-
-        # An image that is on this machine never waits behind a pull.
-        if pull != "always":
-            found = await self._calls(ask_here, write=False, limit=READ_SECONDS)
-            if found is not None:
-                return found
-        # Not a write: a pull that is cut off does no harm, and the next one continues it.
-        limit = images.PULL_SECONDS + READ_SECONDS
-        lane: Lane = "read" if pull == "never" else "pull"
-        return await self._calls(ask, write=False, limit=limit, lane=lane)
 
     async def create(self, spec: ContainerSpec) -> str:
         """Create the container with its network and volume, or adopt the existing container."""
@@ -268,21 +240,13 @@ class EngineRuntime(EngineParking, EngineStates):
 
     async def let_go(self, bot_id: str) -> None:
         """Give back what a bot needs only as long as it exists."""
-        tag = kept_images.tag_of(self._instance, bot_id)
+        check_bot_id(bot_id)
 
         def do(client: APIClient) -> None:
-            kept_images.let_go(client, tag)
+            kept_images.let_go(client, self._instance, bot_id)
             networks.remove_unused(client, self._network)
 
         await self._calls(do, write=True, limit=WRITE_SECONDS)
-
-    async def list_kept(self) -> list[str]:
-        """List the bots whose images have a tag of ours."""
-
-        def ask(client: APIClient) -> list[str]:
-            return kept_images.bots(client, self._instance)
-
-        return await self._calls(ask, write=False, limit=READ_SECONDS)
 
     async def network(self) -> NetworkInfo:
         """Describe our network, and find those of gone installations."""

@@ -75,6 +75,24 @@ def pin(
     return _pinned_reference(client, ref, image)
 
 
+def newest(client: APIClient, ref: str, pull: str) -> str:
+    """What the reference means now; `KeepsImages.newest_image` has more."""
+    if pull == "never" or ref.startswith("sha256:"):
+        image = _find(client, ref)
+        if image is None:
+            raise ImageMissing(f"The image {ref} isn't on this machine.", hint=_hint(ref))
+        return _pinned_reference(client, ref, image)
+    try:
+        found = client.inspect_distribution(ref)  # type: ignore[no-untyped-call]
+    except APIError as error:
+        reason = _explain(clean_reason(error.explanation))
+        raise ImageMissing(
+            f"What {ref} means now is unknown: {reason or 'the registry gave no reason'}.",
+            hint=_hint(ref),
+        ) from error
+    return f"{_repository(ref)}@{found['Descriptor']['digest']}"
+
+
 def _find(client: APIClient, ref: str) -> _Json | None:
     try:
         image: _Json = client.inspect_image(ref)  # type: ignore[no-untyped-call]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from controller.domain.errors import Conflict, ImageMissing, NotFound
 from controller.domain.events import LogPart, LogQuery
 from controller.domain.observation import ListedContainer, Observation
 from controller.domain.spec import ContainerSpec
+from controller.domain.usage import Counters
 from controller.runtime.execution import took_too_long
 from controller.runtime.faults import foreign
 from controller.runtime.frames import LOOK_BACK, LogTail
@@ -23,6 +24,7 @@ from controller.runtime.memory_events import MemoryEvents
 from controller.runtime.memory_logs import MemoryLog
 from controller.runtime.memory_parking import MemoryParking
 from controller.runtime.memory_states import MemoryStates
+from controller.runtime.memory_usage import MemoryUsage
 from controller.runtime.protocol import (
     EngineInfo,
     NetworkInfo,
@@ -45,7 +47,7 @@ from controller.runtime.validation import (
 )
 
 
-class MemoryRuntime(MemoryParking, MemoryStates):
+class MemoryRuntime(MemoryParking, MemoryStates, MemoryUsage):
     """Keeps every promise of the contract, and runs nothing.
 
     Knobs, all plain attributes:
@@ -63,6 +65,7 @@ class MemoryRuntime(MemoryParking, MemoryStates):
     - `limit`: the seconds that a call waits for a hung engine;
     - `restart_at_once`: if False, a crashed container stays "restarting" until `revive`;
     - `seeded`: the files in volumes, as bot → path → text;
+    - `used`: what running programs have used so far, by bot;
     - `parked`: the former containers that are kept while others are tried.
 
     Methods that make something happen: `crash`, `revive`, `set_health`, `write_log`, `pause`,
@@ -84,6 +87,7 @@ class MemoryRuntime(MemoryParking, MemoryStates):
         self.instance = check_instance(instance)
         self.start_delay = 0.0
         self.execute_delay = 0.0
+        self.used: dict[str, Counters] = {}
 
     def engine_time(self) -> float:
         """Return the time of this runtime's clock."""
@@ -159,6 +163,24 @@ class MemoryRuntime(MemoryParking, MemoryStates):
 
         return await self._read("pin_image", ask)
 
+    async def newest_image(self, ref: str, pull: str) -> str:
+        """Return the id that the reference means now."""
+        check_ref(ref)
+        check_pull_rule(pull)
+
+        def ask() -> str:
+            found = self.image(ref) if pull == "never" or ref in self.pullable else None
+            if found is None:
+                raise ImageMissing(f"What {ref} means now is unknown: no such image.")
+            return found
+
+        return await self._read("newest_image", ask)
+
+    async def keep_images(self, bot_id: str, kept: Mapping[str, str]) -> None:
+        """Keep exactly these images of the bot."""
+        check_bot_id(bot_id)
+        await self._write("keep_images", lambda: self.do_keep_images(bot_id, kept))
+
     async def create(self, spec: ContainerSpec) -> str:
         """Create the container and its volume, or adopt the existing container."""
         check_spec(spec)
@@ -226,7 +248,7 @@ class MemoryRuntime(MemoryParking, MemoryStates):
 
     async def list_kept(self) -> list[str]:
         """List the bots whose images are kept."""
-        return await self._read("list_kept", lambda: sorted(self.kept))
+        return await self._read("list_kept", self.keepers)
 
     async def network(self) -> NetworkInfo:
         """Return what this runtime says about its network."""

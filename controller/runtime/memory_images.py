@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from controller.runtime.faults import image_not_here
 
@@ -14,7 +14,8 @@ class MemoryImages:
     def __init__(self, images: Iterable[str]) -> None:
         self.images = set(images)
         self.pullable: set[str] = set()
-        self.kept: dict[str, str] = {}  # bot → the image that our tag keeps
+        self.kept: dict[str, str] = {}  # bot → the image that it was pinned to last
+        self.kept_besides: dict[str, frozenset[str]] = {}  # bot → those that it may go back to
         self.unnamed: set[str] = set()
         self._builds: dict[str, int] = {}
 
@@ -27,8 +28,24 @@ class MemoryImages:
         if ref in self.images:
             return self._image_of(ref)
         named = {self._image_of(name) for name in self.images}
-        here = named | self.unnamed | set(self.kept.values()) | self.used_images()
+        tagged = {*self.kept.values()}.union(*self.kept_besides.values())
+        here = named | self.unnamed | tagged | self.used_images()
         return ref if ref in here else None
+
+    def do_keep_images(self, bot_id: str, kept: Mapping[str, str]) -> None:
+        """Keep exactly these images of the bot."""
+        here = {one for one, ref in kept.items() if self.image(one) and not is_id(ref)}
+        self.kept_besides[bot_id] = frozenset(here)
+        self.kept.pop(bot_id, None)
+
+    def forget_images(self, bot_id: str) -> None:
+        """Keep no image of the bot any longer."""
+        self.kept.pop(bot_id, None)
+        self.kept_besides.pop(bot_id, None)
+
+    def keepers(self) -> list[str]:
+        """The bots whose images are kept."""
+        return sorted({*self.kept, *(bot for bot, kept in self.kept_besides.items() if kept)})
 
     def rebuild(self, ref: str) -> None:
         """Build another image under that name. The old one stays, without it."""
@@ -47,6 +64,11 @@ class MemoryImages:
         """Raise ImageMissing if an image isn't on this machine."""
         if self.image(ref) is None:
             raise image_not_here(ref)
+
+
+def is_id(ref: str) -> bool:
+    """Whether an image is named by its id."""
+    return ref.startswith("sha256:")
 
 
 def image_id(ref: str) -> str:

@@ -353,7 +353,7 @@ class MemoryWorld(MemoryImages):
 
     def do_let_go(self, bot_id: str) -> None:
         """Remove the bot's tag, and the network with the last container."""
-        self.kept.pop(bot_id, None)
+        self.forget_images(bot_id)
         self.has_network = self.has_network and bool(self.containers or self.parked)
 
     def _end(self, bot_id: str, held: Container, exit_code: int, *, oom: bool = False) -> None:

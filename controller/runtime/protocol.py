@@ -20,8 +20,10 @@ from controller.domain.events import (
 )
 from controller.domain.observation import ListedContainer, Observation
 from controller.domain.spec import ContainerSpec
+from controller.runtime.image_protocol import KeepsImages
 from controller.runtime.parking import Parking
 from controller.runtime.state_protocol import KeepsStates
+from controller.runtime.usage_protocol import Measures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +120,7 @@ class LogStream(Protocol):
         ...
 
 
-class Runtime(Parking, KeepsStates, Protocol):
+class Runtime(Parking, KeepsStates, Measures, KeepsImages, Protocol):
     """Runs the containers of one installation, which its instance label identifies.
 
     Every method keeps these promises:
@@ -132,7 +134,8 @@ class Runtime(Parking, KeepsStates, Protocol):
       own limit, a read raises EngineUnavailable. A write raises OutcomeUnknown, since it may still
       happen; it raises EngineUnavailable only if it's certain that nothing was sent. The writes
       are create, start, rename, stop, restart, park, unpark, reseed, remove, remove_previous,
-      remove_unstarted, remove_volume, let_go, probe, execute, rehearse, save_state and fill_state.
+      remove_unstarted, remove_volume, keep_images, let_go, probe, execute, rehearse, save_state and
+      fill_state.
     - **Busy isn't away.** A call that found no free thread raises EngineBusy. The engine was never
       asked then, and the time spent waiting doesn't count towards the call's limit.
     - **One kind of error.** Only a ControllerError comes out. If the engine refuses or fails for a
@@ -171,26 +174,6 @@ class Runtime(Parking, KeepsStates, Protocol):
 
     async def has_volume(self, bot_id: str) -> bool:
         """Whether the bot's volume exists and is ours."""
-        ...
-
-    async def pin_image(self, ref: str, pull: str, *, keep_for: str = "") -> str:
-        """Resolve an image reference to a digest or id, which always mean the same image.
-
-        `pull` is one of:
-
-        - "missing": pull the image only if it isn't on this machine;
-        - "always": try to pull it, and fall back to the one on this machine;
-        - "never": use what is on this machine.
-
-        A local image becomes its id, even where the engine gives it a digest: only a registry makes
-        a digest last. With `keep_for`, a bot's id, the image also gets a tag of our own, until
-        `let_go`: then neither another build of its name nor a prune of unnamed images takes it. An
-        image named by its id gets none, as it would be removed with that tag.
-
-        An image that is on this machine doesn't wait for anybody's pull, except with "always".
-        Raises ImageMissing with the reason if that leaves no image, and RegistryUnavailable if the
-        registry went silent.
-        """
         ...
 
     async def create(self, spec: ContainerSpec) -> str:
@@ -263,13 +246,9 @@ class Runtime(Parking, KeepsStates, Protocol):
     async def let_go(self, bot_id: str) -> None:
         """Give back what a bot needs only as long as it exists: call it once the rest is gone.
 
-        The tag that kept the bot's image goes, and with it an image that has no other name. Our
+        The tags that kept the bot's images go, and with them images that have no other name. Our
         network goes with the last of our containers. Succeeds if nothing is left to give back.
         """
-        ...
-
-    async def list_kept(self) -> list[str]:
-        """List the bots whose images have a tag of ours."""
         ...
 
     async def network(self) -> NetworkInfo:

@@ -54,21 +54,27 @@ class Receipt:
 class Postman:
     """Posts over connections of its own: certificates are checked; no redirects, cookies, proxies.
 
-    `trust` replaces the machine's certificate authorities, `seconds` the time limit.
+    `trust` replaces the machine's certificate authorities, `seconds` the time limit; of an answer
+    `answer_most` bytes are read.
     """
 
     def __init__(
-        self, trust: ssl.SSLContext | None = None, *, seconds: float = POST_SECONDS
+        self,
+        trust: ssl.SSLContext | None = None,
+        *,
+        seconds: float = POST_SECONDS,
+        answer_most: int = ANSWER_MAX,
     ) -> None:
         self._trust: ssl.SSLContext | bool = trust or True
         self._seconds = seconds
+        self._most = answer_most
         self._resolver = _Resolver()
 
     async def post(self, parcel: Parcel) -> Receipt | Silence:
         """The receiver's answer, or why there is none. Can be cancelled."""
         try:
             async with asyncio.timeout(self._seconds), self._session() as session:
-                return await _posted(session, parcel)
+                return await _posted(session, parcel, self._most)
         except TimeoutError:
             return Silence(f"it didn't answer within {self._seconds:g} seconds")
         except aiohttp.ClientConnectorCertificateError:
@@ -103,7 +109,7 @@ class Postman:
         )
 
 
-async def _posted(session: aiohttp.ClientSession, parcel: Parcel) -> Receipt:
+async def _posted(session: aiohttp.ClientSession, parcel: Parcel, most: int) -> Receipt:
     async with session.post(
         URL(parcel.url, encoded=True),
         data=parcel.content,
@@ -111,9 +117,9 @@ async def _posted(session: aiohttp.ClientSession, parcel: Parcel) -> Receipt:
         allow_redirects=False,
     ) as response:
         raw = bytearray()
-        while len(raw) < ANSWER_MAX and (chunk := await response.content.readany()):
+        while len(raw) < most and (chunk := await response.content.readany()):
             raw += chunk
-        text = bytes(raw[:ANSWER_MAX]).decode("utf-8", "replace")
+        text = bytes(raw[:most]).decode("utf-8", "replace")
         return Receipt(response.status, text, wait_of(response.headers))
 
 

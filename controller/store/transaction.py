@@ -18,6 +18,7 @@ from controller.domain.errors import Conflict, NotFound
 from controller.domain.journal import Entry
 from controller.domain.webhooks import DeadLetter, Webhook
 from controller.store import chain
+from controller.store.batch_rows import BatchWriter
 from controller.store.incident_rows import IncidentWriter
 from controller.store.records import Card, Form, KeptAnswer, Owed, SignIn, Token, WebSession
 from controller.store.release_rows import ReleaseWriter
@@ -39,6 +40,8 @@ from controller.store.rows import (
     values_of,
     webhook_row,
 )
+from controller.store.schedule_rows import ScheduleWriter
+from controller.store.usage_rows import UsageWriter
 
 OWED_MOST = 1000  # answers; more than anybody reads, so the oldest go
 FORGET_FORMS_AFTER = 172_800.0  # seconds after a form was given out
@@ -47,6 +50,14 @@ FORGET_SESSIONS_AFTER = 604_800.0  # seconds without a use
 FORGET_ANSWERS_AFTER = 86_400.0  # seconds
 _WEBHOOK_SETS = ", ".join(f"{column} = ?" for column in WEBHOOK_COLUMNS.split(", ")[1:])
 DEAD_LETTERS_MOST = 1000  # of one webhook; they are counted beyond that
+
+
+def _name_taken(name: str) -> Conflict:
+    return Conflict(
+        f"There is already a bot called {name}.",
+        hint="Choose another name, or delete that bot first.",
+        code="name-taken",
+    )
 
 
 class Transaction:
@@ -58,6 +69,9 @@ class Transaction:
         self.appended = False  # whether an entry was added to the journal
         self.releases = ReleaseWriter(connection)
         self.incidents = IncidentWriter(connection)
+        self.schedules = ScheduleWriter(connection)
+        self.batches = BatchWriter(connection)
+        self.usage = UsageWriter(connection)
 
     # Bots
 
@@ -68,17 +82,17 @@ class Transaction:
         try:
             await self._do(f"INSERT INTO bot ({BOT_COLUMNS}) VALUES ({marks})", row)  # noqa: S608
         except sqlite3.IntegrityError:
-            raise Conflict(
-                f"There is already a bot called {bot.name}.",
-                hint="Choose another name, or delete that bot first.",
-                code="name-taken",
-            ) from None
+            raise _name_taken(bot.name) from None
 
     async def save_bot(self, bot: Bot) -> bool:
-        """Write the row as a whole; False when it no longer exists."""
+        """Write the row as a whole; False when it no longer exists. Conflict when another bot has
+        its name."""
         sets = ", ".join(f"{column} = ?" for column in BOT_COLUMNS.split(", ")[1:])
         sql = f"UPDATE bot SET {sets} WHERE id = ?"  # noqa: S608 - column names of our own
-        return await self._do(sql, [*bot_row(bot)[1:], bot.id]) > 0
+        try:
+            return await self._do(sql, [*bot_row(bot)[1:], bot.id]) > 0
+        except sqlite3.IntegrityError:
+            raise _name_taken(bot.name) from None
 
     async def drop_bot(self, bot_id: str) -> None:
         """Remove the row and everything that depends on it. The journal stays."""

@@ -10,6 +10,7 @@ from controller.vault.key_files import MASTER_KEY, install_key, known_key, known
 from controller.vault.redaction import CONTEXT_LINES, LONG_TEXT, MARK, Redactor
 from controller.vault.rehearsal import Canary, remove_canary, store_canary
 from controller.vault.rekeying import masters, rekey
+from controller.vault.sealed_sets import SETS, SealedSets
 from controller.vault.sealing import Address, Opened, SealKey, is_sealed
 from controller.vault.staging import Staged, Staging
 from controller.vault.webhook_keys import WebhookKeys, WebhookVault, new_signing_key, signature
@@ -19,6 +20,7 @@ __all__ = [
     "LONG_TEXT",
     "MARK",
     "MASTER_KEY",
+    "SETS",
     "Address",
     "AtRest",
     "Canary",
@@ -27,6 +29,7 @@ __all__ = [
     "Opened",
     "Redactor",
     "SealKey",
+    "SealedSets",
     "Staged",
     "Staging",
     "Vault",

@@ -151,6 +151,18 @@ class Vault:
                     disk.discard(temp, home)
             os.fsync(home)
 
+    def discard(self, bot_id: str, names: Iterable[str]) -> None:
+        """Remove these secrets of the bot; its others stay. Fine if they are already gone."""
+        gone = [_checked_name(name) for name in names]
+        with self._home(bot_id, "removed") as home:
+            if home is None or not gone:
+                return
+            disk.require_wanted()
+            for name in gone:
+                with suppress(FileNotFoundError):
+                    os.unlink(name, dir_fd=home)
+            os.fsync(home)
+
     def ensure(self, bot_id: str, owner: Owner) -> None:
         """Create the bot's folder if it has none: the engine mounts no folder that isn't there."""
         _checked_id(bot_id)

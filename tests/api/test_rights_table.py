@@ -15,6 +15,7 @@ from controller.api.streams import SSE
 from controller.api.table import OPERATIONS
 from controller.domain.access import Grant, discord_user
 from controller.domain.acts import Scope
+from controller.domain.batches import Verb
 from controller.domain.bot import Bot
 from controller.domain.journal import Kind
 from controller.domain.roles import Role
@@ -27,7 +28,10 @@ BODIES: Mapping[str, Any] = {
     "createBot": {"name": "made", "template": "plain"},
     "changeSettings": {"values": {}},
     "changeBot": {"model": "small"},
+    "cloneBot": {"name": "another"},
+    "renameBot": {"name": "another"},
     "updateBot": {"mark": "another"},
+    "approveUpdates": {"mark": "another"},
     "rollBackBot": {"release": 9},
     "putSecrets": {"values": {"strange": "value"}},
     "compareSecrets": {"values": {"strange": "value"}},
@@ -40,6 +44,8 @@ BODIES: Mapping[str, Any] = {
     "addWebhook": {"name": "made", "url": "http://127.0.0.1:9/hook"},
     "replayWebhook": {"number": 1},
     "muteIncident": {},
+    "addSchedule": {"chore": "stop", "at": "never"},
+    **{f"{verb}Bots": {"bots": []} for verb in Verb},
 }
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
 
@@ -73,6 +79,7 @@ def path_of(operation: Operation[Any, Any], bot: Bot, number: int) -> str:
     values = {"bot": bot.name, "operation": str(number), "action": "status", "kind": "user"}
     values |= {"subject": "98", "token": "nothing", "session": "nothing", "webhook": "none"}
     values |= {"incident": "999"}
+    values |= {"schedule": "97", "batch": "97"}
     return operation.path.format(**values)
 
 

@@ -58,7 +58,7 @@ async def test_every_command_and_button_is_a_way_to_an_act_and_every_way_exists(
     ways = {*registered(world), *world.application.client.router.handlers}
     assert ways == set(WAYS)
     assert {way.act.id for way in WAYS.values()} == set(ACTS) - {act.id for act in ELSEWHERE}
-    assert len(ELSEWHERE) == 5
+    assert len(ELSEWHERE) == 8
 
 
 async def test_only_what_begins_with_a_direct_message_works_there() -> None:
@@ -89,6 +89,7 @@ class Scene:
             return "BotMaker serves another server."
         named = not act.startswith(("fleet", "access", "help")) and act not in {
             "bot create",
+            *("button status", "button doctor"),
             *("bot list", "button list", "button relist", "button listfile"),
             "button form",
             "modal form",
@@ -152,6 +153,10 @@ class Stage:
             options = [{**name, "value": "A Bad Name"}, echo]
         elif act == "bot do":
             options = [name, {"name": "action", "type": 3, "value": "nosuch"}]
+        elif act.startswith("bot schedule"):
+            texts = {"add": {"what": "stop", "at": "never"}, "list": {}}
+            more = texts.get(act.rsplit(maxsplit=1)[-1], {"schedule": "77"})
+            options = [name, *({"name": k, "type": 3, "value": v} for k, v in more.items())]
         elif group == "bot" and act != "bot list":
             options = [name]
         elif act.startswith("access token"):

@@ -35,6 +35,7 @@ RIGHTS: dict[str, tuple[str, ...]] = {
     "sync": (),
     "create_dm": (),
     "edit_message": (),
+    "change_presence": (),
     "delete_message": (),
     "edit_original_interaction_response": (),
     "defer": (),

@@ -14,7 +14,12 @@ from demo.world import World
 from tests.chat.acting import newcomer, ready_bot, said
 from tests.chat.test_access import registered
 
-COMMAND = re.compile(r"^`/([\w ]+)` (\S.*)$", re.MULTILINE)
+COMMAND = re.compile(r"^`/([\w ]+ )?([\w|]+)` \S.*$", re.MULTILINE)
+
+
+def named_in(text: str) -> set[str]:
+    """Every command that the help names; `/bot start|stop` are two."""
+    return {f"{group}{one}" for group, last in COMMAND.findall(text) for one in last.split("|")}
 
 
 def test_every_act_stands_under_one_topic() -> None:
@@ -36,7 +41,7 @@ async def test_an_admin_reads_every_command_in_one_message(world: World) -> None
     assert len(text) <= 2000
     assert answer.response is not None
     assert answer.response.attachments == []
-    assert {name for name, _ in COMMAND.findall(text)} == set(registered(world))
+    assert named_in(text) == set(registered(world))
     for title in TOPICS:
         assert f"**{title}**\n`/" in text
     assert "`/bot create` Create a bot; what you leave out is asked for" in text
@@ -53,7 +58,7 @@ async def test_others_read_only_what_they_may_do(world: World, role: str) -> Non
     may = {
         command_of(act) for act in ACTS.values() if held >= act.role and act not in WITHOUT_COMMAND
     }
-    assert {name for name, _ in COMMAND.findall(text)} == may
+    assert named_in(text) == may
     assert "Decide who may do what" not in text
 
 

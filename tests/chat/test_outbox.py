@@ -11,6 +11,7 @@ import pytest
 from controller.chat.requests.ways import WAYS
 from controller.domain.access import discord_user
 from controller.domain.acts import ACTS
+from controller.domain.batches import Verb
 from controller.domain.journal import Author, Entry, Kind
 from controller.domain.phase import Phase
 from controller.domain.roles import Role
@@ -96,10 +97,6 @@ def test_all_that_changes_something_is_worth_an_answer_later() -> None:
         "button secrets",
         "button create",
         "button choose",
-        "button acknowledge",
-        "button mute",
-        "fleet alerts give",
-        "fleet alerts take",
         "button form",
         "button rotate",
         "button settings",
@@ -107,6 +104,10 @@ def test_all_that_changes_something_is_worth_an_answer_later() -> None:
         "bot edit",
         "button edit",
         "bot update",
+        "fleet updates",
+        "button doctor",
+        *(f"fleet {verb}" for verb in Verb),
+        *(f"button pick{verb}" for verb in Verb),
     }
     ways = {name for name, way in WAYS.items() if way.act.role > Role.VIEWER} - looks
     assert ways | {"bot do", "button do", "modal do"} == {

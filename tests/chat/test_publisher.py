@@ -116,6 +116,7 @@ class Silent:
     """A Discord that answers no post for some bots; what was posted for the others."""
 
     user = None
+    activity: object = None
 
     def __init__(self, names: Iterable[str]) -> None:
         self.names = set(names)
@@ -123,6 +124,9 @@ class Silent:
 
     async def wait_until_ready(self) -> None:
         """It is connected."""
+
+    async def change_presence(self, **_: object) -> None:
+        """It shows it."""
 
     def get_partial_messageable(self, *_: object, **__: object) -> Silent:
         return self

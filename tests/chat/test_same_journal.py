@@ -3,6 +3,7 @@ entries but for who asked, and how. Next door: test_three_ways.py has a bot's wh
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 from collections.abc import Awaitable, Callable
@@ -16,25 +17,29 @@ from controller.api.table import OPERATIONS
 from controller.backups import Locks
 from controller.chat.requests.ways import WAYS
 from controller.domain.access import Grant
+from controller.domain.batches import Verb
 from controller.domain.bot import Bot
 from controller.domain.journal import Entry, Kind
 from controller.domain.phase import Phase
 from controller.domain.roles import Role
 from controller.manager.backups import Plan
 from controller.manager.lifecycle import Order
+from controller.manager.schedules import ScheduleOrder
 from demo.world import World
 from tests.api.client import Api, serving, session_of
 from tests.chat.acting import VALUES, as_admin, fill, make, newcomer, said, until_phase
 from tests.cli.socketed import botmaker
 
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
-AT_RANDOM = {"source", "token", "until", "file", "size"}  # how it came, ids and moments
+# How it came, ids and moments.
+AT_RANDOM = {"source", "token", "until", "file", "size", "schedule", "batch"}
 # What only people at a screen do: an action answers at once, a session is a browser's, and an
 # incident's message has buttons.
 NOT_AT_THE_CONSOLE = {
     *("bot.do", "access.web", "access.sessions"),
     *("incident.acknowledge", "incident.mute"),
 }
+BEGINS_OTHERS = {"fleet.updates"}  # whose entries come while the next is asked for
 
 
 @dataclass
@@ -144,6 +149,26 @@ async def edit(a: Asking) -> Callable[[], Awaitable[None]]:
     )
 
 
+async def clone(a: Asking) -> Callable[[], Awaitable[None]]:
+    await a.made()
+    copy = f"{a.name}-b"
+    return lambda: a.ask(
+        lambda: a.chat("bot clone", name=a.name, new_name=copy),
+        ("POST", f"/bots/{a.name}/clone", {"name": copy}),
+        ("clone", a.name, copy),
+    )
+
+
+async def rename(a: Asking) -> Callable[[], Awaitable[None]]:
+    await a.made()
+    other = f"{a.name}-b"
+    return lambda: a.ask(
+        lambda: a.chat("bot rename", name=a.name, new_name=other),
+        ("POST", f"/bots/{a.name}/rename", {"name": other}),
+        ("rename", a.name, other),
+    )
+
+
 async def update(a: Asking) -> Callable[[], Awaitable[None]]:
     bot, tools = await a.runs(), a.world.application.installation.tools
     template = tools.blueprints.template(bot)
@@ -244,16 +269,79 @@ async def backup(a: Asking) -> Callable[[], Awaitable[None]]:
     return lambda: a.ask(lambda: a.chat("fleet backup"), ("POST", "/backups", {}), ("backup",))
 
 
+async def schedule_add(a: Asking) -> Callable[[], Awaitable[None]]:
+    await a.made()
+    order = {"chore": "restart", "at": "daily 4:30", "zone": "Europe/Berlin"}
+    return lambda: a.ask(
+        lambda: a.chat(
+            "bot schedule add", name=a.name, what="restart", at="daily 4:30", zone="europe/berlin"
+        ),
+        ("POST", f"/bots/{a.name}/schedules", order),
+        ("schedule", "add", a.name, "restart", "daily 4:30", "--zone", "Europe/Berlin"),
+    )
+
+
+def schedule_change(verb: str) -> Doing:
+    async def prepared(a: Asking) -> Callable[[], Awaitable[None]]:
+        bot, schedules = await a.made(), a.world.application.manager.schedules
+        order = ScheduleOrder("restart", "daily 4:30")
+        number = (await schedules.add(as_admin(a.world), bot, order)).id
+        path = f"/bots/{a.name}/schedules/{number}"
+        http = ("DELETE", path) if verb == "remove" else ("POST", f"{path}/{verb}")
+        return lambda: a.ask(
+            lambda: a.chat(f"bot schedule {verb}", name=a.name, schedule=str(number)),
+            http,
+            ("schedule", verb, a.name, str(number)),
+        )
+
+    return prepared
+
+
+def many(verb: str) -> Doing:
+    async def prepared(a: Asking) -> Callable[[], Awaitable[None]]:
+        bot = await a.runs()
+        if verb == "start":
+            await a.world.application.manager.lifecycle.stop(as_admin(a.world), bot)
+
+        async def by_button() -> None:
+            asked = await a.chat(f"fleet {verb}", name=a.name)
+            await a.world.admin.click(asked.response, label=f"{verb.capitalize()} 1 bot")
+
+        async def to_the_end() -> None:
+            await a.ask(
+                by_button,
+                ("POST", f"/fleet/{verb}", {"bots": [a.name]}),
+                ("fleet", verb, a.name, "--yes"),
+            )
+            store = a.world.application.installation.tools.store
+            while await store.running_batches():
+                await asyncio.sleep(0.01)
+
+        return to_the_end
+
+    return prepared
+
+
 DOINGS: dict[str, Doing] = {
     "bot.create": create,
     "bot.secrets": secrets,
     "bot.edit": edit,
+    "bot.clone": clone,
+    "bot.rename": rename,
     "bot.update": update,
     "bot.rollback": rollback,
     "bot.start": power("start"),
     "bot.stop": power("stop"),
     "bot.restart": power("restart"),
     "bot.delete": delete,
+    "bot.schedule.add": schedule_add,
+    "bot.schedule.pause": schedule_change("pause"),
+    "bot.schedule.resume": schedule_change("resume"),
+    "bot.schedule.remove": schedule_change("remove"),
+    "fleet.start": many("start"),
+    "fleet.stop": many("stop"),
+    "fleet.restart": many("restart"),
+    "fleet.update": many("update"),
     "fleet.backup": backup,
     "access.grant": grant,
     "access.revoke": revoke,
@@ -266,7 +354,7 @@ def test_every_act_that_all_three_have_is_here() -> None:
     """As the tables of commands and of operations have them."""
     by_http = {operation.act.id for operation in OPERATIONS if operation.changes}
     by_chat = {way.act.id for way in WAYS.values()}
-    assert by_http & by_chat - NOT_AT_THE_CONSOLE == set(DOINGS)
+    assert by_http & by_chat - NOT_AT_THE_CONSOLE - BEGINS_OTHERS == set(DOINGS)
 
 
 async def left_by(world: World, doing: Callable[[], Awaitable[None]]) -> list[Entry]:
@@ -307,6 +395,9 @@ async def test_an_act_leaves_the_same_entries_in_every_way(world: World, act: st
     assert len(words["chat"]) >= 2
     assert words["http"] == words["chat"]
     assert words["console"] == words["chat"]
-    assert [entry.data["act"] for entry in left["chat"] if entry.kind is Kind.ASKED] == [act]
+    # An act on many is a request for each of its bots as well.
+    of_each = [verb.of_one.id for verb in Verb if verb.act.id == act]
+    asked = [entry.data["act"] for entry in left["chat"] if entry.kind is Kind.ASKED]
+    assert asked == [act, *of_each]
     kinds = {way: {one.author.principal.kind for one in rows} for way, rows in left.items()}
     assert kinds == {"chat": {"user"}, "http": {"user"}, "console": {"console"}}

@@ -3,11 +3,18 @@ Next door: test_autocomplete.py asks by way of Discord."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.chat.commands.suggestions import suggest, suggest_titled
+from controller.chat.commands.suggestions import suggest, suggest_bots, suggest_titled
+from controller.domain.acts import BOT_RESTART, BOT_SHOW, BOT_START, BOT_STOP, Act
+from controller.domain.bot import Bot
+from controller.domain.phase import Phase
+from controller.fleet.views import View
 
+BOT = Bot(id="b", name="shop", template="echo", provider="", model="", channel="")
 LONGEST, MOST = 100, 25  # Discord's limits: characters of a choice, choices
 words = st.one_of(
     st.text("abB- ", min_size=1, max_size=4),
@@ -55,3 +62,22 @@ def test_two_titles_that_read_the_same_are_told_apart_also_if_one_is_not_offered
     offered = suggest_titled("bot-07", titles)
     assert [(one.name, one.value) for one in offered] == [("Same (bot-07)", "bot-07")]
     assert [one.name for one in suggest_titled("oth", titles)] == ["Other"]
+
+
+def test_bots_are_offered_by_how_they_match_then_the_worst_first() -> None:
+    """Not the first twenty-five by name; and only where the command makes sense."""
+    phases = {"shop-a": Phase.RUNNING, "shop-z": Phase.ERROR, "my-shop": Phase.CRASH_LOOPING}
+    phases |= {"shop-m": Phase.STOPPED, "other": Phase.ERROR, "shop-r": Phase.REMOVING}
+    views = [View(replace(BOT, name=name), phase=phase) for name, phase in phases.items()]
+
+    def offered(act: Act) -> list[str]:
+        return [one.value for one in suggest_bots("SHOP", act, views)]
+
+    assert offered(BOT_SHOW) == ["shop-z", "shop-r", "shop-m", "shop-a", "my-shop"]
+    assert offered(BOT_STOP) == ["shop-z", "shop-a", "my-shop"]
+    assert offered(BOT_START) == ["shop-z", "shop-m"]
+    many = [View(replace(BOT, name=f"b{n:03}"), phase=Phase.RUNNING) for n in range(300)]
+    many.append(View(replace(BOT, name="zz"), phase=Phase.ERROR))
+    found = suggest_bots("", BOT_RESTART, many)
+    assert len(found) == MOST
+    assert found[0].value == "zz"

@@ -7,12 +7,23 @@ import time
 from pathlib import Path
 
 import pytest
+from simcord.results import InteractionResult
 
 from controller.domain.bot import Bot
 from controller.domain.phase import Phase
 from controller.runtime import ProbeResult
 from demo.world import World
-from tests.chat.acting import engine_of, fill, labels, make, said, until_card, until_phase
+from tests.chat.acting import (
+    engine_of,
+    fill,
+    labels,
+    make,
+    public,
+    said,
+    until_card,
+    until_phase,
+    until_public,
+)
 from tests.chat.handy import HANDY
 from tests.chat.test_actions import SECRET
 
@@ -70,6 +81,44 @@ async def test_an_update_is_shown_then_made_by_its_button(world: World) -> None:
     await world.admin.click(shown.response, label="Update shop")
     await is_release(world, 2)
     assert now(world).image == engine.image("echo:1")
+
+
+async def test_newer_images_are_offered_for_all_bots(world: World) -> None:
+    """Nothing is updated before the press; what came of it is told by the next look."""
+    await quick(world)
+    none = await world.admin.slash(world.channel, "fleet updates")
+    assert said(none) == "No newer images."
+    engine_of(world).rebuild("echo:1")
+    shown = await world.admin.slash(world.channel, "fleet updates")
+    assert said(shown).startswith("1 bot can be updated:\n**shop** `")
+    assert "(`echo:1`)" in said(shown)
+    assert now(world).release == 1
+    assert shown.response is not None
+    begun = await world.admin.click(shown.response, label="Update 1 bot")
+    assert said(begun).startswith("Updating 1 bot, one at a time, **shop** first.")
+    await is_release(world, 2)
+    end = time.monotonic() + 5
+    while "🟢 1 of 1 bot updated." not in (text := said(await looked(world))):
+        assert time.monotonic() < end, text
+
+
+async def looked(world: World) -> InteractionResult:
+    """Another look at what can be updated."""
+    return await world.admin.slash(world.channel, "fleet updates")
+
+
+async def test_what_a_check_on_schedule_found_is_told_once(world: World) -> None:
+    """In the admin channel, with the button; not again for the same."""
+    await quick(world)
+    engine_of(world).rebuild("echo:1")
+    checks = world.application.manager.update_checks
+    checks._every = 0.02
+    work = asyncio.create_task(checks.run())
+    told = await until_public(world, "can be updated")
+    await asyncio.sleep(0.2)
+    work.cancel()
+    assert labels(told) == ["Update 1 bot"]
+    assert len([m for m in public(world) if "can be updated" in m.content]) == 1
 
 
 async def test_a_rollback_goes_back_and_the_list_tells_of_both(world: World) -> None:

@@ -104,7 +104,7 @@ async def test_drift_is_told_and_undone(rig: Rig) -> None:
     await rig.edit(helper, greeting="hey", tone="loud")
     await rig.submit(helper, rotate=True, api_key="another-key-1")
     await rig.manager.lifecycle.stop(ANN_ASKS, helper)
-    await rig.manager.edits.change_model(ANN_ASKS, idle, "tiny")
+    await rig.manager.edits.choose(ANN_ASKS, idle, model="tiny")
     await rig.manager.access.revoke(ANN_ASKS, "user", 7, helper)
     planned = await asked(rig, "plan", "--json")
     assert planned.status == 4

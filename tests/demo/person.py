@@ -118,7 +118,9 @@ class Person:
         self.choose("Template", template, self.newest())
         self.sees(self.newest(), f"{template}:")
         self.press("Create", self.newest())
-        self.sees(self.newest(), "is created. Enter its secrets")
+        private = self.messages.filter(has_text="Only you can see this").last
+        self.sees(private, "is created. Enter its secrets")
+        self.sees(self.card(name), "created (waiting for secrets)")
 
     def choose(self, select: str, option: str, within: Locator) -> None:
         """Choose an option of a select under a message."""

@@ -20,7 +20,8 @@ from tests.demo.conftest import QUIET, Demo, chromium
 from tests.demo.person import Person
 
 FOLDER = ROOT / "docs" / "screenshots"
-WIDTH, HEIGHT = 960, 700  # of every picture
+WIDTH, HEIGHT = 960, 700  # of every picture but a phone's
+PHONE = 390
 QUALITY = 82
 # A message shows more beside a button that has the focus.
 LEAVE_BUTTONS = (
@@ -82,19 +83,24 @@ def create(person: Person, film: Film) -> None:
     person.begin("/bot create")
     keyboard.type("shop-helper")
     film.shoot(700)
-    keyboard.press("Tab")
-    expect(person.suggestion("Demo bot")).to_be_visible()
-    film.shoot(900)
-    person.pick("Demo bot")
-    film.shoot(500)
-    person.send()
+    keyboard.press("Enter")
+    person.sees(person.newest(), "shop-helper — a new bot.")
+    film.shoot(700)
+    person.newest().get_by_role("combobox", name="Template").click()
+    film.shoot(1200)
+    person.page.get_by_role("option", name="Demo bot").first.click()
+    person.sees(person.newest(), "Its image is ready.")
+    film.shoot(1200, still="create")
+    private = person.messages.filter(has_text="Only you can see this").last
+    person.press("Create", person.newest())
+    person.sees(private, "is created. Enter its secrets")
     person.sees(person.card("shop-helper"), "created (waiting for secrets)")
     film.shoot(1500)
 
 
 def enter_secrets(person: Person, film: Film) -> None:
     """The form; then the card follows the container by itself."""
-    person.press("Enter secrets", person.newest())
+    person.press("Enter secrets", person.card("shop-helper"))
     person.page.get_by_role("textbox", name="Demo API key").fill("a-key-for-the-demo")
     film.shoot(600)
     person.page.get_by_role("textbox", name="Demo channel token").fill("a-token-for-the-demo")
@@ -128,6 +134,23 @@ def crash(person: Person, film: Film) -> None:
     film.shoot(0, still="logs")
 
 
+def overview(person: Person, film: Film) -> None:
+    """The list and the board; and a card as a phone shows it."""
+    person.enter("/bot list")
+    person.sees(person.newest(), "1 bot: 1 ")
+    film.shoot(0, still="list")
+    person.enter("/fleet board")
+    person.sees(person.newest(), "1 down", PATIENCE / 1000)
+    film.shoot(0, still="board")
+    person.page.set_viewport_size({"width": PHONE, "height": 844})
+    person.page.mouse.move(PHONE // 2, 400)
+    person.page.mouse.wheel(0, -50)
+    card = person.card("shop-helper").first
+    card.evaluate("card => card.scrollIntoView({ block: 'start' })")
+    expect(card).to_be_in_viewport()
+    film.shoot(0, still="crash-phone")
+
+
 def main() -> None:
     """Take all pictures. The demo's containers are removed at the end, also after a failure."""
     expect.set_options(timeout=PATIENCE)
@@ -144,6 +167,7 @@ def main() -> None:
             create(person, film)
             enter_secrets(person, film)
             crash(person, film)
+            overview(person, film)
             film.save(FOLDER / "tour.webp")
         finally:
             browser.close()

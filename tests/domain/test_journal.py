@@ -136,8 +136,9 @@ def test_a_lost_answer_is_never_called_a_refusal(
 
 def test_the_kinds_are_those_that_the_files_hold() -> None:
     """A kind that was written once has to be read for ever."""
-    kinds = "asked outcome refused created removed wish settings secrets image new-image"
-    later = "crash problem reload unchecked by-hand grant revoke webhook restored noted"
+    kinds = "asked outcome refused created removed renamed wish settings secrets image new-image"
+    later = "crash problem reload unchecked by-hand grant revoke webhook restored missed batch"
+    later += " health worker edge-wish noted"
     of_releases = "release release-good release-failed"
     of_incidents = "incident incident-over alert"
     assert " ".join(Kind) == f"{kinds} {later} {of_releases} {of_incidents}"

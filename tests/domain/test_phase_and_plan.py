@@ -327,6 +327,17 @@ def test_a_problem_of_a_candidate_takes_it_back() -> None:
     assert decide(tried, world(S.RUNNING)) is T.STOP
 
 
+def test_secrets_that_failed_are_taken_back_in_the_same_container() -> None:
+    """Where the former ones are kept; a run that is still owed comes later."""
+    tried = replace(bot(), release=4, candidate=5)
+    kept = {"former_secrets": True}
+    assert decide(tried, world(S.RUNNING, proof=Proof.FAILED, **kept)) is T.TAKE_BACK
+    assert decide(tried, world(S.RUNNING, proof=Proof.FAILED)) is T.SETTLED
+    assert decide(replace(tried, problem=GAVE_UP), world(S.EXITED, **kept)) is T.TAKE_BACK
+    assert decide(tried, world(S.RUNNING, **kept)) is T.SETTLED
+    assert decide(replace(tried, wish=W.STOP), world(S.RUNNING, **kept)) is T.STOP
+
+
 def test_a_stop_ends_everything_and_a_removal_takes_it() -> None:
     """Also what is still running while it is being parked."""
     assert decide(bot(W.STOP), beside(None, parked=S.RUNNING)) is T.PARK

@@ -11,7 +11,9 @@ from controller.domain.bot import Bot, Problem
 from controller.domain.observation import ContainerState, Health, Observation, Proof, World
 from controller.domain.release import (
     Gate,
+    Release,
     content_of,
+    images_kept,
     is_leaving,
     is_proven,
     judge,
@@ -130,6 +132,37 @@ def test_a_run_that_owes_new_secrets_goes_on_owing_them() -> None:
     now = bot(fields={}, secret_set=2, candidate=5, run=Run(to_end=PRESENT))
     after = taken_back(now, content_of(bot(secret_set=1)), WHY)
     assert (after.fields, after.secret_set, after.run.to_end) == ({"tone": "soft"}, 2, PRESENT)
+
+
+@pytest.mark.parametrize(
+    ("kept", "parked", "secret_set", "to_end"),
+    [
+        (False, False, 2, "r"),  # the failed values stay, and go on being owed
+        (True, False, 1, PRESENT),  # whatever runs may have read the failed ones
+        (True, True, 1, ""),  # the container that comes back never read them
+    ],
+)
+def test_former_secrets_come_back_where_they_are_kept(
+    kept: bool, parked: bool, secret_set: int, to_end: str
+) -> None:
+    """With their number; and a run that may have read the others ends."""
+    now = bot(secret_set=2, candidate=5, run=Run(to_end="r", to_reload="r"))
+    after = taken_back(now, content_of(bot(secret_set=1)), WHY, kept=kept, parked=parked)
+    assert (after.secret_set, after.run.to_end) == (secret_set, to_end)
+
+
+def test_images_are_kept_to_go_back_to() -> None:
+    """Each once; none that never had one, or that no name led to."""
+    earlier = [
+        Release(bot_id="b", number=number, content=content_of(bot(image=image, image_ref=ref)))
+        for number, image, ref in (
+            (3, "sha256:1", "demo:1"),
+            (2, "sha256:0", "demo:0"),
+            (1, "sha256:x", ""),
+        )
+    ]
+    assert images_kept(content_of(bot()), earlier) == {"sha256:1": "demo:1", "sha256:0": "demo:0"}
+    assert images_kept(content_of(bot(image="", image_ref="")), []) == {}
 
 
 def test_content_goes_into_a_row_and_out_again() -> None:

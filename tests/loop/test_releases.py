@@ -278,6 +278,20 @@ async def test_a_stop_and_a_deletion_leave_nothing_running(proving: Rig) -> None
     assert proving.runtime.parked == {}
 
 
+async def test_an_engine_that_restarts_during_a_trial_decides_nothing(proving: Rig) -> None:
+    """Its absence isn't held against the change, which goes on and proves itself."""
+    await slowly(proving, 0.3)
+    bot = await proven(proving)
+    await proving.edit(bot, greeting="ahoy")
+    await eventually(lambda: proving.active(bot) and proving.runtime.parked)
+    proving.runtime.go_away()
+    await eventually(lambda: not proving.fleet.engine.reachable, "it's missed", 20)
+    proving.runtime.come_back()
+    await settled(proving, bot, 2)
+    assert proving.view(bot).crashes == ()
+    assert (await releases(proving, bot))[-1] == (2, "settings", Outcome.GOOD)
+
+
 async def test_a_controller_that_dies_between_two_steps_is_followed_by_one_that_goes_on(
     proving: Rig,
 ) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import os
 import time
 from collections.abc import AsyncIterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,18 @@ import pytest
 
 from controller.catalog.loading import BUILTIN
 from controller.domain.bot import Bot
+from controller.domain.errors import ControllerError, ImageMissing
 from controller.domain.phase import Phase
 from controller.domain.release import Outcome
 from controller.runtime.engine import EngineRuntime
 from controller.runtime.options import engine_options
 from tests.conftest import remove_everything_of
-from tests.manager.rig import Rig, eventually
+from tests.manager.rig import ANN_ASKS, Rig, eventually
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
+ABSENT = "localhost:1/absent:1"
 WITHIN = 40.0  # seconds, on a busy machine
+HEALTH = "[ $DEMO_WELL = yes ] && /bin/demo-bot check && ! grep -q wrong /run/secrets/api_key"
 # The demo bot, which proves itself quickly and whose image checks its settings.
 TEMPLATE = (
     (
@@ -31,6 +35,7 @@ TEMPLATE = (
         .read_text()
         .replace('id = "demo"', 'id = "proof"')
         .replace("interval = 2\ntimeout = 3", "interval = 1\ntimeout = 3")
+        .replace('["CMD", "/bin/demo-bot", "check"]', f'["CMD-SHELL", "{HEALTH}"]')
         .replace("start_period = 5", "start_period = 2")
         .replace("stop_timeout = 5", "stop_timeout = 1")
         .replace("[update]\nhealthy_for = 5\n", "")
@@ -44,9 +49,15 @@ path = "/etc/proof/proof.json"
 format = "json"
 content = { behaviour = "{{field.behaviour}}" }
 
+[[fields]]
+name = "well"
+label = "Whether its health check succeeds"
+default = "yes"
+env = "DEMO_WELL"
+
 [update]
 healthy_for = 1.5
-deadline = 12
+deadline = 8
 """
 )
 
@@ -54,8 +65,8 @@ deadline = 12
 class Real:
     """An installation on the engine, and what the engine itself says of its bots."""
 
-    def __init__(self, rig: Rig, engine: docker.APIClient) -> None:
-        self.rig, self.engine = rig, engine
+    def __init__(self, rig: Rig, engine: docker.APIClient, image: str) -> None:
+        self.rig, self.engine, self.image = rig, engine, image
         self.bot: Bot
 
     @property
@@ -75,8 +86,8 @@ class Real:
     async def look(self) -> dict[str, dict[str, Any]]:
         return await asyncio.to_thread(self.containers)
 
-    async def edit(self, behaviour: str) -> None:
-        await self.rig.edit(self.row, behaviour=behaviour)
+    async def edit(self, behaviour: str, **more: str) -> None:
+        await self.rig.edit(self.row, behaviour=behaviour, **more)
 
     async def decided(self, number: int) -> dict[str, Any]:
         """Wait until that release is the one and runs alone; its container."""
@@ -92,6 +103,21 @@ class Real:
         await self.rig.becomes(self.bot, Phase.RUNNING, WITHIN)
         return found[""]
 
+    async def another_template(self, old: str, new: str) -> None:
+        """A new controller, with another template."""
+        text = (self.rig.templates / "proof.toml").read_text()
+        assert old in text
+        self.rig.template(text.replace(old, new), "proof")
+        await self.rig.restart()
+        await self.decided(self.row.release)
+
+    def build(self) -> str:
+        """Give the image's name to another image; its id."""
+        text = f"FROM {self.image}\nLABEL test.number={os.urandom(8).hex()}\n"
+        built = self.engine.build(fileobj=BytesIO(text.encode()), tag=self.image, rm=True)
+        assert list(built)
+        return str(self.engine.inspect_image(self.image)["Id"])
+
     async def outcomes(self) -> list[Outcome]:
         return [one.outcome for one in await self.rig.store.releases(self.bot.id)][::-1]
 
@@ -104,7 +130,7 @@ def form(container: dict[str, Any]) -> dict[str, Any]:
     labels = {k: v for k, v in config["Labels"].items() if k.startswith("botmaker.")}
     for name in ("botmaker.spec", "botmaker.release"):
         labels.pop(name, None)
-    env = sorted(one for one in config["Env"] if not one.startswith("DEMO_BEHAVIOUR"))
+    env = sorted(one for one in config["Env"] if not one.startswith("DEMO_"))
     parts = ("User", "Cmd", "Entrypoint", "Healthcheck", "StopTimeout", "WorkingDir")
     named = {part: config.get(part) for part in parts}
     networks = sorted(container["NetworkSettings"]["Networks"])
@@ -116,17 +142,18 @@ async def real(
     tmp_path: Path, docker_client: docker.APIClient, demo_image: str
 ) -> AsyncIterator[Real]:
     """A bot on the engine whose first release has proved itself."""
-    del demo_image
     rig = Rig(tmp_path)
-    rig.template(TEMPLATE, "proof")
     await rig.open()
     instance = rig.house.instance
+    image = f"botmaker-proof:{instance}"
+    docker_client.tag(demo_image, *image.split(":"))
+    rig.template(TEMPLATE.replace(demo_image, image), "proof")
     await rig.kill()
     options = engine_options({k: v for k, v in os.environ.items() if k.startswith("DOCKER_")})
     rig.door = EngineRuntime(instance, options)
     await rig.open()
     rig.run()
-    world = Real(rig, docker_client)
+    world = Real(rig, docker_client, image)
     try:
         world.bot = await rig.create("proof")
         await rig.submit(world.bot)
@@ -136,6 +163,7 @@ async def real(
         await rig.kill()
         await rig.door.close()  # type: ignore[attr-defined]
         await asyncio.to_thread(remove_everything_of, docker_client, instance)
+        docker_client.remove_image(image)
 
 
 async def test_a_change_that_works_carries_everything_over(real: Real) -> None:
@@ -163,13 +191,16 @@ async def test_a_change_that_the_image_refuses_touches_nothing(real: Real) -> No
     assert real.row.setback.message.endswith("refuses the bot's settings: no exit")
 
 
-@pytest.mark.parametrize("behaviour", ["crash", "fatal"])
+@pytest.mark.parametrize(
+    ("behaviour", "well"), [("crash", "yes"), ("fatal", "yes"), ("flood", "never")]
+)
 async def test_a_change_that_fails_gives_way_to_the_former_container(
-    real: Real, behaviour: str
+    real: Real, behaviour: str, well: str
 ) -> None:
-    """It runs again as it was, with its restart policy; never two at once."""
+    """It runs again as it was, with its restart policy; never two at once. Whether the change
+    crashes after a second, refuses to start, or never becomes healthy."""
     before = await real.decided(1)
-    await real.edit(behaviour)
+    await real.edit(behaviour, well=well)
     most = 0
     while not real.row.setback:
         found = await real.look()
@@ -179,6 +210,60 @@ async def test_a_change_that_fails_gives_way_to_the_former_container(
     assert after["Id"] == before["Id"]
     assert form(after) == form(before)
     assert await real.outcomes() == [Outcome.GOOD, Outcome.FAILED]
+
+
+async def test_a_wrong_key_gives_way_to_the_former_one_in_the_same_container(real: Real) -> None:
+    """Its health check fails with it; nothing of the container changes."""
+    before = await real.decided(1)
+    path = real.rig.secrets / real.bot.id / "api_key"
+    former = path.read_text()
+    await real.rig.submit(real.bot, rotate=True, api_key="wrong-provider-key")
+    await eventually(lambda: path.read_text() != former)
+    await eventually(lambda: real.row.setback, "it is taken back", WITHIN)
+    after = await real.decided(1)
+    assert path.read_text() == former
+    assert after["Id"] == before["Id"]
+    assert form(after) == form(before)
+    assert list((real.rig.data / "sets").iterdir()) == []
+    assert await real.outcomes() == [Outcome.GOOD, Outcome.FAILED]
+
+
+async def test_an_update_to_an_image_that_is_missing_touches_nothing(real: Real) -> None:
+    """It's refused before anything ends; so is a restart that would need it."""
+    before = await real.decided(1)
+    await real.another_template(real.image, ABSENT)
+    with pytest.raises(ImageMissing) as caught:
+        await real.rig.manager.releases.update(ANN_ASKS, real.row)
+    assert ABSENT in caught.value.message
+    await real.rig.manager.lifecycle.restart(ANN_ASKS, real.row)
+    await eventually(lambda: real.row.setback, "the restart is taken back", WITHIN)
+    after = await real.decided(1)
+    assert (after["Id"], after["State"]["StartedAt"]) == (
+        before["Id"],
+        before["State"]["StartedAt"],
+    )
+
+
+async def test_an_update_and_a_rollback_carry_everything_over(real: Real) -> None:
+    """To another image and back: each time one container runs, with the same limits, mounts,
+    labels and network; the image that it came from is kept for the way back. Of two that update
+    at once the second is told that somebody was faster, or that it's up to date."""
+    before = await real.decided(1)
+    newer = await asyncio.to_thread(real.build)
+    update = real.rig.manager.releases.update
+    mark = (await real.rig.manager.releases.preview(ANN_ASKS, real.row)).mark
+    found = await asyncio.gather(
+        *(update(ANN_ASKS, real.row, mark) for _ in range(2)), return_exceptions=True
+    )
+    (refused,) = (one for one in found if isinstance(one, ControllerError))
+    assert refused.code in {"changed-meanwhile", "up-to-date"}
+    updated = await real.decided(2)
+    assert updated["Image"] == newer != before["Image"]
+    assert form(updated) == form(before)
+    await real.rig.manager.releases.rollback(ANN_ASKS, real.row)
+    back = await real.decided(3)
+    assert back["Image"] == before["Image"]
+    assert form(back) == form(before)
 
 
 async def test_a_controller_that_dies_meanwhile_leaves_what_the_next_one_decides(

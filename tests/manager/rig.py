@@ -49,7 +49,7 @@ SECRETS = {"api_key": API_KEY, "channel_token": TOKEN}
 DEMO_IMAGE = "botmaker-demo:2"
 WRITES = {
     *("create", "start", "rename", "stop", "restart", "remove", "remove_volume", "let_go"),
-    *("park", "unpark", "reseed", "remove_previous"),
+    *("keep_images", "park", "unpark", "reseed", "remove_previous"),
     *("execute", "rehearse", "save_state", "fill_state"),
 }
 
@@ -214,6 +214,7 @@ class Rig:
         await self.end_loop()
         await self.manager.credentials.close()
         await self.manager.feed.close()
+        await self.manager.update_checks.close()
         self.house.tools.threads.close()
         await self.store.close()
 

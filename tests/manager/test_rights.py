@@ -15,21 +15,25 @@ import pytest
 from controller.domain.access import Grant, discord_user
 from controller.domain.acts import ACTS, BOT_LOGS, BOT_SECRETS, BOT_SHOW, Act, Scope
 from controller.domain.announcing import Alert
+from controller.domain.batches import Chosen, Verb
 from controller.domain.bot import Bot
 from controller.domain.errors import Denied, NotFound
 from controller.domain.events import LogQuery
 from controller.domain.journal import Kind
 from controller.domain.roles import Role
 from controller.fleet.journal import Caller
+from controller.fleet.views import View
 from controller.manager import Manager
 from controller.manager.backups import BackupOrder
 from controller.manager.incidents import Wanted
 from controller.manager.lifecycle import Order
+from controller.manager.schedules import ScheduleOrder
 from controller.manager.webhooks import WebhookOrder
 from tests.manager.rich import with_rich
 from tests.manager.rig import ANN_ASKS, BEN, BEN_ASKS, SECRETS, WRITES, Rig
 
 VIEWER_OF = Grant("user", 2, Role.VIEWER)
+DAILY = ScheduleOrder("restart", "daily 4:30", "UTC")
 A_WEBHOOK = WebhookOrder(name="ops", url="http://127.0.0.1:9/hook")
 
 
@@ -98,7 +102,11 @@ CALLS: dict[str, dict[str, Call]] = {
         "edits.submit": lambda s, who: s.manager.edits.submit(
             who, s.bot, ["tone"], {"tone": "loud"}
         ),
-        "edits.change_model": lambda s, who: s.manager.edits.change_model(who, s.bot, "other"),
+        "edits.choose": lambda s, who: s.manager.edits.choose(who, s.bot, model="other"),
+    },
+    "bot.clone": {"lifecycle.clone": lambda s, who: s.manager.lifecycle.clone(who, s.bot, "two")},
+    "bot.rename": {
+        "lifecycle.rename": lambda s, who: s.manager.lifecycle.rename(who, s.bot, "two")
     },
     "bot.update": {
         "releases.preview": lambda s, who: s.manager.releases.preview(who, s.bot),
@@ -106,6 +114,27 @@ CALLS: dict[str, dict[str, Call]] = {
     },
     "bot.rollback": {"releases.rollback": lambda s, who: s.manager.releases.rollback(who, s.bot)},
     "bot.releases": {"releases.listed": lambda s, who: s.manager.releases.listed(who, s.bot)},
+    "bot.stats": {
+        "stats.of_bot": lambda s, who: s.manager.stats.of_bot(
+            who, s.manager.bots.get(s.bot.id) or View(s.bot)
+        ),
+    },
+    "fleet.stats": {"stats.of_fleet": lambda s, who: s.manager.stats.of_fleet(who)},
+    "bot.schedule.add": {
+        "schedules.add": lambda s, who: s.manager.schedules.add(who, s.bot, DAILY)
+    },
+    "bot.schedule.list": {
+        "schedules.listed": lambda s, who: s.manager.schedules.listed(who, s.bot)
+    },
+    "bot.schedule.pause": {
+        "schedules.pause": lambda s, who: s.manager.schedules.pause(who, s.bot, 1),
+    },
+    "bot.schedule.resume": {
+        "schedules.resume": lambda s, who: s.manager.schedules.resume(who, s.bot, 1),
+    },
+    "bot.schedule.remove": {
+        "schedules.remove": lambda s, who: s.manager.schedules.remove(who, s.bot, 1),
+    },
     "bot.secrets": {
         "credentials.open_form": lambda s, who: s.manager.credentials.open_form(
             who, s.bot, rotate=True
@@ -118,7 +147,6 @@ CALLS: dict[str, dict[str, Call]] = {
         ),
     },
     "bot.delete": {"lifecycle.delete": lambda s, who: s.manager.lifecycle.delete(who, s.bot)},
-    "fleet.status": {"bots.status": lambda s, who: s.manager.bots.status(who)},
     "fleet.incidents": {
         "incidents.listed": lambda s, who: s.manager.incidents.listed(who, Wanted()),
     },
@@ -137,11 +165,36 @@ CALLS: dict[str, dict[str, Call]] = {
             who, Alert(kind="role", subject=7), on=True
         )
     },
+    "fleet.status": {
+        "bots.status": lambda s, who: s.manager.bots.status(who),
+        # What it is decides which further right it needs.
+        "batches.begin": lambda s, who: s.manager.batches.begin(who, 1),
+        "batches.get": lambda s, who: s.manager.batches.get(who, 1),
+    },
+    "fleet.start": {
+        "batches.chosen": lambda s, who: s.manager.batches.chosen(who, Verb.START, Chosen()),
+    },
+    "fleet.stop": {"batches.cancel": lambda s, who: s.manager.batches.cancel(who, 1)},
+    "fleet.restart": {
+        "batches.ask": lambda s, who: s.manager.batches.ask(who, Verb.RESTART, [s.bot]),
+    },
+    "fleet.update": {
+        "batches.chosen": lambda s, who: s.manager.batches.chosen(who, Verb.UPDATE, Chosen()),
+        "batches.ask": lambda s, who: s.manager.batches.ask(who, Verb.UPDATE, [s.bot]),
+    },
     "fleet.orphans": {"orphans.find": lambda s, who: s.manager.orphans.find(who)},
     "fleet.history": {"history.of_everything": lambda s, who: s.manager.history.of_everything(who)},
     "fleet.doctor": {"doctor.examine": lambda s, who: s.manager.doctor.examine(who)},
+    "fleet.board": {
+        "boards.put_up": lambda s, who: s.manager.boards.put_up(who, 7),
+        "boards.take_down": lambda s, who: s.manager.boards.take_down(who, 7),
+    },
     "fleet.backup": {
         "backups.write": lambda s, who: s.manager.backups.write(who, BackupOrder()),
+    },
+    "fleet.updates": {
+        "update_checks.find": lambda s, who: s.manager.update_checks.find(who),
+        "update_checks.approve": lambda s, who: s.manager.update_checks.approve(who, "none"),
     },
     "access.grant": {"access.grant": lambda s, who: s.manager.access.grant(who, VIEWER_OF)},
     "access.revoke": {"access.revoke": lambda s, who: s.manager.access.revoke(who, "user", 2)},
@@ -167,6 +220,9 @@ CALLS: dict[str, dict[str, Call]] = {
     "webhook.test": {"webhooks.test": lambda s, who: s.manager.webhooks.test(who, "ops")},
     "webhook.replay": {"webhooks.replay": lambda s, who: s.manager.webhooks.replay(who, "ops")},
     "webhook.remove": {"webhooks.remove": lambda s, who: s.manager.webhooks.remove(who, "ops")},
+    "edge.status": {"worker.status": lambda s, who: s.manager.worker.status(who)},
+    "edge.deploy": {"worker.deploy": lambda s, who: s.manager.worker.deploy(who)},
+    "edge.rollback": {"worker.rollback": lambda s, who: s.manager.worker.rollback(who)},
     "help": {"access.own_acts": lambda s, who: s.manager.access.own_acts(who)},
 }
 EACH = [(act, name) for act, calls in CALLS.items() for name in calls]
@@ -192,6 +248,8 @@ async def everything(rig: Rig) -> dict[str, object]:
         "tokens": await rig.store.tokens(),
         "sessions": await rig.store.sessions(),
         "webhooks": await rig.store.webhooks(),
+        "schedules": await rig.store.schedules(),
+        "batches": [await rig.store.batch(number) for number in (1, 2)],
         "forms": await rig.store.usable_forms(0.0),
         "incidents": await rig.store.incidents.newest(),
         "alerts": await rig.store.incidents.alerts(),
@@ -217,7 +275,7 @@ async def without_the_right(rig: Rig, act: Act) -> list[Caller]:
     return callers
 
 
-@pytest.mark.parametrize(("act", "name"), EACH, ids=[name for _, name in EACH])
+@pytest.mark.parametrize(("act", "name"), EACH, ids=[f"{act} by {name}" for act, name in EACH])
 async def test_whoever_lacks_the_right_is_refused_and_changes_nothing(
     rig: Rig, place: Setting, act: str, name: str
 ) -> None:

@@ -163,13 +163,42 @@ async def test_a_rollback_that_cannot_be_is_refused_before_anything_ends(proving
     with pytest.raises(NotReady):
         await proving.manager.releases.rollback(ANN_ASKS, bot, 1)
     bot = await two_releases_of(proving, bot)
-    proving.runtime.kept.clear()
+    proving.runtime.forget_images(bot.id)
     proving.runtime.unnamed.discard(image_id(IMAGE))
     run = proving.run_of(bot)
     with pytest.raises(ImageMissing) as missing:
         await proving.manager.releases.rollback(ANN_ASKS, bot, 1)
     assert image_id(IMAGE) in missing.value.message
     assert proving.run_of(bot) == run
+
+
+async def test_a_rollback_pulls_an_image_that_a_prune_took(proving: Rig) -> None:
+    """And says which."""
+    bot = await two_releases_of(proving, await proven(proving))
+    proving.runtime.forget_images(bot.id)
+    proving.runtime.prune_images()
+    proving.runtime.pullable.add(image_id(IMAGE))
+    done = await proving.manager.releases.rollback(ANN_ASKS, bot, 1)
+    assert done.pulled == image_id(IMAGE)
+    await settled(proving, bot, 3)
+    (outcome, *_) = await proving.entries(Kind.OUTCOME, bot=bot)
+    assert outcome.data["pulled"] == image_id(IMAGE)
+
+
+async def test_the_images_of_good_releases_outlive_a_prune(proving: Rig) -> None:
+    """Of the current one and the three before it; the fifth goes with its last use."""
+    bot, images = await proven(proving), [image_id(IMAGE)]
+    for number in range(2, 6):
+        proving.runtime.rebuild(IMAGE)
+        await proving.manager.releases.update(ANN_ASKS, proving.view(bot).bot)
+        await settled(proving, bot, number)
+        images.append(proving.view(bot).bot.image)
+    proving.runtime.rebuild(IMAGE)
+    proving.runtime.prune_images()
+    here = [proving.runtime.image(image) is not None for image in images]
+    assert here == [False, True, True, True, True]
+    assert (await proving.manager.releases.rollback(ANN_ASKS, bot, 2)).pulled == ""
+    await settled(proving, bot, 6)
 
 
 async def two_releases_of(rig: Rig, bot: Bot) -> Bot:

@@ -36,8 +36,18 @@ FORMS = ".forms"  # what was typed into unfinished forms, beside the bots' secre
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 ENGINE_METHODS = (
     *("pin_image", "create", "start", "stop", "restart", "remove", "remove_volume", "let_go"),
-    *("park", "unpark", "reseed", "remove_previous", "image_has", "rehearse", "execute"),
+    *(
+        "keep_images",
+        "park",
+        "unpark",
+        "reseed",
+        "remove_previous",
+        "image_has",
+        "rehearse",
+        "execute",
+    ),
 )
+_A_SET = re.compile(r"\.[0-9a-f-]{36}\.\d+\.[0-9a-f]+\.tmp")  # former secrets, being kept
 _REQUEST = re.compile(
     rb"(POST|PUT|DELETE) /v[\d.]+/([a-z]+)(?:/(create)|/[^/? ]+)?(?:/([a-z]+))?[? ]"
 )
@@ -165,7 +175,11 @@ class Files:
 
     def __init__(self, trap: Trap, data: Path, secrets: Path) -> None:
         self._trap = trap
-        self._places = {str(data / "files"): "files", str(secrets): "vault"}
+        self._places = {
+            str(data / "files"): "files",
+            str(data / "sets"): "sets",
+            str(secrets): "vault",
+        }
 
     def __call__(self, event: str, args: tuple[Any, ...]) -> None:
         if not self._trap.armed:
@@ -206,7 +220,8 @@ class Files:
         verb = "write" if event == "open" else event.removeprefix("os.")
         if verb == "write" and path.startswith(".") and path.endswith(".tmp"):
             # The hook doesn't know the folder, but only the vault and its staging do this.
-            return "forms.write" if ".json." in path else "vault.write"
+            kept = "sets.write" if _A_SET.fullmatch(path) else "vault.write"
+            return "forms.write" if ".json." in path else kept
         if folder >= 0:
             path = os.path.join(os.readlink(f"/proc/self/fd/{folder}"), path)
         found = [kind for root, kind in self._places.items() if path.startswith(f"{root}/")]

@@ -21,9 +21,9 @@ from tests.loopback import Invocation, Modal, Person
 from tests.process.process import BRISK, Controller, Place, a_secret, eventually, open_place, said
 from tests.prove.crash_checker import Checker, Expected
 from tests.prove.crash_controller import SIZE, TRACE, TRAP
-from tests.prove.crash_inside import UPDATE, WHOLE, is_whole
+from tests.prove.crash_inside import UPDATE, WHOLE, WRONG, is_whole
 from tests.prove.crash_pages import PAGED
-from tests.prove.crash_points import AFTER, BEFORE, OF_A_WHOLE, SUBMITS, UNTOUCHED, Point
+from tests.prove.crash_points import AFTER, BEFORE, FAILS, OF_A_WHOLE, SUBMITS, UNTOUCHED, Point
 
 PROOF = (
     BRISK.replace('id = "brisk"', 'id = "proof"', 1)
@@ -97,6 +97,8 @@ class Driver:
         name = await self.have(BEFORE[point.operation], whole=point.operation in OF_A_WHOLE)
         await self.have("running", other_than=name)
         prepared = await self.prepare(point.operation, name)
+        if point.operation in FAILS:
+            self.checker.failing.add(name)
         running = [n for n, state in self.bots.items() if state == "running" and n != name]
         busy = "" if plain or rng.random() < 0.5 else rng.choice(running)
         expected = Expected(time.time(), {name: 1} | ({busy: 1} if busy else {}))
@@ -163,13 +165,23 @@ class Driver:
             await self.finish("secrets", name)
         if state == "stopped":
             await self.finish("stop", name)
+        if state == "changed":
+            await self.finish("secrets", name)
+            await self._changed(name)
+            self.bots[name] = state
         return name
+
+    async def _changed(self, name: str) -> None:
+        """Change the bot's settings, so that it has two releases that work."""
+        await self.act("edit", name, await self.prepare("edit", name))
+        good = "SELECT 1 FROM releases JOIN bot ON id = bot_id WHERE name = ? AND outcome = 'good'"
+        await eventually(lambda: len(self.controller.rows(good, name)) >= 2)
 
     async def prepare(self, operation: str, name: str) -> Modal | Invocation | None:
         if operation in SUBMITS:
             first = SUBMITS[operation] == "created"
             return await (self._form if first else self._new_form)(name)
-        if operation == "edit":
+        if operation in {"edit", "fail"}:
             return await (await self.place.ann.slash("bot edit", name=name)).modal_sent
         if operation == "delete":
             return await self.place.ann.slash("bot delete", name=name)
@@ -208,13 +220,14 @@ class Driver:
         if operation == "do":
             self.checker.asked[name] += 1
             return await ann.slash("bot do", name=name, action="note", wait=False)
-        if operation == "edit":
+        if operation in {"edit", "fail"}:
             assert isinstance(prepared, Modal)
-            return await self.change(prepared)
+            return await self.change(prepared, fails=operation == "fail")
         if operation not in SUBMITS:
             return await ann.slash(f"bot {operation}", name=name, wait=False)
         assert isinstance(prepared, Modal)
-        values = {"api_key": a_secret(), "channel_token": a_secret()}
+        wrong = WRONG if operation == "wrong" else ""
+        values = {"api_key": f"{wrong}{a_secret()}", "channel_token": a_secret()}
         self.checker.values.setdefault(name, set()).update(values.values())
         return await self.place.submit(prepared, **values)
 
@@ -225,15 +238,20 @@ class Driver:
         self.checker.crashed[name] += 1
         os.kill(found["State"]["Pid"], signal.SIGKILL)
 
-    async def change(self, page: Modal, person: Person | None = None) -> Invocation:
-        """Submit a page of settings with a different interval than it shows."""
+    async def change(
+        self, page: Modal, person: Person | None = None, *, fails: bool = False
+    ) -> Invocation:
+        """Submit a page of settings with a different interval than it shows. One that `fails` has
+        the program end at its start."""
         values = {field["custom_id"]: field["value"] or "" for field in page.fields}
         values["interval"] = "3" if values["interval"] == "2" else "2"
+        if fails:
+            values["behaviour"] = ["exit"]
         return await (person or self.place.ann).submit(page, values, wait=False)
 
     async def finish(self, operation: str, name: str) -> None:
         """Get it done after all: ask again for whatever the kill lost."""
-        if not self._done(operation, name):
+        if operation not in FAILS and not self._done(operation, name):
             await self.act(operation, name, await self.prepare(operation, name))
         await eventually(lambda: self._done(operation, name))
         self.bots[name] = AFTER[operation]

@@ -17,14 +17,25 @@ from tests.process.process import BRISK
 UPDATE = "\n[update]\nhealthy_for = 0.3\n"  # releases are decided while somebody waits
 CONFIG = "channel_config"  # the rendered file among the secrets
 PERSONA, FIXED = "You are kind.\nBe brief.", "Written anew with each container."
+# A key that the bot's program refuses, at a reload and at its start.
+WRONG = "wrong:"
+PROGRAM = f"! grep -q {WRONG} /run/secrets/api_key || exit 1; exec /bin/demo-bot"
 # What the reload, the action and the config check run.
-HEAR = "cat /run/secrets/api_key /run/secrets/channel_token >/tmp/h && cp /tmp/h /data/heard"
+HEAR = (
+    f"! grep -q {WRONG} /run/secrets/api_key && "
+    "cat /run/secrets/api_key /run/secrets/channel_token >/tmp/h && cp /tmp/h /data/heard"
+)
 NOTE = 'echo "$1" >>/data/noted; echo key=$(cat /run/secrets/api_key) noted'
 CHECK = "grep -q '\"token\"' /run/secrets/channel_config && grep -q model /etc/proof/proof.json"
 
 WHOLE = (
     BRISK.replace('id = "brisk"', 'id = "whole"', 1)
-    .replace("[run]\n", f"[run]\nreload = [\"/bin/sh\", \"-c\", '''{HEAR}''']\n", 1)
+    .replace(
+        "[run]\n",
+        f"[run]\nreload = [\"/bin/sh\", \"-c\", '''{HEAR}''']\n"
+        f"entrypoint = [\"/bin/sh\", \"-c\"]\ncommand = ['''{PROGRAM}''']\n",
+        1,
+    )
     .replace(
         "[channels.demo]\n",
         '[channels.demo.needs]\npath = "/bin/demo-bot"\nhint = "Use the demo bot\'s image."\n\n'
@@ -99,6 +110,8 @@ def faults_inside(
     wanted = dict(zip(("key", "token"), values, strict=True))
     if not (home / CONFIG).exists() or json.loads((home / CONFIG).read_text()) != wanted:
         yield f"{name}: its config has other secrets than the files beside it"
+    if values[0].startswith(WRONG):
+        yield f"{name}: is left with a key that it refuses"
     interval = json.loads(fields).get("interval", "2")
     if f"DEMO_INTERVAL={interval}" not in container["Config"]["Env"]:
         yield f"{name}: runs with other settings than {fields}"

@@ -21,6 +21,10 @@ BEFORE = {  # the state that each operation's bot must be in
     "do": "running",
     "edit": "running",
     "crash": "running",
+    # Changes that fail or go back: settings, secrets, and a rollback to the former settings.
+    "fail": "running",
+    "wrong": "running",
+    "rollback": "changed",
 }
 AFTER = {
     "create": "created",
@@ -35,9 +39,19 @@ AFTER = {
     "do": "running",
     "edit": "running",
     "crash": "running",
+    "fail": "running",
+    "wrong": "running",
+    "rollback": "changed",
 }
-OF_A_WHOLE = {"prepare", "reload", "do", "edit"}
-SUBMITS = {"secrets": "created", "prepare": "created", "rotate": "running", "reload": "running"}
+OF_A_WHOLE = {"prepare", "reload", "do", "edit", "fail", "wrong", "rollback"}
+FAILS = {"fail", "wrong"}  # what comes back is what was there before
+SUBMITS = {
+    "secrets": "created",
+    "prepare": "created",
+    "rotate": "running",
+    "reload": "running",
+    "wrong": "running",
+}
 UNTOUCHED = {"reload", "do"}  # operations during which even their own bot keeps running
 
 
@@ -93,7 +107,7 @@ POINTS = [
     ),
     *_points(
         "rotate",
-        "vault.rename runtime.restart",
+        "sets.write sets.rename vault.rename runtime.restart store.releases.end sets.remove",
         "store.use_form:after vault.rename:after#2 store.save_bot:before store.save_bot:after",
     ),
     *_points(
@@ -133,6 +147,28 @@ POINTS = [
         "store.asked:after runtime.park:during runtime.rehearse:during runtime.start:during "
         "engine.POST-containers-rename:before engine.POST-containers-update:before "
         "engine.PUT-containers-archive:before store.outcome:before",
+    ),
+    # It fails at its start, so the former container comes back, and what it had in its volume.
+    *_points(
+        "fail",
+        "runtime.park runtime.create runtime.start store.releases.end runtime.remove "
+        "runtime.reseed runtime.unpark runtime.start#2",
+        "store.asked:after store.releases.add:after runtime.remove:during runtime.unpark:during "
+        "engine.POST-containers-update:before#2 engine.POST-containers-rename:before#2 "
+        "engine.PUT-containers-archive:before#2",
+    ),
+    # The program refuses the new key, so the former one comes back from where it was sealed.
+    *_points(
+        "wrong",
+        "sets.write sets.rename vault.rename runtime.execute runtime.restart store.releases.end "
+        "vault.rename#4 vault.rename#5 sets.remove",
+        "store.use_form:after vault.rename:after#2 store.releases.add:after vault.write:after#5",
+    ),
+    *_points(
+        "rollback",
+        "store.releases.add runtime.park runtime.create runtime.start runtime.keep_images "
+        "store.releases.end runtime.remove_previous",
+        "store.asked:after runtime.park:during store.outcome:before",
     ),
     # Its process ends by itself: the crash, the row and the journal are one transaction.
     *_points(

@@ -26,6 +26,8 @@ SHORT = [
     *("stop/store.save_bot:after#3", "delete/runtime.remove:after"),
     *("edit/runtime.park:during", "edit/engine.POST-containers-update:before"),
     *("edit/runtime.create:before", "edit/store.releases.end:after"),
+    *("fail/runtime.unpark:before", "fail/runtime.reseed:after", "fail/store.releases.end:after"),
+    *("wrong/store.releases.end:after", "rollback/store.releases.end:after"),
     *("crash/store.add_crashes:before", "crash/store.crash:after"),
     # A rehearsal's container once outlived the controller that made it.
     *("prepare/engine.DELETE-containers-one:before#2", "reload/runtime.execute:after"),

@@ -317,9 +317,9 @@ class EngineRig(Rig):
         self.docker.close()
 
     def _remove_images(self) -> None:
-        tag = kept_images.tag_of(self.instance, new_bot_id())
-        kept = [f"{tag.repository}:{one}" for one in kept_images.bots(self.docker, self.instance)]
-        for name in [*self._built, *kept]:
+        for bot_id in kept_images.bots(self.docker, self.instance):
+            kept_images.let_go(self.docker, self.instance, bot_id)
+        for name in self._built:
             with suppress(APIError):
                 self.docker.remove_image(name)
         self.prune_images()

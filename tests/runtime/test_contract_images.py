@@ -97,6 +97,41 @@ async def test_only_a_bot_can_keep_an_image(rig: Rig) -> None:
         await rig.runtime.pin_image(rig.image, "never", keep_for="../x")
 
 
+async def test_several_images_are_kept_until_they_are_left_out(rig: Rig) -> None:
+    """Each outlives its name and a prune; what nobody wants any more goes, and so does the rest
+    with the bot."""
+    name, bot_id = rig.build_image(), new_bot_id()
+    first = await rig.runtime.pin_image(name, "never", keep_for=bot_id)
+    rig.build_image()
+    second = await rig.runtime.pin_image(name, "never")
+    await rig.runtime.keep_images(bot_id, {first: name, second: name})
+    await rig.runtime.keep_images(bot_id, {first: name, second: name})
+    rig.build_image()
+    rig.prune_images()
+    for image in (first, second):
+        assert await rig.runtime.pin_image(image, "never") == image
+    assert await rig.runtime.list_kept() == [bot_id]
+    await rig.runtime.keep_images(bot_id, {second: name, f"sha256:{'0' * 64}": name})
+    rig.prune_images()
+    with pytest.raises(ImageMissing):
+        await rig.runtime.pin_image(first, "never")
+    assert await rig.runtime.pin_image(second, "never") == second
+    await rig.runtime.let_go(bot_id)
+    rig.prune_images()
+    assert await rig.runtime.list_kept() == []
+    with pytest.raises(ImageMissing):
+        await rig.runtime.pin_image(second, "never")
+
+
+async def test_an_image_from_an_id_is_not_kept(rig: Rig) -> None:
+    """It has no name of its own: with our tag it would be removed."""
+    name, bot_id = rig.build_image(), new_bot_id()
+    pinned = await rig.runtime.pin_image(name, "never")
+    await rig.runtime.keep_images(bot_id, {pinned: pinned})
+    assert await rig.runtime.list_kept() == []
+    assert await rig.runtime.pin_image(name, "never") == pinned
+
+
 @pytest.mark.engine
 async def test_an_image_that_a_container_still_uses_stays(engine_rig: EngineRig) -> None:
     """The bot is let go all the same; a later sweep finds the tag."""

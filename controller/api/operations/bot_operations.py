@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -22,6 +22,7 @@ from controller.api.operation import (
 )
 from controller.api.resources import BotOut, BotPages, OperationOut, Page, Seen, bot_out
 from controller.domain import acts
+from controller.domain.bot import Bot
 from controller.domain.phase import Phase
 from controller.manager.lifecycle import Order
 
@@ -54,7 +55,15 @@ class NewBot(Given):
 class BotChange(Given):
     """What a bot should be instead. Its settings and secrets have paths of their own."""
 
-    model: Annotated[str, Field(min_length=1, max_length=300)]
+    model: Annotated[str, Field(min_length=1, max_length=300)] | None = None
+    provider: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    channel: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+
+
+class AnotherName(Given):
+    """What a bot is to be called."""
+
+    name: Annotated[str, Field(max_length=100)]
 
 
 async def list_bots(call: Call[BotsWanted, Nothing]) -> Answer:
@@ -97,11 +106,27 @@ async def create_bot(call: Call[Nothing, NewBot]) -> Answer:
         stopped=given.wish == "stop",
         source=given.source,
     )
-    bot = await call.manager.lifecycle.create(call.caller, order)
+    return _made(call, await call.manager.lifecycle.create(call.caller, order))
+
+
+async def clone_bot(call: Call[Nothing, AnotherName]) -> Answer:
+    """A new bot like it, that waits for secrets of its own."""
+    bot = await call.bot(acts.BOT_CLONE)
+    return _made(call, await call.manager.lifecycle.clone(call.caller, bot, call.body.name))
+
+
+def _made(call: Call[Any, Any], bot: Bot) -> Answer:
     view = call.manager.bots.get(bot.id)
     assert view is not None, "it was just made"
     role = call.manager.access.role(call.caller.principal, bot)
     return Answer(bot_out(view, role), headers={"Location": f"/api/v1/bots/{bot.id}"})
+
+
+async def rename_bot(call: Call[Nothing, AnotherName]) -> Answer:
+    """Call it something else."""
+    bot = await call.bot(acts.BOT_RENAME)
+    view = await call.manager.lifecycle.rename(call.caller, bot, call.body.name)
+    return Answer(bot_out(view, call.manager.access.role(call.caller.principal, view.bot)))
 
 
 async def get_bot(call: Call[Nothing, Nothing]) -> Answer:
@@ -112,9 +137,15 @@ async def get_bot(call: Call[Nothing, Nothing]) -> Answer:
 
 
 async def change_bot(call: Call[Nothing, BotChange]) -> Answer:
-    """Give it another model."""
-    bot = await call.bot(acts.BOT_EDIT)
-    await call.manager.edits.change_model(call.caller, bot, call.body.model)
+    """Give it another model, provider or channel."""
+    bot, wanted = await call.bot(acts.BOT_EDIT), call.body
+    await call.manager.edits.choose(
+        call.caller,
+        bot,
+        provider=wanted.provider,
+        model=wanted.model,
+        channel=wanted.channel,
+    )
     view = await call.view(acts.BOT_EDIT)
     return Answer(bot_out(view, call.manager.access.role(call.caller.principal, view.bot)))
 
@@ -189,11 +220,34 @@ BOT_OPERATIONS: Operations = (
         method="PATCH",
         path="/bots/{bot}",
         act=acts.BOT_EDIT,
-        summary="Give a bot another model. It restarts if it has to.",
+        summary="Give a bot another model, provider or channel. It restarts if it has to.",
         query=Nothing,
         body=BotChange,
         answer=BotOut,
         handler=change_bot,
+    ),
+    Operation(
+        id="cloneBot",
+        method="POST",
+        path="/bots/{bot}/clone",
+        act=acts.BOT_CLONE,
+        summary="A new bot like this one. It waits for secrets of its own.",
+        query=Nothing,
+        body=AnotherName,
+        answer=BotOut,
+        status=201,
+        handler=clone_bot,
+    ),
+    Operation(
+        id="renameBot",
+        method="POST",
+        path="/bots/{bot}/rename",
+        act=acts.BOT_RENAME,
+        summary="Call a bot something else. It goes on running.",
+        query=Nothing,
+        body=AnotherName,
+        answer=BotOut,
+        handler=rename_bot,
     ),
     Operation(
         id="deleteBot",

@@ -12,24 +12,27 @@ import hashlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import discord
 
 from controller.chat.cards.backoff import is_refusal, pause_after
+from controller.chat.cards.board import BoardMessages
 from controller.chat.cards.card_layout import card_layout, removed_layout
 from controller.chat.cards.card_words import card as card_words
 from controller.chat.cards.card_words import removed_card
+from controller.chat.cards.presence import Presence
 from controller.chat.cards.schedule import Budget, Schedule
+from controller.chat.cards.update_notice import UpdateNotice
 from controller.chat.cards.welcome import Welcome
 from controller.chat.requests.discord_trouble import TROUBLE, reading_discord
-from controller.chat.requests.layouts import Layout, ids_of, raw, words_of
+from controller.chat.requests.layouts import Layout, raw, shows
 from controller.chat.requests.place import Place
 from controller.chat.requests.quiet import QUIETLY, edit_layout
 from controller.chat.words.fleet_words import WORST_FIRST
 from controller.chat.words.limits import NONCE_MAX
+from controller.domain.phase import Phase
 from controller.fleet.views import View
 from controller.manager import Manager
 from controller.store import Card
@@ -42,7 +45,10 @@ AT_ONCE = 4  # cards that are being published
 CLOSED_AFTER = 3  # refusals in a row that mean the channel, not one card
 GONE = {10003, 10008}  # Discord's error codes: the channel, the message
 TOO_MANY_EDITS = 30046  # of a message older than an hour
-WELCOME = "welcome"  # the key of the first message; bots' ids are UUIDs
+# The keys of the first message and of what checks for updates found; bots' ids are UUIDs.
+WELCOME, UPDATES = "welcome", "updates"
+PRESENCE, BOARD = "presence", "board:"  # the second with a channel's id
+OVERVIEWS = WORST_FIRST.index(Phase.CRASH_LOOPING)  # how urgent they are
 _FAILURES = (*TROUBLE, OSError)
 
 
@@ -64,7 +70,10 @@ class Publisher:
         self._place = place
         self._budget = Budget(EDITS, EDITS_SECONDS)
         self._schedule = Schedule(self._budget, self._rank)
+        self._update_notice = UpdateNotice(manager, client, place)
         self._welcome = Welcome(manager, client, place)
+        self._boards = BoardMessages(manager, client, place)
+        self._presence = Presence(manager, client)
         self._cards: dict[str, Card] = {}
         self._failures: Counter[str] = Counter()
         self._refused = 0  # times in a row, whichever card
@@ -75,11 +84,14 @@ class Publisher:
         await self._welcome.plan()
         bots = self._manager.bots
         with (
-            bots.listening(self._schedule.poke),
+            bots.listening(self._changed),
+            self._manager.boards.hearing(self._board_wished),
             bots.hearing_engine(self._engine_changed),
+            self._manager.update_checks.hearing(lambda: self._schedule.poke(UPDATES)),
         ):
             await self._client.wait_until_ready()
             self._schedule.poke(WELCOME)
+            self._poke_overviews()
             for bot_id in {*self._cards, *(view.bot.id for view in bots)}:
                 self._schedule.poke(bot_id)
             async with asyncio.TaskGroup() as group:
@@ -90,14 +102,31 @@ class Publisher:
                     task = group.create_task(self._attempt(await self._schedule.next()))
                     task.add_done_callback(lambda _: free.release())
 
+    def _changed(self, bot_id: str) -> None:
+        self._schedule.poke(bot_id)
+        self._poke_overviews()
+
+    def _poke_overviews(self) -> None:
+        """What shows all bots together; how many there are is all the same."""
+        self._schedule.poke(PRESENCE)
+        for channel_id in self._manager.boards.channels:
+            self._schedule.poke(f"{BOARD}{channel_id}")
+
+    def _board_wished(self, channel_id: int) -> None:
+        self._boards.move_down(channel_id)
+        self._schedule.poke(f"{BOARD}{channel_id}")
+
     def _engine_changed(self) -> None:
         """A card only depends on it before anything is known of its bot; an incident tells it."""
+        self._poke_overviews()
         for view in self._manager.bots:
             if view.bot.id not in self._cards:
                 self._schedule.poke(view.bot.id)
 
     def _rank(self, key: str) -> int:
         """The worst first; the first message, and the last words about a bot, before all."""
+        if key == PRESENCE or key.startswith(BOARD):
+            return OVERVIEWS
         view = self._manager.bots.get(key)
         return -1 if view is None else WORST_FIRST.index(view.phase)
 
@@ -160,6 +189,16 @@ class Publisher:
         if key == WELCOME:
             await self._welcome.publish()
             return None
+        if key == UPDATES:
+            await self._update_notice.publish()
+            return None
+        if key == PRESENCE:
+            return await self._presence.publish()
+        if key.startswith(BOARD):
+            wait = await self._boards.publish(int(key.removeprefix(BOARD)))
+            if wait:
+                self._budget.spend()
+            return wait
         return await self._publish(key)
 
     async def _publish(self, bot_id: str) -> float | None:
@@ -212,7 +251,7 @@ class Publisher:
             **QUIETLY,
         )
         card = Card(view.bot.id, view.bot.name, place.channel_id, message.id, "")
-        if _said(part.to_dict() for part in message.components) != _said(raw(layout)):
+        if not shows(message, layout):
             # A controller posted it and died before noting that: its words are outdated.
             await self._edit(card, layout)
         return card
@@ -236,12 +275,6 @@ class Publisher:
                 return False
             raise
         return True
-
-
-def _said(components: Iterable[Any]) -> tuple[list[str], list[str]]:
-    """What a message says, and where what can be pressed on it leads."""
-    found = list(components)
-    return words_of(found), ids_of(found)
 
 
 def _digest(layout: Layout) -> str:

@@ -11,7 +11,7 @@ from controller.catalog import Template
 from controller.catalog.tables import Option
 from controller.chat.commands.closed import CLOSED
 from controller.chat.commands.rooms import Rooms
-from controller.chat.commands.suggestions import Choices, suggest, suggest_titled
+from controller.chat.commands.suggestions import Choices, suggest, suggest_bots, suggest_titled
 from controller.chat.commands.with_request import with_request
 from controller.chat.requests.request import Request
 from controller.domain.acts import (
@@ -202,7 +202,7 @@ class BotCommands(app_commands.Group):
     async def _names(self, request: Request, typed: str) -> Choices:
         assert request.way is not None
         shown = self._manager.bots.visible(request.caller.principal, request.way.act)
-        return suggest(typed, (view.bot.name for view in shown))
+        return suggest_bots(typed, request.way.act, shown)
 
     @list_bots.autocomplete("phase")
     @with_request

@@ -83,16 +83,16 @@ class BotList:
 
     async def turn(self, request: Request) -> None:
         """Show what a button or a pick leads to, in the same message."""
-        wanted = self._wanted(request.arguments)
         visible = await self._manager.bots.listed(request.caller)
+        wanted = self._wanted(request.arguments)
         await request.acknowledge_in_place()
         await self._answer(request, visible, wanted)
 
     async def file(self, request: Request) -> None:
         """Answer with all of the list as a file that every phone opens."""
+        visible = await self._manager.bots.listed(request.caller)
         wanted = self._wanted(request.arguments)
         await request.acknowledge()
-        visible = await self._manager.bots.listed(request.caller)
         text = table(worst_first(filter(wanted.takes, visible)))
         await request.reply("The list as a file.", make_file=partial(text_file, text, "bots.csv"))
 

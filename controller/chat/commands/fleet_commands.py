@@ -5,19 +5,17 @@ from __future__ import annotations
 import discord
 from discord import app_commands
 
-import controller
 from controller.chat.commands.alert_commands import AlertCommands
 from controller.chat.commands.closed import CLOSED
+from controller.chat.commands.fleet_looks import FleetLooks
+from controller.chat.commands.update_commands import FleetUpdates
 from controller.chat.commands.with_request import with_request
-from controller.chat.footprint import missing_permissions
 from controller.chat.incidents.incident_words import one_line
 from controller.chat.logs.history_pages import HistoryPages
 from controller.chat.requests.request import Request
-from controller.chat.words.fleet_words import fleet_status
 from controller.chat.words.text import plain, plural
 from controller.manager import Manager
 from controller.manager.backups import BackupOrder
-from controller.manager.doctor import Finding, worded
 from controller.manager.history import Choice
 from controller.manager.incidents import Wanted
 
@@ -27,13 +25,17 @@ _WHOLE = 20_000  # characters: a remedy is never cut
 class FleetCommands(app_commands.Group):
     """The installation as a whole."""
 
-    def __init__(self, manager: Manager, past: HistoryPages) -> None:
+    def __init__(
+        self, manager: Manager, looks: FleetLooks, past: HistoryPages, updates: FleetUpdates
+    ) -> None:
         super().__init__(
             name="fleet",
             description="All bots together, and BotMaker itself",
             default_permissions=CLOSED,
         )
         self._past = past
+        self._looks = looks
+        self._updates = updates
         self._manager = manager
         self.add_command(AlertCommands(manager))
 
@@ -48,18 +50,26 @@ class FleetCommands(app_commands.Group):
     @app_commands.command(description="How the fleet is, and which bots need attention")
     @with_request
     async def status(self, request: Request) -> None:
-        """Counts, the engine, and the bots in trouble. No engine call."""
-        manager = self._manager
-        views = await manager.bots.status(request.caller)
-        text = fleet_status(
-            manager.bots.engine,
-            views,
-            manager.started_at,
-            controller.__version__,
-            manager.bots.memory_limit,
-            now=manager.bots.engine_time(),
+        """Counts, the engine, and the bots in trouble."""
+        await self._looks.status(request)
+
+    @app_commands.command(description="One live message here with all bots, the worst first")
+    @app_commands.describe(remove="Take it away instead")
+    @with_request
+    async def board(self, request: Request, remove: bool = False) -> None:
+        """Put up this channel's board, or take it down."""
+        await request.acknowledge()
+        channel_id = request.interaction.channel_id
+        assert channel_id is not None  # a command of a server
+        if remove:
+            await self._manager.boards.take_down(request.caller, channel_id)
+            await request.reply("This channel's board is gone.")
+            return
+        await self._manager.boards.put_up(request.caller, channel_id)
+        await request.reply(
+            "The board stands below. It follows every change, and comes anew when other messages "
+            "have pushed it out of sight."
         )
-        await request.reply(text)
 
     @app_commands.command(description="What happened to all bots and to grants")
     @app_commands.describe(who="Only what this person asked for", refusals="Also what was refused")
@@ -96,21 +106,14 @@ class FleetCommands(app_commands.Group):
         size = f"{made.size / 1e6:.1f} MB"
         await request.reply(f"Backed up: `{made.path.name}`, {size}, on BotMaker's machine.")
 
+    @app_commands.command(description="Which bots' images have newer versions")
+    @with_request
+    async def updates(self, request: Request) -> None:
+        """Check, and offer to update."""
+        await self._updates.show(request)
+
     @app_commands.command(description="Check everything that BotMaker needs")
     @with_request
     async def doctor(self, request: Request) -> None:
         """Every check with its remedy."""
-        await request.acknowledge()
-        findings = await self._manager.doctor.examine(request.caller)
-        findings.append(_permissions(request.interaction.app_permissions))
-        findings.sort(key=lambda found: found.ok is not False)  # what needs somebody comes first
-        lines = [plain(line, _WHOLE) for line in worded(findings)]
-        await request.reply("\n".join(lines))
-
-
-def _permissions(has: discord.Permissions) -> Finding:
-    missing = missing_permissions(has)
-    if not missing:
-        return Finding("permissions", True, "all that are needed in this channel")
-    remedy = "Give them to BotMaker's role in this channel's settings."
-    return Finding("permissions", False, f"missing: {', '.join(missing)}", remedy)
+        await self._looks.doctor(request)

@@ -1,12 +1,12 @@
 """`/help`: the commands by what a person wants to do.
 
-Each command's own description is its line, so nothing is described twice. An act that stands under
+Each command's own description is its line; families of commands share one. An act that stands under
 no topic yet is shown all the same; one that has no command here isn't.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from controller.chat.requests.ways import command_of
 from controller.domain import acts
@@ -14,15 +14,21 @@ from controller.domain.acts import Act
 
 TOPICS: Mapping[str, tuple[Act, ...]] = {
     "Make a bot, and change it": (
-        *(acts.BOT_CREATE, acts.BOT_SECRETS, acts.BOT_EDIT, acts.BOT_UPDATE, acts.BOT_ROLLBACK),
-        acts.BOT_DELETE,
+        *(acts.BOT_CREATE, acts.BOT_CLONE, acts.BOT_SECRETS, acts.BOT_EDIT, acts.BOT_RENAME),
+        *(acts.BOT_UPDATE, acts.BOT_ROLLBACK, acts.BOT_DELETE),
     ),
     "Start and stop it, let it do something": (
         *(acts.BOT_START, acts.BOT_STOP, acts.BOT_RESTART, acts.BOT_DO),
     ),
+    "Do it to many at once, or by itself": (
+        *(acts.FLEET_START, acts.FLEET_STOP, acts.FLEET_RESTART, acts.FLEET_UPDATE),
+        *(acts.SCHEDULE_ADD, acts.SCHEDULE_LIST, acts.SCHEDULE_PAUSE, acts.SCHEDULE_RESUME),
+        acts.SCHEDULE_REMOVE,
+    ),
     "See how it is, and what happened": (
         *(acts.BOT_LIST, acts.BOT_SHOW, acts.BOT_LOGS, acts.BOT_HISTORY, acts.BOT_RELEASES),
-        *(acts.FLEET_STATUS, acts.FLEET_HISTORY, acts.INCIDENT_LIST),
+        *(acts.BOT_STATS, acts.FLEET_STATUS, acts.FLEET_STATS, acts.FLEET_BOARD),
+        *(acts.FLEET_HISTORY, acts.INCIDENT_LIST),
         *(acts.ALERTS_OWN, acts.ALERTS_GIVE, acts.ALERTS_LIST),
     ),
     "Decide who may do what": (
@@ -33,8 +39,31 @@ TOPICS: Mapping[str, tuple[Act, ...]] = {
         *(acts.TOKEN_CREATE, acts.TOKEN_LIST, acts.TOKEN_REVOKE),
     ),
     "Look after BotMaker itself": (
-        *(acts.FLEET_DOCTOR, acts.FLEET_BACKUP, acts.FLEET_ORPHANS, acts.HELP),
+        *(acts.FLEET_DOCTOR, acts.FLEET_BACKUP, acts.FLEET_UPDATES, acts.FLEET_ORPHANS, acts.HELP),
     ),
+}
+# Commands that are told in one line, so that all of them fit into one message.
+FAMILIES: Mapping[str, tuple[Act, ...]] = {
+    "One act on many bots; lists them and asks first": (
+        *(acts.FLEET_START, acts.FLEET_STOP, acts.FLEET_RESTART, acts.FLEET_UPDATE),
+    ),
+    "What a bot does by itself, and when": (
+        *(acts.SCHEDULE_ADD, acts.SCHEDULE_LIST, acts.SCHEDULE_PAUSE, acts.SCHEDULE_RESUME),
+        acts.SCHEDULE_REMOVE,
+    ),
+    "Give a person or a Discord role a role here, or take it": (
+        *(acts.ACCESS_GRANT, acts.ACCESS_REVOKE, acts.ACCESS_LIST, acts.ACCESS_TEST),
+    ),
+    "Who is pinged when something goes wrong": (
+        *(acts.ALERTS_OWN, acts.ALERTS_GIVE, acts.ALERTS_LIST),
+    ),
+    "How the fleet is, what it uses, what happened, what is wrong": (
+        *(acts.FLEET_STATUS, acts.FLEET_STATS, acts.FLEET_HISTORY, acts.INCIDENT_LIST),
+    ),
+    "Check BotMaker, back all up, find what belongs to no bot": (
+        *(acts.FLEET_DOCTOR, acts.FLEET_BACKUP, acts.FLEET_ORPHANS),
+    ),
+    "API tokens, for programs": (acts.TOKEN_CREATE, acts.TOKEN_LIST, acts.TOKEN_REVOKE),
 }
 _MORE = "More"
 
@@ -46,9 +75,24 @@ def help_words(allowed: Collection[Act], descriptions: Mapping[str, str]) -> str
     may = {act.id for act in allowed}
     lines: list[str] = []
     for title, every in topics.items():
-        named = [command_of(act) for act in every if act.id in may]
-        shown = [name for name in named if name in descriptions]
+        shown = [act for act in every if act.id in may and command_of(act) in descriptions]
         if shown:
             lines.append(f"**{title}**")
-            lines += [f"`/{name}` {descriptions[name]}" for name in shown]
+            lines += _lines(shown, descriptions)
     return "\n".join(lines)
+
+
+def _lines(shown: Sequence[Act], descriptions: Mapping[str, str]) -> Iterator[str]:
+    """A line for each command; one for a whole family, where its first one stands."""
+    family = {act.id: words for words, every in FAMILIES.items() for act in every}
+    told = set()
+    for act in shown:
+        words = family.get(act.id)
+        alike = [one for one in shown if words and family.get(one.id) == words]
+        if len(alike) < 2:
+            yield f"`/{command_of(act)}` {descriptions[command_of(act)]}"
+        elif words not in told:
+            told.add(words)
+            first, _, _ = command_of(act).rpartition(" ")
+            last = "|".join(command_of(one).rpartition(" ")[2] for one in alike)
+            yield f"`/{first} {last}` {words}"

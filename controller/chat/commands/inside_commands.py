@@ -9,13 +9,15 @@ from typing import Any
 
 from discord import app_commands
 
-from controller.chat.commands.suggestions import Choices, suggest, suggest_titled
+from controller.catalog import Template
+from controller.chat.commands.suggestions import Choices, suggest, suggest_bots, suggest_titled
 from controller.chat.commands.with_request import with_request
 from controller.chat.forms.action_form import ActionForm
 from controller.chat.forms.settings_form import SettingsForm
 from controller.chat.requests.request import Request
 from controller.domain.acts import BOT_DO, BOT_EDIT
 from controller.domain.bot import Bot
+from controller.domain.names import meant
 from controller.manager import Manager
 
 
@@ -33,12 +35,17 @@ class InsideCommands:
             name="do", description="Run one of a bot's own actions", callback=self.do
         )
         edit: app_commands.Command[Any, ..., Any] = app_commands.Command(
-            name="edit", description="Change a bot's settings in a form", callback=self.edit
+            name="edit",
+            description="Change its settings in a form, or its model, provider or channel",
+            callback=self.edit,
         )
         for command in (do, edit):
             command.autocomplete("name")(self.names)
         do.autocomplete("action")(self.actions)
         edit.autocomplete("page")(self.pages)
+        edit.autocomplete("provider")(self.providers)
+        edit.autocomplete("model")(self.models)
+        edit.autocomplete("channel")(self.channels)
         return [do, edit]
 
     @app_commands.describe(name="Which bot", action="What to do")
@@ -50,12 +57,29 @@ class InsideCommands:
         name_of_action = self._manager.actions.meant(view.bot, action)
         await self._action_form.begin(request, view.bot, name_of_action)
 
-    @app_commands.describe(name="Which bot", page="Which settings; left out, the first page")
+    @app_commands.describe(
+        name="Which bot",
+        page="Which settings; left out, the first page",
+        provider="Another provider, without a form",
+        model="Another model, without a form",
+        channel="Another channel, without a form",
+    )
     @with_request
-    async def edit(self, request: Request, name: str, page: str | None = None) -> None:
-        """Open a page of settings."""
+    async def edit(
+        self,
+        request: Request,
+        name: str,
+        page: str | None = None,
+        provider: str | None = None,
+        model: str | None = None,
+        channel: str | None = None,
+    ) -> None:
+        """Open a page of settings, or make the choice."""
         view = await self._manager.bots.named(request.caller, BOT_EDIT, name)
         request.is_about(view.bot)
+        if provider or model or channel:
+            await self._settings_form.change_choice(request, view.bot, provider, model, channel)
+            return
         await self._settings_form.open_page(request, view.bot, page or "")
 
     @with_request
@@ -63,7 +87,7 @@ class InsideCommands:
         """The bots that the person may see."""
         assert request.way is not None
         shown = self._manager.bots.visible(request.caller.principal, request.way.act)
-        return suggest(typed, (view.bot.name for view in shown))
+        return suggest_bots(typed, request.way.act, shown)
 
     @with_request
     async def actions(self, request: Request, typed: str) -> Choices:
@@ -80,6 +104,35 @@ class InsideCommands:
         bot = self._named(request)
         pages = self._settings_form.pages(bot) if bot else ()
         return suggest_titled(typed, {page.key: page.title for page in pages})
+
+    @with_request
+    async def providers(self, request: Request, typed: str) -> Choices:
+        """The providers of the bot named so far."""
+        template = self._template(request)
+        found = template.providers if template else {}
+        return suggest_titled(typed, {name: one.title for name, one in found.items()})
+
+    @with_request
+    async def models(self, request: Request, typed: str) -> Choices:
+        """The models of the provider chosen so far."""
+        bot, template = self._named(request), self._template(request)
+        if bot is None or template is None:
+            return []
+        titles = {name: one.title for name, one in template.providers.items()}
+        chosen = meant(request.option("provider"), titles) or bot.provider
+        found = template.providers.get(chosen)
+        return suggest(typed, found.models) if found else []
+
+    @with_request
+    async def channels(self, request: Request, typed: str) -> Choices:
+        """The channels of the bot named so far."""
+        template = self._template(request)
+        found = template.channels if template else {}
+        return suggest_titled(typed, {name: one.title for name, one in found.items()})
+
+    def _template(self, request: Request) -> Template | None:
+        bot = self._named(request)
+        return self._manager.bots.templates.get(bot.template) if bot else None
 
     def _named(self, request: Request) -> Bot | None:
         """The bot named so far, if the person may see it."""

@@ -11,14 +11,14 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from controller.chat.commands.suggestions import Choices, suggest, suggest_titled
+from controller.chat.commands.suggestions import Choices, suggest_bots, suggest_titled
 from controller.chat.commands.with_request import with_request
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.custom_ids import key_in
 from controller.chat.requests.request import Request
 from controller.chat.requests.selects import Option, select
 from controller.chat.words.bot_facts import outcome_of
-from controller.chat.words.release_words import releases_words, update_words
+from controller.chat.words.release_words import releases_words, short, update_words
 from controller.chat.words.text import fitted, plain
 from controller.domain.acts import BOT_RELEASES, BOT_ROLLBACK, BOT_UPDATE
 from controller.domain.bot import Bot
@@ -75,7 +75,9 @@ class Updates:
     async def rollback(self, request: Request, bot: Bot, number: int | None) -> None:
         """Go back to that release; None is the last that worked. The request is acknowledged."""
         ended = await self._manager.releases.rollback(request.caller, bot, number)
-        words = outcome_of(self._manager, ended, bot.name, "going back")
+        words = outcome_of(self._manager, ended.view, bot.name, "going back")
+        pulled = f"\nIts image was gone, so it was pulled again: `{short(ended.pulled)}`."
+        words += pulled if ended.pulled else ""
         await request.reply(f"{words}\nIts secrets and its own data stay as they are.")
 
 
@@ -143,7 +145,7 @@ class ReleaseCommands:
         """The bots that the person may see."""
         assert request.way is not None
         shown = self._manager.bots.visible(request.caller.principal, request.way.act)
-        return suggest(typed, (view.bot.name for view in shown))
+        return suggest_bots(typed, request.way.act, shown)
 
     @with_request
     async def numbers(self, request: Request, typed: str) -> Choices:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from controller.chat.batches.choosing import Choosing
 from controller.chat.commands.bot_list import BotList
 from controller.chat.commands.everyone import Grants
+from controller.chat.commands.fleet_looks import FleetLooks
 from controller.chat.commands.looks import Looks
 from controller.chat.commands.power import Power
 from controller.chat.commands.release_commands import Updates
+from controller.chat.commands.update_commands import FleetUpdates
 from controller.chat.forms.action_form import ActionForm
 from controller.chat.forms.create_form import CreateForm
 from controller.chat.forms.drafts import Drafts
@@ -18,6 +21,7 @@ from controller.chat.forms.settings_form import SettingsForm
 from controller.chat.incidents.incident_buttons import IncidentPresses
 from controller.chat.logs.history_pages import HistoryPages
 from controller.chat.logs.log_answers import LogAnswers
+from controller.chat.logs.log_following import LogFollowing
 from controller.manager import Manager
 
 
@@ -27,8 +31,10 @@ class Rooms:
 
     power: Power
     looks: Looks
+    fleet: FleetLooks
     bot_list: BotList
     updates: Updates
+    fleet_updates: FleetUpdates
     creation: CreateForm
     guide: GuidedForm
     secrets: SecretsForm
@@ -38,6 +44,8 @@ class Rooms:
     grants: Grants
     past: HistoryPages
     incidents: IncidentPresses
+    many: Choosing
+    following: LogFollowing
 
 
 def rooms_of(manager: Manager, guild_id: int, forms: FormsOffered = "both") -> Rooms:
@@ -45,18 +53,23 @@ def rooms_of(manager: Manager, guild_id: int, forms: FormsOffered = "both") -> R
     drafts = Drafts()
     settings = SettingsForm(manager, drafts)
     secrets = SecretsForm(manager, settings, drafts, forms)
+    logs = LogAnswers(manager)
     return Rooms(
         power=Power(manager),
         looks=Looks(manager),
+        fleet=FleetLooks(manager),
         bot_list=BotList(manager),
         updates=Updates(manager),
+        fleet_updates=FleetUpdates(manager),
         creation=CreateForm(manager, secrets, drafts),
         guide=GuidedForm(manager, secrets),
         secrets=secrets,
         settings=settings,
         actions=ActionForm(manager, drafts),
-        logs=LogAnswers(manager),
+        logs=logs,
         grants=Grants(manager, guild_id),
         past=HistoryPages(manager),
         incidents=IncidentPresses(manager),
+        many=Choosing(manager),
+        following=LogFollowing(manager, logs),
     )

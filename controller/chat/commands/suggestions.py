@@ -8,15 +8,52 @@ from heapq import nsmallest
 
 from discord import app_commands
 
+from controller.chat.words.fleet_words import WORST_FIRST
 from controller.chat.words.limits import CHOICE_MAX, CHOICES_MAX
 from controller.chat.words.text import fitted
+from controller.domain import acts
+from controller.domain.acts import Act
+from controller.domain.phase import Phase
+from controller.fleet.views import View
 
 Choices = list[app_commands.Choice[str]]
+_URGENCY = {phase: number for number, phase in enumerate(WORST_FIRST)}
+_OVER = frozenset({Phase.REMOVING})
+_SENSELESS: Mapping[Act, frozenset[Phase]] = {
+    acts.BOT_START: _OVER
+    | {Phase.CREATED, Phase.STARTING, Phase.RUNNING, Phase.UNHEALTHY, Phase.CRASH_LOOPING},
+    acts.BOT_STOP: _OVER | {Phase.CREATED, Phase.STOPPING, Phase.STOPPED},
+    acts.BOT_RESTART: _OVER | {Phase.CREATED},
+    acts.BOT_DO: _OVER | {Phase.CREATED, Phase.STOPPING, Phase.STOPPED, Phase.ERROR},
+    acts.BOT_EDIT: _OVER,
+    acts.BOT_SECRETS: _OVER,
+    acts.BOT_UPDATE: _OVER,
+    acts.BOT_ROLLBACK: _OVER | {Phase.CREATED},
+    acts.BOT_DELETE: _OVER,
+}
 
 
 def suggest(typed: str, values: Iterable[str]) -> Choices:
     """The values that contain what was typed; those that begin with it come first."""
     return suggest_titled(typed, {value: value for value in values})
+
+
+def suggest_bots(typed: str, act: Act, views: Iterable[View]) -> Choices:
+    """The bots to which the act applies and whose name contains what was typed: first those that
+    begin with it, of these the worst first."""
+    needle = typed.strip().lower()
+    ranked = (
+        (not name.startswith(needle), _URGENCY[view.phase], name)
+        for view in views
+        if needle in (name := view.bot.name) and applies(act, view.phase)
+    )
+    found = nsmallest(CHOICES_MAX, ranked)
+    return [app_commands.Choice(name=name, value=name) for _, _, name in found]
+
+
+def applies(act: Act, phase: Phase) -> bool:
+    """Whether the act makes sense for a bot in this phase; asked for by name it's tried anyway."""
+    return phase not in _SENSELESS.get(act, frozenset())
 
 
 def suggest_titled(typed: str, titles: Mapping[str, str]) -> Choices:

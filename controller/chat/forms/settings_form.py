@@ -85,7 +85,28 @@ class SettingsForm:
             await request.reply(failure_words(error), view=page_buttons(bot, [page]))
             return
         self._drafts.drop(request.person, ("edit", bot.id, short(page.key)))
-        text = f"✅ **{bot.name}** — {plain(page.title)}: {after_settings(done)}"
+        await self._follow(request, bot, f"{plain(page.title)}: {after_settings(done)}")
+
+    async def change_choice(
+        self,
+        request: Request,
+        bot: Bot,
+        provider: str | None,
+        model: str | None,
+        channel: str | None,
+    ) -> None:
+        """Give the bot another model, provider or channel, and follow it until it runs with it."""
+        await request.acknowledge()
+        done = await self._manager.edits.choose(
+            request.caller, bot, provider=provider, model=model, channel=channel
+        )
+        words = f"{', '.join(done.changed)}: {after_settings(done)}" if done.changed else ""
+        if {"provider", "channel"} & set(done.changed):
+            words += f" Should it need other secrets now: `/bot secrets {bot.name}`."
+        await self._follow(request, bot, words or after_settings(done))
+
+    async def _follow(self, request: Request, bot: Bot, words: str) -> None:
+        text = f"✅ **{bot.name}** — {words}"
         warning = inside_of(self._manager, bot)
         text += f"\n{warning}" if warning else ""
         await request.reply(text, more=True)

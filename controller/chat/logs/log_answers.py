@@ -42,6 +42,11 @@ class LogAnswers:
         await request.acknowledge()
         await self._show(request, bot, query or LogQuery())
 
+    async def newest(self, request: Request, bot: Bot) -> None:
+        """The newest lines, in the same message."""
+        await request.acknowledge_in_place()
+        await self._show(request, bot, LogQuery())
+
     async def refresh(self, request: Request, bot: Bot) -> None:
         """Ask the same again, in the same message."""
         await request.acknowledge_in_place()
@@ -101,13 +106,14 @@ class LogAnswers:
 
 
 def log_buttons(snippet: Snippet, query: LogQuery) -> discord.ui.View | None:
-    """Older, Refresh and File for a snippet, with the query as buttons carry it."""
+    """Older, Refresh, Follow and File for a snippet, with the query as buttons carry it."""
     bot, tail = snippet.bot, (str(query.lines), query.stream, query.grep)
     found = []
     if snippet.lines or snippet.more:
         until, skip = snippet.seen_to
         found.append(button("Older", "older", bot.id, f"{until!r}+{skip}", *tail))
     found.append(button("Refresh", "refresh", bot.id, f"{query.since:.0f}", *tail))
+    found.append(button("Follow", "follow", bot.id, "on"))
     found.append(button("File", "file", bot.id, f"{query.since:.0f}", *tail))
     return row(item for item in found if len(item.custom_id or "") <= CUSTOM_ID_MAX)
 

@@ -24,6 +24,7 @@ from controller.chat.words.fitting import fit
 from controller.chat.words.limits import NONCE_MAX
 from controller.chat.words.text import fitted, moment, plain
 from controller.domain import acts
+from controller.domain.batches import Verb
 from controller.domain.errors import ControllerError, DiscordTrouble
 from controller.loop.queue import Queue
 from controller.manager import Manager
@@ -140,6 +141,8 @@ class LateAnswers:
         view = self._manager.bots.get(owed.bot_id)
         if owed.act in {acts.ACCESS_GRANT.id, acts.ACCESS_REVOKE.id}:
             return text + "See /access list."
+        if owed.act in {verb.act.id for verb in Verb}:
+            return text + "Its message in the admin channel shows how it goes."
         if owed.act == acts.TOKEN_REVOKE.id:
             return text + "See /access token list."
         if view is None and owed.act == acts.BOT_CREATE.id:

@@ -51,6 +51,12 @@ def raw(made: Layout) -> list[dict[str, Any]]:
     return found
 
 
+def shows(message: discord.Message, made: Layout) -> bool:
+    """Whether the message says this, and what can be pressed on it leads there."""
+    parts = [dict(part.to_dict()) for part in message.components]
+    return words_of(parts) == words_of(raw(made)) and ids_of(parts) == ids_of(raw(made))
+
+
 def words_of(components: Iterable[dict[str, Any]]) -> list[str]:
     """Every text of a message's components, in order."""
     return [part["content"] for part in _walk(components) if "content" in part]

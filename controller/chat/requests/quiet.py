@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypedDict
 
 import discord
 from discord.http import MultipartParameters, handle_message_parameters
-from discord.webhook.async_ import async_context
+from discord.webhook.async_ import AsyncWebhookAdapter, async_context
 
 NO_MENTIONS = discord.AllowedMentions.none()
 
@@ -19,6 +20,16 @@ class Quiet(TypedDict):
 
 
 QUIETLY = Quiet(allowed_mentions=NO_MENTIONS, suppress_embeds=True)
+
+
+def same_way() -> Callable[[], None]:
+    """What to call in another task, so that its answers take the way that they would take here."""
+    adapter = async_context.get()
+    return lambda: _take(adapter)
+
+
+def _take(adapter: AsyncWebhookAdapter) -> None:
+    async_context.set(adapter)
 
 
 async def edit_answer(

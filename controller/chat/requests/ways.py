@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from controller.domain import acts
 from controller.domain.acts import Act
+from controller.domain.batches import Verb
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +28,19 @@ class Way:
 
 _CHANGING = {
     *(acts.BOT_CREATE, acts.BOT_START, acts.BOT_STOP, acts.BOT_RESTART, acts.BOT_DO),
+    *(acts.BOT_CLONE, acts.BOT_RENAME),
     *(acts.BOT_ROLLBACK, acts.ACCESS_GRANT, acts.ACCESS_REVOKE, acts.TOKEN_REVOKE),
-    acts.FLEET_BACKUP,
+    *(acts.FLEET_BACKUP, acts.SCHEDULE_ADD, acts.SCHEDULE_PAUSE, acts.SCHEDULE_RESUME),
+    acts.SCHEDULE_REMOVE,
+    *(acts.FLEET_BOARD, acts.ALERTS_GIVE),
 }
 # Asked for over HTTP and at the console only: a webhook's URL is a secret, and what is typed into a
-# command stays readable in Discord.
+# command stays readable in Discord. And a Worker is deployed where its files and its token are.
 ELSEWHERE = frozenset(
     {
         *(acts.WEBHOOK_ADD, acts.WEBHOOK_LIST, acts.WEBHOOK_TEST),
         *(acts.WEBHOOK_REPLAY, acts.WEBHOOK_REMOVE),
+        *(acts.EDGE_STATUS, acts.EDGE_DEPLOY, acts.EDGE_ROLLBACK),
     }
 )
 # Asked for by the buttons under what they are about, and over HTTP and at the console.
@@ -58,20 +63,29 @@ _PRESSES = [
     Way("button older", acts.BOT_LOGS),
     Way("button refresh", acts.BOT_LOGS),
     Way("button file", acts.BOT_LOGS),
+    Way("button follow", acts.BOT_LOGS),
+    Way("button hold", acts.BOT_LOGS),
+    Way("button unfollow", acts.BOT_LOGS),
     Way("button start", acts.BOT_START, owed=True),
     Way("button stop", acts.BOT_STOP, owed=True),
     Way("button restart", acts.BOT_RESTART, owed=True),
     Way("button delete", acts.BOT_DELETE, owed=True),
     Way("button update", acts.BOT_UPDATE, owed=True),
     Way("button goback", acts.BOT_ROLLBACK, owed=True),
-    Way("button acknowledge", acts.INCIDENT_ACKNOWLEDGE),
-    Way("button mute", acts.INCIDENT_MUTE),
+    Way("button acknowledge", acts.INCIDENT_ACKNOWLEDGE, owed=True),
+    Way("button mute", acts.INCIDENT_MUTE, owed=True),
     Way("button create", acts.BOT_CREATE),
     Way("button choose", acts.BOT_CREATE),
     Way("button make", acts.BOT_CREATE, owed=True),
     Way("button secrets", acts.BOT_SECRETS),
     Way("button form", acts.BOT_SECRETS, direct=True, by_form=True),
     Way("button edit", acts.BOT_EDIT, direct=True),
+    # Acts on many bots: choose them, confirm, cancel. A message in the channel tells of the rest.
+    *(Way(f"button pick{verb}", verb.act) for verb in Verb),
+    *(Way(f"button many{verb}", verb.act, owed=True) for verb in Verb),
+    *(Way(f"button halt{verb}", verb.act, owed=True) for verb in Verb),
+    Way("button status", acts.FLEET_STATUS),
+    Way("button doctor", acts.FLEET_DOCTOR),
     Way("button list", acts.BOT_LIST),
     Way("button relist", acts.BOT_LIST),
     Way("button listfile", acts.BOT_LIST),
@@ -86,6 +100,7 @@ _PRESSES = [
     Way("button askdelete", acts.BOT_DELETE),
     Way("button past", acts.BOT_HISTORY),
     Way("button fleetpast", acts.FLEET_HISTORY),
+    Way("button updates", acts.FLEET_UPDATES, owed=True),
     Way("button everyone", acts.ACCESS_GRANT, owed=True),
     Way("modal create", acts.BOT_CREATE, owed=True),
     Way("modal do", acts.BOT_DO, owed=True),

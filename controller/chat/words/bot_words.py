@@ -108,6 +108,9 @@ def causes(view: View, memory: int = 0, *, now: float) -> list[Cause]:
         words = f"Secrets missing or not usable: {', '.join(view.world.missing)}."
         found.append(Cause(words, Fix.SECRETS))
     found += map(Cause, view.world.faults)  # our own words about our own files, with markup
+    if view.flood:
+        words = f"Its log is flooded: about {view.flood:,.0f} lines a second. Older lines get lost."
+        found.append(Cause(words))
     if view.held_up:
         found.append(Cause(f"Held up, and tried again: {plain(view.held_up)}"))
     said = [cause.words for cause in found]

@@ -74,6 +74,9 @@ def _what(event: Event) -> str:
 
 def _of_the_container(kind: Kind, data: Mapping[str, Any]) -> str:
     match kind:
+        case Kind.RENAMED:
+            before, after = (plain(str(data.get(key, "")), 40) for key in ("before", "after"))
+            return f"**renamed** from {before} to {after}"
         case Kind.BY_HAND:
             what = str(data.get("what", ""))
             return f"**{plain(what, 20)} outside BotMaker**: {UNDONE.get(what, 'undone')}"
@@ -85,19 +88,51 @@ def _of_the_container(kind: Kind, data: Mapping[str, Any]) -> str:
             return f"**release {data.get('number')}** ({plain(str(data.get('why', '')), 20)})"
         case Kind.PROVED:
             return f"**release {data.get('number')} works**"
+        case Kind.NEW_IMAGE:
+            return f"**another image**: {_image_change(data)}"
+        case _:
+            return _of_the_installation(kind, data)
+
+
+def _of_the_installation(kind: Kind, data: Mapping[str, Any]) -> str:
+    match kind:
         case Kind.WEBHOOK:
             reason = plain(str(data.get("reason", "")), DETAIL_MAX)
             count = data.get("count") or 0
             events = f", {plural(int(count), 'event')}" if count else ""
             what = plain(str(data.get("what", "")), 20)
             return f"webhook {plain(str(data.get('name', '')), 40)} **{what}**{events}: {reason}"
-        case Kind.NEW_IMAGE:
-            return f"**another image**: {_image_change(data)}"
+        case Kind.MISSED | Kind.BATCH:
+            return _of_many(kind, data)
+        case Kind.HEALTH:
+            return f"BotMaker is **{plain(str(data.get('state', '')), 20)}**"
+        case Kind.WORKER:
+            reason = plain(str(data.get("reason", "")), DETAIL_MAX)
+            version = plain(str(data.get("version", "")), 20)
+            return f"**Worker {plain(str(data.get('what', '')), 20)}** {version} {reason}".strip()
+        case Kind.EDGE_WISH:
+            action = plain(str(data.get("action", "")), 20)
+            return f"**{action}** by the Worker: {plain(str(data.get('result', '')), 20)}"
         case Kind.RESTORED:
             made = moment(float(data.get("made_at", 0.0)))
             return f"**restored** from the backup of {made}"
         case _:
             return f"**{kind.value}**"
+
+
+def _of_many(kind: Kind, data: Mapping[str, Any]) -> str:
+    """Runs of a schedule that weren't made, and acts on many bots."""
+    if kind is Kind.MISSED:
+        runs = plural(int(data.get("times") or 0), "run")
+        due = moment(float(data.get("due") or 0.0))
+        chore = plain(str(data.get("chore", "")), 20)
+        return f"**missed {runs}** of schedule {data.get('schedule')} ({chore}), the last {due}"
+    failed = data.get("failed")
+    names = [str(one) for one in failed] if isinstance(failed, list) else []
+    words = f"**{plain(str(data.get('verb', '')), 20)} of many**: {data.get('done')} done"
+    if names:
+        words += f", {len(names)} failed ({plain(', '.join(names), DETAIL_MAX)})"
+    return words + (f", {data['left_out']} left out" if data.get("left_out") else "")
 
 
 def _image_change(data: Mapping[str, Any]) -> str:
@@ -138,6 +173,8 @@ def _detail(entry: Entry) -> str:
         return f" ({plain(str(data['role']), 20)} to {_subject(entry)})"
     if "whom" in data:
         return f" (from {_subject(entry)})"
+    if "schedule" in data:
+        return f" (schedule {data['schedule']})"
     detail = str(data.get("detail", ""))
     return f" ({plain(detail, 80)})" if detail else ""
 
@@ -173,6 +210,8 @@ def _done(data: dict[str, object] | object) -> str:
         if key in found:
             names = ", ".join(map(str, found[key])) if isinstance(found[key], list) else ""
             return f"{words} {plain(names, DETAIL_MAX)}" if names else f"nothing {words}"
+    if "schedule" in found:
+        return f"schedule {found['schedule']}"
     if "exit_code" in found:
         return f"exit {found['exit_code']}"
     return plain(str(found.get("words", "")), DETAIL_MAX)

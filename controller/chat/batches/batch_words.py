@@ -1,0 +1,91 @@
+"""Acts on many bots in words: the question before, and how it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from controller.chat.words.limits import MESSAGE_MAX
+from controller.chat.words.text import moment, plain, plural
+from controller.domain.batches import Batch, BatchState, Item, ItemState, Verb
+from controller.fleet.views import View
+
+_DOING = {
+    Verb.START: "Starting",
+    Verb.STOP: "Stopping",
+    Verb.RESTART: "Restarting",
+    Verb.UPDATE: "Updating",
+}
+_SIGNS = {
+    ItemState.FAILED: "❌",
+    ItemState.WORKING: "⏳",
+    ItemState.DONE: "✅",
+    ItemState.LEFT_OUT: "➖",
+}
+_EXTRA = {
+    Verb.STOP: " They stay stopped until somebody starts them.",
+    Verb.UPDATE: " Each update is tried, and taken back if it fails.",
+}
+_WORDS_MAX = 160
+
+
+def question(verb: Verb, views: Sequence[View]) -> str:
+    """What is asked before it is done: each bot by its name, nothing else is touched."""
+    head = (
+        f"{verb.value.capitalize()} **{plural(len(views), 'bot')}**? Exactly these:"
+        f"{_EXTRA.get(verb, '')} The button works for five minutes."
+    )
+    return "\n".join([head, *(f"**{view.bot.name}** · {view.phase.value}" for view in views)])
+
+
+def button_label(verb: Verb, count: int) -> str:
+    """What the button says that confirms it."""
+    return f"{verb.value.capitalize()} {plural(count, 'bot')}"
+
+
+def progress(batch: Batch) -> str:
+    """How it goes: the counts, what failed, what is under way, and what is done, newest last."""
+    lines = [_head(batch), _counts(batch)]
+    shown = [
+        item
+        for state in (ItemState.FAILED, ItemState.WORKING, ItemState.LEFT_OUT, ItemState.DONE)
+        for item in batch.items
+        if item.state is state
+    ]
+    room = MESSAGE_MAX - sum(map(len, lines)) - 60
+    for number, item in enumerate(shown):
+        line = _line(item)
+        if len(line) + 1 > room:
+            lines.append(f"… and {len(shown) - number} more.")
+            break
+        lines.append(line)
+        room -= len(line) + 1
+    return "\n".join(lines)
+
+
+def _head(batch: Batch) -> str:
+    by = batch.by
+    who = f"<@{by.id}>" if by.kind == "user" and by.id.isdecimal() else plain(by.name, 40)
+    many = plural(len(batch.items), "bot")
+    if batch.state is not BatchState.ENDED:
+        how = ", cancelled" if batch.cancelled else ""
+        return f"**{_DOING[batch.verb]} {many}**{how}, for {who}"
+    failed = batch.count(ItemState.FAILED)
+    sign = "❌" if failed else "➖" if batch.cancelled else "✅"
+    how = "cancelled" if batch.cancelled else "ended"
+    return f"{sign} **{_DOING[batch.verb]} {many}** {how} {moment(batch.ended_at)}, for {who}"
+
+
+def _counts(batch: Batch) -> str:
+    waiting = batch.count(ItemState.WAITING, ItemState.WORKING)
+    parts = [
+        (batch.count(ItemState.DONE), "done"),
+        (batch.count(ItemState.FAILED), "failed"),
+        (batch.count(ItemState.LEFT_OUT), "left out"),
+        (waiting, "to go"),
+    ]
+    return ", ".join(f"{count} {word}" for count, word in parts if count)
+
+
+def _line(item: Item) -> str:
+    words = plain(item.words, _WORDS_MAX)
+    return f"{_SIGNS.get(item.state, '')} **{item.name}** {words}".rstrip()
