@@ -32,6 +32,7 @@ def handlers_of(rooms: Rooms, manager: Manager) -> dict[str, Handler]:
         "button older": bot(rooms.logs.older),
         "button refresh": bot(rooms.logs.refresh),
         "button file": bot(rooms.logs.file),
+        "button preset": bot(rooms.logs.preset),
         "button follow": bot(rooms.following.begin),
         "button hold": bot(rooms.following.pause),
         "button unfollow": bot(rooms.following.stop),

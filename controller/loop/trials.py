@@ -116,7 +116,7 @@ class Trials:
     async def _keep_images(self, bot: Bot) -> None:
         """Have the images kept that the bot runs on and may go back to. Raises EngineUnavailable;
         for any other reason nobody has to doubt a release that works."""
-        earlier = await self._store.good_releases(bot.id, KEPT_RELEASES)
+        earlier = await self._store.releases(bot.id, KEPT_RELEASES, good=True)
         if not earlier:
             return  # the tag that keeps what it was pinned to is enough
         try:

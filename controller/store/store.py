@@ -9,18 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from controller.domain.access import Grant
-from controller.domain.batches import Batch
 from controller.domain.bot import Bot, Crash
 from controller.domain.journal import Entry, Kind
 from controller.domain.release import Release
 from controller.domain.roles import Role
-from controller.domain.schedules import Schedule
-from controller.domain.usage import Point
 from controller.domain.webhooks import DeadLetter, Webhook
 from controller.store import chain
-from controller.store.batch_rows import BATCH_COLUMNS, ITEMS, batch_of
 from controller.store.database import Database
 from controller.store.incident_rows import IncidentReader
+from controller.store.planned_work import PlannedWork
 from controller.store.records import Ahead, Card, Form, KeptAnswer, Owed, SignIn, Token, WebSession
 from controller.store.release_rows import SELECT as RELEASE_SELECT
 from controller.store.release_rows import release_of
@@ -41,18 +38,16 @@ from controller.store.rows import (
     token_of,
     webhook_of,
 )
-from controller.store.schedule_rows import SCHEDULE_COLUMNS, schedule_of
 from controller.store.transaction import Transaction
-from controller.store.usage_rows import POINTS, point_of
 
 LOWEST = -(2**63)  # no number of SQLite's is less
 
 
-class Store:
+class Store(PlannedWork):
     """Everything the controller remembers. A write is a method of `transaction()`'s value."""
 
     def __init__(self, database: Database, key: bytes = b"") -> None:
-        self._db = database
+        super().__init__(database)
         self.incidents = IncidentReader(database)
         self._key = key
         self._listeners: set[Callable[[], None]] = set()
@@ -135,22 +130,16 @@ class Store:
             found.setdefault(bot_id, []).append(Crash(at, code, bool(oom)))
         return found
 
-    async def releases(self, bot_id: str, limit: int = 20) -> list[Release]:
-        """A bot's newest releases, newest first."""
-        sql = f"{RELEASE_SELECT} WHERE bot_id = ? ORDER BY number DESC LIMIT ?"
-        return [release_of(row) for row in await self._db.read(sql, [bot_id, limit])]
-
-    async def good_releases(self, bot_id: str, limit: int) -> list[Release]:
-        """A bot's newest releases that proved themselves, newest first."""
-        sql = f"{RELEASE_SELECT} WHERE bot_id = ? AND outcome = 'good' ORDER BY number DESC LIMIT ?"
+    async def releases(self, bot_id: str, limit: int = 20, *, good: bool = False) -> list[Release]:
+        """A bot's newest releases, or only those that proved themselves; newest first."""
+        which = " AND outcome = 'good'" if good else ""
+        sql = f"{RELEASE_SELECT} WHERE bot_id = ?{which} ORDER BY number DESC LIMIT ?"
         return [release_of(row) for row in await self._db.read(sql, [bot_id, limit])]
 
     async def images_that_failed(self) -> frozenset[str]:
         """The images to which an update failed, of whichever bot."""
-        sql = (
-            "SELECT DISTINCT json_extract(content, '$.image') FROM releases "
-            "WHERE outcome = 'failed' AND why = 'update'"
-        )
+        image = "json_extract(content, '$.image')"
+        sql = f"SELECT DISTINCT {image} FROM releases WHERE outcome = 'failed' AND why = 'update'"  # noqa: S608
         return frozenset(str(image) for (image,) in await self._db.read(sql, []) if image)
 
     async def release(self, bot_id: str, number: int) -> Release | None:
@@ -158,48 +147,6 @@ class Store:
         sql = f"{RELEASE_SELECT} WHERE bot_id = ? AND number = ?"
         found = await self._db.read(sql, [bot_id, number])
         return next((release_of(row) for row in found), None)
-
-    # Schedules, and acts on many bots
-
-    async def schedules(
-        self, bot_id: str = "", *, schedule_id: int = 0, due: float = 0.0
-    ) -> list[Schedule]:
-        """The schedules, by their numbers: all, a bot's, the one of that number, or those that
-        aren't paused and are due by then."""
-        sql = (
-            f"SELECT {SCHEDULE_COLUMNS} FROM schedule WHERE ? IN ('', bot_id) "  # noqa: S608
-            "AND ? IN (0, id) AND (? = 0 OR (next_at <= ? AND NOT paused)) ORDER BY id"
-        )
-        rows = await self._db.read(sql, [bot_id, schedule_id, due, due])
-        return [schedule_of(row) for row in rows]
-
-    async def next_due(self, after: float) -> float | None:
-        """When the first schedule that isn't paused is due behind that time."""
-        sql = "SELECT min(next_at) FROM schedule WHERE NOT paused AND next_at > ?"
-        rows = await self._db.read(sql, [after])
-        return None if rows[0][0] is None else float(rows[0][0])
-
-    async def batch(self, batch_id: int) -> Batch | None:
-        """The act on many bots of that number."""
-        sql = f"SELECT {BATCH_COLUMNS} FROM batch WHERE id = ?"  # noqa: S608
-        items = await self._db.read(f"{ITEMS} WHERE batch_id = ? ORDER BY position", [batch_id])
-        rows = await self._db.read(sql, [batch_id])
-        return next((batch_of(row, items) for row in rows), None)
-
-    async def running_batches(self) -> list[int]:
-        """The numbers of those that are under way, oldest first."""
-        rows = await self._db.read("SELECT id FROM batch WHERE state = 'running' ORDER BY id")
-        return [int(row[0]) for row in rows]
-
-    async def untold_batches(self) -> list[int]:
-        """The numbers of those that are confirmed and whose end isn't shown yet, oldest first."""
-        sql = "SELECT id FROM batch WHERE state <> 'asked' AND NOT told ORDER BY id"
-        return [int(row[0]) for row in await self._db.read(sql)]
-
-    async def points(self, bot_id: str, step: int, since: float) -> list[Point]:
-        """What a bot used, in points that stand for so many seconds each, oldest first."""
-        rows = await self._db.read(POINTS, [bot_id, step, int(since)])
-        return [point_of(row) for row in rows]
 
     # Forms, cards, grants
 

@@ -157,6 +157,8 @@ class Stage:
             texts = {"add": {"what": "stop", "at": "never"}, "list": {}}
             more = texts.get(act.rsplit(maxsplit=1)[-1], {"schedule": "77"})
             options = [name, *({"name": k, "type": 3, "value": v} for k, v in more.items())]
+        elif act in {"bot clone", "bot rename"}:
+            options = [name, {"name": "new_name", "type": 3, "value": "A Bad Name"}]
         elif group == "bot" and act != "bot list":
             options = [name]
         elif act.startswith("access token"):
@@ -186,7 +188,7 @@ class Stage:
             target = f"{self.form}:0" if action == "form" else f"{self.bot.id}:nosuch"
             return filled(f"{action}:{target}", {})
         more = {"older": ":1000.5:50:both:", "refresh": ":0:50:both:", "file": ":0:50:both:"}
-        more |= {"rollback": ":nosuch"}
+        more |= {"rollback": ":nosuch", "preset": ":nosuch"}
         more |= {"past": ":b5:-:", "fleetpast": ":b5:-:"}
         more |= {"delete": ":1", "everyone": ":1", "edit": ":nosuch"}  # long expired; no page
         target = f"{self.form}:0" if action == "form" else self.bot.id + more.get(action, "")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from controller.chat.cards.card_layout import COLOURS, card_layout, removed_layout
 from controller.chat.cards.card_words import card, removed_card
+from controller.chat.requests.card_buttons import answer_buttons
 from controller.chat.requests.layouts import Layout, raw
 from controller.domain.bot import Bot, Crash, Problem, Wish
 from controller.domain.observation import ContainerState, Health, Observation, World
@@ -193,3 +194,16 @@ def test_nothing_is_rolled_back_where_there_is_one_release() -> None:
     view = View(bot, seen=True, crashes=(Crash(NOW, 1),), phase=Phase.ERROR, since=NOW)
     assert "Roll back" not in addresses(shown(view))
     assert "gave up after 1 crash" in sent(shown(view)).content
+
+
+def test_an_answer_about_a_bot_in_trouble_offers_what_mends_it_first() -> None:
+    """And nothing where the bot is well or gone; never Stop."""
+    refused = replace(BOT, problem=Problem("config-refused", "It broke.", "Mend it.", NOW))
+    bad = View(refused, seen=True, phase=Phase.ERROR, since=NOW)
+    found = [button.label for button in answer_buttons(bad, now=NOW)]
+    assert found == ["Open settings", "Try again", "Logs"]
+    unhealthy = View(BOT, seen=True, phase=Phase.UNHEALTHY, since=NOW)
+    found = [button.label for button in answer_buttons(unhealthy, now=NOW)]
+    assert found == ["Logs", "Restart", "Settings"]
+    assert answer_buttons(View(BOT, phase=Phase.RUNNING), now=NOW) == []
+    assert answer_buttons(None, now=NOW) == []

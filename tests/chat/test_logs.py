@@ -6,10 +6,14 @@ import re
 import time
 from dataclasses import replace
 
+import pytest
 from simcord.results import InteractionResult
 
+from controller.chat.logs.log_answers import PRESETS, preset_query
+from controller.domain.events import LogQuery
 from controller.domain.journal import Author
 from controller.fleet.views import View
+from controller.manager.logbook import LINES_MAX
 from demo.world import World
 from tests.chat.acting import (
     COMPONENT,
@@ -21,6 +25,7 @@ from tests.chat.acting import (
     engine_of,
     forge,
     labels,
+    picks,
     press,
     ready_bot,
     said,
@@ -387,3 +392,44 @@ async def test_a_refresh_without_an_engine_keeps_the_snippet(world: World) -> No
     (beside,) = pressed.followups
     assert beside.ephemeral
     assert "Can't reach Docker" in beside.content
+
+
+async def test_a_preset_is_picked_and_resolved_at_that_moment(world: World) -> None:
+    """Errors only, and back to the newest lines, in the same message."""
+    view = await ready_bot(world)
+    for text in ("fine", "an Error here", "fine again"):
+        engine_of(world).write_log(view.bot.id, text)
+    answer = await logs(world)
+    message = answer.response
+    assert message is not None
+    where = picks(message)
+    assert set(where) == set(PRESETS.values())
+    await world.admin.select(message, values=[where["Lines with “error”"]], custom_id="pick:logs")
+    assert shown(message.content) == ["an Error here"]
+    for label in ("The last 10 minutes", "Since its last start", "The newest lines"):
+        await world.admin.select(message, values=[where[label]], custom_id="pick:logs")
+        assert shown(message.content) == ["fine", "an Error here", "fine again"]
+
+
+@pytest.mark.parametrize(
+    ("name", "query"),
+    [
+        ("new", LogQuery()),
+        ("errors", LogQuery(grep="error")),
+        ("recent", LogQuery(lines=LINES_MAX, since=400.0)),
+        ("run", LogQuery(lines=LINES_MAX, since=900.0)),
+    ],
+)
+def test_a_preset_means_the_same_as_its_words(name: str, query: LogQuery) -> None:
+    """By the engine's clock, which the log's times are of."""
+    assert preset_query(name, now=1000.0, started=900.0) == query
+
+
+async def test_a_preset_that_does_not_exist_is_refused_in_words(world: World) -> None:
+    """Anybody can forge an id."""
+    view = await ready_bot(world)
+    answer = await logs(world)
+    data = press(f"preset:{view.bot.id}:nosuch")
+    forged = forge(world, world.admin, world.channel, COMPONENT, data, answer.response)
+    await world.env.settle()
+    assert "That button is damaged." in said(forged)

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from controller.chat.cards.card_buttons import card_buttons
 from controller.chat.cards.card_words import card
 from controller.chat.forms.action_form import result_words
 from controller.chat.forms.secrets_form import receipt
+from controller.chat.requests.card_buttons import card_buttons
 from controller.chat.words import bot_words
 from controller.chat.words.fleet_words import fleet_status
 from controller.domain.bot import Bot, Crash, Problem, Wish

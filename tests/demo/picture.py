@@ -20,8 +20,7 @@ from tests.demo.conftest import QUIET, Demo, chromium
 from tests.demo.person import Person
 
 FOLDER = ROOT / "docs" / "screenshots"
-WIDTH, HEIGHT = 960, 700  # of every picture but a phone's
-PHONE = 390
+WIDTH, HEIGHT = 960, 700  # of every picture
 QUALITY = 82
 # A message shows more beside a button that has the focus.
 LEAVE_BUTTONS = (
@@ -86,9 +85,7 @@ def create(person: Person, film: Film) -> None:
     keyboard.press("Enter")
     person.sees(person.newest(), "shop-helper — a new bot.")
     film.shoot(700)
-    person.newest().get_by_role("combobox", name="Template").click()
-    film.shoot(1200)
-    person.page.get_by_role("option", name="Demo bot").first.click()
+    person.choose("Template", "Demo bot", person.newest())
     person.sees(person.newest(), "Its image is ready.")
     film.shoot(1200, still="create")
     private = person.messages.filter(has_text="Only you can see this").last
@@ -113,12 +110,12 @@ def enter_secrets(person: Person, film: Film) -> None:
 
 
 def crash(person: Person, film: Film) -> None:
-    """A setting makes it crash; the card says why."""
-    card = person.card("shop-helper")
-    person.begin("/bot edit")
-    person.pick("shop-helper")
-    film.shoot(700)
-    person.send()
+    """Another bot is told to crash; its card says why."""
+    card = person.card("night-watch")
+    person.create("night-watch", "Demo bot")
+    person.press("Enter secrets", card)
+    person.page.get_by_role("textbox", name="Demo API key").fill("a-key-for-the-demo")
+    person.page.get_by_role("textbox", name="Demo channel token").fill("a-token-for-the-demo")
     person.page.get_by_role("combobox", name="Behaviour").click()
     person.page.get_by_role("option", name="crash", exact=True).click()
     film.shoot(1200)
@@ -135,20 +132,13 @@ def crash(person: Person, film: Film) -> None:
 
 
 def overview(person: Person, film: Film) -> None:
-    """The list and the board; and a card as a phone shows it."""
+    """The list and the board."""
     person.enter("/bot list")
-    person.sees(person.newest(), "1 bot: 1 ")
+    person.sees(person.newest(), "2 bots: 1 ")
     film.shoot(0, still="list")
     person.enter("/fleet board")
-    person.sees(person.newest(), "1 down", PATIENCE / 1000)
+    person.sees(person.newest(), "2 bots", PATIENCE / 1000)
     film.shoot(0, still="board")
-    person.page.set_viewport_size({"width": PHONE, "height": 844})
-    person.page.mouse.move(PHONE // 2, 400)
-    person.page.mouse.wheel(0, -50)
-    card = person.card("shop-helper").first
-    card.evaluate("card => card.scrollIntoView({ block: 'start' })")
-    expect(card).to_be_in_viewport()
-    film.shoot(0, still="crash-phone")
 
 
 def main() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from controller.chat.cards.card_buttons import card_buttons, fix_button, more
 from controller.chat.cards.card_words import CardWords
 from controller.chat.requests import layouts
+from controller.chat.requests.card_buttons import card_buttons, fix_button, more
 from controller.chat.requests.layouts import Layout, Part
 from controller.domain.phase import Phase
 from controller.fleet.views import View

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from controller.chat.cards.card_buttons import card_buttons, more
 from controller.chat.requests.buttons import row
+from controller.chat.requests.card_buttons import card_buttons, more
 from controller.chat.requests.request import Request
 from controller.chat.words.bot_facts import warnings_of
 from controller.chat.words.bot_words import show

@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 import discord
 
 from controller.chat.requests.buttons import button, row
+from controller.chat.requests.card_buttons import answer_buttons
 from controller.chat.requests.custom_ids import deadline_in
 from controller.chat.requests.request import Request
 from controller.chat.words.bot_facts import outcome_of
@@ -61,7 +62,9 @@ class Power:
         self, request: Request, bot: Bot, doing: str, done: Awaitable[View | None]
     ) -> None:
         ended = await done
-        await request.reply(outcome_of(self._manager, ended, bot.name, doing))
+        offered = answer_buttons(ended, now=self._manager.bots.engine_time())
+        words = outcome_of(self._manager, ended, bot.name, doing)
+        await request.reply(words, view=row(offered))
 
 
 def delete_button(bot: Bot, deadline: float) -> discord.ui.View | None:

@@ -20,6 +20,7 @@ from controller.chat.forms.drafts import Drafts
 from controller.chat.forms.pages import secret_pages
 from controller.chat.forms.settings_form import SettingsForm, page_buttons
 from controller.chat.requests.buttons import button, row
+from controller.chat.requests.card_buttons import answer_buttons
 from controller.chat.requests.custom_ids import step_in
 from controller.chat.requests.discord_trouble import BROKEN, Unreadable, send_despite_break
 from controller.chat.requests.quiet import QUIETLY
@@ -161,9 +162,12 @@ class SecretsForm:
         ended = await self._manager.lifecycle.follow(done.bot)
         outcome = outcome_of(self._manager, ended, done.bot.name, "starting")
         later = self._settings.later_pages(done.bot)
+        bad = ended is not None and ended.phase.bad
         # How it went comes first: a long receipt would push it out.
-        text = f"{outcome}\n{receipt(done, ended=True)}{more}"
-        await request.reply(text, view=page_buttons(done.bot, later))
+        text = f"{outcome}\n{receipt(done, ended=True, bad=bad)}{more}"
+        offered = answer_buttons(ended, now=self._manager.bots.engine_time())
+        view = row(offered) if offered else page_buttons(done.bot, later)
+        await request.reply(text, view=view)
 
 
 def _ids(form_id: str, step: int) -> tuple[str, ...]:
@@ -269,10 +273,11 @@ def _box(item: Input, form: OpenForm, typed: Mapping[str, str]) -> modals.Box:
     return modals.Box(item, hint=item.hint, required=item.required)
 
 
-def receipt(done: Submitted, *, ended: bool = False) -> str:
+def receipt(done: Submitted, *, ended: bool = False, bad: bool = False) -> str:
     """What was stored, by fingerprints (never a part of a value), and what the services said.
 
-    With `ended` it stands beside how the start went, and doesn't announce it again.
+    With `ended` it stands below how the start went, and doesn't announce it again; `bad` if that
+    is red, so that no green tick follows.
     """
     lines = [
         f"`{name}` stored, fingerprint `{print_}`" for name, print_ in done.fingerprints.items()
@@ -284,4 +289,5 @@ def receipt(done: Submitted, *, ended: bool = False) -> str:
         return "\n".join([*lines, "One more page: press Continue. Nothing is used before that."])
     announced = ended and done.sequel in (Sequel.STARTS, Sequel.RESTARTS)
     after = [] if announced else [after_secrets(done.sequel)]
-    return "\n".join([f"✅ **{done.bot.name}**", *lines, *after])
+    sign = "" if bad else "✅ "
+    return "\n".join([f"{sign}**{done.bot.name}**", *lines, *after])

@@ -13,6 +13,7 @@ from controller.chat.forms import modals
 from controller.chat.forms.drafts import Drafts
 from controller.chat.forms.pages import SettingsPage, settings_pages
 from controller.chat.requests.buttons import button, row
+from controller.chat.requests.card_buttons import answer_buttons
 from controller.chat.requests.custom_ids import key_in, named_by, short
 from controller.chat.requests.request import Request
 from controller.chat.requests.selects import Option, select
@@ -106,15 +107,25 @@ class SettingsForm:
         await self._follow(request, bot, words or after_settings(done))
 
     async def _follow(self, request: Request, bot: Bot, words: str) -> None:
-        text = f"✅ **{bot.name}** — {words}"
+        text = f"**{bot.name}** — {words}"
         warning = inside_of(self._manager, bot)
         text += f"\n{warning}" if warning else ""
-        await request.reply(text, more=True)
+        await request.reply(f"✅ {text}", more=True)
+        await self._reply_at_end(request, bot, text)
+
+    async def _reply_at_end(self, request: Request, bot: Bot, stored: str) -> None:
+        """Say what was stored, and how the bot is with it: first, if it isn't well."""
         view = self._manager.bots.get(bot.id)
-        if view is not None and view.phase is not Phase.CREATED:
-            ended = await self._manager.lifecycle.follow(bot)
-            text += "\n" + outcome_of(self._manager, ended, bot.name, "applying them")
-        await request.reply(text)
+        if view is None or view.phase is Phase.CREATED:
+            await request.reply(f"✅ {stored}")
+            return
+        ended = await self._manager.lifecycle.follow(bot)
+        outcome = outcome_of(self._manager, ended, bot.name, "applying them")
+        if ended is None or not ended.phase.bad:
+            await request.reply(f"✅ {stored}\n{outcome}")
+            return
+        offered = answer_buttons(ended, now=self._manager.bots.engine_time())
+        await request.reply(f"{outcome}\n{stored}", view=row(offered))
 
     def pages(self, bot: Bot) -> tuple[SettingsPage, ...]:
         """All settings of the bot, in pages."""

@@ -16,7 +16,9 @@ import discord
 
 from controller.chat.logs.log_words import log_snippet, whole_log
 from controller.chat.requests.buttons import button, row
+from controller.chat.requests.custom_ids import key_in
 from controller.chat.requests.request import Request
+from controller.chat.requests.selects import Option, select
 from controller.chat.words.limits import CUSTOM_ID_MAX
 from controller.chat.words.text import plural, text_file
 from controller.domain.bot import Bot
@@ -26,6 +28,14 @@ from controller.manager import Manager
 from controller.manager.logbook import LINES_MAX, Snippet
 
 SEARCHES_MAX = 500
+RECENT_SECONDS = 600.0
+# What a pick shows instead, by the names that the ids carry.
+PRESETS = {
+    "new": "The newest lines",
+    "errors": "Lines with “error”",
+    "recent": "The last 10 minutes",
+    "run": "Since its last start",
+}
 _SHORT = 16  # characters of a search that fit into every id
 _KEY = re.compile(r"~[0-9a-f]{12}")
 
@@ -35,6 +45,7 @@ class LogAnswers:
 
     def __init__(self, manager: Manager) -> None:
         self._logbook = manager.logbook
+        self._bots = manager.bots
         self._searches: OrderedDict[str, str] = OrderedDict()
 
     async def show(self, request: Request, bot: Bot, query: LogQuery | None = None) -> None:
@@ -58,6 +69,18 @@ class LogAnswers:
         query = self._asked(request.arguments)
         # `since` is the time of the oldest line seen; of that very time only those not seen yet.
         await self._show(request, bot, replace(query, since=0.0, until=query.since))
+
+    async def preset(self, request: Request, bot: Bot) -> None:
+        """Show what was picked of the presets, in the same message."""
+        name = key_in(request.arguments)
+        if name not in PRESETS:
+            raise BadInput("That button is damaged.", hint="Use /bot logs.")
+        await request.acknowledge_in_place()
+        bots = self._bots
+        view = bots.get(bot.id)
+        container = view.world.container if view else None
+        started = container.started if container else 0.0
+        await self._show(request, bot, preset_query(name, bots.engine_time(), started))
 
     async def file(self, request: Request, bot: Bot) -> None:
         """Answer with as many lines as possible, as a file."""
@@ -115,7 +138,22 @@ def log_buttons(snippet: Snippet, query: LogQuery) -> discord.ui.View | None:
     found.append(button("Refresh", "refresh", bot.id, f"{query.since:.0f}", *tail))
     found.append(button("Follow", "follow", bot.id, "on"))
     found.append(button("File", "file", bot.id, f"{query.since:.0f}", *tail))
-    return row(item for item in found if len(item.custom_id or "") <= CUSTOM_ID_MAX)
+    fitting = [item for item in found if len(item.custom_id or "") <= CUSTOM_ID_MAX]
+    presets = [Option(label, ("preset", bot.id, name)) for name, label in PRESETS.items()]
+    return row([*fitting, select("Show instead…", "logs", presets)])
+
+
+def preset_query(name: str, now: float, started: float) -> LogQuery:
+    """What a preset asks for. `now` and `started`, the bot's last start, are the engine's times."""
+    match name:
+        case "errors":
+            return LogQuery(grep="error")
+        case "recent":
+            return LogQuery(lines=LINES_MAX, since=now - RECENT_SECONDS)
+        case "run":
+            return LogQuery(lines=LINES_MAX, since=started)
+        case _:
+            return LogQuery()
 
 
 def query_in(arguments: Sequence[str]) -> LogQuery:

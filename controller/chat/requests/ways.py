@@ -63,6 +63,7 @@ _PRESSES = [
     Way("button older", acts.BOT_LOGS),
     Way("button refresh", acts.BOT_LOGS),
     Way("button file", acts.BOT_LOGS),
+    Way("button preset", acts.BOT_LOGS),
     Way("button follow", acts.BOT_LOGS),
     Way("button hold", acts.BOT_LOGS),
     Way("button unfollow", acts.BOT_LOGS),

@@ -48,5 +48,5 @@ CREATE TABLE batch_bot (
   PRIMARY KEY (batch_id, position)
 ) STRICT, WITHOUT ROWID;
 
-PRAGMA user_version = 15;
+PRAGMA user_version = 14;
 COMMIT;

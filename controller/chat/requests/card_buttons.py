@@ -9,7 +9,8 @@ import discord
 
 from controller.chat.requests.buttons import Button, button
 from controller.chat.requests.selects import Option, Select, select
-from controller.chat.words.bot_words import Fix
+from controller.chat.words.bot_words import Fix, causes
+from controller.chat.words.limits import BUTTONS_A_ROW
 from controller.domain.bot import Bot
 from controller.domain.phase import Phase
 from controller.fleet.views import View
@@ -57,6 +58,22 @@ def fix_button(fix: Fix, bot: Bot) -> Button | None:
         return None
     label, action = _FIXES[fix]
     return button(label, action, bot.id, style=_PRIMARY)
+
+
+def answer_buttons(view: View | None, *, now: float) -> list[Button]:
+    """What an answer offers about a bot in trouble: what mends it, then what its card has.
+
+    `now` is the engine's time.
+    """
+    if view is None or not view.phase.bad:
+        return []
+    fixes = [fix_button(cause.fix, view.bot) for cause in causes(view, now=now)]
+    every = [*filter(None, fixes), *card_buttons(view)]
+    found: dict[str | None, Button] = {}
+    for one in every:
+        if one.label != "Stop":
+            found.setdefault(one.custom_id, one)
+    return list(found.values())[:BUTTONS_A_ROW]
 
 
 def more(view: View) -> Select | None:

@@ -21,5 +21,5 @@ CREATE TABLE usage (
   PRIMARY KEY (number, step, at)
 ) STRICT, WITHOUT ROWID;
 
-PRAGMA user_version = 16;
+PRAGMA user_version = 15;
 COMMIT;
