@@ -169,13 +169,13 @@ folders() {
 }
 
 # Write a file from standard input, whole or not at all. `written` says whether that was needed.
-put() { # put PATH MODE OWNER GROUP
+put() { # put PATH MODE OWNER GROUP [WHAT IS NEW IN IT]
   local path=$1 new
   written=''
   new=$(mktemp)
   cat >"$new"
   if ! cmp -s "$new" "$path" || [ "$(stat -c '%a %U %G' "$path")" != "$2 $3 $4" ]; then
-    change "write $path" put_now "$new" "$@"
+    change "write $path${5:+ with $5}" put_now "$new" "$@"
     written=yes
   fi
   rm -f "$new"
@@ -244,18 +244,29 @@ if [ "\${1:-}" = init ]; then
   echo 'Start it with: sudo systemctl enable --now botmaker'
   exit \$status
 fi
+export BOTMAKER_DISCORD_TOKEN_FILE=$settings/discord-token
 exec runuser -u botmaker -- $program/bin/botmaker "\$@"
 END
 }
 
 # What init or a person wrote is never replaced by the example.
 settings_files() {
-  if [ -n "$env" ]; then
-    put "$settings/.env" 640 root botmaker <"$env"
-    restart=$restart$written
-  elif [ ! -e "$settings/.env" ]; then
-    put "$settings/.env" 640 root botmaker <"$source/.env.example"
+  local base=$settings/.env pairs=() pair new
+  if [ -n "$env" ]; then base=$env; elif [ ! -e "$base" ]; then base=$source/.env.example; fi
+  if [ -n "$host" ]; then
+    pairs+=(BOTMAKER_API=1 "BOTMAKER_PUBLIC_URL=https://$host" BOTMAKER_TRUSTED_PROXIES=127.0.0.1)
   fi
+  if [ -n "$recipient" ]; then
+    pairs+=("BOTMAKER_BACKUP_DIR=$state/backups" "BOTMAKER_BACKUP_RECIPIENTS=$recipient")
+  fi
+  new=$(mktemp)
+  cat "$base" >"$new"
+  for pair in "${pairs[@]}"; do
+    grep -qxF "$pair" "$new" || amend "$new" "$pair"
+  done
+  put "$settings/.env" 640 root botmaker "${pairs[*]}" <"$new"
+  rm -f "$new"
+  restart=$restart$written
   if [ -n "$token" ]; then
     put "$settings/discord-token" 640 root botmaker <"$token"
     restart=$restart$written
@@ -263,15 +274,12 @@ settings_files() {
   if [ ! -e "$settings/master.key" ]; then
     change "make the master key $settings/master.key" make_master_key
   fi
-  if [ -n "$host" ]; then
-    setting BOTMAKER_API 1
-    setting BOTMAKER_PUBLIC_URL "https://$host"
-    setting BOTMAKER_TRUSTED_PROXIES 127.0.0.1
-  fi
-  if [ -n "$recipient" ]; then
-    setting BOTMAKER_BACKUP_DIR "$state/backups"
-    setting BOTMAKER_BACKUP_RECIPIENTS "$recipient"
-  fi
+}
+
+amend() { # amend FILE NAME=VALUE
+  local rest
+  rest=$(grep -v "^${2%%=*}=" "$1") || true
+  printf '%s\n%s\n' "$rest" "$2" >"$1"
 }
 
 # A key that BotMaker made before stays the key; a new one is 32 random bytes, as hex.
@@ -288,21 +296,6 @@ make_master_key() {
   chown root:botmaker "$new"
   chmod 0640 "$new"
   mv "$new" "$settings/master.key"
-}
-
-setting() { # setting NAME VALUE
-  local file=$settings/.env
-  ! grep -qsxF "$1=$2" "$file" || return 0
-  change "set $1=$2 in $file" set_now "$1" "$2"
-  restart=yes
-}
-
-set_now() { # set_now NAME VALUE
-  local file=$settings/.env new=$settings/.env.new
-  (umask 077; { grep -v "^$1=" "$file" || true; printf '%s=%s\n' "$1" "$2"; } >"$new")
-  chown root:botmaker "$new"
-  chmod 0640 "$new"
-  mv "$new" "$file"
 }
 
 service_files() {
@@ -329,6 +322,24 @@ complete() { # whether the service can start at all
     grep -qsE '^BOTMAKER_ADMIN_CHANNEL_ID=[0-9]' "$settings/.env"
 }
 
+# A start waits for Docker and Discord, however long; this doesn't.
+begin() { # begin start|restart
+  local before now second
+  before=$(systemctl show -P InvocationID botmaker)
+  systemctl --no-block "$1" botmaker
+  for second in $(seq 90); do
+    sleep 1
+    now=$(systemctl show -P InvocationID botmaker)
+    [ "$now" != "$before" ] || continue
+    ! active botmaker || return 0
+    if systemctl is-failed --quiet botmaker; then
+      journalctl --unit botmaker --lines 5 --no-pager --output cat >&2
+      stop "BotMaker can't start: the lines above say why." 1
+    fi
+  done
+  say "It hasn't started after $second s: \`systemctl status botmaker\` says what it waits for."
+}
+
 service() {
   if [ -n "$recipient" ] && ! active botmaker-backup.timer; then
     change "back up every night" systemctl enable --quiet --now botmaker-backup.timer
@@ -339,16 +350,16 @@ service() {
   fi
   enabled botmaker || change "start BotMaker with this machine" systemctl enable --quiet botmaker
   if ! active botmaker; then
-    change "start BotMaker" systemctl start botmaker
+    change "start BotMaker" begin start
   elif [ -n "$restart" ]; then
-    change "restart BotMaker (the bots run on)" systemctl restart botmaker
+    change "restart BotMaker (the bots run on)" begin restart
   fi
 }
 
 front_caddy() {
-  local file=/etc/caddy/Caddyfile drop=$units/caddy.service.d changed=''
-  if [ -e "$file" ] && ! grep -q BOTMAKER_PUBLIC_URL "$file" &&
-    dpkg --verify caddy 2>/dev/null | grep -q " $file\$"; then
+  local file=/etc/caddy/Caddyfile drop=$units/caddy.service.d changed='' verified
+  verified=$(dpkg --verify caddy 2>/dev/null) || true # which is also its status where it found any
+  if [[ $verified == *" $file"* ]] && ! grep -qs BOTMAKER_PUBLIC_URL "$file"; then
     lacks "$file has sites of its own: take over what deploy/proxy/Caddyfile has, and leave out --proxy."
   fi
   put "$file" 644 root root <"$source/deploy/proxy/Caddyfile"
@@ -363,6 +374,7 @@ END
   changed=$changed$written
   reload=$reload$written
   units_read_again
+  enabled caddy || change "start Caddy with this machine" systemctl enable --quiet caddy
   if [ -n "$changed" ] || ! active caddy; then
     change "start Caddy" systemctl restart caddy
   fi
@@ -372,7 +384,8 @@ front_nginx() {
   local file=/etc/nginx/conf.d/botmaker.conf
   put "$file" 644 root root < <(sed -e "s|\${BOTMAKER_HOST}|$host|g" -e "s|\${BOTMAKER_TLS}|$tls|g" \
     -e "s|\${BOTMAKER_UPSTREAM}|$upstream|g" "$source/deploy/proxy/nginx.conf.template")
-  if [ -n "$written" ]; then
+  enabled nginx || change "start nginx with this machine" systemctl enable --quiet nginx
+  if [ -n "$written" ] || ! active nginx; then
     change "let nginx check its files" nginx -t -q
     change "start nginx" systemctl reload-or-restart nginx
   fi
@@ -410,7 +423,7 @@ remove() { # remove WORDS PATH...
 }
 
 take_away() {
-  local name files=()
+  local name site=/etc/nginx/conf.d/botmaker.conf files=()
   for name in botmaker.service botmaker-backup.timer botmaker-tunnel.service; do
     if active "$name" || enabled "$name"; then
       change "stop and disable $name" systemctl disable --quiet --now "$name"
@@ -420,9 +433,11 @@ take_away() {
     files+=("$units/$name")
   done
   remove "the units" "${files[@]}" "$units/caddy.service.d/botmaker.conf"
-  remove "nginx's site" /etc/nginx/conf.d/botmaker.conf
   [ "$changes" -eq 0 ] || change "let systemd read its units again" systemctl daemon-reload
-  if active nginx; then change "let nginx read its files again" systemctl reload nginx; fi
+  if [ -e "$site" ]; then
+    remove "nginx's site" "$site"
+    ! active nginx || change "let nginx read its files again" systemctl reload nginx
+  fi
   if grep -qs "$mark" "$command"; then remove "the command" "$command"; fi
   remove "the program" "$program" "$program"-*
   if grep -qs BOTMAKER_PUBLIC_URL /etc/caddy/Caddyfile; then

@@ -4,6 +4,7 @@ python images/build.py demo [--if-missing]         the demo bot
 python images/build.py python-base [--if-missing]  this system with Python, as the Dockerfile's base
 python images/build.py controller                  BotMaker itself, from the Dockerfile
 python images/build.py openclaw [--if-missing]     OpenClaw, as the tests run it
+python images/build.py server [--if-missing]       a system with systemd, as the tests set one up
 python images/build.py discordpy [--if-missing]    the bot of the discordpy template
 python images/build.py maubot [--if-missing]       the bot of the maubot template
 """
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from stop import Stop
 
-IMAGES = ("demo", "python-base", "controller", "openclaw", "discordpy", "maubot")
+IMAGES = ("demo", "python-base", "controller", "openclaw", "server", "discordpy", "maubot")
 # Each needs only its own module: not all packages that the others import are everywhere.
 MODULES = {"python-base": "debian", "discordpy": "bot_image", "maubot": "bot_image"}
 CHECKOUT = (Path(__file__).parent.parent / "scripts" / "setup").exists()  # else a wheel

@@ -17,6 +17,9 @@ COMMANDS = {
     "run": Lazy("controller.cli.running:run_command", "Run the controller."),
     "init": Lazy("controller.cli.init:init_command", "Set BotMaker up, step by step."),
     "doctor": Lazy("controller.cli.running:doctor", "Check everything, with a remedy for each."),
+    "support-bundle": Lazy(
+        "controller.cli.support_bundle:support_bundle", "Write what a helper needs to see."
+    ),
     "list": Lazy("controller.cli.looking:list_bots", "List the bots with their phases."),
     "show": Lazy("controller.cli.looking:show", "Show a bot with its settings and secrets."),
     "logs": Lazy("controller.cli.looking:logs", "Print a bot's log, redacted."),

@@ -55,9 +55,9 @@ def test_a_dry_run_with_everything_says_that_too(tmp_path: Path) -> None:
     assert status == 0, said
     for words in (
         "write /etc/nginx/conf.d/botmaker.conf",
-        "set BOTMAKER_PUBLIC_URL=https://bots.example.org",
-        "set BOTMAKER_TRUSTED_PROXIES=127.0.0.1",
-        "set BOTMAKER_BACKUP_RECIPIENTS=age1qqqq",
+        "write /etc/botmaker/.env with BOTMAKER_API=1 BOTMAKER_PUBLIC_URL=https://bots.example.org "
+        "BOTMAKER_TRUSTED_PROXIES=127.0.0.1 BOTMAKER_BACKUP_DIR=/var/lib/botmaker/backups "
+        "BOTMAKER_BACKUP_RECIPIENTS=age1qqqq",
         "write /etc/botmaker/discord-token",
         "back up every night",
     ):
