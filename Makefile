@@ -44,12 +44,13 @@ test-api: ## let other people's programs ask the API: a fuzzer, a generated clie
 	@scripts/outside-tools
 	@.venv/bin/pytest tests/outside --outside $(ARGS)
 
-test-edge: ## run the edge with a real Worker in Miniflare and a real D1 (needs Node 20 and npm; 3 minutes)
+test-edge: ## run the edge with a real Worker in Miniflare and a real D1 (needs Node 20 and npm), then test-server
 	@scripts/setup
 	@scripts/engine
 	@.venv/bin/python images/build.py demo --if-missing
 	@scripts/edge-tools
 	@.venv/bin/pytest tests/edge_worker --edge $(ARGS)
+	@$(MAKE) --no-print-directory test-server
 
 test-server: ## set a server up for real: nginx, Caddy, a Debian with systemd, linters (as root, 6 minutes)
 	@scripts/setup

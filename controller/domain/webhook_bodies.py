@@ -65,6 +65,20 @@ def event_of(entry: Entry, instance: str, redact: Callable[[str], str] = str) ->
     )
 
 
+def bare_event_of(entry: Entry, instance: str) -> Event:
+    """The same without anything that is particular to it: for an entry that can't be told in full.
+
+    Its id, its kind and its time are enough to look it up.
+    """
+    return Event(
+        id=f"{instance}-{entry.seq}",
+        type=EVENTS[entry.kind],
+        at=entry.at,
+        text=f"{EVENTS[entry.kind]} (entry {entry.seq} of the history).",
+        data={"number": entry.seq, "cut": True},
+    )
+
+
 def sentence(entry: Entry) -> str:
     """The entry in one line, for people."""
     who, data = entry.author.principal.name or "BotMaker", entry.data

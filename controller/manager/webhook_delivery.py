@@ -17,7 +17,7 @@ from itertools import takewhile
 from controller.domain import webhook_progress as progress
 from controller.domain.errors import ControllerError
 from controller.domain.journal import Entry
-from controller.domain.webhook_bodies import event_of
+from controller.domain.webhook_bodies import Event, bare_event_of, event_of
 from controller.domain.webhooks import (
     REFUSALS_MOST,
     Timing,
@@ -110,8 +110,7 @@ class Delivery:
         if not entries:
             return math.inf
         for entry in entries:
-            event = event_of(entry, self._tools.instance, self._tools.redact)
-            attempt = await self._tools.sender.send(webhook, event)
+            attempt = await self._tools.sender.send(webhook, self._event(entry))
             if attempt.verdict is not Verdict.DELIVERED:
                 return await self._failed(webhook, entry, attempt)
             before = webhook.cursor
@@ -119,6 +118,14 @@ class Delivery:
             if not await self._outgoing.save(webhook, before):
                 return 0.0  # somebody moved the cursor, or removed the webhook
         return 0.0
+
+    def _event(self, entry: Entry) -> Event:
+        """The entry's event. One that can't be worded must not hold up all that follow."""
+        try:
+            return event_of(entry, self._tools.instance, self._tools.redact)
+        except Exception:  # whatever is wrong with it, it is told without its details
+            log.exception("entry %d can't be told in full", entry.seq)
+            return bare_event_of(entry, self._tools.instance)
 
     # What went wrong
 

@@ -165,7 +165,7 @@ class WorkerDeployments:
             if not await self._answers(wanted):
                 await api.activate(self._plan.name, served[0])
                 await self._note("failed", wanted, now, "it didn't answer")
-                raise _broken()
+                raise _broken(goes_back=True)
             await self._note("rolled-back", wanted, now)
             deed.ended(version=wanted)
             return Deployed(wanted, now, changed=True)
@@ -189,7 +189,7 @@ class WorkerDeployments:
             if served:
                 await api.activate(name, served[0])
             await self._note("failed", version, now, "it didn't answer")
-            raise _broken()
+            raise _broken(goes_back=bool(served))
         await self._note("deployed", version, now)
         return Deployed(version, now, changed=True)
 
@@ -325,9 +325,10 @@ def _secrets_of(lines: str) -> list[str]:
     return [line.split()[-1] for line in lines.splitlines() if line.split()]
 
 
-def _broken() -> ControllerError:
+def _broken(*, goes_back: bool) -> ControllerError:
+    then = "so the one before it is served" if goes_back else "and there was none before it"
     return NotReady(
-        "The new version of the Worker didn't answer as it should, so the one before it is served.",
+        f"The new version of the Worker didn't answer as it should, {then}.",
         hint="`botmaker edge status` shows what it says; the address in BOTMAKER_EDGE_URL must "
         "lead to it.",
         code="worker-broken",

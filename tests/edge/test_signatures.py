@@ -1,5 +1,4 @@
-"""What a signature binds, with vectors that the Worker's own modules made, and by the public
-package's way of signing."""
+"""What a signature binds, with vectors that the Worker's own modules made."""
 
 from __future__ import annotations
 

@@ -39,7 +39,8 @@ class Stranger:
     def __init__(self, folder: Path, repository: Path) -> None:
         self.folder = folder
         self.clone = folder / "botmaker"
-        ours = ("PYTEST_", "BOTMAKER_", "VIRTUAL_ENV", "PYTHONPATH")
+        # And what this run of make was told: its arguments would go on to every make below it.
+        ours = ("PYTEST_", "BOTMAKER_", "VIRTUAL_ENV", "PYTHONPATH", "MAKE", "MFLAGS", "ARGS")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         self.env = kept | {"REPOSITORY": str(repository)}
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from tests.manager.rig import ANN_ASKS, Rig, eventually
 from tests.webhooks.receiver import Receiver
 
 DAY = 86_400.0
+CRASHED = {"exit_code": 1, "oom_killed": False}
 PACE = Pace(first=0.001, most=0.01, asked_most=0.3)
 
 
@@ -71,9 +73,10 @@ class Post:
         order = WebhookOrder(name=name, url=receiver.url, format=form, events=events)
         return await self.rig.manager.webhooks.add(ANN_ASKS, order)
 
-    async def happen(self, count: int = 1, *, kind: Kind = Kind.CRASH) -> list[int]:
+    async def happen(
+        self, count: int = 1, *, kind: Kind = Kind.CRASH, data: Mapping[str, Any] = CRASHED
+    ) -> list[int]:
         """So many crashes of a bot, now by the clock; the numbers of their entries."""
-        data = {"exit_code": 1, "oom_killed": False}
         entry = Entry(at=self.clock(), kind=kind, bot_id="b", bot_name="shop", data=data)
         async with self.rig.store.transaction() as write:
             return [(await write.append(entry)).seq for _ in range(count)]

@@ -59,6 +59,17 @@ async def test_people_are_told_in_their_own_service(
     assert not [name for name in one.headers if name.lower().startswith("webhook-")]
 
 
+async def test_what_cant_be_worded_holds_nothing_up(post: Post, receiver: Receiver) -> None:
+    """An entry with data that no version of ours writes is told by its number alone."""
+    await post.add(receiver, "ops", "fleet.batch", "bot.crash")
+    numbers = await post.happen(kind=Kind.BATCH, data={"failed": 5})
+    numbers += await post.happen()
+    assert await taken(receiver, 2) == numbers
+    odd, crash = receiver.taken
+    assert odd.json["data"] == {"number": numbers[0], "cut": True}
+    assert crash.json["data"]["details"]["exit_code"] == 1
+
+
 TROUBLE: dict[str, list[Reply]] = {
     "500": [Reply(500)] * 3,
     "redirect": [Reply(302, {"Location": "http://127.0.0.1:1/"})] * 2,
