@@ -8,6 +8,7 @@ WORKDIR /src
 COPY requirements.txt pyproject.toml README.md LICENSE ./
 COPY controller/ controller/
 COPY images/ images/
+COPY edge/ edge/
 # wheels/ may be absent: a pattern may match nothing, as long as COPY has one file that exists.
 COPY requirements.txt wheel[s]/* wheels/
 # The virtual environment has no pip, which the running image doesn't need: the base's installs.

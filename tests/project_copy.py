@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 
-PACKED = ("controller/", "images/", "scripts/")
+PACKED = ("controller/", "edge/", "images/", "scripts/")
 
 
 def packed_files() -> list[str]:

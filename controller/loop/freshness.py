@@ -92,7 +92,9 @@ def _is_doubtful(seen: _Seen, look: Observation | None) -> bool:
 
 def _note(seen: _Seen, look: Observation | None) -> None:
     last, seen.last = seen.last, look
-    seen.doubts, seen.may_be_gone, seen.runs = 0, False, False
+    # A look from before the removal may still show the container: its absence stays no surprise.
+    same = last is not None and look is not None and last.container_id == look.container_id
+    seen.doubts, seen.may_be_gone, seen.runs = 0, seen.may_be_gone and same, False
     if last is None:
         return
     if look is None or look.container_id != last.container_id:

@@ -52,6 +52,10 @@ _WEBHOOK_SETS = ", ".join(f"{column} = ?" for column in WEBHOOK_COLUMNS.split(",
 DEAD_LETTERS_MOST = 1000  # of one webhook; they are counted beyond that
 
 
+def _is_about_name(error: sqlite3.IntegrityError) -> bool:
+    return "bot.name" in str(error)  # SQLite's words: UNIQUE constraint failed: bot.name
+
+
 def _name_taken(name: str) -> Conflict:
     return Conflict(
         f"There is already a bot called {name}.",
@@ -81,8 +85,8 @@ class Transaction:
         marks = ", ".join("?" * len(row))
         try:
             await self._do(f"INSERT INTO bot ({BOT_COLUMNS}) VALUES ({marks})", row)  # noqa: S608
-        except sqlite3.IntegrityError:
-            raise _name_taken(bot.name) from None
+        except sqlite3.IntegrityError as error:
+            raise (_name_taken(bot.name) if _is_about_name(error) else error) from None
 
     async def save_bot(self, bot: Bot) -> bool:
         """Write the row as a whole; False when it no longer exists. Conflict when another bot has
@@ -91,8 +95,8 @@ class Transaction:
         sql = f"UPDATE bot SET {sets} WHERE id = ?"  # noqa: S608 - column names of our own
         try:
             return await self._do(sql, [*bot_row(bot)[1:], bot.id]) > 0
-        except sqlite3.IntegrityError:
-            raise _name_taken(bot.name) from None
+        except sqlite3.IntegrityError as error:
+            raise (_name_taken(bot.name) if _is_about_name(error) else error) from None
 
     async def drop_bot(self, bot_id: str) -> None:
         """Remove the row and everything that depends on it. The journal stays."""

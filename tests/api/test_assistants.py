@@ -34,6 +34,7 @@ from tests.manager.rig import ANN_ASKS, API_KEY, Rig
 LOOKING = {
     *("list_bots", "get_bot", "read_log", "bot_history", "get_operation", "get_fleet"),
     *("fleet_history", "list_orphans", "run_doctor", "bot_stats", "fleet_stats", "list_schedules"),
+    "list_incidents",
 }
 ACTING = {"start_bot", "stop_bot", "restart_bot"}
 META = "io.modelcontextprotocol/"

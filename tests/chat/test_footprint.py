@@ -49,7 +49,17 @@ RIGHTS: dict[str, tuple[str, ...]] = {
 # A file needs a permission, whichever call carries it.
 FILES = {"File": ("attach_files",)}
 # Names that discord.py has for something on the wire, and we for something else.
-OURS = {"delete", "edit", "follow", "reply", "publish", "start", "timeout", "wait_until_ready"}
+OURS = {
+    "clone",
+    "delete",
+    "edit",
+    "follow",
+    "reply",
+    "publish",
+    "start",
+    "timeout",
+    "wait_until_ready",
+}
 SPEAKERS = (
     *(discord.Client, discord.http.HTTPClient, discord.Guild, discord.TextChannel, discord.Member),
     *(discord.PartialMessageable, discord.Message, discord.InteractionResponse, discord.Webhook),

@@ -76,7 +76,7 @@ async def test_a_snippet_has_the_newest_lines_in_order(world: World) -> None:
     assert text.startswith("**shop** — 50 lines, times in UTC, `!` is stderr\n```")
     assert shown(text) == [f"line {n:03}" for n in range(10, 60)]
     assert answer.response is not None
-    assert labels(answer.response) == ["Older", "Refresh", "File"]
+    assert labels(answer.response) == ["Older", "Refresh", "Follow", "File"]
 
 
 async def test_older_shows_what_came_before_and_no_line_twice(world: World) -> None:
@@ -94,7 +94,7 @@ async def test_older_shows_what_came_before_and_no_line_twice(world: World) -> N
     assert found == [f"line {n:03}" for n in range(25)]
     await world.admin.click(message, label="Older")
     assert message.content == "**shop** — Nothing older."
-    assert labels(message) == ["Refresh", "File"]
+    assert labels(message) == ["Refresh", "Follow", "File"]
 
 
 async def test_refresh_edits_the_snippet_in_place(world: World) -> None:
@@ -170,7 +170,7 @@ async def test_a_grep_too_long_for_a_button_works_with_every_button(world: World
     message = answer.response
     assert message is not None
     assert shown(message.content) == [f"2 {needle}"]
-    assert labels(message) == ["Older", "Refresh", "File"]
+    assert labels(message) == ["Older", "Refresh", "Follow", "File"]
     assert all(len(button["custom_id"]) <= 100 for button in buttons_of(message))
     engine.write_log(view.bot.id, f"3 {needle}\nnothing")
     await world.admin.click(message, label="Refresh")
@@ -232,7 +232,7 @@ async def test_an_empty_log_is_said_to_be_empty(world: World) -> None:
     answer = await logs(world)
     assert said(answer) == "**shop** — Its log is empty."
     assert answer.response is not None
-    assert labels(answer.response) == ["Refresh", "File"]
+    assert labels(answer.response) == ["Refresh", "Follow", "File"]
     pressed = await world.admin.click(answer.response, label="File")
     assert said(pressed) == "**shop** — Its log is empty."
     assert said(await logs(world, grep="apple")) == "**shop** — No matching lines."
@@ -250,7 +250,7 @@ async def test_a_search_says_how_far_it_looked_and_goes_on(world: World) -> None
     assert message is not None
     assert "No matching lines in what I looked through (5000 lines, back to " in message.content
     assert "**Older** looks further back." in message.content
-    assert labels(message) == ["Older", "Refresh", "File"]
+    assert labels(message) == ["Older", "Refresh", "Follow", "File"]
     await world.admin.click(message, label="Older")
     assert shown(message.content) == ["the early word"]
     await world.admin.click(message, label="Older")
@@ -388,7 +388,7 @@ async def test_a_refresh_without_an_engine_keeps_the_snippet(world: World) -> No
     engine_of(world).go_away()
     pressed = await world.admin.click(answer.response, label="Refresh")
     assert answer.response.content == before
-    assert labels(answer.response) == ["Older", "Refresh", "File"]
+    assert labels(answer.response) == ["Older", "Refresh", "Follow", "File"]
     (beside,) = pressed.followups
     assert beside.ephemeral
     assert "Can't reach Docker" in beside.content

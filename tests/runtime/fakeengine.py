@@ -43,8 +43,8 @@ class Exchange(BaseHTTPRequestHandler):
         self.server.fake.serve(self)
 
     def answer(self, status: int, body: Any) -> None:
-        """Answer with JSON."""
-        data = json.dumps(body).encode()
+        """Answer with JSON; 204 has no body."""
+        data = b"" if status == 204 else json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
