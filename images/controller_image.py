@@ -79,7 +79,7 @@ def fetch_wheels(python: str, architecture: str) -> None:
         # Build from a copy: building in place leaves build/ and *.egg-info behind.
         for name in ("pyproject.toml", "README.md", "LICENSE"):
             shutil.copy(ROOT / name, source)
-        for name in ("controller", "images"):
+        for name in ("controller", "edge", "images"):
             shutil.copytree(ROOT / name, source / name)
         pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(WHEELS), str(source))
 

@@ -63,7 +63,8 @@ def botmaker(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_has_every_file_that_the_program_reads(wheel: Path) -> None:
     """Each file of the package and of the recipes that git knows, and nothing else."""
-    known = [name for name in packed_files() if name.startswith(("controller/", "images/"))]
+    parts = ("controller/", "edge/", "images/")
+    known = [name for name in packed_files() if name.startswith(parts)]
     wanted = {name if name.startswith("controller/") else f"controller/{name}" for name in known}
     with zipfile.ZipFile(wheel) as packed:
         inside = {name for name in packed.namelist() if ".dist-info/" not in name}

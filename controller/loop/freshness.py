@@ -26,6 +26,7 @@ class _Seen:
     former: tuple[str, ...] = ()
     doubts: int = 0
     may_be_gone: bool = False  # whether we have it removed: its absence is no surprise
+    removed_by_us: str = ""  # the container that we had removed last
     runs: bool = False  # whether we have started it since the last look
 
 
@@ -49,13 +50,17 @@ class Freshness:
     def is_removed(self, bot_id: str, look: Observation | None) -> bool:
         """Whether the container that was there is gone, and not by us. Ask before `doubts`."""
         seen = self._bots.get(bot_id)
-        return look is None and seen is not None and seen.last is not None and not seen.may_be_gone
+        if look is not None or seen is None or seen.last is None:
+            return False
+        # By name, because a look from before our removal may have shown it once more.
+        return seen.last.container_id != seen.removed_by_us
 
     def expect_removal(self, bot_id: str) -> None:
         """We have the container removed: its absence needs no second look."""
         seen = self._bots.get(bot_id)
         if seen is not None:
             seen.may_be_gone = True
+            seen.removed_by_us = "" if seen.last is None else seen.last.container_id
 
     def expect_return(self, bot_id: str, container: Observation) -> None:
         """We have a parked container become the bot's own again: it's no look from before."""
@@ -92,9 +97,7 @@ def _is_doubtful(seen: _Seen, look: Observation | None) -> bool:
 
 def _note(seen: _Seen, look: Observation | None) -> None:
     last, seen.last = seen.last, look
-    # A look from before the removal may still show the container: its absence stays no surprise.
-    same = last is not None and look is not None and last.container_id == look.container_id
-    seen.doubts, seen.may_be_gone, seen.runs = 0, seen.may_be_gone and same, False
+    seen.doubts, seen.may_be_gone, seen.runs = 0, False, False
     if last is None:
         return
     if look is None or look.container_id != last.container_id:

@@ -89,6 +89,18 @@ def test_a_removal_that_failed_is_no_reason_to_doubt_the_container() -> None:
     assert fresh.doubts("bot", None) is True
 
 
+def test_what_we_removed_was_removed_by_nobody_else() -> None:
+    """Not even if a look from before shows it once more; the next container is another matter."""
+    fresh = Freshness()
+    fresh.doubts("bot", A1)
+    assert fresh.is_removed("bot", None)
+    fresh.expect_removal("bot")
+    assert fresh.doubts("bot", A1) is False
+    assert not fresh.is_removed("bot", None)
+    fresh.doubts("bot", B1)
+    assert fresh.is_removed("bot", None)
+
+
 def test_what_was_started_is_not_as_it_was_before() -> None:
     """Created or ended, by the name of the run; a run that was going on anyway is as it was."""
     for before in (A0, A1_ENDED, A1_AGAIN):

@@ -313,6 +313,7 @@ class Installation(RuleBasedStateMachine):
             case "start":
                 engine.do_start(bot.id)
             case "remove":
+                ledger.by_hand["removed"] += 1
                 engine.do_remove(bot.id)
             case "kill" if state is ContainerState.RUNNING:
                 ledger.by_hand["stopped"] += 1
@@ -351,6 +352,7 @@ class Installation(RuleBasedStateMachine):
             case "again" if engine.image(engine.containers[bot.id].spec.image):
                 ledger.blur()
                 ledger.by_hand["stopped"] += running
+                ledger.by_hand["removed"] += 1
                 engine.make_again(bot.id)
             case "rename":
                 ledger.by_hand["renamed"] += 1
