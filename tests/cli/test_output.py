@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import re
 import socket
@@ -102,7 +103,9 @@ def health_checks() -> dict[str, str]:
     assert test[0] == "CMD-SHELL"
     image = re.search(r"HEALTHCHECK [^\n]*\\\n +CMD (.+)", (ROOT / "Dockerfile").read_text())
     assert image is not None
-    return {"compose": test[1].replace("$$", "$"), "image": image[1]}
+    shell, flag, command = json.loads(image[1])
+    assert (shell, flag) == ("/bin/sh", "-c")
+    return {"compose": test[1].replace("$$", "$"), "image": command}
 
 
 @pytest.mark.parametrize("which", ["compose", "image"])
