@@ -67,7 +67,7 @@ from controller.vault import (
 )
 
 if TYPE_CHECKING:
-    from controller.edge.running import Edge
+    from controller.edge.edge_tasks import Edge
 
 log = logging.getLogger(__name__)
 

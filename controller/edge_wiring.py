@@ -12,7 +12,7 @@ from controller.settings import Settings
 from controller.vault import Fingerprints
 
 if TYPE_CHECKING:
-    from controller.edge.running import Edge
+    from controller.edge.edge_tasks import Edge
 
 
 def edge_of(
@@ -24,7 +24,7 @@ def edge_of(
     """The edge, where the settings name a Worker; else nothing of it is even imported."""
     if not settings.edge_url or settings.edge_keys_file is None:
         return None
-    from controller.edge.running import EdgePlan, build_edge  # noqa: PLC0415
+    from controller.edge.edge_tasks import EdgePlan, build_edge  # noqa: PLC0415
 
     plan = EdgePlan(
         url=settings.edge_url, keys_file=settings.edge_keys_file, roles=settings.edge_roles

@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 import controller
 from controller.domain.acts import FLEET_STATUS
 from controller.domain.errors import BadInput, ControllerError, Denied, NotFound, NotSignedIn
-from controller.edge.callers import WorkerCalls
 from controller.edge.report import Report
+from controller.edge.signed_callers import WorkerCalls
 from controller.edge.wishes_taken import change_settings
 from controller.fleet.journal import Caller
 from controller.manager import Manager

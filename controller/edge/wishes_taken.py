@@ -20,9 +20,9 @@ from controller.domain.acts import BOT_EDIT, BOT_RESTART, BOT_START, BOT_STOP, A
 from controller.domain.errors import BadInput, ControllerError, Denied, OutcomeUnknown
 from controller.domain.journal import Author, Entry, Kind, Result
 from controller.domain.webhooks import Verdict
-from controller.edge.callers import WorkerCalls
 from controller.edge.link import Link
 from controller.edge.report import encoded
+from controller.edge.signed_callers import WorkerCalls
 from controller.edge.signing import SignedCall
 from controller.fleet.journal import Caller
 from controller.manager import Manager

@@ -9,8 +9,8 @@ import time
 import pytest
 from simcord.results import InteractionResult
 
+from controller.chat.logs.followed_logs import EACH_MOST
 from controller.chat.logs.log_blocks import blocks, newest_blocks
-from controller.chat.logs.log_following import EACH_MOST
 from controller.domain.events import LogLine
 from demo.world import World
 from tests.chat.acting import engine_of, labels, newcomer, ready_bot, said

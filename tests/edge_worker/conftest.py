@@ -17,7 +17,7 @@ import pytest
 from controller.domain.journal import Entry, Kind
 from controller.domain.roles import Role
 from controller.domain.webhooks import Pace, Timing, Webhook
-from controller.edge.running import Edge, EdgePlan, build_edge
+from controller.edge.edge_tasks import Edge, EdgePlan, build_edge
 from controller.store import Store
 from controller.vault import Fingerprints
 from tests.edge_worker.node import ISSUER, JWT_KEYS, LocalWorker, new_key

@@ -23,6 +23,12 @@ _DESCRIPTIONS = {
 }
 
 
+# What each of the four takes.
+_WHICH = app_commands.describe(
+    phase="Those in this phase", template="Those of this template", name="Such as shop-*"
+)
+
+
 class ManyCommands:
     """Four commands that become part of the group `/fleet`."""
 
@@ -47,9 +53,7 @@ class ManyCommands:
             found.append(command)
         return found
 
-    @app_commands.describe(
-        phase="Those in this phase", template="Those of this template", name="Such as shop-*"
-    )
+    @_WHICH
     @with_request
     async def start(
         self,
@@ -61,9 +65,7 @@ class ManyCommands:
         """Start many."""
         await self._choosing.begin(request, Verb.START, _chosen(phase, template, name))
 
-    @app_commands.describe(
-        phase="Those in this phase", template="Those of this template", name="Such as shop-*"
-    )
+    @_WHICH
     @with_request
     async def stop(
         self,
@@ -75,9 +77,7 @@ class ManyCommands:
         """Stop many."""
         await self._choosing.begin(request, Verb.STOP, _chosen(phase, template, name))
 
-    @app_commands.describe(
-        phase="Those in this phase", template="Those of this template", name="Such as shop-*"
-    )
+    @_WHICH
     @with_request
     async def restart(
         self,
@@ -89,9 +89,7 @@ class ManyCommands:
         """Restart many."""
         await self._choosing.begin(request, Verb.RESTART, _chosen(phase, template, name))
 
-    @app_commands.describe(
-        phase="Those in this phase", template="Those of this template", name="Such as shop-*"
-    )
+    @_WHICH
     @with_request
     async def update(
         self,

@@ -19,9 +19,9 @@ from controller.chat.forms.guided_form import GuidedForm
 from controller.chat.forms.secrets_form import FormsOffered, SecretsForm
 from controller.chat.forms.settings_form import SettingsForm
 from controller.chat.incidents.incident_buttons import IncidentPresses
+from controller.chat.logs.followed_logs import LogFollowing
 from controller.chat.logs.history_pages import HistoryPages
 from controller.chat.logs.log_answers import LogAnswers
-from controller.chat.logs.log_following import LogFollowing
 from controller.manager import Manager
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from controller.domain.roles import Role
 from controller.domain.webhooks import Timing
-from controller.edge.callers import WorkerCalls
 from controller.edge.exporter import Exporter, ExportTools
 from controller.edge.internal_calls import InternalCalls
 from controller.edge.link import ANSWER_MOST, Link
 from controller.edge.report import Report
 from controller.edge.shared_key import SharedKey
+from controller.edge.signed_callers import WorkerCalls
 from controller.edge.wishes_taken import WishesTaken
 from controller.manager import Installation
 from controller.manager.outgoing_events import Outgoing
