@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from tests.edge_worker.node import LocalWorker
+from tests.edge_worker.node import LocalWorker, bound
 
 ACCOUNT = "0123456789abcdef0123456789abcdef"
 TOKEN = "cloud-token-that-nobody-may-see"
@@ -43,6 +43,8 @@ class Cloud:
     calls: list[str] = field(default_factory=list)
     crons: list[str] = field(default_factory=list)
     busy: int = 0  # so many calls get 429 first
+    services: dict[str, str] = field(default_factory=dict)  # where each that can be bound is
+    spoiled: dict[str, str] = field(default_factory=dict)  # modules that arrive like this
     port: int = 0
 
     @property
@@ -135,6 +137,7 @@ class Cloud:
         form = await request.post()
         metadata = json.loads(_text(form["metadata"]))
         modules = {name: _text(part) for name, part in form.items() if name != "metadata"}
+        modules |= self.spoiled
         version = Version(
             str(uuid.uuid4()),
             metadata["main_module"],
@@ -153,9 +156,15 @@ class Cloud:
             for one in version.bindings
             if one["type"] == "ratelimit"
         }
+        services = {
+            one["name"]: bound(self.services[one.get("service_id") or one["service"]])
+            for one in version.bindings
+            if one["type"] in {"service", "vpc_service"}
+        }
         said = await self.worker.ask(
             do="serve",
             port=self.worker.port,
+            services=services,
             modules=version.modules,
             main=version.main,
             date=version.date,
@@ -182,7 +191,7 @@ class Cloud:
 def _text(part: Any) -> str:
     if isinstance(part, bytes | bytearray):
         return bytes(part).decode()
-    return part if isinstance(part, str) else part.file.read().decode()
+    return part if isinstance(part, str) else str(part.file.read().decode())
 
 
 def _good(result: Any) -> web.Response:

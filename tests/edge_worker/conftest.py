@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -129,6 +130,26 @@ async def ask(
         async with session.request(method, url, json=body, headers=given) as answer:
             said = await answer.json(content_type=None) if answer.status != 204 else None
             return Said(answer.status, said, dict(answer.headers))
+
+
+async def left(
+    worker: LocalWorker, action: str, bot: str, *, subject: str = "ops", **more: Any
+) -> str:
+    """Leave a wish; its id."""
+    body = {"action": action, "bot": bot, "id": str(uuid.uuid4())} | more
+    said = await ask(f"{worker.url}/api/v1/wishes", "POST", body, subject=subject)
+    assert said.status == 202, said.json
+    return str(said.json["id"])
+
+
+async def ended(worker: LocalWorker, wish: str, subject: str = "ops", seconds: float = 30.0) -> Any:
+    """Its outcome, as whoever left it reads it."""
+    async with asyncio.timeout(seconds):
+        while True:
+            said = await ask(f"{worker.url}/api/v1/wishes/{wish}", subject=subject)
+            if said.json["outcome"] is not None:
+                return said.json["outcome"]
+            await asyncio.sleep(0.1)
 
 
 @pytest.fixture

@@ -77,6 +77,11 @@ class Node:
         await self.kill()
 
 
+def bound(address: str) -> dict[str, object]:
+    """A service that is bound to the Worker instead of an address."""
+    return {"external": {"address": address, "http": {}}}
+
+
 class LocalWorker(Node):
     """Our Worker on a loopback port, with a D1 that outlives it."""
 
@@ -94,6 +99,8 @@ class LocalWorker(Node):
             "VERSION": "here",
         }
         self.limits: Mapping[str, object] = {}
+        self.services: Mapping[str, object] = {}
+        self.main = MAIN
         self.modules = dict(worker_source().modules)
         self.served = False
 
@@ -135,12 +142,13 @@ class LocalWorker(Node):
             do="serve",
             port=self.port,
             modules=self.modules,
-            main=MAIN,
+            main=self.main,
             date=COMPATIBILITY,
             bindings=self.bindings,
             persist=str(self.persist),
             d1=d1,
             limits=self.limits,
+            services=self.services,
         )
         assert said == {}, said
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from controller.domain.errors import ControllerError
+from controller.domain.errors import BadSetting, ControllerError
 from controller.domain.journal import Kind
+from controller.domain.webhooks import Format, Webhook
 from controller.manager.worker_deployments import WorkerDeployments, WorkerPlan, WorkerTools
 from controller.services import worker_modules
 from controller.vault import Fingerprints
@@ -21,6 +22,8 @@ from tests.conftest import ROOT
 from tests.edge_worker.cloud import ACCOUNT, TOKEN, Cloud
 from tests.edge_worker.node import JWT_KEYS, TOOLS, LocalWorker, Node, new_key
 from tests.manager.rig import ANN_ASKS, INSTALL_KEY, Rig
+
+VPC = "0199a2f4-1111-7222-8333-444455556666"
 
 
 @dataclass
@@ -161,6 +164,45 @@ async def test_a_key_that_was_replaced_is_another_version(desk: Desk) -> None:
     assert desk.plan.keys_file is not None
     desk.plan.keys_file.write_text(new_key())
     assert (await desk.worker.deploy(ANN_ASKS)).before == first.version
+
+
+@pytest.mark.parametrize(
+    ("service", "binding"),
+    [
+        ("way-home", {"type": "service", "name": "ORIGIN", "service": "way-home"}),
+        (VPC, {"type": "vpc_service", "name": "ORIGIN", "service_id": VPC}),
+    ],
+)
+async def test_a_service_is_bound_instead_of_an_address(
+    desk: Desk, service: str, binding: dict[str, str]
+) -> None:
+    """Another Worker by its name, or a VPC service by its id; another one is another version."""
+    desk.plan = replace(desk.plan, origin="", service=service)
+    desk.cloud.services = {service: "127.0.0.1:9", "other": "127.0.0.1:9"}
+    first = await desk.worker.deploy(ANN_ASKS)
+    bindings = desk.cloud.versions[desk.cloud.served[0]].bindings
+    assert binding in bindings
+    assert "ORIGIN_URL" not in {one["name"] for one in bindings}
+    desk.plan = replace(desk.plan, service="other")
+    assert (await desk.worker.deploy(ANN_ASKS)).before == first.version
+    desk.plan = replace(desk.plan, service="")
+    with pytest.raises(BadSetting, match="BOTMAKER_EDGE_ORIGIN"):
+        await desk.worker.deploy(ANN_ASKS)
+
+
+async def test_events_go_on_by_themselves_once_the_worker_has_our_key(desk: Desk) -> None:
+    """It refused our signature, so nothing more was sent; a deployment is what mends that."""
+    webhook = Webhook(
+        id="edge", name="edge-worker", format=Format.EDGE, host="x", fingerprint="x",
+        events=("*",), created_at=1.0, created_by="settings", stopped=True,
+        failures=1, failing_since=1.0, reason="the two keys differ",
+    )  # fmt: skip
+    async with desk.rig.store.transaction() as write:
+        await write.add_webhook(webhook)
+    await desk.worker.deploy(ANN_ASKS)
+    row = await desk.rig.store.webhook("edge")
+    assert row is not None
+    assert (row.stopped, row.failures, row.reason) == (False, 0, "")
 
 
 async def test_a_cloud_that_is_away_is_named(desk: Desk) -> None:
