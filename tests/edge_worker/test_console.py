@@ -1,5 +1,5 @@
-"""`botmaker edge …` as an admin types it: a real controller, and a stand-in for Cloudflare's API that
-serves what it is given."""
+"""`botmaker edge …` as an admin types it: a real controller, and a stand-in for Cloudflare's API
+that serves what it is given."""
 
 from __future__ import annotations
 

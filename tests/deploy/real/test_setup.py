@@ -14,7 +14,7 @@ import pyrage
 import pytest
 
 from tests.conftest import bridge_address, engine_socket, remove_everything_of
-from tests.deploy.real.machine import Machine, built, machine
+from tests.deploy.real.machine import SUITES, Machine, built, machine
 from tests.deploy.real.proxies import HOST, certificate
 from tests.loopback import LoopbackDiscord
 from tests.process.process import BRISK
@@ -25,10 +25,16 @@ SECRETS = {"api_key": "FAKE-key-of-the-server-test", "channel_token": "FAKE-toke
 HASTY = "[Service]\\nWatchdogSec=8\\nTimeoutAbortSec=2\\n"
 
 
+@pytest.fixture(params=SUITES)
+def suite(request: pytest.FixtureRequest) -> str:
+    """Each release that the script is for and that can be built here."""
+    built(request.param)
+    return str(request.param)
+
+
 @pytest.fixture
 def folder(tmp_path: Path, docker_client: docker.APIClient, demo_image: str) -> Iterator[Path]:
     """What the server is given; afterwards its bots are removed."""
-    built()
     (tmp_path / "state" / "templates").mkdir(parents=True)
     (tmp_path / "state" / "templates" / "brisk.toml").write_text(BRISK)
     (tmp_path / "in").mkdir()
@@ -74,7 +80,7 @@ async def a_bot(world: LoopbackDiscord, ann: Any) -> None:
 
 
 async def test_a_server_is_set_up_used_killed_hung_and_taken_away(
-    docker_client: docker.APIClient, folder: Path
+    docker_client: docker.APIClient, folder: Path, suite: str
 ) -> None:
     """Its bot notices none of it."""
     key = pyrage.x25519.Identity.generate()
@@ -86,7 +92,7 @@ async def test_a_server_is_set_up_used_killed_hung_and_taken_away(
         ann = world.person("ann")
         (folder / "in" / "token").write_text(world.token)
         (folder / "in" / "env").write_text(settings(world, ann.id))
-        with machine(docker_client, folder) as server:
+        with machine(docker_client, folder, suite) as server:
             gid = os.stat(engine_socket()).st_gid
             await server.does(f"groupadd -o -g {gid} docker")
 
