@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -117,7 +117,7 @@ class Said:
 
     status: int
     json: Any
-    headers: dict[str, str]
+    headers: Mapping[str, str]
 
 
 async def ask(
@@ -129,7 +129,7 @@ async def ask(
     async with aiohttp.ClientSession(timeout=limit) as session:
         async with session.request(method, url, json=body, headers=given) as answer:
             said = await answer.json(content_type=None) if answer.status != 204 else None
-            return Said(answer.status, said, dict(answer.headers))
+            return Said(answer.status, said, answer.headers)
 
 
 async def left(

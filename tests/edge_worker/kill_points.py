@@ -23,7 +23,8 @@ CONTROLLER = {
 WIRE = ("/internal/events", "/internal/wishes")
 # The tables that a statement, or a batch of them, changes at the Worker.
 WORKER = {
-    "events": "calls events+fleet events",
+    "events": "calls events",
+    "start": "fleet",  # what the controller tells first
     "wish": "wishes calls events+wishes",
     "cron": "calls+events+wishes",
 }

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+import aiohttp
+
 from controller.services.worker_modules import COMPATIBILITY, MAIN, worker_source
 
 ROOT = Path(__file__).parents[2]
@@ -151,6 +153,19 @@ class LocalWorker(Node):
             services=self.services,
         )
         assert said == {}, said
+
+        await self._answers()
+
+    async def _answers(self) -> None:
+        """Wait until the new one has the port: the one before may still take a connection, and
+        then cut it. Asked from an address that no test uses."""
+        headers = {"CF-Connecting-IP": "203.0.113.199"}
+        async with asyncio.timeout(20), aiohttp.ClientSession() as session:
+            while True:
+                with contextlib.suppress(aiohttp.ClientConnectionError):
+                    async with session.get(f"{self.url}/", headers=headers):
+                        return
+                await asyncio.sleep(0.02)
 
     async def rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
         """What D1 answers."""

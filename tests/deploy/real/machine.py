@@ -80,14 +80,15 @@ class Machine:
         """What systemd knows of a unit."""
         return self.run("systemctl", "show", "-P", key, name)[1].strip()
 
-    def active(self) -> bool:
+    def active(self, name: str = "botmaker.service") -> bool:
         """Whether the service counts as started."""
-        return self.unit("ActiveState") == "active"
+        return self.unit("ActiveState", name) == "active"
 
 
 @contextmanager
 def machine(engine: docker.APIClient, folder: Path, suite: str) -> Iterator[Machine]:
-    """A server of that release that has booted. `folder` is its /var/lib/botmaker, which the engine must find."""
+    """A server of that release that has booted. `folder` holds its /var/lib/botmaker, which the
+    engine must find."""
     mounts = [
         docker.types.Mount("/var/run/docker.sock", engine_socket(), type="bind"),
         docker.types.Mount("/var/lib/botmaker", str(folder / "state"), type="bind"),
