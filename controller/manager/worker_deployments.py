@@ -201,9 +201,9 @@ class WorkerDeployments:
         return Deployed(version, now, changed=True)
 
     async def _go_on(self) -> None:
-        """Let events go on where the Worker refused our signature: now it has our key."""
+        """Let events go on at once where the Worker wasn't there, or refused our signature."""
         row = await self._tools.store.webhook("edge")
-        if row is not None and row.stopped:
+        if row is not None and row.failing_since is not None:
             async with self._tools.store.transaction() as write:
                 await write.move_webhook(progress.sent_again(row, row.cursor))
 

@@ -80,6 +80,9 @@ class Cloud:
 
     def _acts(self) -> list[tuple[str, Any]]:
         return [
+            (r"GET /workers/services/[\w-]+", self._service),
+            (r"GET|POST /workers/(?:scripts/[\w-]+/)?subdomain", self._publish),
+            (r"GET|PATCH /workers/scripts/[\w-]+/settings", self._settings),
             ("GET /d1/database", self._databases),
             ("POST /d1/database", self._new_database),
             (r"POST /d1/database/([\w-]+)/query", self._query),
@@ -88,7 +91,6 @@ class Cloud:
             (r"GET /workers/scripts/[\w-]+/versions/([\w-]+)", self._version),
             (r"PUT /workers/scripts/[\w-]+", self._upload),
             (r"PUT /workers/scripts/[\w-]+/schedules", self._schedule),
-            (r"POST /workers/scripts/[\w-]+/subdomain", self._publish),
         ]
 
     async def _databases(self, request: web.Request) -> web.Response:
@@ -185,7 +187,14 @@ class Cloud:
         return _good({"schedules": self.crons})
 
     async def _publish(self, request: web.Request) -> web.Response:
-        return _good({"enabled": True})
+        return _good({"enabled": True, "previews_enabled": False, "subdomain": "example"})
+
+    async def _service(self, request: web.Request) -> web.Response:
+        """What wrangler asks first: a Worker that isn't there it deploys in one go, as we do."""
+        return _wrong(404, "This Worker does not exist on your account.", 10090)
+
+    async def _settings(self, request: web.Request) -> web.Response:
+        return _good({})
 
 
 def _text(part: Any) -> str:
@@ -198,6 +207,6 @@ def _good(result: Any) -> web.Response:
     return web.json_response({"success": True, "errors": [], "messages": [], "result": result})
 
 
-def _wrong(status: int, message: str) -> web.Response:
-    said = {"success": False, "errors": [{"code": 10000, "message": message}], "result": None}
+def _wrong(status: int, message: str, code: int = 10000) -> web.Response:
+    said = {"success": False, "errors": [{"code": code, "message": message}], "result": None}
     return web.json_response(said, status=status)

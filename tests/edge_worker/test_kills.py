@@ -21,7 +21,11 @@ from tests.edge_worker.wire import Instead
 from tests.process.process import eventually
 from tests.prove.crash_points import Point
 
-pytestmark = [pytest.mark.engine, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.timeout(180),
+]
 OUTGOING = ROOT / "controller/manager/outgoing_events.py"
 POISONED = "request"  # the kind that an older Worker doesn't know
 
@@ -35,7 +39,7 @@ async def town(
         yield town
 
 
-def test_every_write_of_the_edge_is_in_the_table() -> None:
+async def test_every_write_of_the_edge_is_in_the_table() -> None:
     """So that a new one gets its points, too."""
     written = set()
     for path in (*(ROOT / "controller/edge").glob("*.py"), OUTGOING):
