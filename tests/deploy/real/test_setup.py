@@ -199,7 +199,11 @@ async def test_docker_is_installed_where_there_is_none(
         said = await server.does(setup)
         assert "Now: install docker.io from this system's packages." in said
         assert "Not started yet: run `sudo botmaker init`" in said
-        await server.does("systemctl is-enabled docker && runuser -u botmaker -- docker version")
+        ask = "import docker; docker.from_env().ping()"  # as the service does
+        await server.does(
+            "systemctl is-enabled docker && cd / && "
+            f"runuser -u botmaker -- /opt/botmaker/bin/python -c '{ask}'"
+        )
         assert "Nothing to change." in await server.does(setup)
 
 
