@@ -153,5 +153,9 @@ def test_progress_fits_into_a_message_and_shows_failures_first(count: int) -> No
     )
     text = progress(batch)
     assert len(text) <= 2000
-    assert text.splitlines()[2].startswith("❌")
+    head, _, first, *rest = text.splitlines()
+    assert "❌ ended" in head
+    assert first.startswith("❌")
+    named = 1 + sum(line.startswith("✅") for line in rest)
+    assert named == count or rest[-1] == f"… and {count - named} more."
     assert "@everyone" not in text

@@ -10,8 +10,11 @@ from pathlib import Path
 from PIL import Image
 
 from controller.charts import Chart, Charts, Line
-from controller.chat.words.stats_words import amount
-from controller.domain.usage import FINE, Counters, Point
+from controller.chat.words.stats_words import amount, fleet_stats
+from controller.domain.bot import Bot
+from controller.domain.usage import FINE, Counters, Figures, Point
+from controller.fleet.views import View
+from controller.manager.stats import Measured
 from demo.world import World
 from tests.chat.acting import engine_of, ready_bot, said
 
@@ -98,6 +101,14 @@ async def test_a_chart_of_nothing_and_one_that_fails_are_left_out(tmp_path: Path
     assert await charts.draw(Chart(title="", at=[1.0], panels=[])) is None
     odd = Line(name="", values=[1.0])
     assert await charts.draw(Chart(title="", at=[1.0, 2.0], panels=[("", [odd])])) is None
+
+
+def test_a_bot_near_its_limit_is_marked_among_all() -> None:
+    """And no other."""
+    bot = Bot(id="b", name="shop", template="t", provider="p", model="m", channel="c")
+    near, far = Figures(cpu=0, memory=95, limit=100), Figures(cpu=0, memory=5, limit=100)
+    text = fleet_stats([Measured(View(bot), one, 1.0) for one in (near, far)])
+    assert [line.startswith("⚠️") for line in text.splitlines()[1:]] == [True, False]
 
 
 def test_amounts_are_short() -> None:

@@ -61,8 +61,9 @@ async def test_a_schedule_says_when_it_runs_next_and_can_rest(rig: Rig) -> None:
     paused = await rig.manager.schedules.pause(ANN_ASKS, bot, made.id)
     assert paused.paused
     assert await rig.store.next_due(0.0) is None
+    await make_due(rig, paused, made.created_at - 86400)
     resumed = await rig.manager.schedules.resume(ANN_ASKS, bot, made.id)
-    assert (resumed.paused, resumed.missed) == (False, 0)
+    assert (resumed.paused, resumed.missed, resumed.next_at) == (False, 0, made.next_at)
     await rig.manager.schedules.remove(ANN_ASKS, bot, made.id)
     assert await rig.manager.schedules.listed(ANN_ASKS, bot) == []
 
@@ -114,6 +115,35 @@ async def test_what_was_due_while_nobody_ran_is_told_and_not_made_up_for(rig: Ri
     (told,) = await rig.entries(Kind.MISSED, bot=bot)
     assert (told.data["times"], told.data["chore"]) == (3, "restart")
     assert rig.run_of(bot) == run
+
+
+async def test_missed_runs_add_up_until_one_is_made(rig: Rig) -> None:
+    """Two absences before anybody looked."""
+    bot = await rig.running()
+    made = await add(rig, bot)
+    for missed in (1, 2):
+        one = await one_of(rig, bot)
+        async with running(rig, one.next_at + LATE + 60), asyncio.timeout(5):
+            while (await one_of(rig, bot)).missed != missed:
+                await asyncio.sleep(0.01)
+    due = (await one_of(rig, bot)).next_at
+    async with running(rig, due + 1), asyncio.timeout(5):
+        while not (await one_of(rig, bot)).last_at:
+            await asyncio.sleep(0.01)
+    one = await one_of(rig, bot)
+    assert (one.id, one.missed, one.missed_at) == (made.id, 0, 0.0)
+
+
+async def test_a_run_that_takes_its_time_is_begun_once(rig: Rig) -> None:
+    """However often somebody looks at what is due meanwhile."""
+    bot = await rig.running()
+    made = await add(rig, bot)
+    rig.runtime.start_delay = 0.3
+    async with running(rig, made.next_at + 1) as runs, asyncio.timeout(5):
+        while not (one := await one_of(rig, bot)).last_at:
+            runs.wake()
+            await asyncio.sleep(0.01)
+    assert (one.last_code, one.last_words) == ("", "running")
 
 
 async def test_a_run_acts_once_though_the_controller_dies_right_after_it_was_asked_for(
