@@ -286,7 +286,21 @@ async def test_what_comes_back_is_told_as_the_same_and_nothing_from_long_before_
         assert "Before it" not in message.content
         store = world.application.installation.tools.store
         told = await store.entries(view.bot.id, (Kind.INCIDENT,))
-        assert [entry.data["again"] for entry in told] == [True, False]
+        assert [entry.data.get("again", False) for entry in told] == [True, False]
+
+
+async def test_what_the_database_refused_is_told_once_it_takes_it(house: House) -> None:
+    """Though nothing more is heard of the bot."""
+    house.pace = replace(house.pace, trouble=0.1)
+    async with house.controller() as world:
+        view = await ready_bot(world)
+        shell = world.application.installation.tools.store._db._connection
+        await shell.execute("PRAGMA query_only = ON")
+        engine_of(world).set_health(view.bot.id, Health.UNHEALTHY, "no answer")
+        await until_phase(world, "shop", Phase.UNHEALTHY)
+        await asyncio.sleep(0.5)
+        await shell.execute("PRAGMA query_only = OFF")
+        await until_incident(world, "isn't healthy")
 
 
 @pytest.mark.parametrize(("release", "offered"), [(1, False), (2, True)])

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from controller.domain.incident import Ending
 from controller.domain.phase import Phase
 from controller.domain.usage import Figures
 from tests.cli.socketed import botmaker, served
-from tests.manager.rig import PLAIN, Rig, eventually
+from tests.manager.rig import ANN_ASKS, PLAIN, Rig, eventually
 
 PROVING = PLAIN % "unless-stopped" + "[update]\nhealthy_for = 0\n"
 
@@ -79,9 +78,8 @@ async def test_incidents_that_are_over_are_listed_only_with_all(rig: Rig) -> Non
     bot = await rig.running()
     rig.runtime.crash(bot.id, 3)
     await eventually(lambda: rig.manager.incidents._keeper.open_ones)
-    await rig.manager.incidents._keeper.change(
-        1, lambda now: replace(now, over_at=now.opened_at, ending=Ending.RECOVERED)
-    )
+    await rig.manager.lifecycle.stop(ANN_ASKS, bot)
+    await eventually(lambda: not rig.manager.incidents._keeper.open_ones)
     now = await botmaker(rig.folder, "incidents")
     assert now.out == "Nothing is wrong.\n"
     every = await botmaker(rig.folder, "incidents", "--all")

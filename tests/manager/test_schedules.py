@@ -9,13 +9,16 @@ from dataclasses import replace
 
 import pytest
 
+from controller.backups import Written
 from controller.domain.access import Grant
+from controller.domain.acts import FLEET_BACKUP
 from controller.domain.bot import Bot
-from controller.domain.errors import BadInput, Conflict, Denied, NotFound
+from controller.domain.errors import BadInput, Conflict, Denied, NotFound, StorageTrouble
 from controller.domain.journal import Kind
 from controller.domain.phase import Phase
 from controller.domain.roles import Role
 from controller.domain.schedules import LATE, Schedule
+from controller.fleet.journal import Caller
 from controller.manager.cron_times import next_run
 from controller.manager.schedule_runs import ScheduleRuns
 from controller.manager.schedules import ScheduleOrder
@@ -178,6 +181,32 @@ async def test_a_run_that_fails_says_why_and_the_next_one_comes(rig: Rig) -> Non
                 await asyncio.sleep(0.01)
     one = await one_of(rig, bot)
     assert one.last_code == "secrets-missing"
+    assert one.next_at > made.next_at
+
+
+class Refusing:
+    """Backups on a disk that takes none."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._journal = rig.house.tools.journal
+
+    async def write(self, caller: Caller, _: object) -> Written:
+        async with self._journal.request(caller, FLEET_BACKUP, None):
+            raise StorageTrouble("The disk refused it.")
+
+
+async def test_a_backup_that_the_disk_refuses_says_so_and_isnt_tried_on_and_on(rig: Rig) -> None:
+    """It's the end of that run, and no restart of BotMaker was."""
+    bot = await rig.create()
+    made = await add(rig, bot, "backup")
+    tools = rig.manager.schedule_runs._tools
+    runs = ScheduleRuns(tools, Refusing(rig), lambda: made.next_at + 1)  # type: ignore[arg-type]
+    work = asyncio.create_task(runs.run())
+    async with asyncio.timeout(5):
+        while not (one := await one_of(rig, bot)).last_at:
+            await asyncio.sleep(0.01)
+    work.cancel()
+    assert (one.last_code, one.last_words) == ("storage", "The disk refused it.")
     assert one.next_at > made.next_at
 
 
