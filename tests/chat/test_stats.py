@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from controller.charts import Chart, Charts, Line
@@ -81,18 +82,26 @@ async def test_a_flood_is_said_on_the_bot(world: World) -> None:
     assert "Its log is flooded: about 11,433 lines a second." in shown
 
 
-async def test_a_chart_is_a_picture_for_phones_and_leaves_no_process(tmp_path: Path) -> None:
-    """Whatever the names hold. Dark, as Discord is; nothing but fonts is left in its folder."""
+async def test_a_chart_is_a_picture_for_phones_and_leaves_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the names hold, and whatever our environment does. Dark, as Discord is; nothing but
+    fonts is left in its folder."""
+    ours = tmp_path / "matplotlibrc"
+    ours.write_text("savefig.facecolor: white\n")
+    monkeypatch.setenv("MATPLOTLIBRC", str(ours))
+    folder = tmp_path / "fonts"
+    folder.mkdir()
     line = Line(name="$x^2$ _ @everyone", values=[1.0, 3.0, 2.0], most=[2.0, 4.0, 3.0])
     times = [1_760_000_000.0 + 300 * number for number in range(3)]
-    chart = Chart(title="a$b", at=times, panels=[("%", [line]), ("MiB", [line, line])])
-    picture = await Charts(tmp_path).draw(chart)
+    chart = Chart(title="$\\nothing$", at=times, panels=[("%", [line]), ("MiB", [line, line])])
+    picture = await Charts(folder).draw(chart)
     assert picture is not None
     with Image.open(io.BytesIO(picture)) as image:
         assert image.width == 960
         assert image.height < 1000
         assert sum(image.convert("RGB").getpixel((2, 2))) < 200  # type: ignore[arg-type]
-    assert {file.suffix for file in tmp_path.iterdir()} <= {".json"}
+    assert {file.suffix for file in folder.iterdir()} <= {".json"}
 
 
 async def test_a_chart_of_nothing_and_one_that_fails_are_left_out(tmp_path: Path) -> None:
