@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from controller.backups import Written
-from controller.domain.access import Grant
+from controller.domain.access import Grant, Limit
 from controller.domain.acts import FLEET_BACKUP
 from controller.domain.bot import Bot
 from controller.domain.errors import BadInput, Conflict, Denied, NotFound, StorageTrouble
@@ -22,7 +22,7 @@ from controller.fleet.journal import Caller
 from controller.manager.cron_times import next_run
 from controller.manager.schedule_runs import ScheduleRuns
 from controller.manager.schedules import ScheduleOrder
-from tests.manager.rig import ANN_ASKS, BEN_ASKS, Rig, eventually
+from tests.manager.rig import ANN, ANN_ASKS, BEN_ASKS, Rig, eventually
 
 
 async def add(rig: Rig, bot: Bot, chore: str = "restart", at: str = "daily 4:30") -> Schedule:
@@ -238,10 +238,15 @@ async def test_whoever_adds_one_must_be_allowed_to_do_it_by_hand(rig: Rig) -> No
     await rig.manager.access.grant(ANN_ASKS, Grant("user", 2, Role.OPERATOR, bot.id), bot)
     with pytest.raises(Denied):
         await rig.manager.schedules.add(BEN_ASKS, bot, ScheduleOrder("backup", "daily 3:00"))
+    # A token of an admin's that is for this bot alone: it adds schedules, and backs nothing up.
+    token = Caller(replace(ANN, limit=Limit(Role.ADMIN, frozenset({bot.id}))))
+    await rig.manager.schedules.add(token, bot, ScheduleOrder("stop", "daily 3:00"))
+    with pytest.raises(Denied):
+        await rig.manager.schedules.add(token, bot, ScheduleOrder("backup", "daily 3:00"))
     with pytest.raises(BadInput) as caught:
         await rig.manager.schedules.add(ANN_ASKS, bot, ScheduleOrder("delete", "daily 3:00"))
     assert caught.value.code == "bad-schedule"
-    for _ in range(10):
+    for _ in range(9):
         await add(rig, bot)
     with pytest.raises(Conflict) as full:
         await add(rig, bot)
