@@ -72,15 +72,6 @@ def test_a_part_older_than_the_days_goes_and_a_day_begins_a_file(tmp_path: Path)
     assert re.fullmatch(r"botmaker\.log\.20261130-120000-000000", older_parts(path)[0].name)
 
 
-def test_a_start_on_another_day_begins_a_file_with_its_first_line(tmp_path: Path) -> None:
-    """Also where the day was over while nobody ran."""
-    path = tmp_path / "botmaker.log"
-    written(path, ["yesterday"], now=lambda: NOON)
-    os.utime(path, (NOON.timestamp(), NOON.timestamp()))
-    written(path, ["today"], now=lambda: NOON + timedelta(days=1))
-    assert path.read_text() == "today\n"
-
-
 def test_other_files_beside_it_are_left_alone(tmp_path: Path) -> None:
     """Whatever their names begin with."""
     path = tmp_path / "botmaker.log"
