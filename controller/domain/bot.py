@@ -49,6 +49,7 @@ class Bot:
     model: str
     channel: str
     fields: dict[str, str] = field(default_factory=dict)
+    limits: dict[str, str] = field(default_factory=dict)  # its own; the rest is its template's
     wish: Wish = Wish.RUN
     run: Run = field(default_factory=Run)
     image: str = ""  # the pinned image; empty until the first start resolved it

@@ -140,7 +140,8 @@ def changes(before: Bot, after: Bot) -> list[Fact]:
 
 def _choices(bot: Bot) -> dict[str, str]:
     """What was chosen for the bot beside its fields."""
-    return {"provider": bot.provider, "model": bot.model, "channel": bot.channel}
+    chosen = {"provider": bot.provider, "model": bot.model, "channel": bot.channel}
+    return chosen | bot.limits
 
 
 def _differing(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, dict[str, str]]:

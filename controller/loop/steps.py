@@ -387,4 +387,5 @@ def _wish_of(bot: Bot) -> tuple[object, ...]:
     image, and the run that a stop is about to end.
     """
     to_end = bot.run.to_end if bot.wish is Wish.RUN and bot.problem is None else ""
-    return bot.wish, bot.candidate, tuple(sorted(bot.fields.items())), bot.problem, to_end
+    typed = tuple(sorted((*bot.fields.items(), *bot.limits.items())))
+    return bot.wish, bot.candidate, typed, bot.problem, to_end

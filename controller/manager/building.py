@@ -203,6 +203,7 @@ def _manager(parts: Parts, tools: Tools, loop: Loop, access: Access, webhooks: W
         runtime=runtime,
         journal=journal,
         access=access,
+        ceiling=parts.ceiling,
     )
     acting = ActTools(
         store=tools.store,
@@ -248,7 +249,12 @@ def _manager(parts: Parts, tools: Tools, loop: Loop, access: Access, webhooks: W
         ),
         sameness=Sameness(blueprints, parts.fingerprints, access, threads, sealed),
         edits=Edits(
-            fleet=fleet, wishes=wishes, blueprints=blueprints, journal=journal, access=access
+            fleet=fleet,
+            wishes=wishes,
+            blueprints=blueprints,
+            journal=journal,
+            access=access,
+            ceiling=parts.ceiling,
         ),
         releases=releases,
         schedules=Schedules(tools.store, journal, access, threads, runs.wake),

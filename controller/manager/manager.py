@@ -16,6 +16,7 @@ from controller.catalog import Catalog
 from controller.charts import Charts
 from controller.domain.errors import ControllerError
 from controller.domain.incident import Pace
+from controller.domain.limits import Ceiling
 from controller.domain.webhooks import Timing
 from controller.fleet.hostpaths import HostPaths
 from controller.fleet.uid_shift import UidShift
@@ -131,6 +132,7 @@ class Parts:
     backups: Plan = field(default_factory=Plan)
     update_checks: float = 0.0  # seconds between two of them; 0: never by themselves
     worker: WorkerPlan = field(default_factory=WorkerPlan)
+    ceiling: Ceiling = field(default_factory=Ceiling)  # of what one bot may get
     pace: Pace = field(default_factory=Pace)  # of the incidents
     clock: Callable[[], float] = time.time  # of the incidents
 

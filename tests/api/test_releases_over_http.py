@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -72,6 +73,27 @@ async def test_an_update_and_a_rollback_over_http(rig: Rig, api: Api) -> None:
     assert found[0]["by"]["name"].startswith("ann")
     shown = (await api.get(path)).json
     assert (shown["release"], shown["candidate"], shown["setback"]) == (3, 0, None)
+
+
+async def test_limits_are_changed_over_http_and_in_the_console(tmp_path: Path) -> None:
+    """Both say what the bot's own are; a wrong one is refused in words, with nothing changed."""
+    async with served(tmp_path, plain=PROVING) as rig:
+        bot = await proven(rig)
+        edit = ("edit", bot.name, "--memory", "512 MB", "--cpus", "1")
+        done = await botmaker(rig.folder, *edit, "--json")
+        shown = json.loads(done.out)
+        assert (done.status, shown["limits"]) == (0, {"memory": "512m", "cpus": "1"})
+        await is_release(rig, bot, 2)
+        spec = rig.runtime.containers[bot.id].spec
+        assert (spec.memory, spec.nano_cpus) == (512 * 1024**2, 1_000_000_000)
+        wrong = await botmaker(rig.folder, "edit", bot.name, "--pids", "many")
+        assert wrong.status != 0
+        assert "Processes must be a number between 4 and 4096" in wrong.err
+        shown = await botmaker(rig.folder, "show", bot.name)
+        assert [line.split() for line in shown.out.splitlines() if "limit" in line] == [
+            ["limit", "cpus", "1"],
+            ["limit", "memory", "512m"],
+        ]
 
 
 async def test_the_console_has_the_same(tmp_path: Path) -> None:

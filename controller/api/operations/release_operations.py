@@ -59,6 +59,7 @@ class ReleaseOut(Resource):
     model: str
     channel: str
     settings: Values
+    limits: dict[str, str]  # its own
     image: str
     reference: str  # what the image was resolved from
 
@@ -101,6 +102,7 @@ def release_out(one: Release, current: int) -> ReleaseOut:
         model=content.model,
         channel=content.channel,
         settings=dict(content.fields),
+        limits=dict(content.limits),
         image=content.image,
         reference=content.image_ref,
     )

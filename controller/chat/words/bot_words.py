@@ -259,6 +259,7 @@ def show(
     secrets: Mapping[str, str],
     *,
     memory: int = 0,
+    limits: str = "",
     warning: str = "",
     now: float,
 ) -> str:
@@ -277,6 +278,8 @@ def show(
         lines.append(
             f"container `{container.container_id[:12]}` {container.state.value}{health}, {restarts}"
         )
+    if limits:
+        lines.append(limits)
     if bot.image:
         lines.append(f"image `{bot.image[:32]}`")
     for name, value in bot.fields.items():
