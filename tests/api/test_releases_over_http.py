@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from controller.domain.bot import Bot
+from controller.domain.image_version import ImageVersion
 from tests.api.client import Api
 from tests.cli.socketed import botmaker, served
 from tests.manager.rig import PLAIN, Rig, eventually
@@ -103,8 +104,11 @@ async def test_the_console_has_the_same(tmp_path: Path) -> None:
         none = await botmaker(rig.folder, "update", bot.name, "--yes")
         assert (none.status, none.out) == (0, f"{bot.name} is up to date.\n")
         rig.runtime.rebuild(IMAGE)
+        newer = rig.runtime.image(IMAGE) or ""
+        rig.runtime.versions[newer] = ImageVersion(version="1.5")
         shown = await botmaker(rig.folder, "update", bot.name)
-        assert shown.out == f"image: {bot.image} -> {rig.runtime.image(IMAGE)}\n"
+        said = f"image: {bot.image} -> {newer}\nimage version: none -> 1.5\n"
+        assert shown.out == said
         assert rig.view(bot).bot.release == 1
         done = await botmaker(rig.folder, "update", bot.name, "--yes")
         assert (done.status, done.out.splitlines()[-1]) == (0, f"{bot.name}: running")
