@@ -14,7 +14,7 @@ from controller.catalog.rendering import (
     secret_files,
     seed_files,
 )
-from controller.catalog.tables import Action, LogSign, Resources, Validation
+from controller.catalog.tables import Action, LogSign, Resources, State, Validation
 from controller.catalog.template import Choice, Need, Template
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "RenderedFile",
     "Resources",
     "SecretSpec",
+    "State",
     "Template",
     "Validation",
     "action_command",

@@ -58,6 +58,8 @@ class Bot:
     held: str = ""  # the template's text that the bot is held to; empty: it follows its template
     release: int = 0  # the newest release that has proved itself; 0: none yet
     candidate: int = 0  # the release that all of this is, while it has yet to prove itself
+    restoring: int = 0  # the snapshot that its state is being replaced by; 0: none
+    state_kept: bool = False  # whether the state that is being replaced is a snapshot by now
     problem: Problem | None = None
     setback: Problem | None = None  # why the last change was taken back, until a person acts
     created_at: float = 0.0

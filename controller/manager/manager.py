@@ -45,6 +45,7 @@ from controller.manager.sameness import Sameness
 from controller.manager.sampling import Sampler
 from controller.manager.schedule_runs import ScheduleRuns
 from controller.manager.schedules import Schedules
+from controller.manager.snapshots import Snapshots
 from controller.manager.stats import Stats
 from controller.manager.tokens import Tokens
 from controller.manager.update_checks import UpdateChecks
@@ -79,6 +80,7 @@ class Manager:
     sameness: Sameness
     edits: Edits
     releases: Releases
+    snapshots: Snapshots
     schedules: Schedules
     schedule_runs: ScheduleRuns
     batches: Batches

@@ -136,7 +136,7 @@ async def test_limits_of_its_own_are_a_release_and_are_copied(proving: Rig) -> N
 async def test_limits_beyond_the_settings_are_refused(proving: Rig) -> None:
     """The bot isn't touched; what its template asks for is never too much."""
     proving.template(
-        PROVING.replace("stop_timeout = 1", 'stop_timeout = 1\nresources = { memory = "6g" }'),
+        PROVING.replace("stop_timeout = 1", 'stop_timeout = 1, resources = { memory = "6g" }'),
         "rich",
     )
     await proving.restart()

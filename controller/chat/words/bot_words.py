@@ -101,6 +101,8 @@ def causes(view: View, memory: int = 0, *, now: float) -> list[Cause]:
     if view.world.previous is not None and view.bot.candidate:
         trying = f"Trying release {view.bot.candidate}; if it fails, the one before comes back."
         found.append(Cause(trying))
+    if view.bot.restoring and view.bot.problem is None:
+        found.append(Cause(f"Its state is being replaced by snapshot {view.bot.restoring}."))
     if view.world.container is not None:
         found += map(Cause, _of_container(view, view.world.container))
     found += [Cause(plain(words)) for words in view.world.degraded]
