@@ -28,9 +28,10 @@ def snapshots(context: click.Context, name: str, *, restore: int | None, as_json
         door, path = door_of(context), bot_path(name, "snapshots")
         if restore is not None:
             operation = ended(door, door.ask("POST", path, {"snapshot": restore}).json)
-            said = operation["outcome"].get("problem") or operation["code"] or operation["state"]
+            outcome = operation["outcome"]
+            said = outcome.get("problem") or operation["code"] or outcome.get("phase", "")
             click.echo(json.dumps(operation, indent=2) if as_json else f"{name}: {said}")
-            well = came_true(operation) or operation["outcome"].get("phase") == "stopped"
+            well = came_true(operation) or outcome.get("phase") == "stopped"
             return 0 if well else FAILED
         found = door.get(path)["items"]
         if as_json:

@@ -28,6 +28,7 @@ SHORT = [
     *("edit/runtime.create:before", "edit/store.releases.end:after"),
     *("fail/runtime.unpark:before", "fail/runtime.reseed:after", "fail/store.releases.end:after"),
     *("wrong/store.releases.end:after", "rollback/store.releases.end:after"),
+    *("rollback/snapshots.rename:before", "restore/runtime.fill_state:before"),
     *("crash/store.add_crashes:before", "crash/store.crash:after"),
     # A rehearsal's container once outlived the controller that made it.
     *("prepare/engine.DELETE-containers-one:before#2", "reload/runtime.execute:after"),

@@ -65,7 +65,7 @@ FAMILIES: Mapping[str, tuple[Act, ...]] = {
         *(acts.FLEET_DOCTOR, acts.FLEET_BACKUP, acts.FLEET_UPDATES, acts.FLEET_ORPHANS),
     ),
     "Try a newer image or template, go back, see what there was": (
-        *(acts.BOT_UPDATE, acts.BOT_ROLLBACK, acts.BOT_RELEASES),
+        *(acts.BOT_UPDATE, acts.BOT_ROLLBACK, acts.BOT_RELEASES, acts.BOT_SNAPSHOTS),
     ),
     "Copy a bot, call it something else": (acts.BOT_CLONE, acts.BOT_RENAME),
     "API tokens, for programs": (acts.TOKEN_CREATE, acts.TOKEN_LIST, acts.TOKEN_REVOKE),
