@@ -8,7 +8,7 @@ import click
 
 from controller.cli.controller_client import bot_path
 from controller.cli.looking import as_json_option
-from controller.cli.outcome import FAILED, exit_with
+from controller.cli.outcome import FAILED, complain, exit_with
 from controller.cli.power import came_true, ended
 from controller.cli.reach import complete_bots, door_of
 
@@ -30,8 +30,11 @@ def snapshots(context: click.Context, name: str, *, restore: int | None, as_json
             operation = ended(door, door.ask("POST", path, {"snapshot": restore}).json)
             outcome = operation["outcome"]
             said = outcome.get("problem") or operation["code"] or outcome.get("phase", "")
-            click.echo(json.dumps(operation, indent=2) if as_json else f"{name}: {said}")
             well = came_true(operation) or outcome.get("phase") == "stopped"
+            if as_json:
+                click.echo(json.dumps(operation, indent=2))
+            else:
+                (click.echo if well else complain)(f"{name}: {said}")
             return 0 if well else FAILED
         found = door.get(path)["items"]
         if as_json:
