@@ -71,7 +71,11 @@ class SnapshotSteps:
         spec, number = self._blueprints.spec(bot), bot.restoring
         if not bot.state_kept:
             await self._keep_present(bot, number)
-        archive = await self._archive(bot, number)
+        try:
+            archive = await self._archive(bot, number)
+        except NotReady:  # somebody removed it meanwhile; what was there is a snapshot
+            await self._wishes.change(bot.id, lambda now: _given_up(now, number))
+            raise
         await self._runtime.remove_volume(bot.id)
         await self._runtime.fill_state(spec, archive)
 
@@ -91,9 +95,6 @@ class SnapshotSteps:
         def kept(now: Bot) -> Bot:
             return replace(now, state_kept=True) if now.restoring == number else now
 
-        def given_up(now: Bot) -> Bot:
-            return replace(now, restoring=0) if now.restoring == number else now
-
         try:
             await self._archive(bot, number)
             state = self._state_of(bot)
@@ -101,7 +102,7 @@ class SnapshotSteps:
                 await self._take(bot, RESTORE, bot.release, state)
         except ControllerError as error:
             if not error.retryable:
-                await self._wishes.change(bot.id, given_up)
+                await self._wishes.change(bot.id, lambda now: _given_up(now, number))
             raise
         await self._wishes.change(bot.id, kept)
 
@@ -137,3 +138,7 @@ class SnapshotSteps:
     def _state_of(self, bot: Bot) -> State | None:
         template = self._blueprints.known(bot)
         return template.state if template else None
+
+
+def _given_up(now: Bot, number: int) -> Bot:
+    return replace(now, restoring=0, state_kept=False) if now.restoring == number else now
