@@ -58,6 +58,7 @@ def handlers_of(rooms: Rooms, manager: Manager) -> dict[str, Handler]:
         "button updates": rooms.fleet_updates.approve,
         "button everyone": rooms.grants.give,
         "button edit": bot(rooms.settings.open),
+        "button restored": rooms.many.restored,
         "button status": rooms.fleet.status_again,
         "button doctor": rooms.fleet.doctor_again,
         "button list": rooms.bot_list.turn,

@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from controller.domain.run import Run
 
+RESTORED = "restored"  # the code of the problem that keeps a restored bot from starting
+
 
 class Wish(StrEnum):
     """What the admins want of a bot. Removal is a wish too, until nothing is left of the bot."""

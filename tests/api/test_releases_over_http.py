@@ -91,7 +91,7 @@ async def test_limits_are_changed_over_http_and_in_the_console(tmp_path: Path) -
         assert wrong.status != 0
         assert "Processes must be a number between 4 and 4096" in wrong.err
         shown = await botmaker(rig.folder, "show", bot.name)
-        assert [line.split() for line in shown.out.splitlines() if "limit" in line] == [
+        assert sorted(line.split() for line in shown.out.splitlines() if "limit" in line) == [
             ["limit", "cpus", "1"],
             ["limit", "memory", "512m"],
         ]

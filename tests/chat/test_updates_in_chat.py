@@ -86,7 +86,9 @@ async def test_an_update_is_shown_then_made_by_its_button(world: World) -> None:
     old, new = before[7:19], (engine.image("echo:1") or "")[7:19]
     assert text.startswith("**shop** — an update would change this:")
     assert f"image: `{old}` → `{new}` (`echo:1`)" in text
-    versions = f"image version: {plain('1.4 @everyone')} → 1.5\nimage revision: none → c0ffee"
+    versions = (
+        f"image version: {plain('1.4 @everyone')} → {plain('1.5')}\nimage revision: none → c0ffee"
+    )
     assert versions in text
     assert now(world).release == 1
     assert shown.response is not None

@@ -9,6 +9,7 @@ import { historyPart } from "./history.js";
 import { fleet } from "./live.js";
 import { follow } from "./log_feed.js";
 import { LogView } from "./log_view.js";
+import { releasesPart } from "./releases_part.js";
 import { secretsPart } from "./secrets_part.js";
 import { settingsPart } from "./settings_part.js";
 import { PHASES, ago, exact, madeOf, outcomeWords, phaseWords, problemWords, reasons } from "./words.js";
@@ -19,6 +20,7 @@ import { PHASES, ago, exact, madeOf, outcomeWords, phaseWords, problemWords, rea
 const PARTS = {
   log: { label: "Log", act: "bot.logs", part: logPart },
   history: { label: "History", act: "bot.history", part: historyPart },
+  releases: { label: "Releases", act: "bot.releases", part: releasesPart },
   settings: { label: "Settings", act: "bot.edit", part: settingsPart },
   secrets: { label: "Secrets", act: "bot.show", part: secretsPart },
   actions: { label: "Actions", act: "bot.do", part: actionsPart },

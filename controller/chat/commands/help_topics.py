@@ -27,6 +27,7 @@ TOPICS: Mapping[str, tuple[Act, ...]] = {
     ),
     "See how it is, and what happened": (
         *(acts.BOT_LIST, acts.BOT_SHOW, acts.BOT_LOGS, acts.BOT_HISTORY, acts.BOT_RELEASES),
+        acts.BOT_SNAPSHOTS,
         *(acts.BOT_STATS, acts.FLEET_STATUS, acts.FLEET_STATS, acts.FLEET_BOARD),
         *(acts.FLEET_HISTORY, acts.INCIDENT_LIST),
         *(acts.ALERTS_OWN, acts.ALERTS_GIVE, acts.ALERTS_LIST),

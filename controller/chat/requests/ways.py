@@ -90,6 +90,7 @@ _PRESSES = [
     *(Way(f"button pick{verb}", verb.act) for verb in Verb),
     *(Way(f"button many{verb}", verb.act, owed=True) for verb in Verb),
     *(Way(f"button halt{verb}", verb.act, owed=True) for verb in Verb),
+    Way("button restored", acts.FLEET_START),
     Way("button status", acts.FLEET_STATUS),
     Way("button doctor", acts.FLEET_DOCTOR),
     Way("button list", acts.BOT_LIST),
