@@ -26,7 +26,7 @@ async def test_snapshots_are_listed_and_restored(tmp_path: Path) -> None:
         (one,) = json.loads(listed.out)
         assert (one["number"], one["why"], one["release"]) == (1, "update", 2)
         wrong = await botmaker(rig.folder, "snapshots", bot.name, "--restore", "7")
-        assert (wrong.status, wrong.err) == (1, f"{bot.name}: no-such-snapshot\n")
+        assert (wrong.status, wrong.err) == (1, f"botmaker: {bot.name}: no-such-snapshot\n")
         done = await botmaker(rig.folder, "snapshots", bot.name, "--restore", "1")
         assert (done.status, done.out) == (0, f"{bot.name}: running\n")
         assert rig.runtime.seeded[bot.id]["memory.txt"] == "one"
