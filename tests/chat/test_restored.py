@@ -22,8 +22,8 @@ async def test_restored_bots_are_started_together_by_whoever_may(house: House) -
         await until_phase(world, "shop", Phase.ERROR)
     async with house.controller() as world:
         told = await until_public(world, "restored bot")
-        assert told.content.startswith("⏸️ **1 restored bot** wait: shop.")
-        assert "Restored from a backup of yesterday\\." in told.content
+        assert told.content.startswith("⏸️ **1 restored bot** not started yet: shop.")
+        assert "Restored from a backup of yesterday." in told.content
         assert labels(told) == ["Start all restored"]
     async with house.controller() as world:
         told = await until_public(world, "restored bot")

@@ -157,6 +157,7 @@ class BotView {
       bot.restarts > 0 && ["Restarts", String(bot.restarts)],
       bot.crashes > 0 && ["Crashes", `${bot.crashes}, last ${ago(bot.last_crash?.at)}`],
       bot.image && ["Image", bot.image.replace(/^sha256:/, "").slice(0, 12)],
+      Object.keys(bot.limits).length > 0 && ["Own limits", Object.entries(bot.limits).map(([name, value]) => `${name} ${value}`).join(", ")],
       ["Your role", bot.role],
     ].filter(Boolean);
     const now = JSON.stringify(facts);

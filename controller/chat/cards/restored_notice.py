@@ -56,4 +56,4 @@ def held_words(held: Sequence[Bot]) -> str:
     more = f" and {len(held) - NAMES_MOST} more" if len(held) > NAMES_MOST else ""
     problem = held[0].problem
     why = plain(f"{problem.message} {problem.hint}") if problem else ""
-    return f"⏸️ **{plural(len(held), 'restored bot')}** wait: {names}{more}.\n{why}"
+    return f"⏸️ **{plural(len(held), 'restored bot')}** not started yet: {names}{more}.\n{why}"

@@ -158,7 +158,7 @@ def _ended(view: View, memory: int, now: float) -> list[Cause]:
     if problem is not None:
         hint = problem.hint
         if short_of_memory and problem.code in _OF_A_CRASH:
-            return [Cause(plain(problem.message)), Cause(f"{_lacking(memory)} Then restart it.")]
+            return [Cause(plain(problem.message)), Cause(_lacking(memory))]
         fix = _fix_of(view, problem)
         return [
             Cause(plain(words), fix if at == 0 else Fix.NONE)
@@ -194,8 +194,7 @@ def _going_back(view: View) -> Fix:
 def _lacking(memory: int) -> str:
     limit = f" (limit {_size(memory)})" if memory else ""
     return (
-        f"It was killed for lack of memory{limit}: "
-        "give it more in its template, `run.resources.memory`."
+        f"It was killed for lack of memory{limit}: give it more with `/bot edit`, option `memory`."
     )
 
 
