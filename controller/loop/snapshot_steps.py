@@ -15,6 +15,7 @@ from controller.domain.bot import Bot
 from controller.domain.errors import ControllerError, NotReady
 from controller.domain.journal import snapshot_restored, snapshot_taken
 from controller.domain.snapshot import BEFORE, RESTORE, Snapshot, before, too_many
+from controller.domain.spec import ContainerSpec
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.snapshot_files import SnapshotFiles
 from controller.fleet.threads import Threads
@@ -68,20 +69,13 @@ class SnapshotSteps:
 
         Until its present state is a snapshot itself, what fails leaves everything as it was.
         """
-        spec, number = self._blueprints.spec(bot), bot.restoring
-        if not bot.state_kept:
-            await self._keep_present(bot, number)
-        try:
-            archive = await self._archive(bot, number)
-        except NotReady:  # somebody removed it meanwhile; what was there is a snapshot
-            await self._wishes.change(bot.id, lambda now: _given_up(now, number))
-            raise
+        number = bot.restoring
+        spec, archive = await self._ready(bot, number)
         await self._runtime.remove_volume(bot.id)
         await self._runtime.fill_state(spec, archive)
 
         def done(now: Bot) -> Bot:
-            mine = now.restoring == number
-            return replace(now, restoring=0, state_kept=False) if mine else now
+            return replace(now, restoring=0, state_kept=False) if now.restoring == number else now
 
         await self._wishes.change(bot.id, done, facts=[snapshot_restored(number)])
 
@@ -89,22 +83,28 @@ class SnapshotSteps:
         """The bot is gone: so are its snapshots."""
         await self._threads(lambda: self._files.drop(bot_id))
 
-    async def _keep_present(self, bot: Bot, number: int) -> None:
-        """Make what is there a snapshot. If that fails, the bot goes on with it."""
+    async def _ready(self, bot: Bot, number: int) -> tuple[ContainerSpec, Path]:
+        """Everything that a restore needs, with the present state kept. If that fails for good, the
+        bot goes on with the state that it has."""
 
         def kept(now: Bot) -> Bot:
             return replace(now, state_kept=True) if now.restoring == number else now
 
+        def given_up(now: Bot) -> Bot:
+            return replace(now, restoring=0, state_kept=False) if now.restoring == number else now
+
         try:
-            await self._archive(bot, number)
+            spec, archive = self._blueprints.spec(bot), await self._archive(bot, number)
             state = self._state_of(bot)
-            if state is not None:
+            if not bot.state_kept and state is not None:
                 await self._take(bot, RESTORE, bot.release, state)
         except ControllerError as error:
             if not error.retryable:
-                await self._wishes.change(bot.id, lambda now: _given_up(now, number))
+                await self._wishes.change(bot.id, given_up)
             raise
-        await self._wishes.change(bot.id, kept)
+        if not bot.state_kept:
+            await self._wishes.change(bot.id, kept)
+        return spec, archive
 
     async def _archive(self, bot: Bot, number: int) -> Path:
         found = await self._threads(lambda: self._files.archive(bot.id, number))
@@ -138,7 +138,3 @@ class SnapshotSteps:
     def _state_of(self, bot: Bot) -> State | None:
         template = self._blueprints.known(bot)
         return template.state if template else None
-
-
-def _given_up(now: Bot, number: int) -> Bot:
-    return replace(now, restoring=0, state_kept=False) if now.restoring == number else now

@@ -39,7 +39,9 @@ class RestoredNotice:
         place = self._place
         channel = self._client.get_partial_messageable(place.channel_id, guild_id=place.guild_id)
         nonce = hashlib.sha256(f"restored {mark}".encode()).hexdigest()[:NONCE_MAX]
-        view = row([button("Start all restored", "restored", style=discord.ButtonStyle.primary)])
+        view = row(
+            [button("Start all restored", "restored", "all", style=discord.ButtonStyle.primary)]
+        )
         assert view is not None, "there is a button"
         await channel.send(fitted(held_words(held)), nonce=nonce, view=view, **QUIETLY)
         await self._manager.notebook.remember(_KEY, mark)
