@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import docker
@@ -55,8 +55,7 @@ class Town:
     worker: LocalWorker
     wire: Wire  # from the Worker to the controller
     out: Wire  # from the controller to the Worker
-    bot: str = ""
-    tokens: list[str] = field(default_factory=list)
+    bot: str
 
     @property
     def api(self) -> str:
@@ -69,9 +68,9 @@ class Town:
         return self.place.controller
 
     async def event(self) -> None:
-        """Have something happen that is written down: a token is made."""
-        self.tokens.append(f"t-{len(self.tokens)}")
-        await ask(f"{self.api}/tokens", "POST", {"name": self.tokens[-1], "role": "viewer"})
+        """Have something happen that is written down each time: a deployment without an account is
+        asked for, and refused. (A mere refusal is written down now and then.)"""
+        await ask(f"{self.api}/edge/deploy", "POST")
 
     async def drained(self, seconds: float = 30.0) -> None:
         """Wait until the Worker has all that the journal has."""
