@@ -22,7 +22,7 @@ from tests.deploy.real.proxies import HOST, certificate
 from tests.loopback import LoopbackDiscord
 from tests.process.process import BRISK
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
 SCRIPT = "/src/deploy/setup-server.sh"
 SECRETS = {"api_key": "FAKE-key-of-the-server-test", "channel_token": "FAKE-token-of-the-test"}
 TUNNEL, TUNNEL_TOKEN = "botmaker-tunnel.service", "FAKE-tunnel-token-of-the-test"
@@ -188,7 +188,6 @@ async def the_timer_makes_a_backup(server: Machine, backups: Path) -> None:
     assert server.unit("Result", "botmaker-backup.service") == "success"
 
 
-@pytest.mark.timeout(900)
 async def test_docker_is_installed_where_there_is_none(
     docker_client: docker.APIClient, suite: str
 ) -> None:
