@@ -9,7 +9,7 @@ from collections import Counter
 import aiohttp
 import pytest
 
-from controller.api.reading import BODY_MOST
+from controller.api.raw_bodies import BODY_MOST
 from controller.api.request_rates import Rates
 from tests.api.client import GENEROUS
 from tests.deploy.real.proxies import HOST, Front, fronted
