@@ -1,4 +1,4 @@
-"""What happens while no event arrives: a new subscription has every bot looked at, as a start has."""
+"""What happens while no event arrives: a new subscription has every bot looked at, as a start."""
 
 from __future__ import annotations
 
