@@ -50,6 +50,7 @@ SELDOM_USED = (
     "matplotlib",
     "prometheus_client",
     "pyrage",
+    "yaml",
 )
 
 
