@@ -52,6 +52,7 @@ def handlers_of(rooms: Rooms, manager: Manager) -> dict[str, Handler]:
         "button past": bot(rooms.past.turn),
         "button fleetpast": rooms.past.turn_everything,
         "button updates": rooms.fleet_updates.approve,
+        "button clear": rooms.orphans.remove,
         "button everyone": rooms.grants.give,
         "button edit": bot(rooms.settings.open),
         "button status": rooms.fleet.status_again,

@@ -62,6 +62,7 @@ FLEET_STOP = Act("fleet.stop", Role.OPERATOR, "Stopping many bots", Scope.ANY)
 FLEET_RESTART = Act("fleet.restart", Role.OPERATOR, "Restarting many bots", Scope.ANY)
 FLEET_UPDATE = Act("fleet.update", Role.ADMIN, "Updating many bots", Scope.ANY)
 FLEET_ORPHANS = Act("fleet.orphans", Role.ADMIN, "Looking for orphans", Scope.FLEET)
+ORPHANS_REMOVE = Act("fleet.orphans.remove", Role.ADMIN, "Removing orphans", Scope.FLEET)
 FLEET_DOCTOR = Act("fleet.doctor", Role.ADMIN, "Running the doctor", Scope.FLEET)
 FLEET_BOARD = Act("fleet.board", Role.OPERATOR, "Putting up a board", Scope.FLEET)
 FLEET_BACKUP = Act("fleet.backup", Role.ADMIN, "Backing everything up", Scope.FLEET)
@@ -127,6 +128,7 @@ ACTS: dict[str, Act] = {
         FLEET_RESTART,
         FLEET_UPDATE,
         FLEET_ORPHANS,
+        ORPHANS_REMOVE,
         FLEET_DOCTOR,
         FLEET_BOARD,
         FLEET_BACKUP,

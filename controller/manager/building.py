@@ -12,6 +12,7 @@ from controller.fleet.threads import Threads
 from controller.fleet.views import Fleet
 from controller.fleet.wishes import Wishes
 from controller.loop import Loop, Tools
+from controller.loop.clearance import Clearance
 from controller.loop.errands import Errands
 from controller.loop.former_secrets import FormerSecrets
 from controller.loop.queue import Queue
@@ -85,6 +86,7 @@ def build(parts: Parts) -> Installation:
         journal=journal,
         threads=threads,
         errands=Errands(runtime, queue.poke),
+        clearance=Clearance(runtime=runtime, fleet=fleet, blueprints=blueprints, threads=threads),
         savings=Savings(runtime, blueprints, queue.poke),
         restored=RestoredStates(parts.data_dir / STATES, runtime, threads),
         former=FormerSecrets(
@@ -281,7 +283,7 @@ def _manager(parts: Parts, tools: Tools, loop: Loop, access: Access, webhooks: W
         feed=Feed(fleet, tools.store, access),
         history=History(tools.store, fleet, journal, access),
         incidents=Incidents(keeper, checks, tools.store, fleet, journal, access, parts.clock),
-        orphans=Orphans(runtime, fleet, tools.vault, threads, access),
+        orphans=Orphans(tools, access),
         doctor=Doctor(patient, fleet, loop.stories, access, backups_found),
         backups=backups,
         boards=Boards(tools.store, journal, access),

@@ -15,6 +15,7 @@ from controller.runtime.protocol import (
     Runtime,
     VolumeInfo,
 )
+from controller.runtime.usage_protocol import Sizes
 
 __all__ = [
     "EngineInfo",
@@ -24,5 +25,6 @@ __all__ = [
     "Probe",
     "ProbeResult",
     "Runtime",
+    "Sizes",
     "VolumeInfo",
 ]

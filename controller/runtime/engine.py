@@ -84,11 +84,16 @@ class EngineRuntime(EngineParking, EngineStates, EngineUsage, EngineImages):
             return list(client.volumes(filters=self._ours).get("Volumes") or ())
 
         rows = await self._calls(ask, write=False, limit=READ_SECONDS)
-        pairs = [((row.get("Labels") or {}).get(BOT_LABEL, ""), row["Name"]) for row in rows]
+        found = [
+            VolumeInfo(
+                bot_id=(row.get("Labels") or {}).get(BOT_LABEL, ""),
+                name=row["Name"],
+                created=observations.parse_time(row.get("CreatedAt")),
+            )
+            for row in rows
+        ]
         return [
-            VolumeInfo(bot_id=bot_id, name=name)
-            for bot_id, name in pairs
-            if is_bot_id(bot_id) and name == container_name(bot_id)
+            one for one in found if is_bot_id(one.bot_id) and one.name == container_name(one.bot_id)
         ]
 
     async def observe(self, bot_id: str) -> Observation | None:

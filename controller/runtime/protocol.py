@@ -45,6 +45,7 @@ class VolumeInfo:
 
     bot_id: str
     name: str
+    created: float = 0.0  # seconds since the epoch, by the engine; 0: not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -183,6 +183,9 @@ CALLS: dict[str, dict[str, Call]] = {
         "batches.ask": lambda s, who: s.manager.batches.ask(who, Verb.UPDATE, [s.bot]),
     },
     "fleet.orphans": {"orphans.find": lambda s, who: s.manager.orphans.find(who)},
+    "fleet.orphans.remove": {
+        "orphans.remove": lambda s, who: s.manager.orphans.remove(who, ["volume/none"])
+    },
     "fleet.history": {"history.of_everything": lambda s, who: s.manager.history.of_everything(who)},
     "fleet.doctor": {"doctor.examine": lambda s, who: s.manager.doctor.examine(who)},
     "fleet.board": {

@@ -9,6 +9,7 @@ from controller.chat.commands.bot_list import BotList
 from controller.chat.commands.everyone import Grants
 from controller.chat.commands.fleet_looks import FleetLooks
 from controller.chat.commands.looks import Looks
+from controller.chat.commands.orphan_looks import OrphanLooks
 from controller.chat.commands.power import Power
 from controller.chat.commands.release_commands import Updates
 from controller.chat.commands.update_commands import FleetUpdates
@@ -46,6 +47,7 @@ class Rooms:
     incidents: IncidentPresses
     many: Choosing
     following: LogFollowing
+    orphans: OrphanLooks
 
 
 def rooms_of(manager: Manager, guild_id: int, forms: FormsOffered = "both") -> Rooms:
@@ -72,4 +74,5 @@ def rooms_of(manager: Manager, guild_id: int, forms: FormsOffered = "both") -> R
         incidents=IncidentPresses(manager),
         many=Choosing(manager),
         following=LogFollowing(manager, logs),
+        orphans=OrphanLooks(manager),
     )

@@ -44,7 +44,7 @@ ELSEWHERE = frozenset(
     }
 )
 # Asked for by the buttons under what they are about, and over HTTP and at the console.
-BUTTONS_ONLY = frozenset({acts.INCIDENT_ACKNOWLEDGE, acts.INCIDENT_MUTE})
+BUTTONS_ONLY = frozenset({acts.INCIDENT_ACKNOWLEDGE, acts.INCIDENT_MUTE, acts.ORPHANS_REMOVE})
 WITHOUT_COMMAND = ELSEWHERE | BUTTONS_ONLY
 
 
@@ -102,6 +102,7 @@ _PRESSES = [
     Way("button past", acts.BOT_HISTORY),
     Way("button fleetpast", acts.FLEET_HISTORY),
     Way("button updates", acts.FLEET_UPDATES, owed=True),
+    Way("button clear", acts.ORPHANS_REMOVE, owed=True),
     Way("button everyone", acts.ACCESS_GRANT, owed=True),
     Way("modal create", acts.BOT_CREATE, owed=True),
     Way("modal do", acts.BOT_DO, owed=True),
