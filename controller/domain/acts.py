@@ -92,6 +92,10 @@ INCIDENT_MUTE = Act("incident.mute", Role.OPERATOR, "Muting an incident", Scope.
 ALERTS_LIST = Act("fleet.alerts.list", Role.VIEWER, "Seeing who is pinged", Scope.ANY)
 ALERTS_OWN = Act("fleet.alerts.me", Role.VIEWER, "Asking to be pinged", Scope.ANY)
 ALERTS_GIVE = Act("fleet.alerts.give", Role.ADMIN, "Having others pinged", Scope.FLEET)
+DIGEST_OWN = Act("fleet.digest.me", Role.VIEWER, "Asking for a weekly digest", Scope.ANY)
+DIGEST_CHANNEL = Act(
+    "fleet.digest.here", Role.ADMIN, "Having a channel told every week", Scope.FLEET
+)
 HELP = Act("help", Role.VIEWER, "Reading the help", Scope.ANY)
 
 ACTS: dict[str, Act] = {
@@ -156,6 +160,8 @@ ACTS: dict[str, Act] = {
         ALERTS_LIST,
         ALERTS_OWN,
         ALERTS_GIVE,
+        DIGEST_OWN,
+        DIGEST_CHANNEL,
         HELP,
     )
 }

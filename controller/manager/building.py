@@ -27,6 +27,7 @@ from controller.manager.boards import Boards
 from controller.manager.bots import Bots
 from controller.manager.courier import Courier
 from controller.manager.credentials import Credentials
+from controller.manager.digests import Digests
 from controller.manager.doctor import Doctor, Finding, Patient, backup_findings
 from controller.manager.edits import Edits
 from controller.manager.feed import Feed
@@ -283,6 +284,7 @@ def _manager(parts: Parts, tools: Tools, loop: Loop, access: Access, webhooks: W
         feed=Feed(fleet, tools.store, access),
         history=History(tools.store, fleet, journal, access),
         incidents=Incidents(keeper, checks, tools.store, fleet, journal, access, parts.clock),
+        digests=Digests(tools.store, fleet, journal, access, parts.clock),
         orphans=Orphans(tools, access),
         doctor=Doctor(patient, fleet, loop.stories, access, backups_found),
         backups=backups,

@@ -7,6 +7,7 @@ from discord import app_commands
 
 from controller.chat.commands.alert_commands import AlertCommands
 from controller.chat.commands.closed import CLOSED
+from controller.chat.commands.digest_commands import DigestCommands
 from controller.chat.commands.rooms import Rooms
 from controller.chat.commands.with_request import with_request
 from controller.chat.incidents.incident_words import one_line
@@ -34,6 +35,7 @@ class FleetCommands(app_commands.Group):
         self._orphans = rooms.orphans
         self._manager = manager
         self.add_command(AlertCommands(manager))
+        self.add_command(DigestCommands(manager))
 
     @app_commands.command(description="What is wrong now, and what was")
     @with_request

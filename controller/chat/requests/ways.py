@@ -32,7 +32,7 @@ _CHANGING = {
     *(acts.BOT_ROLLBACK, acts.ACCESS_GRANT, acts.ACCESS_REVOKE, acts.TOKEN_REVOKE),
     *(acts.FLEET_BACKUP, acts.SCHEDULE_ADD, acts.SCHEDULE_PAUSE, acts.SCHEDULE_RESUME),
     acts.SCHEDULE_REMOVE,
-    *(acts.FLEET_BOARD, acts.ALERTS_GIVE),
+    *(acts.FLEET_BOARD, acts.ALERTS_GIVE, acts.DIGEST_CHANNEL),
 }
 # Asked for over HTTP and at the console only: a webhook's URL is a secret, and what is typed into a
 # command stays readable in Discord. And a Worker is deployed where its files and its token are.
