@@ -107,8 +107,9 @@ async def test_missed_runs_are_one_message_and_told_once(house: House) -> None:
         store = world.application.installation.tools.store
         while not (await store.recall("missed-notice")):
             await asyncio.sleep(0.02)
+        found = await store.schedules(view.bot.id)
         async with store.transaction() as write:
-            for one in await store.schedules(view.bot.id):
+            for one in found:
                 await write.schedules.save(replace(one, next_at=one.next_at - LATE - 86_400.0))
     async with house.controller() as world:
         message = await until_told(world, "⏭️")
@@ -117,6 +118,9 @@ async def test_missed_runs_are_one_message_and_told_once(house: House) -> None:
         )
         assert "- **shop**: restart, " in message.content
         assert "- **shop**: stop, " in message.content
+        store = world.application.installation.tools.store
+        while await store.recall("missed-notice") != str(await store.newest()):
+            await asyncio.sleep(0.02)
     async with house.controller() as world:
         await asyncio.sleep(2.5)
         assert len(told(world, "⏭️")) == 1
