@@ -23,7 +23,6 @@ from controller.catalog import Catalog, load
 from controller.chat import (
     Announcer,
     ControllerClient,
-    Notices,
     Place,
     Progress,
     Publisher,
@@ -83,7 +82,6 @@ class Application:
     publisher: Publisher
     announcer: Announcer
     progress: Progress
-    notices: Notices
     edge: Edge | None = None
     doors: set[str] = field(default_factory=set)  # those that are open
 
@@ -115,7 +113,7 @@ class Application:
             group.create_task(self.manager.incidents.run(), name="incidents")
             group.create_task(self.announcer.run(), name="announcer")
             group.create_task(self.progress.run(), name="progress of batches")
-            group.create_task(self.notices.run(), name="notices")
+            group.create_task(self.client.notices.run(), name="notices")
             group.create_task(self.client.late_answers.run(), name="late answers")
             group.create_task(self.client.log_following.run(), name="followed logs")
             if self.edge is not None:
@@ -235,11 +233,8 @@ async def open_application(  # noqa: PLR0913 - what simulations and proofs repla
         publisher = Publisher(manager, client, place, published)
         announcer = Announcer(manager, client, place)
         progress = Progress(manager, client, place, client.connected)
-        notices = Notices(manager, client, place, client.members, client.connected)
         edge = edge_of(settings, installation, fingerprints, lambda: client.is_online)
-        yield Application(
-            settings, installation, client, publisher, announcer, progress, notices, edge
-        )
+        yield Application(settings, installation, client, publisher, announcer, progress, edge)
 
 
 def _own_tokens(settings: Settings, fingerprints: Fingerprints) -> frozenset[str]:

@@ -11,14 +11,12 @@ from controller.chat.batches.progress import Progress
 from controller.chat.cards.publisher import Publisher
 from controller.chat.client import ControllerClient
 from controller.chat.incidents.announcer import Announcer
-from controller.chat.incidents.notices import Notices
 from controller.chat.login import redirect_discord, run_client
 from controller.chat.requests.place import Place
 
 __all__ = [
     "Announcer",
     "ControllerClient",
-    "Notices",
     "Place",
     "Progress",
     "Publisher",

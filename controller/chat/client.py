@@ -19,6 +19,7 @@ from controller.chat.commands.rooms import rooms_of
 from controller.chat.footprint import INTENTS
 from controller.chat.forms.secrets_form import FormsOffered
 from controller.chat.handlers import handlers_of
+from controller.chat.incidents.notices import Notices
 from controller.chat.requests.admission import Admission
 from controller.chat.requests.at_work import AtWork
 from controller.chat.requests.command_links import CommandLinks, LinkingClient
@@ -69,6 +70,7 @@ class ControllerClient(LinkingClient):
         admission = Admission(manager, place, self.members)
         rooms = rooms_of(manager, place.guild_id, forms)
         self.log_following = rooms.following
+        self.notices = Notices(manager, self, place, self.members, self.connected)
         self.router = Router(admission, self.late_answers, handlers_of(rooms, manager))
         self.tree = CommandTree(self, admission, self.late_answers, self.at_work)
         self._guild = discord.Object(place.guild_id)

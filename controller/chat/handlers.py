@@ -30,6 +30,7 @@ def handlers_of(rooms: Rooms, manager: Manager) -> dict[str, Handler]:
         **{f"button halt{verb}": many(rooms.many.cancel, verb) for verb in Verb},
         "button logs": bot(rooms.logs.show),
         "button older": bot(rooms.logs.older),
+        "button newer": bot(rooms.logs.newer),
         "button refresh": bot(rooms.logs.refresh),
         "button file": bot(rooms.logs.file),
         "button preset": bot(rooms.logs.preset),

@@ -70,7 +70,8 @@ class ScheduleRuns:
         # Never 0, which would mean the newest ones; the first entry of all is about no schedule.
         behind = max(1, number)
         kinds = (Kind.MISSED,)
-        return await self._tools.store.entries(kinds=kinds, after=behind, limit=MISSED_MOST)
+        found = await self._tools.store.entries(kinds=kinds, after=behind, limit=MISSED_MOST)
+        return found[::-1]
 
     async def run(self) -> None:
         """Carry them out until cancelled."""

@@ -13,7 +13,8 @@ import discord
 from controller.chat.words.limits import MESSAGE_MAX
 
 _CODE = r"```.*?```|`[^`\n]*`"  # what is shown as it is typed
-_BEFORE = r"(?<![\w/:.<`])"  # a path or an address holds no command
+# A path or an address holds no command, and neither does a link that was made harmless.
+_BEFORE = r"(?<![\w/:.<`\u200b])"
 
 
 class CommandLinks:

@@ -61,6 +61,7 @@ _COMMANDS = [
 _PRESSES = [
     Way("button logs", acts.BOT_LOGS),
     Way("button older", acts.BOT_LOGS),
+    Way("button newer", acts.BOT_LOGS),
     Way("button refresh", acts.BOT_LOGS),
     Way("button file", acts.BOT_LOGS),
     Way("button preset", acts.BOT_LOGS),
