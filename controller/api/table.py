@@ -21,6 +21,7 @@ from controller.api.operations.orphan_operations import ORPHAN_OPERATIONS
 from controller.api.operations.release_operations import RELEASE_OPERATIONS
 from controller.api.operations.request_operations import REQUEST_OPERATIONS
 from controller.api.operations.schedule_operations import SCHEDULE_OPERATIONS
+from controller.api.operations.snapshot_operations import SNAPSHOT_OPERATIONS
 from controller.api.operations.stats_operations import STATS_OPERATIONS
 from controller.api.operations.stream_operations import STREAM_OPERATIONS
 from controller.api.operations.token_operations import TOKEN_OPERATIONS
@@ -34,6 +35,7 @@ OPERATIONS: Operations = (
     *BOT_OPERATIONS,
     *INSIDE_OPERATIONS,
     *RELEASE_OPERATIONS,
+    *SNAPSHOT_OPERATIONS,
     *FLEET_OPERATIONS,
     *ORPHAN_OPERATIONS,
     *STATS_OPERATIONS,

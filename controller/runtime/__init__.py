@@ -15,6 +15,7 @@ from controller.runtime.protocol import (
     Runtime,
     VolumeInfo,
 )
+from controller.runtime.pulling import Told, untold
 from controller.runtime.usage_protocol import Sizes
 
 __all__ = [
@@ -26,5 +27,7 @@ __all__ = [
     "ProbeResult",
     "Runtime",
     "Sizes",
+    "Told",
     "VolumeInfo",
+    "untold",
 ]
