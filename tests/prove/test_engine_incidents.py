@@ -1,7 +1,7 @@
 """What an engine takes with it is one incident, however many bots that are.
 
-A private engine, stopped and started. Two bots in the short form (make test), twenty in full (make
-prove).
+A private engine, stopped and started. Three bots in the short form (make test), thirty in full
+(make prove).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ async def test_an_engines_restart_is_one_message_that_pings_once_and_closes(
     """Told within five seconds, closed in the same message; none about any bot that ended with it,
     also not when it's back and they have had time to be told of."""
     async with open_shop(engine, tmp_path) as shop:
-        names = [f"bot-{number}" for number in range(tally.pick(2, 20))]
+        names = [f"bot-{number}" for number in range(tally.pick(3, 30))]
         ids = await shop.bots(*names)
         asked = await shop.place.ann.slash("fleet alerts me")
         await asked.until(lambda i: i.message is not None and "Pinged" in i.text)
@@ -52,12 +52,18 @@ async def test_an_engines_restart_is_one_message_that_pings_once_and_closes(
 async def test_trouble_whose_events_were_lost_is_told_by_the_next_list(
     engine: PrivateEngine, tmp_path: Path
 ) -> None:
-    """Within 30 s: the door lets no events through, so only the list of every 15 s can tell."""
+    """A removal and a kill, within 30 s: the door lets no events through, so only the list of every
+    15 s can tell. What killed the other can't be known then: it says how it ended."""
     async with open_shop(engine, tmp_path, through_door=True) as shop:
-        (bot_id,) = await shop.bots("one")
-        former = {bot_id: shop.run_of(bot_id)}
+        ids = await shop.bots("one", "two")
+        former = {bot_id: shop.run_of(bot_id) for bot_id in ids}
         shop.door.drop_events()
-        name = f"botmaker-{bot_id}"
-        await asyncio.to_thread(engine.client.remove_container, name, force=True)
+        removed, killed = (f"botmaker-{bot_id}" for bot_id in ids)
+        await asyncio.to_thread(engine.client.remove_container, removed, force=True)
+        await asyncio.to_thread(engine.client.kill, killed)
+        began = asyncio.get_running_loop().time()
         await shop.place.channel_says("one was removed outside BotMaker", 30)
+        told = await shop.place.channel_says("**two ", 30)
+        assert asyncio.get_running_loop().time() - began < 30
+        assert "crashed" in told.content or "outside BotMaker" in told.content, told.content
         await running_anew(shop, former)
