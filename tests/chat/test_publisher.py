@@ -41,7 +41,7 @@ def edits(world: World, message_id: int) -> int:
 
 
 async def test_many_changes_become_few_edits_and_the_last_one_is_shown(world: World) -> None:
-    """At most one edit in a second and a half, however often the bot changes."""
+    """At most one edit in two seconds, however often the bot changes."""
     await ready_bot(world)
     message = card(world, "shop")
     assert message is not None

@@ -24,9 +24,14 @@ DESKTOP = {"width": WIDTH, "height": HEIGHT}
 
 def shoot(page: Page, name: str, where: Locator) -> None:
     """Shoot one message at both widths: `NAME.png` and `NAME-phone.png`."""
+    at_rest(page)
     for size, suffix in ((DESKTOP, ""), (PHONE, "-phone")):
         page.set_viewport_size(size)  # type: ignore[arg-type]  # Playwright's own type
-        page.wait_for_timeout(500)
+        page.wait_for_timeout(1500)
+        handle = where.element_handle()
+        page.wait_for_function(
+            "message => message.getBoundingClientRect().right <= innerWidth", arg=handle
+        )
         where.evaluate("message => message.scrollIntoView({ block: 'end' })")
         page.mouse.move(size["width"] // 2, 4)
         page.evaluate(LEAVE_BUTTONS)
@@ -36,6 +41,11 @@ def shoot(page: Page, name: str, where: Locator) -> None:
         image.quantize(256).save(FOLDER / f"{name}{suffix}.png", optimize=True)
         print(f"{name}{suffix}.png")
     page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
+
+
+def at_rest(page: Page) -> None:
+    """Wait until nothing is under way: meanwhile the page dims its buttons."""
+    expect(page.locator("#action-status")).to_have_text("Action completed", timeout=PATIENCE)
 
 
 def made(person: Person, name: str, behaviour: str = "") -> None:
@@ -64,6 +74,10 @@ def scenes(person: Person) -> None:
     page.get_by_role("button", name="Submit").click()
     person.sees(person.card("shop-helper"), "— running", patience)
     shoot(page, "card", person.card("shop-helper"))
+    made(person, "night-watch", "crash")
+    incident = person.messages.filter(has_text="night-watch").filter(has_text="Acknowledge").last
+    person.sees(incident, "cannot reach the demo service", patience)
+    shoot(page, "incident", incident)
     person.on_bot("/bot logs", "shop-helper")
     person.press("Follow", person.newest())
     person.sees(person.newest(), "following", patience)
@@ -74,10 +88,6 @@ def scenes(person: Person) -> None:
     person.sees(person.newest(), "CPU", patience)
     page.wait_for_timeout(3000)
     shoot(page, "chart", person.newest())
-    made(person, "night-watch", "crash")
-    incident = person.messages.filter(has_text="night-watch").filter(has_text="Acknowledge").last
-    person.sees(incident, "cannot reach the demo service", patience)
-    shoot(page, "incident", incident)
     person.enter("/fleet board")
     person.sees(person.newest(), "2 bots", patience)
     shoot(page, "board", person.newest())
@@ -85,13 +95,13 @@ def scenes(person: Person) -> None:
 
 def main() -> None:
     """Take them. The demo's containers are removed at the end, also after a failure."""
-    expect.set_options(timeout=PATIENCE)
+    expect.set_options(timeout=PATIENCE / 3)
     client = engine_client()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         demo = Demo(Path(folder) / "demo", client)
         browser = playwright.chromium.launch(executable_path=chromium(), args=QUIET)
         page = browser.new_page(viewport=DESKTOP, color_scheme="dark")  # type: ignore[arg-type]
-        page.set_default_timeout(PATIENCE)
+        page.set_default_timeout(PATIENCE / 3)
         try:
             person = Person(page, "desktop")
             person.open(demo.start())
