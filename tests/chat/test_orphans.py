@@ -1,4 +1,4 @@
-"""`/fleet orphans`: what belongs to no bot, with age and size; a red button removes exactly that."""
+"""`/fleet orphans`: what belongs to no bot, with age and size; a red button removes just that."""
 
 from __future__ import annotations
 
