@@ -45,7 +45,7 @@ def shoot(page: Page, name: str, where: Locator) -> None:
 
 def at_rest(page: Page) -> None:
     """Wait until nothing is under way: meanwhile the page dims its buttons."""
-    expect(page.locator("#action-status")).to_have_text("Action completed", timeout=PATIENCE)
+    expect(page.locator("#channel-message-list button:disabled")).to_have_count(0)
 
 
 def made(person: Person, name: str, behaviour: str = "") -> None:
