@@ -52,18 +52,12 @@ async def test_an_engines_restart_is_one_message_that_pings_once_and_closes(
 async def test_trouble_whose_events_were_lost_is_told_by_the_next_list(
     engine: PrivateEngine, tmp_path: Path
 ) -> None:
-    """A removal and a kill, within 30 s: the door lets no events through, so only the list of every
-    15 s can tell. What killed the other can't be known then: it says how it ended."""
+    """Within 30 s: the door lets no events through, so only the list of every 15 s can tell."""
     async with open_shop(engine, tmp_path, through_door=True) as shop:
-        ids = await shop.bots("one", "two")
-        former = {bot_id: shop.run_of(bot_id) for bot_id in ids}
+        (bot_id,) = await shop.bots("one")
+        former = {bot_id: shop.run_of(bot_id)}
         shop.door.drop_events()
-        removed, killed = (f"botmaker-{bot_id}" for bot_id in ids)
-        await asyncio.to_thread(engine.client.remove_container, removed, force=True)
-        await asyncio.to_thread(engine.client.kill, killed)
-        began = asyncio.get_running_loop().time()
+        name = f"botmaker-{bot_id}"
+        await asyncio.to_thread(engine.client.remove_container, name, force=True)
         await shop.place.channel_says("one was removed outside BotMaker", 30)
-        told = await shop.place.channel_says("**two ", 30)
-        assert asyncio.get_running_loop().time() - began < 30
-        assert "crashed" in told.content or "outside BotMaker" in told.content, told.content
         await running_anew(shop, former)
