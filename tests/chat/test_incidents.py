@@ -344,11 +344,15 @@ async def test_an_engine_that_goes_and_comes_back_is_told_once_whatever_it_took_
     told = await until_incident(world, "Docker stopped answering")
     assert "3 bots can't be looked after meanwhile" in told.content
     assert labels(told) == ["Acknowledge", "Mute 1 h", "Mute until it's over"]
-    for view in views:
+    for view in views[1:]:
         engine.do_stop(view.bot.id)  # with the engine: nobody hears of it
+    engine.set_health(views[0].bot.id, Health.UNHEALTHY, "it finds its feet")
     engine.come_back()
     back = await until_incident(world, "✅ **Docker answers again**, after")
     assert back.id == told.id
+    await until_phase(world, "one", Phase.UNHEALTHY)
+    await asyncio.sleep(1)
+    engine.set_health(views[0].bot.id, Health.HEALTHY)
     for view in views:
         await until_phase(world, view.bot.name, Phase.RUNNING)
     await asyncio.sleep(1)
