@@ -101,17 +101,12 @@ def expected(  # the rules in the order of their weight, one line each
     return next(phase for holds, phase in rules if holds)
 
 
-@pytest.mark.parametrize(("wish", "place", "problem", "missing", "crashes"), EVERY)
-def test_every_wish_and_sight_has_its_phase(
-    wish: Wish,
-    place: tuple[ContainerState | None, Health],
-    problem: Problem | None,
-    missing: tuple[str, ...],
-    crashes: tuple[Crash, ...],
-) -> None:
+def test_every_wish_and_sight_has_its_phase() -> None:
     """Wish × container × health × problem × missing secrets × crashes."""
-    shown = derive(bot(wish, problem), world(*place, missing), crashes, NOW)
-    assert shown is expected(wish, place, problem, missing, crashes)
+    for wish, place, problem, missing, crashes in EVERY:
+        shown = derive(bot(wish, problem), world(*place, missing), crashes, NOW)
+        said = (wish, place, problem, missing, crashes)
+        assert shown is expected(wish, place, problem, missing, crashes), said
 
 
 def test_every_phase_can_be_reached() -> None:
@@ -248,6 +243,29 @@ def test_a_bot_with_a_problem_is_only_stopped(state: ContainerState | None) -> N
 def test_missing_secrets_hold_back_every_step(state: ContainerState | None) -> None:
     """Never started without them, never stopped for them."""
     assert decide(bot(), world(state, missing=("api_key",))) is T.SETTLED
+
+
+@pytest.mark.parametrize("wish", [W.RUN, W.STOP])
+@pytest.mark.parametrize("state", [None, *S])
+def test_a_state_is_replaced_once_no_container_has_it(
+    wish: Wish, state: ContainerState | None
+) -> None:
+    """Its run ends first, as one that somebody wished to end; whatever else would be next waits."""
+    steps = {None: T.RESTORE, S.REMOVING: T.LOOK_AGAIN}
+    active = state is not None and state.active
+    wanted = steps.get(state, T.STOP if active else T.REMOVE_CONTAINER)
+    wished = replace(bot(wish), restoring=2)
+    assert decide(wished, world(state)) is wanted
+    assert decide(replace(wished, problem=BROKEN), world(state)) is not T.RESTORE
+    removed = replace(wished, wish=W.REMOVE)
+    assert decide(removed, world(state)) is decide(bot(W.REMOVE), world(state))
+
+
+def test_a_state_is_replaced_only_once_a_trial_has_ended() -> None:
+    """A parked container has the volume as well."""
+    tried = replace(bot(), restoring=2, release=4, candidate=5)
+    assert decide(tried, beside(None)) is T.CREATE
+    assert decide(replace(tried, candidate=0), beside(None)) is T.UNPARK
 
 
 def test_a_removal_goes_from_the_container_to_the_row() -> None:

@@ -6,6 +6,7 @@ The rest of `/bot` is in `bot_commands`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import discord
@@ -15,10 +16,17 @@ from controller.chat.commands.suggestions import Choices, suggest_bots, suggest_
 from controller.chat.commands.with_request import with_request
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.custom_ids import key_in
+from controller.chat.requests.pull_shown import PullShown
 from controller.chat.requests.request import Request
 from controller.chat.requests.selects import Option, select
 from controller.chat.words.bot_facts import outcome_of
-from controller.chat.words.release_words import releases_words, short, update_words
+from controller.chat.words.release_words import (
+    pulling_words,
+    releases_words,
+    short,
+    update_words,
+    updated_words,
+)
 from controller.chat.words.text import fitted, plain
 from controller.domain.acts import BOT_RELEASES, BOT_ROLLBACK, BOT_UPDATE
 from controller.domain.bot import Bot
@@ -36,7 +44,8 @@ class Updates:
     async def ask(self, request: Request, bot: Bot) -> None:
         """Show what would change, with a button if anything would."""
         await request.acknowledge()
-        changes = await self._manager.releases.preview(request.caller, bot)
+        async with _shown(request, bot) as tell:
+            changes = await self._manager.releases.preview(request.caller, bot, tell)
         style = discord.ButtonStyle.primary
         update = button(f"Update {bot.name}", "update", bot.id, changes.mark, style=style)
         await request.reply(
@@ -47,8 +56,10 @@ class Updates:
         """Update it to what the button's message showed."""
         mark = key_in(request.arguments)
         await request.acknowledge_in_place()
-        ended = await self._manager.releases.update(request.caller, bot, mark)
-        await request.reply(outcome_of(self._manager, ended, bot.name, "updating"))
+        async with _shown(request, bot) as tell:
+            done = await self._manager.releases.update(request.caller, bot, mark, tell=tell)
+        words = outcome_of(self._manager, done.view, bot.name, "updating")
+        await request.reply(words + updated_words(done.changes))
 
     async def releases(self, request: Request, bot: Bot) -> None:
         """The newest releases; those that worked can be picked to go back to."""
@@ -79,6 +90,10 @@ class Updates:
         pulled = f"\nIts image was gone, so it was pulled again: `{short(ended.pulled)}`."
         words += pulled if ended.pulled else ""
         await request.reply(f"{words}\nIts secrets and its own data stay as they are.")
+
+
+def _shown(request: Request, bot: Bot) -> PullShown:
+    return PullShown(request, partial(pulling_words, bot))
 
 
 def good_ones(bot: Bot, found: Sequence[Release]) -> list[Release]:

@@ -17,6 +17,15 @@ def exposure_of(manager: Manager, bot: Bot) -> str:
     return bot_words.exposure([secret.label or secret.name for secret in exposed])
 
 
+def limits_of(manager: Manager, bot: Bot) -> str:
+    """What the bot may use at most, and what of that is its own; empty if its template is gone."""
+    found = manager.bots.limits(bot)
+    if found is None:
+        return ""
+    own = f"; its own: {', '.join(sorted(bot.limits))}" if bot.limits else ""
+    return f"limits: memory {found.memory}, {found.cpus:g} CPUs, {found.pids} processes{own}"
+
+
 async def doubts_of(manager: Manager, bot: Bot) -> str:
     """What the bot's image may lack, if it can't be checked yet: read before typing secrets."""
     needs = await manager.bots.unproven_needs(bot)

@@ -101,6 +101,8 @@ def causes(view: View, memory: int = 0, *, now: float) -> list[Cause]:
     if view.world.previous is not None and view.bot.candidate:
         trying = f"Trying release {view.bot.candidate}; if it fails, the one before comes back."
         found.append(Cause(trying))
+    if view.bot.restoring and view.bot.problem is None:
+        found.append(Cause(f"Its state is being replaced by snapshot {view.bot.restoring}."))
     if view.world.container is not None:
         found += map(Cause, _of_container(view, view.world.container))
     found += [Cause(plain(words)) for words in view.world.degraded]
@@ -156,7 +158,7 @@ def _ended(view: View, memory: int, now: float) -> list[Cause]:
     if problem is not None:
         hint = problem.hint
         if short_of_memory and problem.code in _OF_A_CRASH:
-            return [Cause(plain(problem.message)), Cause(f"{_lacking(memory)} Then restart it.")]
+            return [Cause(plain(problem.message)), Cause(_lacking(memory))]
         fix = _fix_of(view, problem)
         return [
             Cause(plain(words), fix if at == 0 else Fix.NONE)
@@ -192,8 +194,7 @@ def _going_back(view: View) -> Fix:
 def _lacking(memory: int) -> str:
     limit = f" (limit {_size(memory)})" if memory else ""
     return (
-        f"It was killed for lack of memory{limit}: "
-        "give it more in its template, `run.resources.memory`."
+        f"It was killed for lack of memory{limit}: give it more with `/bot edit`, option `memory`."
     )
 
 
@@ -259,6 +260,7 @@ def show(
     secrets: Mapping[str, str],
     *,
     memory: int = 0,
+    limits: str = "",
     warning: str = "",
     now: float,
 ) -> str:
@@ -277,6 +279,8 @@ def show(
         lines.append(
             f"container `{container.container_id[:12]}` {container.state.value}{health}, {restarts}"
         )
+    if limits:
+        lines.append(limits)
     if bot.image:
         lines.append(f"image `{bot.image[:32]}`")
     for name, value in bot.fields.items():

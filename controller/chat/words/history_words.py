@@ -88,6 +88,9 @@ def _of_the_container(kind: Kind, data: Mapping[str, Any]) -> str:
             return f"**release {data.get('number')}** ({plain(str(data.get('why', '')), 20)})"
         case Kind.PROVED:
             return f"**release {data.get('number')} works**"
+        case Kind.SNAPSHOT:
+            what = plain(str(data.get("what", "")), 20)
+            return f"**snapshot {data.get('number')}** of its state {what}"
         case Kind.NEW_IMAGE:
             return f"**another image**: {_image_change(data)}"
         case _:

@@ -40,6 +40,7 @@ def update_words(bot: Bot, changes: Changes) -> str:
         old, new = changes.reference
         names = f" (`{_code(new)}`)" if old == new else f" (`{_code(old)}` → `{_code(new)}`)"
         lines.append(f"image: `{short(before)}` → `{short(after)}`{names}")
+    lines += [_difference(one) for one in changes.versions]
     if changes.template:
         lines.append("template: a newer version")
     shown = changes.config[:DIFFERENCES_MAX]
@@ -50,6 +51,16 @@ def update_words(bot: Bot, changes: Changes) -> str:
         lines.append(f"⚠️ The same was taken back before: {plain(changes.failed)}")
     lines.append("It is tried first: if it doesn't work, the present release comes back by itself.")
     return "\n".join(lines)
+
+
+def updated_words(changes: Changes) -> str:
+    """What an update changed, as far as its images say so: a line each, mostly none."""
+    return "".join(f"\n{_difference(one)}" for one in changes.versions)
+
+
+def pulling_words(bot: Bot, percent: int) -> str:
+    """How far the pull of a bot's newer image has come."""
+    return f"**{bot.name}** — getting its image: {percent} %"
 
 
 def _difference(one: Difference) -> str:
