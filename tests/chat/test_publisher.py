@@ -91,11 +91,11 @@ async def test_a_card_that_was_deleted_while_the_controller_was_away_is_posted_a
 ) -> None:
     """Nothing changed about the bot; its message is there again all the same, once."""
     async with house.controller() as world:
-        await ready_bot(world)
-        message = await until_card(world, "shop", "🟢 **shop** — running")
+        await make(world)
+        message = await until_card(world, "shop", "waiting for secrets")
     house.env.backend.delete_message(house.channel.id, message.id)
     async with house.controller() as world:
-        again = await until_card(world, "shop", "🟢 **shop** — running")
+        again = await until_card(world, "shop", "waiting for secrets")
         assert again.id != message.id
         assert len(public(world)) == 1
 
