@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from controller.api.reading import BODY_MOST
+from controller.api.raw_bodies import BODY_MOST
 from controller.api.request_rates import Rates
 from tests.api.client import GENEROUS
 from tests.deploy.real.proxies import HOST, Front, fronted
