@@ -53,7 +53,7 @@ from controller.runtime.options import engine_options
 from controller.service_manager import ServiceManager, told
 from controller.services import LiveChecks
 from controller.settings import Settings, service_manager
-from controller.spared_loop import spare_the_loop
+from controller.spared_loop import set_imports_aside, spare_the_loop
 from controller.store import Store, lock
 from controller.vault import (
     AtRest,
@@ -356,6 +356,7 @@ async def run(
 
     `notes` about the settings go to the log.
     """
+    set_imports_aside()
     os.umask(0o077)  # by default nobody else can read what we write
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold every secret we know
     redactor = Redactor()

@@ -25,10 +25,10 @@ from controller.api.operations.stream_operations import STREAM_OPERATIONS
 from controller.api.operations.token_operations import TOKEN_OPERATIONS
 from controller.api.operations.update_operations import UPDATE_OPERATIONS
 from controller.api.operations.webhook_operations import WEBHOOK_OPERATIONS
+from controller.api.paths import PREFIX
 from controller.api.problems import HttpProblem
 from controller.domain.errors import NotFound
 
-PREFIX = "/api/v1"
 OPERATIONS: Operations = (
     *BOT_OPERATIONS,
     *INSIDE_OPERATIONS,

@@ -188,7 +188,8 @@ class Loop:
             # An error is one bot's trouble, of which its own look tells; it stops no start.
             missing, faults = ((), ()) if isinstance(found, ControllerError) else found
             tools.fleet.add(bot, World(missing=missing, faults=faults), seen=False)
-            tools.fleet.show_crashes(bot.id, tuple(crashes.get(bot.id, ())))
+            if bot.id in crashes:
+                tools.fleet.show_crashes(bot.id, tuple(crashes[bot.id]))
         swept = await tools.threads.secrets(tools.vault.sweep, things=len(bots))
         if swept:
             log.warning("removed %d half-written secret files of an earlier crash", swept)
@@ -207,8 +208,6 @@ class Loop:
 
     async def run(self) -> None:
         """Converge and watch until cancelled. Every bot is looked at once at the start."""
-        for view in self._tools.fleet:
-            self._queue.poke(view.bot.id)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._queue.run(self.converger), name="converge")
@@ -233,11 +232,11 @@ class Loop:
     async def _learn(self, bots: Sequence[Bot]) -> None:
         """Teach the redactor the bots' values that are on the disk, in unfinished forms too."""
         blueprints, redactor = self._tools.blueprints, self._tools.redactor
+        for bot_id, _, staged in await self._tools.threads.secrets(blueprints.staging.everything):
+            redactor.learn(bot_id, staged.secrets.values())
 
         def learn(bot: Bot) -> None:
-            staged = blueprints.staging.of_bot(bot.id)
-            typed = [value for form in staged for value in form.secrets.values()]
-            redactor.learn(bot.id, [*blueprints.secret_values(bot).values(), *typed])
+            redactor.learn(bot.id, blueprints.secret_values(bot).values())
 
         for trouble in await self._tools.threads.secrets_of_each(learn, bots):
             if trouble is not None:
