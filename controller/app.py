@@ -113,6 +113,7 @@ class Application:
             group.create_task(self.manager.incidents.run(), name="incidents")
             group.create_task(self.announcer.run(), name="announcer")
             group.create_task(self.progress.run(), name="progress of batches")
+            group.create_task(self.client.notices.run(), name="notices")
             group.create_task(self.client.late_answers.run(), name="late answers")
             group.create_task(self.client.log_following.run(), name="followed logs")
             if self.edge is not None:

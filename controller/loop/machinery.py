@@ -19,6 +19,7 @@ from controller.fleet.threads import Threads
 from controller.fleet.views import Fleet
 from controller.fleet.wishes import Wishes
 from controller.loop.account import Accounts
+from controller.loop.clearance import Clearance
 from controller.loop.converge import Converger
 from controller.loop.errands import Errands
 from controller.loop.former_secrets import FormerSecrets
@@ -59,6 +60,7 @@ class Tools:
     journal: Journal
     threads: Threads
     errands: Errands
+    clearance: Clearance
     savings: Savings
     restored: RestoredStates
     snapshots: SnapshotFiles
@@ -214,10 +216,12 @@ class Loop:
                 group.create_task(self.watcher.run(), name="watcher")
                 group.create_task(self._archive(), name="archive")
                 group.create_task(self.strays.run(), name="strays")
+                group.create_task(self._tools.clearance.run(), name="clearance")
                 group.create_task(self._forget_forms(), name="forms")
         finally:
             await self.steps.close()
             self._tools.errands.close()
+            self._tools.clearance.close()
 
     async def _with_reference(self, bot: Bot) -> Bot:
         """A bot that an earlier version pinned: from now on its template's reference counts."""

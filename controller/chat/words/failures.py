@@ -31,9 +31,9 @@ def failure_words(error: BaseException) -> str:
         hint = hint_for(error) if error.code == "denied" else sentences(hint_for(error))
         what = fitted(f"❌ {sentences(error.message)}", _MESSAGE_MAX)
         return "\n".join(filter(None, (what, fitted(hint, _HINT_MAX))))
-    incident = secrets.token_hex(3)
-    log.error("incident %s", incident, exc_info=error)
+    number = secrets.token_hex(3)
+    log.error("fault %s", number, exc_info=error)
     return (
-        f"❌ Something went wrong inside BotMaker (incident {incident}).\n"
+        f"❌ Something went wrong inside BotMaker (fault {number}).\n"
         "The controller's log has the details; your bots are not affected."
     )

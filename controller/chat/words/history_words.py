@@ -107,6 +107,9 @@ def _of_the_installation(kind: Kind, data: Mapping[str, Any]) -> str:
             return f"webhook {plain(str(data.get('name', '')), 40)} **{what}**{events}: {reason}"
         case Kind.MISSED | Kind.BATCH:
             return _of_many(kind, data)
+        case Kind.ORPHANS:
+            removed = plain(", ".join(map(str, data.get("removed") or ())), DETAIL_MAX)
+            return f"**removed what belonged to no bot**: {removed or 'nothing'}"
         case Kind.HEALTH:
             return f"BotMaker is **{plain(str(data.get('state', '')), 20)}**"
         case Kind.WORKER:
