@@ -293,7 +293,7 @@ def _details(look: Look, before: Details) -> Details:
     return replace(
         found,
         cause=found.cause[:CAUSE_MAX],
-        tail=() if any(one.trouble is Trouble.CRASHED for one in look.news) else before.tail,
+        tail=before.tail,  # until those of another crash are read
         memory=found.memory or before.memory,
     )
 
@@ -325,7 +325,7 @@ def is_of_a_crash(look: Look) -> bool:
 def with_tail(known: Incident, tail: Sequence[str]) -> Incident:
     """The incident with these last lines of the log."""
     kept = tuple(tail)[-TAIL_MOST:]
-    if not kept or known.is_over or kept == known.details.tail:
+    if known.is_over or kept == known.details.tail:
         return known
     return _seen(replace(known, details=replace(known.details, tail=kept)))
 

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from controller.domain.errors import BadSetting
 
-_MOUNTED_ID = re.compile(r"/containers/([0-9a-f]{64})/hostname")
+# A line of mountinfo: what is mounted, then where. Another container's file can be mounted on the
+# host as well; only ours is at /etc.
+_MOUNTED_ID = re.compile(r"/containers/([0-9a-f]{64})/hostname /etc/hostname ")
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,7 @@ class _Next:
     before: Incident | None
     after: Incident
     bot: Bot | None
+    crashed: bool = False  # anew, so there are other last lines to read
 
 
 class IncidentKeeper:
@@ -255,10 +256,14 @@ class IncidentKeeper:
             began = known is None or known.id != after.id or (known.is_over and not after.is_over)
             if began:
                 after = replace(after, changes=await self._changes(bot.id, now))
-        return _Next(known if known and known.id == after.id else None, after, bot)
+        crashed = any(one.trouble is Trouble.CRASHED for one in news)
+        return _Next(known if known and known.id == after.id else None, after, bot, crashed)
 
     async def _save(self, found: Sequence[_Next], cursor: int) -> list[Incident]:
-        """Write it down, with its entries in the journal, and tell of it."""
+        """Write it down, with its entries in the journal, and tell of it.
+
+        Returns those whose last lines have to be read.
+        """
         if not found and cursor == self._cursor:
             return []
         saved = []
@@ -270,7 +275,8 @@ class IncidentKeeper:
         self._cursor = cursor
         for incident in saved:
             self._show(incident)
-        return saved
+        looked = zip(found, saved, strict=True)
+        return [one for next_, one in looked if next_.crashed or not one.details.tail]
 
     async def _save_one(self, write: Transaction, one: _Next) -> Incident:
         saved = await write.incidents.save(one.after)
@@ -291,10 +297,10 @@ class IncidentKeeper:
             listener(incident.id)
 
     async def _add_tails(self, told: Sequence[Incident]) -> None:
-        """The last lines of the logs, where they aren't known: after the incident was told."""
+        """The last lines of the logs, which are read after the incident was told."""
         for incident in told:
             view = self._fleet.get(incident.bot_id)
-            if view is not None and not incident.is_over and not incident.details.tail:
+            if view is not None and not incident.is_over:
                 tail = await self._tools.tail(view.bot) or view.tail
                 await self.change(incident.id, partial(with_tail, tail=tail))
 

@@ -174,14 +174,16 @@ def test_what_comes_back_is_looked_after_and_muted_by_nobody() -> None:
 
 
 def test_the_lines_shown_are_those_before_the_newest_crash() -> None:
-    """An earlier crash's lines go with the next one; what merely lasts keeps them."""
+    """An earlier crash's stay until the next one's are read, and go even if there are none."""
     first = with_tail(opened(crash()), ["KeyError"])
     down = advance(first, ill(Trouble.DOWN), 105.0, PACE)
     assert down is not None
     assert down.details.tail == ("KeyError",)
     second = advance(first, crash(110.0), 110.0, PACE)
     assert second is not None
-    assert second.details.tail == ()
+    assert second.details.tail == ("KeyError",)
+    assert with_tail(second, ["TypeError"]).details.tail == ("TypeError",)
+    assert with_tail(second, []).details.tail == ()
 
 
 @pytest.mark.parametrize(

@@ -241,6 +241,9 @@ def test_our_own_container_is_known_by_its_mounts(tmp_path: Path) -> None:
     assert own_container(info, marker) is None
     info.write_text("22 1 8:1 / / rw - ext4 /dev/sda rw\n")
     assert own_container(info, marker) is None
+    elsewhere = "/run/somewhere/etc/hostname"  # another container's, seen from the host
+    info.write_text(f"9 1 8:1 /docker/containers/{'cd' * 32}/hostname {elsewhere} rw\n")
+    assert own_container(info, marker) is None
     marker.touch()
     assert own_container(info, marker)
     ident = "ab" * 32

@@ -26,7 +26,7 @@ async def test_buttons_of_a_deleted_bot_say_that_it_is_gone(shared: Place) -> No
     form = await shared.open_form("gone")
     asked = await ann.slash("bot delete", name="gone")
     await said(await ann.click(asked, label="Delete gone"), "Nothing is left")
-    assert len(ids) == 4 + 7
+    assert len(ids) == 4 + 9
     for custom_id in ids:
         inv = await ann.click(card, custom_id=custom_id, forged=True)
         await said(inv, "That bot is gone")

@@ -15,13 +15,13 @@ from controller.catalog import (
     Template,
     action_command,
     container_spec,
-    explain,
     load,
     rendered_files,
     secret_files,
     seed_files,
     tidy,
 )
+from controller.catalog.explanation import explain
 from controller.domain.bot import Bot
 from controller.domain.names import is_secret_name, new_bot_id
 from controller.domain.spec import SECRETS_TARGET
