@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import discord
 
 from controller.chat.batches.batch_words import button_label, progress, question
+from controller.chat.languages import say
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.custom_ids import address
 from controller.chat.requests.request import Request
@@ -42,11 +43,14 @@ class Choosing:
             return
         ordered = sorted(found, key=lambda view: WORST_FIRST.index(view.phase))
         offered = ordered[:OPTIONS_MAX]
-        text = f"Which bots? {plural(len(found), 'bot')} can be chosen."
+        text = say("Which bots? {bots} can be chosen.", bots=plural(len(found), "bot"))
         if len(offered) < len(found):
-            text += (
-                f" The menu shows {len(offered)}; for others use `phase`, `template` or `name`"
-                " (such as `shop-*`)."
+            text += say(
+                (
+                    " The menu shows {offered}; for others use `phase`, `template` or `name` "
+                    "(such as `shop-*`)."
+                ),
+                offered=len(offered),
             )
         await request.reply(text, view=_menu(verb, offered))
 
@@ -67,7 +71,9 @@ class Choosing:
         await request.acknowledge_in_place()
         batch = await self._batches.begin(request.caller, number)
         many = plural(len(batch.items), "bot")
-        await request.reply(f"Begun with {many}. A message in the channel shows how it goes.")
+        await request.reply(
+            say("Begun with {many}. A message in the channel shows how it goes.", many=many)
+        )
 
     async def cancel(self, request: Request, verb: Verb) -> None:
         """Begin with no further bot."""
@@ -76,7 +82,7 @@ class Choosing:
         await request.acknowledge()
         batch = await self._batches.cancel(request.caller, number)
         await request.reply(
-            "Cancelled: no further bot is begun with; those under way come to their end.\n"
+            say("Cancelled: no further bot is begun with; those under way come to their end.\n")
             + progress(batch)
         )
 
@@ -92,7 +98,7 @@ def _menu(verb: Verb, views: Sequence[View]) -> discord.ui.View:
     view = discord.ui.View(timeout=None)
     menu: discord.ui.Select[discord.ui.View] = discord.ui.Select(
         custom_id=address(f"pick{verb}", "bots"),
-        placeholder=f"Bots to {verb.value}",
+        placeholder=say("Bots to {verb}", verb=verb.value),
         min_values=1,
         max_values=len(views),
         options=[

@@ -9,6 +9,7 @@ import logging
 import discord
 
 from controller.chat.batches.batch_words import progress
+from controller.chat.languages import say
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.discord_trouble import TROUBLE, reading_discord
 from controller.chat.requests.place import Place
@@ -109,4 +110,4 @@ class Progress:
 def _controls(batch: Batch) -> discord.ui.View | None:
     if batch.state is BatchState.ENDED or batch.cancelled:
         return None
-    return row([button("Cancel", f"halt{batch.verb}", str(batch.id))])
+    return row([button(say("Cancel"), f"halt{batch.verb}", str(batch.id))])

@@ -6,6 +6,7 @@ import hashlib
 
 import discord
 
+from controller.chat.languages import say
 from controller.chat.requests.buttons import Button, button, row
 from controller.chat.requests.place import Place
 from controller.chat.requests.quiet import QUIETLY
@@ -20,7 +21,7 @@ _KEY = "update-notice"  # the mark of what was told last
 
 def approve_button(found: Found) -> Button:
     """The button that has tried what was found."""
-    label = f"Update {plural(len(found.offers), 'bot')}"
+    label = say("Update {bots}", bots=plural(len(found.offers), "bot"))
     return button(label, "updates", found.mark, style=discord.ButtonStyle.primary)
 
 

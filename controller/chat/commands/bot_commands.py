@@ -13,6 +13,7 @@ from controller.chat.commands.closed import CLOSED
 from controller.chat.commands.rooms import Rooms
 from controller.chat.commands.suggestions import Choices, suggest, suggest_bots, suggest_titled
 from controller.chat.commands.with_request import with_request
+from controller.chat.languages import say
 from controller.chat.requests.request import Request
 from controller.domain.acts import (
     BOT_DELETE,
@@ -250,6 +251,6 @@ class BotCommands(app_commands.Group):
 def _titles(options: Mapping[str, Option]) -> dict[str, str]:
     """The titles of providers or channels, marking those that need a plugin in the image."""
     return {
-        name: f"{option.title} (needs a plugin)" if option.needs else option.title
+        name: say("{title} (needs a plugin)", title=option.title) if option.needs else option.title
         for name, option in options.items()
     }

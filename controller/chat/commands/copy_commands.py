@@ -9,6 +9,7 @@ from discord import app_commands
 from controller.chat.commands.suggestions import Choices, suggest
 from controller.chat.commands.with_request import with_request
 from controller.chat.forms.secrets_form import SecretsForm
+from controller.chat.languages import say
 from controller.chat.requests.request import Request
 from controller.domain.acts import BOT_CLONE, BOT_RENAME
 from controller.manager import Manager
@@ -57,7 +58,13 @@ class CopyCommands:
         request.is_about(view.bot)
         await request.acknowledge()
         renamed = await self._manager.lifecycle.rename(request.caller, view.bot, new_name)
-        await request.reply(f"✅ **{view.bot.name}** is called **{renamed.bot.name}** now.")
+        await request.reply(
+            say(
+                "✅ **{name}** is called **{name2}** now.",
+                name=view.bot.name,
+                name2=renamed.bot.name,
+            )
+        )
 
     @with_request
     async def names(self, request: Request, typed: str) -> Choices:

@@ -11,6 +11,7 @@ from controller.chat.commands.fleet_looks import FleetLooks
 from controller.chat.commands.update_commands import FleetUpdates
 from controller.chat.commands.with_request import with_request
 from controller.chat.incidents.incident_words import one_line
+from controller.chat.languages import say
 from controller.chat.logs.history_pages import HistoryPages
 from controller.chat.requests.request import Request
 from controller.chat.words.text import plain, plural
@@ -45,7 +46,7 @@ class FleetCommands(app_commands.Group):
         """The open ones first, then the last that are over."""
         found, _ = await self._manager.incidents.listed(request.caller, Wanted())
         found.sort(key=lambda one: (one.is_over, -one.id))
-        await request.reply("\n".join(map(one_line, found)) or "Nothing has gone wrong yet.")
+        await request.reply("\n".join(map(one_line, found)) or say("Nothing has gone wrong yet."))
 
     @app_commands.command(description="How the fleet is, and which bots need attention")
     @with_request
@@ -63,12 +64,16 @@ class FleetCommands(app_commands.Group):
         assert channel_id is not None  # a command of a server
         if remove:
             await self._manager.boards.take_down(request.caller, channel_id)
-            await request.reply("This channel's board is gone.")
+            await request.reply(say("This channel's board is gone."))
             return
         await self._manager.boards.put_up(request.caller, channel_id)
         await request.reply(
-            "The board stands below. It follows every change, and comes anew when other messages "
-            "have pushed it out of sight."
+            say(
+
+                    "The board stands below. It follows every change, and comes anew when other "
+                    "messages have pushed it out of sight."
+
+            )
         )
 
     @app_commands.command(description="What happened to all bots and to grants")
@@ -91,9 +96,11 @@ class FleetCommands(app_commands.Group):
         await request.acknowledge()
         found = await self._manager.orphans.find(request.caller)
         if not found:
-            await request.reply("Nothing is left over: everything belongs to a bot.")
+            await request.reply(say("Nothing is left over: everything belongs to a bot."))
             return
-        head = f"{plural(len(found), 'thing')} without a bot. Nothing was removed."
+        head = say(
+            "{things} without a bot. Nothing was removed.", things=plural(len(found), "thing")
+        )
         lines = [f"{item.kind} `{item.name}` {plain(item.state)}".rstrip() for item in found]
         await request.reply("\n".join([head, *lines]))
 
@@ -103,8 +110,14 @@ class FleetCommands(app_commands.Group):
         """One encrypted file in the backup folder on BotMaker's machine."""
         await request.acknowledge()
         made = await self._manager.backups.write(request.caller, BackupOrder())
-        size = f"{made.size / 1e6:.1f} MB"
-        await request.reply(f"Backed up: `{made.path.name}`, {size}, on BotMaker's machine.")
+        size = say("{size:.1f} MB", size=made.size / 1000000.0)
+        await request.reply(
+            say(
+                "Backed up: `{name}`, {size}, on BotMaker's machine.",
+                name=made.path.name,
+                size=size,
+            )
+        )
 
     @app_commands.command(description="Which bots' images have newer versions")
     @with_request

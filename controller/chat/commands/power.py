@@ -7,6 +7,7 @@ from collections.abc import Awaitable
 
 import discord
 
+from controller.chat.languages import say
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.card_buttons import answer_buttons
 from controller.chat.requests.custom_ids import deadline_in
@@ -44,9 +45,12 @@ class Power:
 
     async def ask_delete(self, request: Request, bot: Bot) -> None:
         """Ask before deleting, by a red button that names the bot."""
-        text = (
-            f"Delete **{bot.name}**? Its container, its data and its secrets are removed. "
-            "This cannot be undone. The button works for five minutes."
+        text = say(
+            (
+                "Delete **{name}**? Its container, its data and its secrets are removed. "
+                "This cannot be undone. The button works for five minutes."
+            ),
+            name=bot.name,
         )
         await request.reply(text, view=delete_button(bot, time.time() + CONFIRM_SECONDS))
 
@@ -56,7 +60,7 @@ class Power:
             raise NotReady("That button has expired.", hint=f"/bot delete {bot.name} again.")
         await request.acknowledge_in_place()
         done = self._lifecycle.delete(request.caller, bot)
-        await self._answer(request, bot, "being removed", done)
+        await self._answer(request, bot, say("being removed"), done)
 
     async def _answer(
         self, request: Request, bot: Bot, doing: str, done: Awaitable[View | None]
@@ -70,4 +74,14 @@ class Power:
 def delete_button(bot: Bot, deadline: float) -> discord.ui.View | None:
     """The red button that deletes the bot. It works until `deadline`, seconds since the epoch."""
     danger = discord.ButtonStyle.danger
-    return row([button(f"Delete {bot.name}", "delete", bot.id, str(int(deadline)), style=danger)])
+    return row(
+        [
+            button(
+                say("Delete {name}", name=bot.name),
+                "delete",
+                bot.id,
+                str(int(deadline)),
+                style=danger,
+            )
+        ]
+    )

@@ -13,6 +13,7 @@ from discord import app_commands
 
 from controller.chat.commands.suggestions import Choices, suggest_bots, suggest_titled
 from controller.chat.commands.with_request import with_request
+from controller.chat.languages import say
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.custom_ids import key_in
 from controller.chat.requests.request import Request
@@ -38,7 +39,9 @@ class Updates:
         await request.acknowledge()
         changes = await self._manager.releases.preview(request.caller, bot)
         style = discord.ButtonStyle.primary
-        update = button(f"Update {bot.name}", "update", bot.id, changes.mark, style=style)
+        update = button(
+            say("Update {name}", name=bot.name), "update", bot.id, changes.mark, style=style
+        )
         await request.reply(
             fitted(update_words(bot, changes)), view=row([update]) if changes else None
         )
@@ -55,11 +58,14 @@ class Updates:
         await request.acknowledge()
         found = await self._manager.releases.listed(request.caller, bot)
         options = [
-            Option(f"Go back to release {one.number}", ("rollback", bot.id, str(one.number)))
+            Option(
+                say("Go back to release {number}", number=one.number),
+                ("rollback", bot.id, str(one.number)),
+            )
             for one in good_ones(bot, found)
         ]
         may = self._manager.access.may(request.caller.principal, BOT_ROLLBACK, bot)
-        back = select("Go back to…", bot.id, options) if may else None
+        back = select(say("Go back to…"), bot.id, options) if may else None
         await request.reply(fitted(releases_words(bot, found)), view=row([back]))
 
     async def rollback_picked(self, request: Request, bot: Bot) -> None:
@@ -75,10 +81,14 @@ class Updates:
     async def rollback(self, request: Request, bot: Bot, number: int | None) -> None:
         """Go back to that release; None is the last that worked. The request is acknowledged."""
         ended = await self._manager.releases.rollback(request.caller, bot, number)
-        words = outcome_of(self._manager, ended.view, bot.name, "going back")
-        pulled = f"\nIts image was gone, so it was pulled again: `{short(ended.pulled)}`."
+        words = outcome_of(self._manager, ended.view, bot.name, say("going back"))
+        pulled = say(
+            "\nIts image was gone, so it was pulled again: `{pulled}`.", pulled=short(ended.pulled)
+        )
         words += pulled if ended.pulled else ""
-        await request.reply(f"{words}\nIts secrets and its own data stay as they are.")
+        await request.reply(
+            say("{words}\nIts secrets and its own data stay as they are.", words=words)
+        )
 
 
 def good_ones(bot: Bot, found: Sequence[Release]) -> list[Release]:

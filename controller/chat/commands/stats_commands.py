@@ -12,6 +12,7 @@ from discord import app_commands
 from controller.charts import Chart, Line
 from controller.chat.commands.suggestions import Choices, suggest
 from controller.chat.commands.with_request import with_request
+from controller.chat.languages import say
 from controller.chat.requests.request import Request
 from controller.chat.words.stats_words import bot_stats, fleet_stats
 from controller.domain.acts import BOT_STATS
@@ -110,7 +111,7 @@ def _bot_chart(name: str, points: Sequence[Point]) -> Chart:
     return Chart(
         title=name,
         at=[float(one.at) for one in points],
-        panels=[("% of a core", [cpu]), ("MiB", [memory]), ("KiB/s", traffic)],
+        panels=[(say("% of a core"), [cpu]), (say("MiB"), [memory]), (say("KiB/s"), traffic)],
     )
 
 
@@ -127,7 +128,7 @@ def _fleet_chart(rows: Sequence[tuple[str, Sequence[Point]]]) -> Chart:
         for name, points in known.items()
     ]
     return Chart(
-        title="The busiest bots",
+        title=say("The busiest bots"),
         at=[60.0 * at for at in times],
-        panels=[("% of a core", cpu), ("MiB", memory)],
+        panels=[(say("% of a core"), cpu), (say("MiB"), memory)],
     )

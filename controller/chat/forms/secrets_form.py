@@ -19,6 +19,7 @@ from controller.chat.forms import modals
 from controller.chat.forms.drafts import Drafts
 from controller.chat.forms.pages import secret_pages
 from controller.chat.forms.settings_form import SettingsForm, page_buttons
+from controller.chat.languages import say
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.card_buttons import answer_buttons
 from controller.chat.requests.custom_ids import step_in
@@ -79,7 +80,10 @@ class SecretsForm:
         await credentials.submit(caller, form.id, (), {}, last=True)
         known = self._manager.bots.get(bot.id)
         ended = await self._manager.lifecycle.follow(bot)
-        created = f"**{bot.name}** is created. There is nothing to enter, so it starts right away."
+        created = say(
+            "**{name}** is created. There is nothing to enter, so it starts right away.",
+            name=bot.name,
+        )
         outcome = outcome_of(self._manager, ended, bot.name, "starting") if known else ""
         await request.reply("\n".join(filter(None, (created, warning, outcome))))
 
@@ -194,29 +198,47 @@ class _Offer:
     @property
     def letter(self) -> str:
         """The words of the direct message."""
-        why = "to replace its secrets" if self.rotate else "to enter its secrets"
-        head = f"**{self.bot.name}** ({self.bot.template}): press the button {why}."
+        why = say("to replace its secrets") if self.rotate else say("to enter its secrets")
+        head = say(
+            "**{name}** ({template}): press the button {why}.",
+            name=self.bot.name,
+            template=self.bot.template,
+            why=why,
+        )
         return "\n".join(filter(None, (head, self.privacy, self.warning)))
 
     def answer(self, *, sent: bool, here: bool) -> str:
         """The words of the answer. `sent`: a direct message has the button; `here`: this one."""
         name = self.bot.name
         if not here:
-            created = "" if self.rotate else f"**{name}** is created and waits for its secrets. "
-            where = f"{created}I sent you a direct message with a button to enter them."
+            created = (
+                ""
+                if self.rotate
+                else say("**{name}** is created and waits for its secrets. ", name=name)
+            )
+            where = say(
+                "{created}I sent you a direct message with a button to enter them.", created=created
+            )
             return "\n".join(filter(None, (where, self.warning)))
         if self.rotate:
-            where = "Enter the new secrets here"
+            where = say("Enter the new secrets here")
         else:
-            where = f"**{name}** is created. Enter its secrets to start it"
-        where += ", here or by the direct message that I sent you." if sent else "."
+            where = say("**{name}** is created. Enter its secrets to start it", name=name)
+        where += say(", here or by the direct message that I sent you.") if sent else "."
         return "\n".join(filter(None, (where, self.privacy, self.warning)))
 
     @property
     def later(self) -> str:
         """What is said later of an answer with a button that couldn't be given."""
-        where = f"**{self.bot.name}** is created. Enter its secrets to start it. The button is on "
-        where = f"Use /bot secrets {self.bot.name}." if self.rotate else f"{where}its card."
+        where = say(
+            "**{name}** is created. Enter its secrets to start it. The button is on ",
+            name=self.bot.name,
+        )
+        where = (
+            say("Use /bot secrets {name}.", name=self.bot.name)
+            if self.rotate
+            else say("{where}its card.", where=where)
+        )
         return "\n".join(filter(None, (where, self.warning)))
 
 
@@ -242,7 +264,7 @@ async def _send_button(request: Request, offer: _Offer) -> bool:
 
 def form_button(form_id: str, step: int = 0) -> discord.ui.View | None:
     """The button that opens a page of a form."""
-    label = "Enter secrets" if step == 0 else "Continue"
+    label = say("Enter secrets") if step == 0 else say("Continue")
     return row([button(label, "form", form_id, str(step), style=discord.ButtonStyle.primary)])
 
 
@@ -254,7 +276,7 @@ def _modal(
     inputs = _inputs(pages, step)
     part = f" ({step + 1}/{len(pages)})" if len(pages) > 1 else ""
     return modals.modal(
-        modals.title_with(f"Secrets for {form.bot.name}", part),
+        modals.title_with(say("Secrets for {name}", name=form.bot.name), part),
         _ids(form.form.id, step),
         (_box(item, form, typed) for item in inputs),
     )
@@ -280,13 +302,16 @@ def receipt(done: Submitted, *, ended: bool = False, bad: bool = False) -> str:
     is red, so that no green tick follows.
     """
     lines = [
-        f"`{name}` stored, fingerprint `{print_}`" for name, print_ in done.fingerprints.items()
+        say("`{name}` stored, fingerprint `{print_}`", name=name, print_=print_)
+        for name, print_ in done.fingerprints.items()
     ]
     if not lines:
-        lines = ["Stored."]
+        lines = [say("Stored.")]
     lines += [f"ℹ️ {with_invite(note, NOTE_MAX)}" for note in done.notes]
     if not done.complete:
-        return "\n".join([*lines, "One more page: press Continue. Nothing is used before that."])
+        return "\n".join(
+            [*lines, say("One more page: press Continue. Nothing is used before that.")]
+        )
     announced = ended and done.sequel in (Sequel.STARTS, Sequel.RESTARTS)
     after = [] if announced else [after_secrets(done.sequel)]
     sign = "" if bad else "✅ "

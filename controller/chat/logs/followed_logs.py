@@ -14,6 +14,7 @@ from collections import deque
 
 import discord
 
+from controller.chat.languages import say
 from controller.chat.logs.log_answers import LogAnswers
 from controller.chat.logs.log_blocks import newest_blocks
 from controller.chat.requests.buttons import button, row
@@ -74,38 +75,46 @@ class _Follower:
             self.passed += said.dropped or 0
             self.unknown |= said.dropped is None
         elif isinstance(said, RunBegan) and self._lines:
-            self._lines.append(LogLine(said.started, "stdout", "──── a new run ────"))
+            self._lines.append(LogLine(said.started, "stdout", say("──── a new run ────")))
 
     def words(self) -> str:
         """The message as it is now. What it doesn't show of the new lines has passed by."""
-        head = f"**{self.bot.name}** — {self._state()}; times in UTC, `!` is stderr"
+        head = say(
+            "**{name}** — {state}; times in UTC, `!` is stderr",
+            name=self.bot.name,
+            state=self._state(),
+        )
         room = MESSAGE_MAX - len(head) - 120
         block, shown = newest_blocks(list(self._lines), room)
         self.passed += max(0, self._fresh - shown)
         self._fresh = 0
         if not self._lines:
-            block = "No lines yet."
+            block = say("No lines yet.")
         notes = []
         if self.passed:
-            notes.append(f"{plural(self.passed, 'line')} passed by unseen")
+            notes.append(say("{lines} passed by unseen", lines=plural(self.passed, "line")))
         if self.unknown:
-            notes.append("some lines are missing")
+            notes.append(say("some lines are missing"))
         return "\n".join([head, *([f"-# {', '.join(notes)}"] if notes else []), block])
 
     def _state(self) -> str:
         if self.over:
             return self.over
-        return "paused" if self.paused else f"following, until <t:{int(self.until)}:t>"
+        return (
+            "paused"
+            if self.paused
+            else say("following, until <t:{until}:t>", until=int(self.until))
+        )
 
     def controls(self) -> discord.ui.View | None:
         """Pause and Stop while it goes on; afterwards the ways to look again."""
         bot = self.bot.id
         if self.over:
-            again = button("Refresh", "refresh", bot, "0", "50", "both", "")
-            return row([again, button("Follow", "follow", bot, "on")])
-        label = "Go on" if self.paused else "Pause"
+            again = button(say("Refresh"), "refresh", bot, "0", "50", "both", "")
+            return row([again, button(say("Follow"), "follow", bot, "on")])
+        label = say("Go on") if self.paused else say("Pause")
         hold = button(label, "hold", bot, self.key)
-        return row([hold, button("Stop following", "unfollow", bot, self.key)])
+        return row([hold, button(say("Stop following"), "unfollow", bot, self.key)])
 
 
 class LogFollowing:
@@ -195,11 +204,11 @@ class LogFollowing:
         while (said := watch.take()) is not None:
             follower.hear(said)
         if watch.ended:
-            follower.end("the bot is gone")
+            follower.end(say("the bot is gone"))
         elif time.time() >= follower.until:
-            follower.end("ended after ten minutes")
+            follower.end(say("ended after ten minutes"))
         elif not self._manager.access.may(follower.caller.principal, BOT_LOGS, follower.bot):
-            follower.end("you may not read this log any more")
+            follower.end(say("you may not read this log any more"))
         if follower.over:
             return
         if not follower.paused or not follower.shown_paused:

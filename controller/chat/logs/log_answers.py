@@ -14,6 +14,7 @@ from dataclasses import replace
 
 import discord
 
+from controller.chat.languages import say
 from controller.chat.logs.log_words import log_snippet, whole_log
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.custom_ids import key_in
@@ -92,7 +93,11 @@ class LogAnswers:
             return
         text = whole_log(snippet)
         await request.reply(
-            f"**{bot.name}** — the newest {plural(len(snippet.lines), 'line')} as a file.",
+            say(
+                "**{name}** — the newest {lines} as a file.",
+                name=bot.name,
+                lines=plural(len(snippet.lines), "line"),
+            ),
             make_file=lambda: text_file(text, f"{bot.name}.log"),
         )
 
@@ -134,13 +139,13 @@ def log_buttons(snippet: Snippet, query: LogQuery) -> discord.ui.View | None:
     found = []
     if snippet.lines or snippet.more:
         until, skip = snippet.seen_to
-        found.append(button("Older", "older", bot.id, f"{until!r}+{skip}", *tail))
-    found.append(button("Refresh", "refresh", bot.id, f"{query.since:.0f}", *tail))
-    found.append(button("Follow", "follow", bot.id, "on"))
-    found.append(button("File", "file", bot.id, f"{query.since:.0f}", *tail))
+        found.append(button(say("Older"), "older", bot.id, f"{until!r}+{skip}", *tail))
+    found.append(button(say("Refresh"), "refresh", bot.id, f"{query.since:.0f}", *tail))
+    found.append(button(say("Follow"), "follow", bot.id, "on"))
+    found.append(button(say("File"), "file", bot.id, f"{query.since:.0f}", *tail))
     fitting = [item for item in found if len(item.custom_id or "") <= CUSTOM_ID_MAX]
     presets = [Option(label, ("preset", bot.id, name)) for name, label in PRESETS.items()]
-    return row([*fitting, select("Show instead…", "logs", presets)])
+    return row([*fitting, select(say("Show instead…"), "logs", presets)])
 
 
 def preset_query(name: str, now: float, started: float) -> LogQuery:

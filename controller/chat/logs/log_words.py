@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from controller.chat.languages import say
 from controller.chat.words.limits import MESSAGE_MAX
 from controller.chat.words.text import code_block, newest_fitting, plural
 from controller.domain.events import LogLine
@@ -21,12 +22,19 @@ def log_snippet(snippet: Snippet) -> tuple[str, bool]:
     name = snippet.bot.name
     if not snippet.lines:
         return f"**{name}** — {_nothing(snippet)}", True
-    head = f"**{name}** — {plural(len(snippet.lines), 'line')}, times in UTC, `!` is stderr"
+    head = say(
+        "**{name}** — {lines}, times in UTC, `!` is stderr",
+        name=name,
+        lines=plural(len(snippet.lines), "line"),
+    )
     kept, fits = newest_fitting(
         [log_line(line) for line in snippet.lines], MESSAGE_MAX - len(head) - 60
     )
     if not fits:
-        head += f"; showing the last {'line' if len(kept) == 1 else plural(len(kept), 'line')}"
+        head += say(
+            "; showing the last {what}",
+            what="line" if len(kept) == 1 else plural(len(kept), "line"),
+        )
     return head + "\n" + code_block("\n".join(kept)), fits
 
 
@@ -34,24 +42,31 @@ def _nothing(snippet: Snippet) -> str:
     """Why there are no lines."""
     query = snippet.query
     if snippet.more:
-        what = "matching lines" if query.grep else "lines"
-        stream = "" if query.stream == "both" else f" on {query.stream}"
+        what = say("matching lines") if query.grep else "lines"
+        stream = "" if query.stream == "both" else say(" on {stream}", stream=query.stream)
         to = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(snippet.looked_to))
         far = (
-            f"{plural(snippet.looked_at, 'line')}, back to {to}" if query.grep else f"back to {to}"
+            say("{lines}, back to {to}", lines=plural(snippet.looked_at, "line"), to=to)
+            if query.grep
+            else say("back to {to}", to=to)
         )
-        return f"No {what}{stream} in what I looked through ({far}). **Older** looks further back."
+        return say(
+            ("No {what}{stream} in what I looked through ({far}). **Older** looks further back."),
+            what=what,
+            stream=stream,
+            far=far,
+        )
     if query.until:
-        return "Nothing older that matches." if query.grep else "Nothing older."
+        return say("Nothing older that matches.") if query.grep else say("Nothing older.")
     if query.grep:
-        return "No matching lines."
+        return say("No matching lines.")
     if query.stream != "both":
-        return f"Nothing on {query.stream}."
+        return say("Nothing on {stream}.", stream=query.stream)
     if query.since:
-        return "No lines since then."
+        return say("No lines since then.")
     if snippet.bot.run.log_floor:
-        return "No lines since its secrets changed; older ones are hidden."
-    return "Its log is empty."
+        return say("No lines since its secrets changed; older ones are hidden.")
+    return say("Its log is empty.")
 
 
 def whole_log(snippet: Snippet) -> str:

@@ -15,6 +15,7 @@ from dataclasses import replace
 
 import discord
 
+from controller.chat.languages import say
 from controller.chat.requests.discord_trouble import TROUBLE, reading_discord
 from controller.chat.requests.place import Place
 from controller.chat.requests.quiet import QUIETLY
@@ -137,25 +138,34 @@ class LateAnswers:
 
     def _now(self, owed: Owed) -> str | None:
         """How the bot is now, for a request to a controller that died; None if not known yet."""
-        text = "The controller restarted before it could answer. This is how things are now:\n"
+        text = say(
+            "The controller restarted before it could answer. This is how things are now:\n"
+        )
         view = self._manager.bots.get(owed.bot_id)
         if owed.act in {acts.ACCESS_GRANT.id, acts.ACCESS_REVOKE.id}:
-            return text + "See /access list."
+            return text + say("See /access list.")
         if owed.act in {verb.act.id for verb in Verb}:
-            return text + "Its message in the admin channel shows how it goes."
+            return text + say("Its message in the admin channel shows how it goes.")
         if owed.act == acts.TOKEN_REVOKE.id:
-            return text + "See /access token list."
+            return text + say("See /access token list.")
         if view is None and owed.act == acts.BOT_CREATE.id:
-            return text + f"**{plain(owed.bot_name)}** was not created. Ask again: /bot create."
+            return text + say(
+                "**{bot_name}** was not created. Ask again: /bot create.",
+                bot_name=plain(owed.bot_name),
+            )
         if view is not None:
             known = view.seen and view.phase.settled and not view.bot.run.to_end
             if not known and time.monotonic() < self._began + SETTLE_SECONDS:
                 return None
-        text += outcome_of(self._manager, view, owed.bot_name, "working on it")
+        text += outcome_of(self._manager, view, owed.bot_name, say("working on it"))
         return fit(text + _unsure(owed, exists=view is not None), WORDS_MAX, NOTE).text
 
     async def _say(self, owed: Owed) -> None:
-        text = f"📨 About your request of {moment(owed.asked_at)} ({_about(owed)}):\n"
+        text = say(
+            "📨 About your request of {when} ({about}):\n",
+            when=moment(owed.asked_at),
+            about=_about(owed),
+        )
         text += owed.words or ""
         # Discord drops a second message with the same nonce, so a try that was lost does no harm.
         nonce = hashlib.sha256(f"outbox {owed.request}".encode()).hexdigest()[:NONCE_MAX]
@@ -181,11 +191,17 @@ class LateAnswers:
 def _unsure(owed: Owed, *, exists: bool) -> str:
     """What the bot's state doesn't tell about this request, and how to find out."""
     if owed.act == acts.BOT_DO.id:
-        return "\nWhether the action ran isn't known."
+        return say("\nWhether the action ran isn't known.")
     if exists and owed.act == acts.BOT_EDIT.id:
-        return f"\nNot sure what was stored? /bot edit {owed.bot_name} shows the settings."
+        return say(
+            "\nNot sure what was stored? /bot edit {bot_name} shows the settings.",
+            bot_name=owed.bot_name,
+        )
     if exists and owed.act == acts.BOT_SECRETS.id:
-        return f"\nNot sure what was stored? /bot secrets {owed.bot_name} asks again."
+        return say(
+            "\nNot sure what was stored? /bot secrets {bot_name} asks again.",
+            bot_name=owed.bot_name,
+        )
     return ""
 
 
@@ -196,4 +212,8 @@ def _old(owed: Owed) -> bool:
 def _about(owed: Owed) -> str:
     """`**start** on **shop**`."""
     act = plain(owed.act.removeprefix("bot.").replace(".", " "), 40)
-    return f"**{act}** on **{plain(owed.bot_name, 40)}**" if owed.bot_name else f"**{act}**"
+    return (
+        say("**{act}** on **{bot_name}**", act=act, bot_name=plain(owed.bot_name, 40))
+        if owed.bot_name
+        else f"**{act}**"
+    )

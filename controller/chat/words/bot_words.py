@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from controller.chat.languages import say
 from controller.chat.words.text import fitted, moment, plain, plural
 from controller.domain.bot import Bot, Problem, Wish
 from controller.domain.crashes import GIVE_UP_AT, describe_exit, recent
@@ -63,10 +64,10 @@ def headline(view: View) -> str:
 def _phase_words(view: View) -> str:
     problem = view.bot.problem
     if view.phase is Phase.CREATED:
-        return "created (waiting for secrets)"
+        return say("created (waiting for secrets)")
     if view.phase is Phase.ERROR and problem is not None and problem.code == "crash-loop":
         count = len(recent(view.crashes, problem.at)) or GIVE_UP_AT
-        return f"gave up after {plural(count, 'crash', 'crashes')}"
+        return say("gave up after {crashes}", crashes=plural(count, "crash", "crashes"))
     return view.phase.value
 
 
@@ -99,20 +100,28 @@ def causes(view: View, memory: int = 0, *, now: float) -> list[Cause]:
     if view.bot.setback is not None:
         found.append(Cause(plain(view.bot.setback.message)))
     if view.world.previous is not None and view.bot.candidate:
-        trying = f"Trying release {view.bot.candidate}; if it fails, the one before comes back."
+        trying = say(
+            "Trying release {candidate}; if it fails, the one before comes back.",
+            candidate=view.bot.candidate,
+        )
         found.append(Cause(trying))
     if view.world.container is not None:
         found += map(Cause, _of_container(view, view.world.container))
     found += [Cause(plain(words)) for words in view.world.degraded]
     if view.world.missing and view.phase is not Phase.CREATED:
-        words = f"Secrets missing or not usable: {', '.join(view.world.missing)}."
+        words = say(
+            "Secrets missing or not usable: {missing}.", missing=", ".join(view.world.missing)
+        )
         found.append(Cause(words, Fix.SECRETS))
     found += map(Cause, view.world.faults)  # our own words about our own files, with markup
     if view.flood:
-        words = f"Its log is flooded: about {view.flood:,.0f} lines a second. Older lines get lost."
+        words = say(
+            "Its log is flooded: about {flood:,.0f} lines a second. Older lines get lost.",
+            flood=view.flood,
+        )
         found.append(Cause(words))
     if view.held_up:
-        found.append(Cause(f"Held up, and tried again: {plain(view.held_up)}"))
+        found.append(Cause(say("Held up, and tried again: {held_up}", held_up=plain(view.held_up))))
     said = [cause.words for cause in found]
     return [*found, *map(Cause, [*_refused_start(view, said), *_by_hand(view)])]
 
@@ -123,18 +132,25 @@ def _by_hand(view: View) -> list[str]:
         return []
     what, at = view.by_hand.what, view.by_hand.at
     undone = f"; {UNDONE[what]}" if view.phase in _ALIVE else ""
-    return [f"{what.capitalize()} outside BotMaker {moment(at)}{undone}."]
+    return [
+        say(
+            "{what} outside BotMaker {when}{undone}.",
+            what=what.capitalize(),
+            when=moment(at),
+            undone=undone,
+        )
+    ]
 
 
 def _of_container(view: View, container: Observation) -> list[str]:
     found = []
     if container.state is ContainerState.PAUSED:
-        found.append("Its container is paused.")
+        found.append(say("Its container is paused."))
     if container.health is Health.UNHEALTHY:
-        said = plain(container.probe_output) or "it printed nothing"
-        found.append(f"Its health check fails: {said}")
+        said = plain(container.probe_output) or say("it printed nothing")
+        found.append(say("Its health check fails: {said}", said=said))
     if view.phase is Phase.UNHEALTHY and container.health is Health.STARTING:
-        found.append("It runs, but its health check hasn't succeeded in the time allowed.")
+        found.append(say("It runs, but its health check hasn't succeeded in the time allowed."))
     return found
 
 
@@ -146,7 +162,7 @@ def _refused_start(view: View, found: Sequence[str]) -> list[str]:
     said = plain(container.error)
     if not said or any(said.rstrip(".…") in reason for reason in found):
         return []
-    return [f"Docker couldn't start it: {said}"]
+    return [say("Docker couldn't start it: {said}", said=said)]
 
 
 def _ended(view: View, memory: int, now: float) -> list[Cause]:
@@ -156,7 +172,10 @@ def _ended(view: View, memory: int, now: float) -> list[Cause]:
     if problem is not None:
         hint = problem.hint
         if short_of_memory and problem.code in _OF_A_CRASH:
-            return [Cause(plain(problem.message)), Cause(f"{_lacking(memory)} Then restart it.")]
+            return [
+                Cause(plain(problem.message)),
+                Cause(say("{lacking} Then restart it.", lacking=_lacking(memory))),
+            ]
         fix = _fix_of(view, problem)
         return [
             Cause(plain(words), fix if at == 0 else Fix.NONE)
@@ -169,7 +188,17 @@ def _ended(view: View, memory: int, now: float) -> list[Cause]:
     what = describe_exit(crash.exit_code, oom_killed=crash.oom_killed)
     times = plural(count, "crash", "crashes")
     fix = _going_back(view) if view.phase is Phase.CRASH_LOOPING else Fix.NONE
-    found = [Cause(f"Crashed {moment(crash.at)} ({what}); {times} in ten minutes.", fix)]
+    found = [
+        Cause(
+            say(
+                "Crashed {when} ({what}); {times} in ten minutes.",
+                when=moment(crash.at),
+                what=what,
+                times=times,
+            ),
+            fix,
+        )
+    ]
     return [*found, Cause(_lacking(memory))] if short_of_memory else found
 
 
@@ -190,35 +219,51 @@ def _going_back(view: View) -> Fix:
 
 
 def _lacking(memory: int) -> str:
-    limit = f" (limit {_size(memory)})" if memory else ""
-    return (
-        f"It was killed for lack of memory{limit}: "
-        "give it more in its template, `run.resources.memory`."
+    limit = say(" (limit {size})", size=_size(memory)) if memory else ""
+    return say(
+        (
+            "It was killed for lack of memory{limit}: give it more in its template, "
+            "`run.resources.memory`."
+        ),
+        limit=limit,
     )
 
 
 def _size(count: int) -> str:
     """A size in bytes as templates write it: `256 MiB`, `2 GiB`."""
     gib = 1024**3
-    return f"{count // gib} GiB" if count % gib == 0 else f"{round(count / 1024**2)} MiB"
+    return (
+        say("{count} GiB", count=count // gib)
+        if count % gib == 0
+        else say("{count} MiB", count=round(count / 1024**2))
+    )
 
 
 def exposure(names: Sequence[str]) -> str:
     """The warning about secrets in the environment of a bot's process; empty if there are none."""
     if not names:
         return ""
-    return (
-        f"⚠️ This bot gets {plain(', '.join(names), 200)} as environment variables of its process: "
-        "its program can only read them there. Anything that runs in its container can read them "
-        "too, and so can root on the host."
+    return say(
+        (
+            "⚠️ This bot gets {names} as environment variables of its process: its "
+            "program can only read them there. Anything that runs in its container can "
+            "read them too, and so can root on the host."
+        ),
+        names=plain(", ".join(names), 200),
     )
 
 
 def doubts(needs: Sequence[tuple[str, str]]) -> str:
     """What the image may lack, for (title, hint) pairs that can't be checked yet."""
     return "\n".join(
-        f"⚠️ {plain(title, 60)} needs a part that not every image has. This image isn't downloaded "
-        f"yet, so I can't check. {plain(hint, 400)}"
+        say(
+            (
+                "⚠️ {title} needs a part that not every image has. This image isn't "
+                "downloaded yet, so I can't check. {hint}"
+            ),
+            title=plain(title, 60),
+            hint=plain(hint, 400),
+        )
         for title, hint in needs
     )
 
@@ -226,12 +271,20 @@ def doubts(needs: Sequence[tuple[str, str]]) -> str:
 def inside(addresses: Sequence[tuple[str, str]]) -> str:
     """The warning about (label, address to use instead) pairs of settings that lead nowhere."""
     return "\n".join(
-        f"⚠️ {plain(label, 60)} leads to the bot's own container: inside it, localhost is the "
+        say(
+            "⚠️ {label} leads to the bot's own container: inside it, localhost is the ",
+            label=plain(label, 60),
+        )
         + (
-            f"container itself. For a server on Docker's host use {_code(instead)}, and let "
-            "it listen on more than localhost."
+            say(
+                (
+                    "container itself. For a server on Docker's host use {instead}, and let it "
+                    "listen on more than localhost."
+                ),
+                instead=_code(instead),
+            )
             if instead
-            else "container itself. Use the address of that machine in your network."
+            else say("container itself. Use the address of that machine in your network.")
         )
         for label, instead in addresses
     )
@@ -245,12 +298,14 @@ def engine_note(engine: EngineState) -> str:
     """A warning on a line of its own if the engine doesn't answer, else nothing."""
     if engine.reachable:
         return ""
-    return f"\n⚠️ {engine_reason(engine)} These are the last known states."
+    return say(
+        "\n⚠️ {engine_reason} These are the last known states.", engine_reason=engine_reason(engine)
+    )
 
 
 def engine_reason(engine: EngineState) -> str:
     """Why the engine doesn't answer, as a sentence with exactly one full stop."""
-    return (plain(engine.reason) or "Docker doesn't answer").rstrip(". ") + "."
+    return (plain(engine.reason) or say("Docker doesn't answer")).rstrip(". ") + "."
 
 
 def show(
@@ -267,18 +322,33 @@ def show(
     warnings = [words for words in (warning, engine_note(engine).strip()) if words]
     lines = [headline(view), *warnings, made_of(bot), since(view), *reasons(view, memory, now=now)]
     prints = [f"{name} `{value}`" for name, value in sorted(secrets.items())]
-    prints += [f"{name} missing" for name in view.world.missing if name not in secrets]
+    prints += [
+        say("{name} missing", name=name) for name in view.world.missing if name not in secrets
+    ]
     for at in range(0, len(prints), _PRINTS_A_LINE):
-        lines.append("secrets (fingerprints): " + ", ".join(prints[at : at + _PRINTS_A_LINE]))
-    lines.append(f"id `{bot.id}`, created {moment(bot.created_at)} by <@{bot.created_by}>")
+        lines.append(say("secrets (fingerprints): ") + ", ".join(prints[at : at + _PRINTS_A_LINE]))
+    lines.append(
+        say(
+            "id `{id}`, created {when} by <@{created_by}>",
+            id=bot.id,
+            when=moment(bot.created_at),
+            created_by=bot.created_by,
+        )
+    )
     if container is not None:
         health = "" if container.health is Health.NONE else f", {container.health.value}"
         restarts = plural(container.restart_count, "restart")
         lines.append(
-            f"container `{container.container_id[:12]}` {container.state.value}{health}, {restarts}"
+            say(
+                "container `{container_id}` {state}{health}, {restarts}",
+                container_id=container.container_id[:12],
+                state=container.state.value,
+                health=health,
+                restarts=restarts,
+            )
         )
     if bot.image:
-        lines.append(f"image `{bot.image[:32]}`")
+        lines.append(say("image `{image}`", image=bot.image[:32]))
     for name, value in bot.fields.items():
         lines.append(f"{name}: {plain(value, 100)}")
     return "\n".join(lines)
@@ -295,9 +365,14 @@ def outcome(
 ) -> str:
     """How it went: finished, or still `doing` it. `now` is the engine's time."""
     if view is None:
-        return f"🗑️ **{name}** — removed. Nothing is left of it."
+        return say("🗑️ **{name}** — removed. Nothing is left of it.", name=name)
     renewing = view.bot.wish is Wish.RUN and view.bot.run.to_end
     if not view.phase.settled or renewing:
-        text = f"{SIGNS[view.phase]} **{name}** — {doing}… Its card shows how it goes."
+        text = say(
+            "{sign} **{name}** — {doing}… Its card shows how it goes.",
+            sign=SIGNS[view.phase],
+            name=name,
+            doing=doing,
+        )
         return text + engine_note(engine)
     return "\n".join([headline(view) + engine_note(engine), *reasons(view, memory, now=now)])

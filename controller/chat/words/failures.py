@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 
+from controller.chat.languages import say
 from controller.chat.words.hints import hint_for
 from controller.chat.words.text import fitted, sentences
 from controller.domain.errors import (
@@ -33,7 +34,10 @@ def failure_words(error: BaseException) -> str:
         return "\n".join(filter(None, (what, fitted(hint, _HINT_MAX))))
     incident = secrets.token_hex(3)
     log.error("incident %s", incident, exc_info=error)
-    return (
-        f"❌ Something went wrong inside BotMaker (incident {incident}).\n"
-        "The controller's log has the details; your bots are not affected."
+    return say(
+        (
+            "❌ Something went wrong inside BotMaker (incident {incident}).\n"
+            "The controller's log has the details; your bots are not affected."
+        ),
+        incident=incident,
     )

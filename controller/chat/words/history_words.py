@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from controller.chat.languages import say
 from controller.chat.words.bot_words import UNDONE
 from controller.chat.words.text import moment, plain, plural
 from controller.domain.access import Principal
@@ -22,10 +23,12 @@ _RESULTS = {
 
 def history_words(events: Sequence[Event], name: str) -> str:
     """What happened to a bot, or to everything if `name` is empty; newest first."""
-    head = f"**{name}**" if name else "**Everything**"
+    head = f"**{name}**" if name else say("**Everything**")
     if not events:
-        return f"{head} — nothing else has happened."
-    return "\n".join([f"{head} — newest first", *(_line(event, name) for event in events)])
+        return say("{head} — nothing else has happened.", head=head)
+    return "\n".join(
+        [say("{head} — newest first", head=head), *(_line(event, name) for event in events)]
+    )
 
 
 def _line(event: Event, name: str) -> str:
@@ -42,7 +45,7 @@ def who(principal: Principal) -> str:
     name = plain(principal.name, 40)
     if principal.kind == "user" and principal.id.isdecimal():
         return f"{name} <@{principal.id}>".strip()
-    return name or "BotMaker"
+    return name or say("BotMaker")
 
 
 def _what(event: Event) -> str:
@@ -51,20 +54,29 @@ def _what(event: Event) -> str:
         case Kind.ASKED:
             return f"{who(entry.author.principal)} **{_act(entry)}**{_detail(entry)}: {_end(event)}"
         case Kind.REFUSED:
-            refused = f"refused ({plain(str(data.get('code', '')), 40)})"
+            refused = say("refused ({code})", code=plain(str(data.get("code", "")), 40))
             return f"{who(entry.author.principal)} **{_act(entry)}**: {refused}{_times(entry)}"
         case Kind.CRASH:
             code, oom = data.get("exit_code"), bool(data.get("oom_killed"))
-            return f"**crashed**: {describe_exit(code, oom_killed=oom)}"
+            return say(
+                "**crashed**: {describe_exit}", describe_exit=describe_exit(code, oom_killed=oom)
+            )
         case Kind.PROBLEM:
-            return f"**gave up**: {plain(str(data.get('message', '')), DETAIL_MAX)}"
+            return say(
+                "**gave up**: {message}", message=plain(str(data.get("message", "")), DETAIL_MAX)
+            )
         case Kind.RELOAD if data.get("ok"):
-            return "**read its replaced secrets**"
+            return say("**read its replaced secrets**")
         case Kind.RELOAD:
             reason = plain(str(data.get("reason", "")), DETAIL_MAX)
-            return f"**couldn't read its replaced secrets** ({reason}), so it restarts"
+            return say(
+                "**couldn't read its replaced secrets** ({reason}), so it restarts", reason=reason
+            )
         case Kind.UNCHECKED:
-            return f"**config not checked**: {describe_exit(data.get('exit_code'))}"
+            return say(
+                "**config not checked**: {describe_exit}",
+                describe_exit=describe_exit(data.get("exit_code")),
+            )
         case Kind.NOTED:
             words = plain(str(data.get("words", "")), DETAIL_MAX)
             return f"**{plain(str(data.get('act', '')), 40)}**: {words}"
@@ -76,20 +88,33 @@ def _of_the_container(kind: Kind, data: Mapping[str, Any]) -> str:
     match kind:
         case Kind.RENAMED:
             before, after = (plain(str(data.get(key, "")), 40) for key in ("before", "after"))
-            return f"**renamed** from {before} to {after}"
+            return say("**renamed** from {before} to {after}", before=before, after=after)
         case Kind.BY_HAND:
             what = str(data.get("what", ""))
-            return f"**{plain(what, 20)} outside BotMaker**: {UNDONE.get(what, 'undone')}"
+            return say(
+                "**{what} outside BotMaker**: {undone}",
+                what=plain(what, 20),
+                undone=UNDONE.get(what, "undone"),
+            )
         case Kind.TAKEN_BACK:
             why = plain(str(data.get("message", "")), DETAIL_MAX)
             number, to = data.get("number"), data.get("to")
-            return f"**release {number} taken back**, release {to} runs again: {why}"
+            return say(
+                "**release {number} taken back**, release {to} runs again: {why}",
+                number=number,
+                to=to,
+                why=why,
+            )
         case Kind.RELEASE:
-            return f"**release {data.get('number')}** ({plain(str(data.get('why', '')), 20)})"
+            return say(
+                "**release {number}** ({why})",
+                number=data.get("number"),
+                why=plain(str(data.get("why", "")), 20),
+            )
         case Kind.PROVED:
-            return f"**release {data.get('number')} works**"
+            return say("**release {number} works**", number=data.get("number"))
         case Kind.NEW_IMAGE:
-            return f"**another image**: {_image_change(data)}"
+            return say("**another image**: {image_change}", image_change=_image_change(data))
         case _:
             return _of_the_installation(kind, data)
 
@@ -101,21 +126,36 @@ def _of_the_installation(kind: Kind, data: Mapping[str, Any]) -> str:
             count = data.get("count") or 0
             events = f", {plural(int(count), 'event')}" if count else ""
             what = plain(str(data.get("what", "")), 20)
-            return f"webhook {plain(str(data.get('name', '')), 40)} **{what}**{events}: {reason}"
+            return say(
+                "webhook {name} **{what}**{events}: {reason}",
+                name=plain(str(data.get("name", "")), 40),
+                what=what,
+                events=events,
+                reason=reason,
+            )
         case Kind.MISSED | Kind.BATCH:
             return _of_many(kind, data)
         case Kind.HEALTH:
-            return f"BotMaker is **{plain(str(data.get('state', '')), 20)}**"
+            return say("BotMaker is **{state}**", state=plain(str(data.get("state", "")), 20))
         case Kind.WORKER:
             reason = plain(str(data.get("reason", "")), DETAIL_MAX)
             version = plain(str(data.get("version", "")), 20)
-            return f"**Worker {plain(str(data.get('what', '')), 20)}** {version} {reason}".strip()
+            return say(
+                "**Worker {what}** {version} {reason}",
+                what=plain(str(data.get("what", "")), 20),
+                version=version,
+                reason=reason,
+            ).strip()
         case Kind.EDGE_WISH:
             action = plain(str(data.get("action", "")), 20)
-            return f"**{action}** by the Worker: {plain(str(data.get('result', '')), 20)}"
+            return say(
+                "**{action}** by the Worker: {result}",
+                action=action,
+                result=plain(str(data.get("result", "")), 20),
+            )
         case Kind.RESTORED:
             made = moment(float(data.get("made_at", 0.0)))
-            return f"**restored** from the backup of {made}"
+            return say("**restored** from the backup of {made}", made=made)
         case _:
             return f"**{kind.value}**"
 
@@ -126,13 +166,29 @@ def _of_many(kind: Kind, data: Mapping[str, Any]) -> str:
         runs = plural(int(data.get("times") or 0), "run")
         due = moment(float(data.get("due") or 0.0))
         chore = plain(str(data.get("chore", "")), 20)
-        return f"**missed {runs}** of schedule {data.get('schedule')} ({chore}), the last {due}"
+        return say(
+            "**missed {runs}** of schedule {schedule} ({chore}), the last {due}",
+            runs=runs,
+            schedule=data.get("schedule"),
+            chore=chore,
+            due=due,
+        )
     failed = data.get("failed")
     names = [str(one) for one in failed] if isinstance(failed, list) else []
-    words = f"**{plain(str(data.get('verb', '')), 20)} of many**: {data.get('done')} done"
+    words = say(
+        "**{verb} of many**: {done} done",
+        verb=plain(str(data.get("verb", "")), 20),
+        done=data.get("done"),
+    )
     if names:
-        words += f", {len(names)} failed ({plain(', '.join(names), DETAIL_MAX)})"
-    return words + (f", {data['left_out']} left out" if data.get("left_out") else "")
+        words += say(
+            ", {names} failed ({names2})",
+            names=len(names),
+            names2=plain(", ".join(names), DETAIL_MAX),
+        )
+    return words + (
+        say(", {left_out} left out", left_out=data["left_out"]) if data.get("left_out") else ""
+    )
 
 
 def _image_change(data: Mapping[str, Any]) -> str:
@@ -151,7 +207,9 @@ def _times(entry: Entry) -> str:
         return ""
     bots = entry.data.get("bots")
     names = plain(", ".join(map(str, bots)), DETAIL_MAX) if isinstance(bots, list) else ""
-    return f", {plural(times, 'more time')} within ten minutes" + (f" ({names})" if names else "")
+    return say(", {more_times} within ten minutes", more_times=plural(times, "more time")) + (
+        f" ({names})" if names else ""
+    )
 
 
 def _act(entry: Entry) -> str:
@@ -170,11 +228,13 @@ def _detail(entry: Entry) -> str:
     if "webhook" in data:
         return f" ({plain(str(data.get('name', '')), 40)}, {plain(str(data.get('host', '')), 60)})"
     if "role" in data:
-        return f" ({plain(str(data['role']), 20)} to {_subject(entry)})"
+        return say(
+            " ({role} to {subject})", role=plain(str(data["role"]), 20), subject=_subject(entry)
+        )
     if "whom" in data:
-        return f" (from {_subject(entry)})"
+        return say(" (from {subject})", subject=_subject(entry))
     if "schedule" in data:
-        return f" (schedule {data['schedule']})"
+        return say(" (schedule {schedule})", schedule=data["schedule"])
     detail = str(data.get("detail", ""))
     return f" ({plain(detail, 80)})" if detail else ""
 
@@ -187,11 +247,11 @@ def _subject(entry: Entry) -> str:
 
 def _end(event: Event) -> str:
     if event.outcome is None:
-        return "not finished"
+        return say("not finished")
     data = event.outcome.data
     result = str(data.get("result", Result.DONE.value))
     if result == Result.REFUSED.value:
-        return f"refused ({plain(str(data.get('code', '')), 40)})"
+        return say("refused ({code})", code=plain(str(data.get("code", "")), 40))
     if result != Result.DONE.value:
         return _RESULTS.get(Result(result), result)
     return _done(data) or "done"
@@ -201,7 +261,7 @@ def _done(data: dict[str, object] | object) -> str:
     found = dict(data) if isinstance(data, dict) else {}
     if "delivered" in found:
         why = plain(str(found.get("reason", "")), DETAIL_MAX)
-        return "delivered" if found["delivered"] else f"not delivered: {why}"
+        return "delivered" if found["delivered"] else say("not delivered: {why}", why=why)
     if "problem" in found:
         return f"{found.get('phase')}: {plain(str(found['problem']), DETAIL_MAX)}"
     if "phase" in found:
@@ -209,9 +269,13 @@ def _done(data: dict[str, object] | object) -> str:
     for key, words in (("names", "stored"), ("changed", "changed")):
         if key in found:
             names = ", ".join(map(str, found[key])) if isinstance(found[key], list) else ""
-            return f"{words} {plain(names, DETAIL_MAX)}" if names else f"nothing {words}"
+            return (
+                f"{words} {plain(names, DETAIL_MAX)}"
+                if names
+                else say("nothing {words}", words=words)
+            )
     if "schedule" in found:
-        return f"schedule {found['schedule']}"
+        return say("schedule {schedule}", schedule=found["schedule"])
     if "exit_code" in found:
-        return f"exit {found['exit_code']}"
+        return say("exit {exit_code}", exit_code=found["exit_code"])
     return plain(str(found.get("words", "")), DETAIL_MAX)
