@@ -18,6 +18,7 @@ from controller.chat.commands.rooms import rooms_of
 from controller.chat.footprint import INTENTS
 from controller.chat.forms.secrets_form import FormsOffered
 from controller.chat.handlers import handlers_of
+from controller.chat.languages.command_names import CommandNames
 from controller.chat.requests.admission import Admission
 from controller.chat.requests.at_work import AtWork
 from controller.chat.requests.late_answers import LateAnswers
@@ -104,8 +105,16 @@ class ControllerClient(discord.Client):
             ) from error
 
     async def _sync(self) -> None:
+        names = CommandNames()
+        await self.tree.set_translator(names)
+        try:
+            await self._register(names)
+        finally:
+            await self.tree.set_translator(None)  # nothing of the names stays in memory
+
+    async def _register(self, names: CommandNames) -> None:
         commands = self.tree.get_commands(guild=self._guild)
-        payload = [command.to_dict(self.tree) for command in commands]
+        payload = [await one.get_translated_payload(self.tree, names) for one in commands]
         text = json.dumps([self.application_id, self.place.guild_id, payload], sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()
         try:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from controller.chat.languages import say
+from controller.chat.languages import plural, say, told
 from controller.chat.words.limits import MESSAGE_MAX
-from controller.chat.words.text import moment, plain, plural
+from controller.chat.words.text import moment, plain
 from controller.domain.batches import Batch, BatchState, Item, ItemState, Verb
 from controller.fleet.views import View
 
+_ASKED = {
+    Verb.START: "Start",
+    Verb.STOP: "Stop",
+    Verb.RESTART: "Restart",
+    Verb.UPDATE: "Update",
+}
 _DOING = {
     Verb.START: "Starting",
     Verb.STOP: "Stopping",
@@ -33,16 +39,16 @@ def question(verb: Verb, views: Sequence[View]) -> str:
     """What is asked before it is done: each bot by its name, nothing else is touched."""
     head = say(
         "{verb} **{bots}**? Exactly these:{extra} The button works for five minutes.",
-        verb=verb.value.capitalize(),
+        verb=say(_ASKED[verb]),
         bots=plural(len(views), "bot"),
-        extra=_EXTRA.get(verb, ""),
+        extra=say(_EXTRA.get(verb, "")),
     )
-    return "\n".join([head, *(f"**{view.bot.name}** · {view.phase.value}" for view in views)])
+    return "\n".join([head, *(f"**{view.bot.name}** · {told(view.phase.value)}" for view in views)])
 
 
 def button_label(verb: Verb, count: int) -> str:
     """What the button says that confirms it."""
-    return f"{verb.value.capitalize()} {plural(count, 'bot')}"
+    return f"{say(_ASKED[verb])} {plural(count, 'bot')}"
 
 
 def progress(batch: Batch) -> str:
@@ -58,7 +64,7 @@ def progress(batch: Batch) -> str:
     for number, item in enumerate(shown):
         line = _line(item)
         if len(line) + 1 > room:
-            lines.append(say("… and {shown} more.", shown=len(shown) - number))
+            lines.append(say("… and {count} more.", count=len(shown) - number))
             break
         lines.append(line)
         room -= len(line) + 1
@@ -73,17 +79,17 @@ def _head(batch: Batch) -> str:
         how = say(", cancelled") if batch.cancelled else ""
         return say(
             "**{doing} {many}**{how}, for {who}",
-            doing=_DOING[batch.verb],
+            doing=say(_DOING[batch.verb]),
             many=many,
             how=how,
             who=who,
         )
     failed = batch.count(ItemState.FAILED)
     sign = "❌" if failed else "➖" if batch.cancelled else "✅"
-    how = "cancelled" if batch.cancelled else "ended"
+    how = say("cancelled") if batch.cancelled else say("ended")
     return say(
         "**{doing} {many}** — {sign} {how} {when}, for {who}",
-        doing=_DOING[batch.verb],
+        doing=say(_DOING[batch.verb]),
         many=many,
         sign=sign,
         how=how,
@@ -95,8 +101,8 @@ def _head(batch: Batch) -> str:
 def _counts(batch: Batch) -> str:
     waiting = batch.count(ItemState.WAITING, ItemState.WORKING)
     parts = [
-        (batch.count(ItemState.DONE), "done"),
-        (batch.count(ItemState.FAILED), "failed"),
+        (batch.count(ItemState.DONE), say("done")),
+        (batch.count(ItemState.FAILED), say("failed")),
         (batch.count(ItemState.LEFT_OUT), say("left out")),
         (waiting, say("to go")),
     ]
@@ -104,5 +110,5 @@ def _counts(batch: Batch) -> str:
 
 
 def _line(item: Item) -> str:
-    words = plain(item.words, _WORDS_MAX)
+    words = plain(told(item.words), _WORDS_MAX)
     return f"{_SIGNS.get(item.state, '')} **{item.name}** {words}".rstrip()

@@ -10,6 +10,7 @@ import discord
 
 from controller.chat.batches.batch_words import progress
 from controller.chat.languages import say
+from controller.chat.requests.audience import speak_to_all
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.discord_trouble import TROUBLE, reading_discord
 from controller.chat.requests.place import Place
@@ -63,6 +64,7 @@ class Progress:
         """Show one as it is now. Whether that could be done."""
         try:
             async with asyncio.timeout(SECONDS):
+                await speak_to_all(self._client, self._place)
                 with reading_discord():
                     await self._show(number)
         except (*TROUBLE, OSError, ControllerError) as error:

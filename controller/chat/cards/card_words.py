@@ -68,6 +68,6 @@ def _fitting(found: list[Cause]) -> tuple[Cause, ...]:
 def removed_card(title: str) -> str:
     """The card of a bot that is gone."""
     return say(
-        ("🗑️ **{title}** — removed. Nothing is left of it. Revoke its keys where you got them."),
+        "🗑️ **{title}** — removed. Nothing is left of it. Revoke its keys where you got them.",
         title=title,
     )

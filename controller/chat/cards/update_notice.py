@@ -6,12 +6,12 @@ import hashlib
 
 import discord
 
-from controller.chat.languages import say
+from controller.chat.languages import plural, say
 from controller.chat.requests.buttons import Button, button, row
 from controller.chat.requests.place import Place
 from controller.chat.requests.quiet import QUIETLY
 from controller.chat.words.limits import NONCE_MAX
-from controller.chat.words.text import fitted, plural
+from controller.chat.words.text import fitted
 from controller.chat.words.update_words import found_words
 from controller.manager import Manager
 from controller.manager.update_checks import Found

@@ -13,7 +13,7 @@ from controller.chat.commands.everyone import Grants
 from controller.chat.commands.suggestions import Choices, suggest
 from controller.chat.commands.token_commands import TokenCommands
 from controller.chat.commands.with_request import with_request
-from controller.chat.languages import say
+from controller.chat.languages import command, say, told
 from controller.chat.requests.admission import roles_of
 from controller.chat.requests.request import Request
 from controller.chat.requests.ways import WITHOUT_COMMAND, command_of
@@ -71,12 +71,13 @@ class AccessCommands(app_commands.Group):
         await self._manager.access.grant(request.caller, grant, target)
         await request.reply(
             say(
-                "✅ {mention} is {given} {scope}.\n{shown}",
+                "✅ {mention} is {role} {scope}.",
                 mention=who.mention,
-                given=given.word,
+                role=told(given.word),
                 scope=_scope(bot),
-                shown=_SHOWN,
             )
+            + "\n"
+            + say(_SHOWN)
         )
 
     @app_commands.command(description="Take a granted role away")
@@ -104,9 +105,9 @@ class AccessCommands(app_commands.Group):
                 say(
                     "{mention} is {role} {scope} ({source})",
                     mention=_mention(grant),
-                    role=grant.role.word,
+                    role=told(grant.role.word),
                     scope=scope,
-                    source=grant.source,
+                    source=told(grant.source),
                 )
             )
         lines.append(say("Nobody else has access."))
@@ -124,10 +125,10 @@ class AccessCommands(app_commands.Group):
         lines = [f"{who.mention} {_has(found.grant, bot)}."]
         for act in acts:
             may = found.allowed[act.id]
-            needs = "" if may else say(" — needs {role}", role=act.role.word)
-            lines.append(f"{'✅' if may else '❌'} /{command_of(act)}{needs}")
+            needs = "" if may else say(" — needs {role}", role=told(act.role.word))
+            lines.append(f"{'✅' if may else '❌'} {command(command_of(act))}{needs}")
         lines += [
-            say("For **{name}** alone: {role}.", name=name, role=role.word)
+            say("For **{name}** alone: {role}.", name=name, role=told(role.word))
             for name, role in found.more.items()
         ]
         await request.reply("\n".join(lines))
@@ -218,10 +219,10 @@ def _has(grant: Grant | None, bot: str | None) -> str:
         return say("has no access {to}", to=_to(bot))
     return say(
         "is **{role}** {scope} ({mention}: {source})",
-        role=grant.role.word,
+        role=told(grant.role.word),
         scope=_scope(bot),
         mention=_mention(grant),
-        source=grant.source,
+        source=told(grant.source),
     )
 
 

@@ -92,7 +92,9 @@ class AlertCommands(app_commands.Group):
         kind = "role" if role is not None else "user"
         alert = await self._alert(request, ALERTS_GIVE, kind, who.id, bot, quiet, zone)
         await self._manager.incidents.give_alert(request.caller, alert, on=not off)
-        hint = f"\n{_ROLE_HINT}" if role is not None and not role.mentionable and not off else ""
+        hint = (
+            f"\n{say(_ROLE_HINT)}" if role is not None and not role.mentionable and not off else ""
+        )
         await request.reply(_done(alert, bot, on=not off) + hint)
 
     @me.autocomplete("bot")

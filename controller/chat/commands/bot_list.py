@@ -12,7 +12,7 @@ from functools import partial
 
 import discord
 
-from controller.chat.languages import say
+from controller.chat.languages import say, told
 from controller.chat.requests.buttons import Button, button, row
 from controller.chat.requests.custom_ids import SEPARATOR, named_by, short
 from controller.chat.requests.request import Request
@@ -124,11 +124,11 @@ class BotList:
 
 def _only(wanted: Filter) -> list[str]:
     """The filter in words."""
-    found = [say("in the phase {phase}", phase=wanted.phase)] if wanted.phase else []
+    found = [say("in the phase {phase}", phase=told(wanted.phase))] if wanted.phase else []
     found += (
         [say("of the template {template}", template=wanted.template)] if wanted.template else []
     )
-    return [*found, *([say("called like “{wanted}”", wanted=wanted.text)] if wanted.text else [])]
+    return [*found, *([say("called like “{text}”", text=wanted.text)] if wanted.text else [])]
 
 
 def _controls(
@@ -147,7 +147,7 @@ def _controls(
 
 def _below(view: View) -> str:
     bot = view.bot
-    return " · ".join(filter(None, (view.phase.value, bot.template, bot.model, bot.channel)))
+    return " · ".join(filter(None, (told(view.phase.value), bot.template, bot.model, bot.channel)))
 
 
 def _filters(visible: Sequence[View], wanted: Filter) -> Select | None:
@@ -159,7 +159,9 @@ def _filters(visible: Sequence[View], wanted: Filter) -> Select | None:
     ]
     if len(phases) > 1 or wanted.phase:
         options += [
-            _narrowed(phase.value.capitalize(), replace(wanted, phase=phase), phases[phase], wanted)
+            _narrowed(
+                _capitalized(told(phase.value)), replace(wanted, phase=phase), phases[phase], wanted
+            )
             for phase in WORST_FIRST
             if phases[phase]
         ]
@@ -173,6 +175,10 @@ def _filters(visible: Sequence[View], wanted: Filter) -> Select | None:
     return select(say("Filter"), "filter", options) if len(options) > 1 else None
 
 
+def _capitalized(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
 def _narrowed(label: str, leads_to: Filter, count: int, now: Filter) -> Option:
     chosen = replace(leads_to, page=now.page) == now
     parts = ("list", *replace(leads_to, page=0).parts)
@@ -182,7 +188,7 @@ def _narrowed(label: str, leads_to: Filter, count: int, now: Filter) -> Option:
 def _turns(wanted: Filter, last: int) -> Iterable[Button]:
     pages = {"Previous": wanted.page - 1, "Next": wanted.page + 1}
     found = [
-        button(label, "list", *replace(wanted, page=page).parts)
+        button(say(label), "list", *replace(wanted, page=page).parts)
         for label, page in pages.items()
         if 0 <= page <= last
     ]

@@ -60,9 +60,9 @@ class CopyCommands:
         renamed = await self._manager.lifecycle.rename(request.caller, view.bot, new_name)
         await request.reply(
             say(
-                "✅ **{name}** is called **{name2}** now.",
-                name=view.bot.name,
-                name2=renamed.bot.name,
+                "✅ **{before}** is called **{after}** now.",
+                before=view.bot.name,
+                after=renamed.bot.name,
             )
         )
 

@@ -6,7 +6,7 @@ import time
 
 import discord
 
-from controller.chat.languages import say
+from controller.chat.languages import say, told
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.custom_ids import deadline_in
 from controller.chat.requests.request import Request
@@ -33,16 +33,14 @@ class Grants:
             say("do everything") if role is Role.ADMIN else say("start, stop and restart every bot")
         )
         text = say(
-            (
-                "Make **everybody in this server** {role}? All of them could then {may}, "
-                "also people who join later. The button works for five minutes."
-            ),
-            role=role.word,
+            "Make **everybody in this server** {role}? All of them could then {may}, "
+            "also people who join later. The button works for five minutes.",
+            role=told(role.word),
             may=may,
         )
         deadline = str(int(time.time() + CONFIRM_SECONDS))
         danger = discord.ButtonStyle.danger
-        label = say("Make everybody {role}", role=role.word)
+        label = say("Make everybody {role}", role=told(role.word))
         await request.reply(
             text, view=row([button(label, "everyone", role.word, deadline, style=danger)])
         )
@@ -59,5 +57,5 @@ class Grants:
         # The id of @everyone is the server's.
         await self._access.grant(request.caller, Grant("role", self._guild_id, role))
         await request.reply(
-            say("✅ Everybody in this server is {role} for all bots.", role=role.word)
+            say("✅ Everybody in this server is {role} for all bots.", role=told(role.word))
         )

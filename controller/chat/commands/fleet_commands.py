@@ -11,10 +11,10 @@ from controller.chat.commands.fleet_looks import FleetLooks
 from controller.chat.commands.update_commands import FleetUpdates
 from controller.chat.commands.with_request import with_request
 from controller.chat.incidents.incident_words import one_line
-from controller.chat.languages import say
+from controller.chat.languages import number, plural, say, told
 from controller.chat.logs.history_pages import HistoryPages
 from controller.chat.requests.request import Request
-from controller.chat.words.text import plain, plural
+from controller.chat.words.text import plain
 from controller.manager import Manager
 from controller.manager.backups import BackupOrder
 from controller.manager.history import Choice
@@ -69,10 +69,8 @@ class FleetCommands(app_commands.Group):
         await self._manager.boards.put_up(request.caller, channel_id)
         await request.reply(
             say(
-
-                    "The board stands below. It follows every change, and comes anew when other "
-                    "messages have pushed it out of sight."
-
+                "The board stands below. It follows every change, and comes anew when other "
+                "messages have pushed it out of sight."
             )
         )
 
@@ -101,7 +99,9 @@ class FleetCommands(app_commands.Group):
         head = say(
             "{things} without a bot. Nothing was removed.", things=plural(len(found), "thing")
         )
-        lines = [f"{item.kind} `{item.name}` {plain(item.state)}".rstrip() for item in found]
+        lines = [
+            f"{told(item.kind)} `{item.name}` {plain(told(item.state))}".rstrip() for item in found
+        ]
         await request.reply("\n".join([head, *lines]))
 
     @app_commands.command(description="Back everything up, as BotMaker's settings say")
@@ -110,7 +110,7 @@ class FleetCommands(app_commands.Group):
         """One encrypted file in the backup folder on BotMaker's machine."""
         await request.acknowledge()
         made = await self._manager.backups.write(request.caller, BackupOrder())
-        size = say("{size:.1f} MB", size=made.size / 1000000.0)
+        size = f"{number(made.size / 1e6, 1)} MB"
         await request.reply(
             say(
                 "Backed up: `{name}`, {size}, on BotMaker's machine.",

@@ -31,25 +31,27 @@ class Power:
     async def start(self, request: Request, bot: Bot) -> None:
         """Start it. NotReady if it waits for its secrets."""
         await request.acknowledge()
-        await self._answer(request, bot, "starting", self._lifecycle.start(request.caller, bot))
+        await self._answer(
+            request, bot, say("starting"), self._lifecycle.start(request.caller, bot)
+        )
 
     async def stop(self, request: Request, bot: Bot) -> None:
         """Stop it."""
         await request.acknowledge()
-        await self._answer(request, bot, "stopping", self._lifecycle.stop(request.caller, bot))
+        await self._answer(request, bot, say("stopping"), self._lifecycle.stop(request.caller, bot))
 
     async def restart(self, request: Request, bot: Bot) -> None:
         """Stop it and start it again, also after BotMaker gave up on it. NotReady as in `start`."""
         await request.acknowledge()
-        await self._answer(request, bot, "restarting", self._lifecycle.restart(request.caller, bot))
+        await self._answer(
+            request, bot, say("restarting"), self._lifecycle.restart(request.caller, bot)
+        )
 
     async def ask_delete(self, request: Request, bot: Bot) -> None:
         """Ask before deleting, by a red button that names the bot."""
         text = say(
-            (
-                "Delete **{name}**? Its container, its data and its secrets are removed. "
-                "This cannot be undone. The button works for five minutes."
-            ),
+            "Delete **{name}**? Its container, its data and its secrets are removed. "
+            "This cannot be undone. The button works for five minutes.",
             name=bot.name,
         )
         await request.reply(text, view=delete_button(bot, time.time() + CONFIRM_SECONDS))

@@ -13,7 +13,7 @@ from discord import app_commands
 
 from controller.chat.commands.suggestions import Choices, suggest_bots, suggest_titled
 from controller.chat.commands.with_request import with_request
-from controller.chat.languages import say
+from controller.chat.languages import say, told
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.custom_ids import key_in
 from controller.chat.requests.request import Request
@@ -51,7 +51,7 @@ class Updates:
         mark = key_in(request.arguments)
         await request.acknowledge_in_place()
         ended = await self._manager.releases.update(request.caller, bot, mark)
-        await request.reply(outcome_of(self._manager, ended, bot.name, "updating"))
+        await request.reply(outcome_of(self._manager, ended, bot.name, say("updating")))
 
     async def releases(self, request: Request, bot: Bot) -> None:
         """The newest releases; those that worked can be picked to go back to."""
@@ -82,13 +82,12 @@ class Updates:
         """Go back to that release; None is the last that worked. The request is acknowledged."""
         ended = await self._manager.releases.rollback(request.caller, bot, number)
         words = outcome_of(self._manager, ended.view, bot.name, say("going back"))
-        pulled = say(
-            "\nIts image was gone, so it was pulled again: `{pulled}`.", pulled=short(ended.pulled)
-        )
-        words += pulled if ended.pulled else ""
-        await request.reply(
-            say("{words}\nIts secrets and its own data stay as they are.", words=words)
-        )
+        if ended.pulled:
+            image = short(ended.pulled)
+            words += "\n" + say(
+                "Its image was gone, so it was pulled again: `{image}`.", image=image
+            )
+        await request.reply(f"{words}\n{say('Its secrets and its own data stay as they are.')}")
 
 
 def good_ones(bot: Bot, found: Sequence[Release]) -> list[Release]:
@@ -167,7 +166,7 @@ class ReleaseCommands:
             return []
         found = await self._manager.releases.listed(request.caller, bot)
         good = good_ones(bot, found)
-        titles = {str(one.number): plain(f"{one.number} ({one.why})", 90) for one in good}
+        titles = {str(one.number): plain(f"{one.number} ({told(one.why)})", 90) for one in good}
         return suggest_titled(typed, titles)
 
 

@@ -6,7 +6,7 @@ from discord import app_commands
 
 from controller.chat.commands.suggestions import Choices, suggest, suggest_titled
 from controller.chat.commands.with_request import with_request
-from controller.chat.languages import say
+from controller.chat.languages import say, told
 from controller.chat.requests.request import Request
 from controller.chat.words.schedule_words import added_words, changed_words, schedules_words
 from controller.chat.words.text import fitted
@@ -102,7 +102,7 @@ class ScheduleCommands(app_commands.Group):
                 "✅ Removed schedule {id} of **{name}** ({chore}).",
                 id=gone.id,
                 name=bot.name,
-                chore=gone.chore.value,
+                chore=told(gone.chore.value),
             )
         )
 
@@ -144,7 +144,7 @@ class ScheduleCommands(app_commands.Group):
             typed,
             {
                 str(one.id): say(
-                    "{id} {chore} at {cron}", id=one.id, chore=one.chore.value, cron=one.cron
+                    "{id} {chore} at {cron}", id=one.id, chore=told(one.chore.value), cron=one.cron
                 )
                 for one in found
             },

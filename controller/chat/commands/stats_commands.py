@@ -100,18 +100,18 @@ def _bot_chart(name: str, points: Sequence[Point]) -> Chart:
         most=[100 * one.cpu_most for one in points],
     )
     memory = Line(
-        name="memory",
+        name=say("memory"),
         values=[one.memory / _MIB for one in points],
         most=[one.memory_most / _MIB for one in points],
     )
     traffic = [
-        Line(name="network", values=[one.network / 1024 for one in points]),
-        Line(name="disk", values=[one.disk / 1024 for one in points]),
+        Line(name=say("network"), values=[one.network / 1024 for one in points]),
+        Line(name=say("disk"), values=[one.disk / 1024 for one in points]),
     ]
     return Chart(
         title=name,
         at=[float(one.at) for one in points],
-        panels=[(say("% of a core"), [cpu]), (say("MiB"), [memory]), (say("KiB/s"), traffic)],
+        panels=[(say("% of a core"), [cpu]), ("MiB", [memory]), ("KiB/s", traffic)],
     )
 
 
@@ -130,5 +130,5 @@ def _fleet_chart(rows: Sequence[tuple[str, Sequence[Point]]]) -> Chart:
     return Chart(
         title=say("The busiest bots"),
         at=[60.0 * at for at in times],
-        panels=[(say("% of a core"), cpu), (say("MiB"), memory)],
+        panels=[(say("% of a core"), cpu), ("MiB", memory)],
     )

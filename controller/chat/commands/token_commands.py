@@ -7,7 +7,7 @@ from discord import app_commands
 from controller.chat.commands.access_roles import ROLES
 from controller.chat.commands.suggestions import Choices, suggest
 from controller.chat.commands.with_request import with_request
-from controller.chat.languages import say
+from controller.chat.languages import say, told
 from controller.chat.requests.request import Request
 from controller.chat.words.text import moment
 from controller.domain.acts import TOKEN_CREATE, TOKEN_LIST
@@ -15,6 +15,12 @@ from controller.domain.roles import Role
 from controller.manager import Manager
 from controller.manager.tokens import DAYS, DAYS_MOST
 from controller.store import Token
+
+_MAY = {
+    Role.VIEWER: "It may do what a viewer may",
+    Role.OPERATOR: "It may do what an operator may",
+    Role.ADMIN: "It may do what an admin may",
+}
 
 
 class TokenCommands(app_commands.Group):
@@ -54,19 +60,17 @@ class TokenCommands(app_commands.Group):
         )
         await request.reply(
             say(
-                (
-                    "✅ The token **{name}**, shown this once:\n"
-                    "`{made}`\n"
-                    "It may do what {article} may, {scope}, until {when}, and never more than "
-                    "you may. An assistant may {what} by it. Keep it in a secret store; `/access "
-                    "token revoke` ends it."
-                ),
+                "✅ The token **{name}**, shown this once:\n`{made}`\n{may}, {scope}, until {when}, "
+                "and never more than you may. {acting} Keep it in a secret store; `/access token "
+                "revoke` ends it.",
                 name=made.token.name,
                 made=made.text,
-                article=_article(given),
+                may=say(_MAY[given]),
                 scope=_scope(bot),
                 when=moment(made.token.expires_at),
-                what="act" if acting else say("only look"),
+                acting=say("An assistant may act by it.")
+                if acting
+                else say("An assistant may only look by it."),
             )
         )
 
@@ -110,16 +114,12 @@ class TokenCommands(app_commands.Group):
         return say(
             "**{name}**: {role} for {scope}, of {owner}, until {when}, {used}",
             name=token.name,
-            role=token.role.word,
+            role=told(token.role.word),
             scope=scope,
             owner=owner,
             when=moment(token.expires_at),
             used=used,
         ) + (say(", assistants may act") if token.acting else "")
-
-
-def _article(role: Role) -> str:
-    return f"{'a' if role is Role.VIEWER else 'an'} {role.word}"
 
 
 def _scope(bot: str | None) -> str:

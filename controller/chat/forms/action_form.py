@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from controller.chat.forms import modals
 from controller.chat.forms.drafts import Drafts
-from controller.chat.languages import say
+from controller.chat.languages import say, told
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.custom_ids import key_in, named_by, short
 from controller.chat.requests.request import Request
@@ -42,7 +42,7 @@ class ActionForm:
         page = ("do", bot.id, short(name))
         typed = self._drafts.read(request.person, page)
         boxes = (modals.box_of(arg, typed.get(arg.name, arg.default)) for arg in action.args)
-        await request.open_modal(modals.modal(action.title, page, boxes))
+        await request.open_modal(modals.modal(told(action.title), page, boxes))
 
     async def offer(self, request: Request, bot: Bot) -> None:
         """Show the actions that this person may run, to pick one."""
@@ -52,9 +52,9 @@ class ActionForm:
             raise NotReady(_none(bot, self._actions.available(bot)), code="nothing-to-ask")
         options = [
             Option(
-                action.title,
+                told(action.title),
                 ("do", bot.id, short(name)),
-                say("Needs the role {role}", role=action.role),
+                say("Needs the role {role}", role=told(str(action.role))),
             )
             for name, action in allowed.items()
         ]
@@ -93,7 +93,7 @@ class ActionForm:
             text,
             make_file=None if fits else lambda: text_file(output, f"{bot.name}-{name}.txt"),
             # Given later, the answer may be in the channel, where others read it.
-            later=say("{head}\nIts output isn't repeated here.", head=_head(done, bot.name)),
+            later=_head(done, bot.name) + "\n" + say("Its output isn't repeated here."),
         )
 
 
@@ -111,18 +111,18 @@ def result_words(done: ActionResult, name: str) -> tuple[str, bool]:
     """What an action did, as a message, and whether all of its output fitted."""
     head = _head(done, name)
     if not done.text.strip():
-        return say("{head}\nIt printed nothing.", head=head), True
+        return f"{head}\n{say('It printed nothing.')}", True
     kept, fits = newest_fitting(done.text.split("\n"), MESSAGE_MAX - len(head) - 60)
     if not fits:
-        head += say("; the end of its output, all of it in the file")
+        head += "; " + say("the end of its output, all of it in the file")
     return head + "\n" + code_block("\n".join(kept)), fits
 
 
 def _head(done: ActionResult, name: str) -> str:
     """How an action ended, without its output."""
     sign, code = (
-        ("❌", say(" (exit {exit_code})", exit_code=done.exit_code))
+        ("❌", f" ({say('exit {exit_code}', exit_code=done.exit_code)})")
         if done.exit_code
         else ("✅", "")
     )
-    return f"{sign} **{name}** — {plain(done.title)}{code}"
+    return f"{sign} **{name}** — {plain(told(done.title))}{code}"

@@ -74,10 +74,12 @@ def _fields(templates: Mapping[str, Template]) -> tuple[FieldSpec, ...]:
             name="name", label=say("Name"), hint=say("Lower-case letters a-z, digits and dashes")
         ),
         FieldSpec(name="template", label=say("What kind of bot"), choices=_kinds(templates)),
-        FieldSpec(name="provider", label=say("Whose model it uses"), hint=_FIRST, required=False),
-        FieldSpec(name="model", label=say("Which model"), hint=_FIRST, required=False),
         FieldSpec(
-            name="channel", label=say("Where people talk to it"), hint=_FIRST, required=False
+            name="provider", label=say("Whose model it uses"), hint=say(_FIRST), required=False
+        ),
+        FieldSpec(name="model", label=say("Which model"), hint=say(_FIRST), required=False),
+        FieldSpec(
+            name="channel", label=say("Where people talk to it"), hint=say(_FIRST), required=False
         ),
     )
 

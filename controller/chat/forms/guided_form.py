@@ -16,7 +16,7 @@ import discord
 from controller.catalog import Template
 from controller.catalog.tables import Option as Offered
 from controller.chat.forms.secrets_form import SecretsForm
-from controller.chat.languages import say
+from controller.chat.languages import say, told
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.request import Request
 from controller.chat.requests.selects import Option, Select, select
@@ -134,9 +134,9 @@ def _selects(
     count = Counter(one.title for one in offered)
     templates = (
         Option(
-            one.title if count[one.title] == 1 else f"{one.title} ({one.id})",
+            told(one.title) if count[one.title] == 1 else f"{told(one.title)} ({one.id})",
             ("choose", chosen.name, mark(one.id), *[_OPEN] * 3),
-            f"{image_words(one, ready.get(one.id))} {one.description}",
+            f"{image_words(one, ready.get(one.id))} {told(one.description)}",
             chosen=one.id == chosen.template.id,
         )
         for one in offered
@@ -163,7 +163,7 @@ def _providers(chosen: Chosen, providers: Mapping[str, Offered]) -> Iterator[Opt
         if name != chosen.provider:
             leads_to = replace(chosen, provider=name, model=first)
         yield _option(
-            one.title,
+            told(one.title),
             leads_to,
             chosen,
             say("Whose model it uses: {first}", first=first) if first else "",
@@ -178,4 +178,4 @@ def _models(chosen: Chosen, models: Sequence[str]) -> Iterator[Option]:
 def _channels(chosen: Chosen, channels: Mapping[str, Offered]) -> Iterator[Option]:
     for name, one in channels.items():
         below = say("Needs a plugin in the image") if one.needs else say("Where people talk to it")
-        yield _option(one.title, replace(chosen, channel=name), chosen, below)
+        yield _option(told(one.title), replace(chosen, channel=name), chosen, below)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from controller.catalog import FieldSpec, SecretSpec
-from controller.chat.languages import say
+from controller.chat.languages import say, told
 from controller.chat.words.fitting import distinct
 from controller.chat.words.limits import INPUTS_A_MODAL, PAGE_TITLE_MAX
 from controller.manager.submission import Input
@@ -45,7 +45,7 @@ def settings_pages(fields: Sequence[FieldSpec]) -> tuple[SettingsPage, ...]:
     for spec in fields:
         if spec.multiline:
             key = f"field-{spec.name}" if spec.name in taken else spec.name
-            found.append(SettingsPage(key, spec.label, (spec,)))
+            found.append(SettingsPage(key, told(spec.label), (spec,)))
     titles = distinct([page.title for page in found], PAGE_TITLE_MAX)
     return tuple(map(_titled, found, titles))
 

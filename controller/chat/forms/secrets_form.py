@@ -19,7 +19,7 @@ from controller.chat.forms import modals
 from controller.chat.forms.drafts import Drafts
 from controller.chat.forms.pages import secret_pages
 from controller.chat.forms.settings_form import SettingsForm, page_buttons
-from controller.chat.languages import say
+from controller.chat.languages import say, told
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.card_buttons import answer_buttons
 from controller.chat.requests.custom_ids import step_in
@@ -84,7 +84,7 @@ class SecretsForm:
             "**{name}** is created. There is nothing to enter, so it starts right away.",
             name=bot.name,
         )
-        outcome = outcome_of(self._manager, ended, bot.name, "starting") if known else ""
+        outcome = outcome_of(self._manager, ended, bot.name, say("starting")) if known else ""
         await request.reply("\n".join(filter(None, (created, warning, outcome))))
 
     async def offer_again(self, request: Request, bot: Bot, *, rotate: bool) -> None:
@@ -124,7 +124,7 @@ class SecretsForm:
         sealed = self._manager.credentials.sealed
         address = await sealed.address(request.caller, bot)
         first = _ONLY_SEALED if sealed.only else _PRIVACY
-        return f"{first} {_SEALING}\n`{address.code}`"
+        return f"{say(first)} {say(_SEALING)}\n`{address.code}`"
 
     async def open_from_card(self, request: Request, bot: Bot) -> None:
         """Open a new form's first page for whoever pressed the card's button."""
@@ -164,7 +164,7 @@ class SecretsForm:
         more = f"\n{warning}" if warning else ""
         await request.reply(receipt(done) + more, more=True)
         ended = await self._manager.lifecycle.follow(done.bot)
-        outcome = outcome_of(self._manager, ended, done.bot.name, "starting")
+        outcome = outcome_of(self._manager, ended, done.bot.name, say("starting"))
         later = self._settings.later_pages(done.bot)
         bad = ended is not None and ended.phase.bad
         # How it went comes first: a long receipt would push it out.
@@ -185,6 +185,16 @@ def _inputs(pages: Sequence[Sequence[Input]], step: int) -> Sequence[Input]:
     return pages[step]
 
 
+# By whether secrets are replaced, and whether a direct message has the button as well.
+_WHERE = {
+    (True, True): "Enter the new secrets here, or by the direct message that I sent you.",
+    (True, False): "Enter the new secrets here.",
+    (False, True): "**{name}** is created. Enter its secrets to start it, here or by the direct "
+    "message that I sent you.",
+    (False, False): "**{name}** is created. Enter its secrets to start it.",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class _Offer:
     """A form and what is said beside its button."""
@@ -198,47 +208,35 @@ class _Offer:
     @property
     def letter(self) -> str:
         """The words of the direct message."""
-        why = say("to replace its secrets") if self.rotate else say("to enter its secrets")
-        head = say(
-            "**{name}** ({template}): press the button {why}.",
-            name=self.bot.name,
-            template=self.bot.template,
-            why=why,
+        asked = (
+            "**{name}** ({template}): press the button to replace its secrets."
+            if self.rotate
+            else "**{name}** ({template}): press the button to enter its secrets."
         )
+        head = say(asked, name=self.bot.name, template=self.bot.template)
         return "\n".join(filter(None, (head, self.privacy, self.warning)))
 
     def answer(self, *, sent: bool, here: bool) -> str:
         """The words of the answer. `sent`: a direct message has the button; `here`: this one."""
         name = self.bot.name
         if not here:
-            created = (
-                ""
-                if self.rotate
-                else say("**{name}** is created and waits for its secrets. ", name=name)
-            )
-            where = say(
-                "{created}I sent you a direct message with a button to enter them.", created=created
-            )
+            where = say("I sent you a direct message with a button to enter them.")
+            if not self.rotate:
+                created = say("**{name}** is created and waits for its secrets.", name=name)
+                where = f"{created} {where}"
             return "\n".join(filter(None, (where, self.warning)))
-        if self.rotate:
-            where = say("Enter the new secrets here")
-        else:
-            where = say("**{name}** is created. Enter its secrets to start it", name=name)
-        where += say(", here or by the direct message that I sent you.") if sent else "."
+        where = say(_WHERE[self.rotate, sent], name=name)
         return "\n".join(filter(None, (where, self.privacy, self.warning)))
 
     @property
     def later(self) -> str:
         """What is said later of an answer with a button that couldn't be given."""
-        where = say(
-            "**{name}** is created. Enter its secrets to start it. The button is on ",
-            name=self.bot.name,
-        )
         where = (
-            say("Use /bot secrets {name}.", name=self.bot.name)
+            "Use /bot secrets {name}."
             if self.rotate
-            else say("{where}its card.", where=where)
+            else "**{name}** is created. Enter its secrets to start it. The button is on its card."
         )
+        where = say(where, name=self.bot.name)
         return "\n".join(filter(None, (where, self.warning)))
 
 
@@ -288,10 +286,10 @@ def _box(item: Input, form: OpenForm, typed: Mapping[str, str]) -> modals.Box:
             required = item.required and not form.form.rotate
             return modals.Box(item, typed[item.name], item.hint, required)
         if form.form.rotate and item.name not in form.staged.fields:
-            return modals.Box(item, hint=_KEEPS, required=False)
+            return modals.Box(item, hint=say(_KEEPS), required=False)
         return modals.box_of(item, form.value_of(item))
     if form.form.rotate or item.name in form.kept:
-        return modals.Box(item, hint=_KEEPS, required=False)
+        return modals.Box(item, hint=say(_KEEPS), required=False)
     return modals.Box(item, hint=item.hint, required=item.required)
 
 
@@ -307,7 +305,7 @@ def receipt(done: Submitted, *, ended: bool = False, bad: bool = False) -> str:
     ]
     if not lines:
         lines = [say("Stored.")]
-    lines += [f"ℹ️ {with_invite(note, NOTE_MAX)}" for note in done.notes]
+    lines += [f"ℹ️ {with_invite(told(note), NOTE_MAX)}" for note in done.notes]
     if not done.complete:
         return "\n".join(
             [*lines, say("One more page: press Continue. Nothing is used before that.")]

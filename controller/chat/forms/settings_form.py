@@ -12,7 +12,7 @@ import discord
 from controller.chat.forms import modals
 from controller.chat.forms.drafts import Drafts
 from controller.chat.forms.pages import SettingsPage, settings_pages
-from controller.chat.languages import say
+from controller.chat.languages import say, told
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.card_buttons import answer_buttons
 from controller.chat.requests.custom_ids import key_in, named_by, short
@@ -52,7 +52,7 @@ class SettingsForm:
             Option(
                 page.title,
                 ("edit", bot.id, short(page.key)),
-                ", ".join(item.label for item in page.inputs),
+                ", ".join(told(item.label) for item in page.inputs),
             )
             for page in pages
         ]
@@ -103,9 +103,12 @@ class SettingsForm:
         done = await self._manager.edits.choose(
             request.caller, bot, provider=provider, model=model, channel=channel
         )
-        words = f"{', '.join(done.changed)}: {after_settings(done)}" if done.changed else ""
+        words = (
+            f"{', '.join(map(told, done.changed))}: {after_settings(done)}" if done.changed else ""
+        )
         if {"provider", "channel"} & set(done.changed):
-            words += say(" Should it need other secrets now: `/bot secrets {name}`.", name=bot.name)
+            hint = say("Should it need other secrets now: `/bot secrets {name}`.", name=bot.name)
+            words += f" {hint}"
         await self._follow(request, bot, words or after_settings(done))
 
     async def _follow(self, request: Request, bot: Bot, words: str) -> None:

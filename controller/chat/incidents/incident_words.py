@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from controller.chat.languages import say
+from controller.chat.languages import plural, say, told
 from controller.chat.words.bot_words import UNDONE
 from controller.chat.words.limits import MESSAGE_MAX
-from controller.chat.words.text import code_block, fitted, moment, newest_fitting, plain, plural
+from controller.chat.words.text import code_block, fitted, moment, newest_fitting, plain
 from controller.domain.announcing import Alert, hours_words
 from controller.domain.crashes import describe_exit
 from controller.domain.incident import Change, Ending, Incident, Trouble, telling_line
@@ -67,9 +67,9 @@ def incident_words(incident: Incident, shown_to: str = "") -> str:
     details = incident.details
     quote = details.cause or telling_line(details.tail)
     if quote:
-        lines.append(f"> {plain(quote, QUOTE_MAX)}")
+        lines.append(f"> {plain(told(quote), QUOTE_MAX)}")
     if details.hint:
-        lines.append(plain(details.hint, QUOTE_MAX))
+        lines.append(plain(told(details.hint), QUOTE_MAX))
     lines += _before(incident.changes)
     after = [line for line in (_now(incident), _quiet(incident), shown_to) if line]
     text = "\n".join(line for line in lines if line)
@@ -93,7 +93,7 @@ def _headline(incident: Incident) -> str:
         if not incident.bot_id:
             return say(
                 "✅ **{well_here}**, after {lasted}",
-                well_here=_WELL_HERE[incident.trouble],
+                well_here=say(_WELL_HERE[incident.trouble]),
                 lasted=lasted,
             )
         match incident.ending:
@@ -112,8 +112,8 @@ def _headline(incident: Incident) -> str:
             case _:
                 return say("✅ **{name} recovered** after {lasted}", name=name, lasted=lasted)
     if not incident.bot_id:
-        return f"⚠️ **{_WRONG_HERE[incident.trouble]}** {moment(incident.opened_at)}"
-    wrong = _WRONG[incident.trouble].format(what=incident.details.what or "stopped")
+        return f"⚠️ **{say(_WRONG_HERE[incident.trouble])}** {moment(incident.opened_at)}"
+    wrong = say(_WRONG[incident.trouble], what=told(incident.details.what or "stopped"))
     sign = "🔴" if incident.trouble in {Trouble.DOWN, Trouble.LOOPING, Trouble.CRASHED} else "🟠"
     return f"{sign} **{name} {wrong}**"
 
@@ -124,7 +124,7 @@ def _facts(incident: Incident) -> str:
     if incident.bot_id and not incident.is_over:
         found.append(say("since {when}", when=moment(incident.opened_at)))
     if incident.is_over and incident.bot_id:
-        found.append(f"began <t:{int(incident.opened_at)}:f>")
+        found.append(say("began {when}", when=f"<t:{int(incident.opened_at)}:f>"))
     if incident.crashes > 1:
         found.append(plural(incident.crashes, "crash", "crashes"))
     if incident.returns:
@@ -140,7 +140,7 @@ def _facts(incident: Incident) -> str:
 
 def _exit(incident: Incident) -> str:
     details = incident.details
-    what = describe_exit(details.exit_code, oom_killed=details.oom_killed)
+    what = told(describe_exit(details.exit_code, oom_killed=details.oom_killed))
     if not details.oom_killed:
         return what
     limit = (
@@ -166,7 +166,7 @@ def _change(change: Change) -> str:
     by = f"<@{change.by_id}>" if change.by_id.isdecimal() else plain(change.by, 40)
     return say(
         "{change}{what} {when} by {by}",
-        change=_CHANGES.get(change.kind, change.kind),
+        change=say(_CHANGES.get(change.kind, change.kind)),
         what=what,
         when=moment(change.at),
         by=by or "?",
@@ -177,19 +177,13 @@ def _now(incident: Incident) -> str:
     """What happens next by itself, or what somebody has to do."""
     if incident.well_since and incident.bot_id:
         undone = UNDONE.get(incident.details.what, "")
-        ran = (
-            say("BotMaker {undone} it", undone=undone)
-            if undone == "started again"
-            else say("It runs again")
-        )
-        if incident.trouble is Trouble.BY_HAND and undone:
-            ran = (
-                say("It was {undone}", undone=undone) if undone != "has its own name again" else ran
-            )
+        ran = say("It runs again")
+        if incident.trouble is Trouble.BY_HAND and undone and incident.details.what != "renamed":
+            ran = say("It was {undone}", undone=say(undone))
         return say(
             "🟡 {ran}, {when}; it's being watched.", ran=ran, when=moment(incident.well_since)
         )
-    return _WILL.get(incident.trouble, "")
+    return say(_WILL.get(incident.trouble, ""))
 
 
 def _quiet(incident: Incident) -> str:
@@ -201,7 +195,7 @@ def _quiet(incident: Incident) -> str:
             acknowledged_by=plain(incident.acknowledged_by, 40),
         )
     if incident.muted_until:
-        return say("🔕 Muted until <t:{muted_until}:t>.", muted_until=int(incident.muted_until))
+        return say("🔕 Muted until {when}.", when=f"<t:{int(incident.muted_until)}:t>")
     return ""
 
 

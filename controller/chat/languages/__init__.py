@@ -7,6 +7,26 @@ finds such a sentence in the catalogue by its pattern when somebody reads it.
 """
 
 from controller.chat.languages.figures import number, percent
-from controller.chat.languages.speech import ENGLISH, command, plural, say, speak, told
+from controller.chat.languages.speech import (
+    ENGLISH,
+    command,
+    language_of,
+    plural,
+    say,
+    speak,
+    spoken,
+    told,
+)
 
-__all__ = ["ENGLISH", "command", "number", "percent", "plural", "say", "speak", "told"]
+__all__ = [
+    "ENGLISH",
+    "command",
+    "language_of",
+    "number",
+    "percent",
+    "plural",
+    "say",
+    "speak",
+    "spoken",
+    "told",
+]

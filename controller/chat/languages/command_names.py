@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import discord
 from discord import app_commands
@@ -15,8 +14,6 @@ from discord.app_commands import TranslationContextLocation as Location
 
 from controller.chat.languages.dictionary import LANGUAGES, Commands, read_commands
 from controller.chat.languages.speech import language_of
-
-_NAMES = {Location.command_name, Location.group_name}
 
 
 class CommandNames(app_commands.Translator):
@@ -41,14 +38,19 @@ class CommandNames(app_commands.Translator):
         self,
         string: app_commands.locale_str,
         locale: discord.Locale,
-        context: app_commands.TranslationContext[Any],
+        context: app_commands.TranslationContextTypes,
     ) -> str | None:
         """What a client of that locale shows; None for the English."""
         commands = self._commands.get(language_of(locale.value))
         if commands is None:
             return None
-        if context.location in _NAMES:
-            return commands.names.get(context.data.qualified_name)
+        data = context.data
+        if isinstance(data, app_commands.Group | app_commands.Command) and _is_name(context):
+            return commands.names.get(data.qualified_name)
         if context.location is Location.parameter_name:
             return commands.options.get(string.message)
         return commands.texts.get(string.message)
+
+
+def _is_name(context: app_commands.TranslationContextTypes) -> bool:
+    return context.location in {Location.command_name, Location.group_name}

@@ -14,7 +14,7 @@ from collections import deque
 
 import discord
 
-from controller.chat.languages import say
+from controller.chat.languages import plural, say, speak, spoken, told
 from controller.chat.logs.log_answers import LogAnswers
 from controller.chat.logs.log_blocks import newest_blocks
 from controller.chat.requests.buttons import button, row
@@ -23,7 +23,6 @@ from controller.chat.requests.discord_trouble import TROUBLE, reading_discord
 from controller.chat.requests.quiet import edit_answer, same_way
 from controller.chat.requests.request import Request
 from controller.chat.words.limits import MESSAGE_MAX
-from controller.chat.words.text import plural
 from controller.domain.acts import BOT_LOGS
 from controller.domain.bot import Bot
 from controller.domain.errors import ControllerError, NotReady
@@ -50,6 +49,7 @@ class _Follower:
         self.person = request.person
         self.bot = bot
         self.take_way = same_way()
+        self.language = spoken()
         self.key = str(request.interaction.id)
         self.until = time.time() + SECONDS
         self.awake = asyncio.Event()
@@ -101,9 +101,9 @@ class _Follower:
         if self.over:
             return self.over
         return (
-            "paused"
+            say("paused")
             if self.paused
-            else say("following, until <t:{until}:t>", until=int(self.until))
+            else say("following, until {when}", when=f"<t:{int(self.until)}:t>")
         )
 
     def controls(self) -> discord.ui.View | None:
@@ -161,7 +161,7 @@ class LogFollowing:
         """End it; the last lines stay."""
         follower = await self._known(request, bot)
         if follower is not None:
-            follower.end("stopped")
+            follower.end(say("stopped"))
 
     async def _known(self, request: Request, bot: Bot) -> _Follower | None:
         """The follower that a button means. One that is over, or of a controller that ended, gives
@@ -176,6 +176,7 @@ class LogFollowing:
 
     async def _follow(self, follower: _Follower) -> None:
         follower.take_way()
+        await speak(follower.language)
         watching = self._manager.following.watch(
             follower.caller, follower.bot, follower.awake.set, lines=FIRST
         )
@@ -187,7 +188,7 @@ class LogFollowing:
                 while not follower.over:
                     await self._step(follower, watch)
         except ControllerError as error:
-            follower.end(error.message)
+            follower.end(told(error.message))
         except TROUBLE as error:  # the message is gone, or Discord is: nobody is reading
             log.info("a followed log isn't shown any more: %s", error)
         except Exception:  # a bug in one must not end all others

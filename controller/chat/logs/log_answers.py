@@ -14,14 +14,14 @@ from dataclasses import replace
 
 import discord
 
-from controller.chat.languages import say
+from controller.chat.languages import plural, say
 from controller.chat.logs.log_words import log_snippet, whole_log
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.custom_ids import key_in
 from controller.chat.requests.request import Request
 from controller.chat.requests.selects import Option, select
 from controller.chat.words.limits import CUSTOM_ID_MAX
-from controller.chat.words.text import plural, text_file
+from controller.chat.words.text import text_file
 from controller.domain.bot import Bot
 from controller.domain.errors import BadInput, NotFound
 from controller.domain.events import STREAMS, LogQuery
@@ -144,7 +144,7 @@ def log_buttons(snippet: Snippet, query: LogQuery) -> discord.ui.View | None:
     found.append(button(say("Follow"), "follow", bot.id, "on"))
     found.append(button(say("File"), "file", bot.id, f"{query.since:.0f}", *tail))
     fitting = [item for item in found if len(item.custom_id or "") <= CUSTOM_ID_MAX]
-    presets = [Option(label, ("preset", bot.id, name)) for name, label in PRESETS.items()]
+    presets = [Option(say(label), ("preset", bot.id, name)) for name, label in PRESETS.items()]
     return row([*fitting, select(say("Show instead…"), "logs", presets)])
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from controller.chat.languages import say
+from controller.chat.languages import plural, say
 from controller.chat.words.limits import MESSAGE_MAX
-from controller.chat.words.text import code_block, newest_fitting, plural
+from controller.chat.words.text import code_block, newest_fitting
 from controller.domain.events import LogLine
 from controller.manager.logbook import Snippet
 
@@ -31,9 +31,11 @@ def log_snippet(snippet: Snippet) -> tuple[str, bool]:
         [log_line(line) for line in snippet.lines], MESSAGE_MAX - len(head) - 60
     )
     if not fits:
-        head += say(
-            "; showing the last {what}",
-            what="line" if len(kept) == 1 else plural(len(kept), "line"),
+        last = plural(len(kept), "line")
+        head += "; " + (
+            say("showing the last line")
+            if len(kept) == 1
+            else say("showing the last {lines}", lines=last)
         )
     return head + "\n" + code_block("\n".join(kept)), fits
 
@@ -42,8 +44,9 @@ def _nothing(snippet: Snippet) -> str:
     """Why there are no lines."""
     query = snippet.query
     if snippet.more:
-        what = say("matching lines") if query.grep else "lines"
-        stream = "" if query.stream == "both" else say(" on {stream}", stream=query.stream)
+        what = say("matching lines") if query.grep else say("lines")
+        if query.stream != "both":
+            what = say("{lines} on {stream}", lines=what, stream=query.stream)
         to = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(snippet.looked_to))
         far = (
             say("{lines}, back to {to}", lines=plural(snippet.looked_at, "line"), to=to)
@@ -51,9 +54,8 @@ def _nothing(snippet: Snippet) -> str:
             else say("back to {to}", to=to)
         )
         return say(
-            ("No {what}{stream} in what I looked through ({far}). **Older** looks further back."),
+            "No {what} in what I looked through ({far}). **Older** looks further back.",
             what=what,
-            stream=stream,
             far=far,
         )
     if query.until:

@@ -9,6 +9,7 @@ import discord
 
 from controller.chat.languages import say
 from controller.chat.requests.buttons import Button, button
+from controller.chat.requests.custom_ids import address
 from controller.chat.requests.selects import Option, Select, select
 from controller.chat.words.bot_words import Fix, causes
 from controller.chat.words.limits import BUTTONS_A_ROW
@@ -61,7 +62,7 @@ def fix_button(fix: Fix, bot: Bot) -> Button | None:
     if fix not in _FIXES:
         return None
     label, action = _FIXES[fix]
-    return button(label, action, bot.id, style=_PRIMARY)
+    return button(say(label), action, bot.id, style=_PRIMARY)
 
 
 def answer_buttons(view: View | None, *, now: float) -> list[Button]:
@@ -75,7 +76,7 @@ def answer_buttons(view: View | None, *, now: float) -> list[Button]:
     every = [*filter(None, fixes), *card_buttons(view)]
     found: dict[str | None, Button] = {}
     for one in every:
-        if one.label != "Stop":
+        if not (one.custom_id or "").startswith(address("stop", "")):
             found.setdefault(one.custom_id, one)
     return list(found.values())[:BUTTONS_A_ROW]
 
@@ -84,7 +85,9 @@ def more(view: View) -> Select | None:
     """Everything else that can be done to the bot."""
     if view.phase is Phase.REMOVING:
         return None
-    offered = [Option(label, (action, view.bot.id), words) for label, action, words in MORE]
+    offered = [
+        Option(say(label), (action, view.bot.id), say(words)) for label, action, words in MORE
+    ]
     if view.phase is Phase.ERROR:  # its buttons are for getting well again
         offered.insert(
             -1, Option(say("Stop"), ("stop", view.bot.id), say("No longer ask for attention"))

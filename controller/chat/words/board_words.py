@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from controller.chat.languages import say
+from controller.chat.languages import plural, say, told
 from controller.chat.words.bot_words import SIGNS, engine_reason, headline, reasons, since
 from controller.chat.words.fleet_words import WORST_FIRST, worst_first
-from controller.chat.words.text import fitted, plural
+from controller.chat.words.text import fitted
 from controller.domain.phase import Phase
 from controller.fleet.views import EngineState, View
 
@@ -30,9 +30,9 @@ def board_heading(views: Sequence[View], engine: EngineState) -> str:
     """The first line, which is the state that counts."""
     if engine.away:
         return say(
-            "⚠️ **{summary}** — {engine_reason} This is the last known state.",
+            "⚠️ **{summary}** — {why} This is the last known state.",
             summary=summary(views),
-            engine_reason=engine_reason(engine),
+            why=engine_reason(engine),
         )
     sign = SIGNS[worst_first(views)[0].phase] if views else "⚪"
     return f"{sign} **{summary(views)}**"
@@ -54,7 +54,7 @@ def board_groups(views: Sequence[View], shown: Sequence[View]) -> str:
 
 
 def _group(phase: Phase, found: Sequence[View]) -> str:
-    line = f"{SIGNS[phase]} {phase.value} ({len(found)}): "
+    line = f"{SIGNS[phase]} {told(phase.value)} ({len(found)}): "
     names: list[str] = []
     for view in found:
         if len(line) + len(", ".join([*names, view.bot.name])) > _GROUP_MAX:

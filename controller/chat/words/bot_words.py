@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from controller.chat.languages import say
-from controller.chat.words.text import fitted, moment, plain, plural
+from controller.chat.languages import number, plural, say, told
+from controller.chat.words.text import fitted, moment, plain
 from controller.domain.bot import Bot, Problem, Wish
 from controller.domain.crashes import GIVE_UP_AT, describe_exit, recent
 from controller.domain.observation import ContainerState, Health, Observation
@@ -26,7 +26,18 @@ SIGNS = {
     Phase.ERROR: "🔴",
     Phase.REMOVING: "🟡",
 }
-_SINCE = {Phase.CREATED: "created", Phase.RUNNING: "started", Phase.STOPPED: "stopped"}
+_SINCE = {
+    Phase.CREATED: "created {when}",
+    Phase.RUNNING: "started {when}",
+    Phase.STOPPED: "stopped {when}",
+}
+# What people do to a container past BotMaker.
+_BY_HAND = {
+    "stopped": "Stopped outside BotMaker {when}",
+    "paused": "Paused outside BotMaker {when}",
+    "removed": "Removed outside BotMaker {when}",
+    "renamed": "Renamed outside BotMaker {when}",
+}
 # What is done about what people do to a container past BotMaker.
 UNDONE = {
     "stopped": "started again",
@@ -68,7 +79,7 @@ def _phase_words(view: View) -> str:
     if view.phase is Phase.ERROR and problem is not None and problem.code == "crash-loop":
         count = len(recent(view.crashes, problem.at)) or GIVE_UP_AT
         return say("gave up after {crashes}", crashes=plural(count, "crash", "crashes"))
-    return view.phase.value
+    return told(view.phase.value)
 
 
 def made_of(bot: Bot) -> str:
@@ -82,7 +93,8 @@ def since(view: View) -> str:
     """`started 3 minutes ago`: when the bot got into its phase; when running, its last start."""
     container = view.world.container
     started = container.started if container and view.phase is Phase.RUNNING else 0.0
-    return f"{_SINCE.get(view.phase, 'changed')} {moment(started or view.since)}"
+    when = moment(started or view.since)
+    return say(_SINCE.get(view.phase, "changed {when}"), when=when)
 
 
 def reasons(view: View, memory: int = 0, *, now: float) -> list[str]:
@@ -98,7 +110,7 @@ def causes(view: View, memory: int = 0, *, now: float) -> list[Cause]:
     """
     found = _ended(view, memory, now) if view.bot.wish is Wish.RUN else []
     if view.bot.setback is not None:
-        found.append(Cause(plain(view.bot.setback.message)))
+        found.append(Cause(plain(told(view.bot.setback.message))))
     if view.world.previous is not None and view.bot.candidate:
         trying = say(
             "Trying release {candidate}; if it fails, the one before comes back.",
@@ -107,21 +119,25 @@ def causes(view: View, memory: int = 0, *, now: float) -> list[Cause]:
         found.append(Cause(trying))
     if view.world.container is not None:
         found += map(Cause, _of_container(view, view.world.container))
-    found += [Cause(plain(words)) for words in view.world.degraded]
+    found += [Cause(plain(told(words))) for words in view.world.degraded]
     if view.world.missing and view.phase is not Phase.CREATED:
         words = say(
             "Secrets missing or not usable: {missing}.", missing=", ".join(view.world.missing)
         )
         found.append(Cause(words, Fix.SECRETS))
-    found += map(Cause, view.world.faults)  # our own words about our own files, with markup
+    found += [
+        Cause(told(words)) for words in view.world.faults
+    ]  # our own words about our own files, with markup
     if view.flood:
         words = say(
-            "Its log is flooded: about {flood:,.0f} lines a second. Older lines get lost.",
-            flood=view.flood,
+            "Its log is flooded: about {flood} lines a second. Older lines get lost.",
+            flood=number(view.flood),
         )
         found.append(Cause(words))
     if view.held_up:
-        found.append(Cause(say("Held up, and tried again: {held_up}", held_up=plain(view.held_up))))
+        found.append(
+            Cause(say("Held up, and tried again: {held_up}", held_up=plain(told(view.held_up))))
+        )
     said = [cause.words for cause in found]
     return [*found, *map(Cause, [*_refused_start(view, said), *_by_hand(view)])]
 
@@ -131,15 +147,8 @@ def _by_hand(view: View) -> list[str]:
     if view.by_hand is None or view.bot.wish is not Wish.RUN:
         return []
     what, at = view.by_hand.what, view.by_hand.at
-    undone = f"; {UNDONE[what]}" if view.phase in _ALIVE else ""
-    return [
-        say(
-            "{what} outside BotMaker {when}{undone}.",
-            what=what.capitalize(),
-            when=moment(at),
-            undone=undone,
-        )
-    ]
+    undone = f"; {say(UNDONE[what])}" if view.phase in _ALIVE else ""
+    return [say(_BY_HAND[what], when=moment(at)) + undone + "."]
 
 
 def _of_container(view: View, container: Observation) -> list[str]:
@@ -159,7 +168,7 @@ def _refused_start(view: View, found: Sequence[str]) -> list[str]:
     container = view.world.container
     if container is None or view.bot.wish is not Wish.RUN or view.phase is Phase.RUNNING:
         return []
-    said = plain(container.error)
+    said = plain(told(container.error))
     if not said or any(said.rstrip(".…") in reason for reason in found):
         return []
     return [say("Docker couldn't start it: {said}", said=said)]
@@ -173,19 +182,19 @@ def _ended(view: View, memory: int, now: float) -> list[Cause]:
         hint = problem.hint
         if short_of_memory and problem.code in _OF_A_CRASH:
             return [
-                Cause(plain(problem.message)),
+                Cause(plain(told(problem.message))),
                 Cause(say("{lacking} Then restart it.", lacking=_lacking(memory))),
             ]
         fix = _fix_of(view, problem)
         return [
-            Cause(plain(words), fix if at == 0 else Fix.NONE)
+            Cause(plain(told(words)), fix if at == 0 else Fix.NONE)
             for at, words in enumerate((problem.message, hint))
             if words
         ]
     count = len(recent(view.crashes, now))
     if crash is None or not count:
         return []
-    what = describe_exit(crash.exit_code, oom_killed=crash.oom_killed)
+    what = told(describe_exit(crash.exit_code, oom_killed=crash.oom_killed))
     times = plural(count, "crash", "crashes")
     fix = _going_back(view) if view.phase is Phase.CRASH_LOOPING else Fix.NONE
     found = [
@@ -221,10 +230,8 @@ def _going_back(view: View) -> Fix:
 def _lacking(memory: int) -> str:
     limit = say(" (limit {size})", size=_size(memory)) if memory else ""
     return say(
-        (
-            "It was killed for lack of memory{limit}: give it more in its template, "
-            "`run.resources.memory`."
-        ),
+        "It was killed for lack of memory{limit}: give it more in its template, "
+        "`run.resources.memory`.",
         limit=limit,
     )
 
@@ -232,11 +239,7 @@ def _lacking(memory: int) -> str:
 def _size(count: int) -> str:
     """A size in bytes as templates write it: `256 MiB`, `2 GiB`."""
     gib = 1024**3
-    return (
-        say("{count} GiB", count=count // gib)
-        if count % gib == 0
-        else say("{count} MiB", count=round(count / 1024**2))
-    )
+    return f"{count // gib} GiB" if count % gib == 0 else f"{round(count / 1024**2)} MiB"
 
 
 def exposure(names: Sequence[str]) -> str:
@@ -244,12 +247,10 @@ def exposure(names: Sequence[str]) -> str:
     if not names:
         return ""
     return say(
-        (
-            "⚠️ This bot gets {names} as environment variables of its process: its "
-            "program can only read them there. Anything that runs in its container can "
-            "read them too, and so can root on the host."
-        ),
-        names=plain(", ".join(names), 200),
+        "⚠️ This bot gets {names} as environment variables of its process: its "
+        "program can only read them there. Anything that runs in its container can "
+        "read them too, and so can root on the host.",
+        names=plain(", ".join(map(told, names)), 200),
     )
 
 
@@ -257,12 +258,10 @@ def doubts(needs: Sequence[tuple[str, str]]) -> str:
     """What the image may lack, for (title, hint) pairs that can't be checked yet."""
     return "\n".join(
         say(
-            (
-                "⚠️ {title} needs a part that not every image has. This image isn't "
-                "downloaded yet, so I can't check. {hint}"
-            ),
-            title=plain(title, 60),
-            hint=plain(hint, 400),
+            "⚠️ {title} needs a part that not every image has. This image isn't "
+            "downloaded yet, so I can't check. {hint}",
+            title=plain(told(title), 60),
+            hint=plain(told(hint), 400),
         )
         for title, hint in needs
     )
@@ -272,19 +271,17 @@ def inside(addresses: Sequence[tuple[str, str]]) -> str:
     """The warning about (label, address to use instead) pairs of settings that lead nowhere."""
     return "\n".join(
         say(
-            "⚠️ {label} leads to the bot's own container: inside it, localhost is the ",
-            label=plain(label, 60),
+            "⚠️ {label} leads to the bot's own container: inside it, localhost is the container "
+            "itself. For a server on Docker's host use {instead}, and let it listen on more than "
+            "localhost.",
+            label=plain(told(label), 60),
+            instead=_code(instead),
         )
-        + (
-            say(
-                (
-                    "container itself. For a server on Docker's host use {instead}, and let it "
-                    "listen on more than localhost."
-                ),
-                instead=_code(instead),
-            )
-            if instead
-            else say("container itself. Use the address of that machine in your network.")
+        if instead
+        else say(
+            "⚠️ {label} leads to the bot's own container: inside it, localhost is the container "
+            "itself. Use the address of that machine in your network.",
+            label=plain(told(label), 60),
         )
         for label, instead in addresses
     )
@@ -298,14 +295,13 @@ def engine_note(engine: EngineState) -> str:
     """A warning on a line of its own if the engine doesn't answer, else nothing."""
     if engine.reachable:
         return ""
-    return say(
-        "\n⚠️ {engine_reason} These are the last known states.", engine_reason=engine_reason(engine)
-    )
+    why = engine_reason(engine)
+    return "\n" + say("⚠️ {why} These are the last known states.", why=why)
 
 
 def engine_reason(engine: EngineState) -> str:
     """Why the engine doesn't answer, as a sentence with exactly one full stop."""
-    return (plain(engine.reason) or say("Docker doesn't answer")).rstrip(". ") + "."
+    return (plain(told(engine.reason)) or say("Docker doesn't answer")).rstrip(". ") + "."
 
 
 def show(
@@ -326,7 +322,9 @@ def show(
         say("{name} missing", name=name) for name in view.world.missing if name not in secrets
     ]
     for at in range(0, len(prints), _PRINTS_A_LINE):
-        lines.append(say("secrets (fingerprints): ") + ", ".join(prints[at : at + _PRINTS_A_LINE]))
+        lines.append(
+            say("secrets (fingerprints):") + " " + ", ".join(prints[at : at + _PRINTS_A_LINE])
+        )
     lines.append(
         say(
             "id `{id}`, created {when} by <@{created_by}>",
@@ -336,13 +334,13 @@ def show(
         )
     )
     if container is not None:
-        health = "" if container.health is Health.NONE else f", {container.health.value}"
+        health = "" if container.health is Health.NONE else f", {told(container.health.value)}"
         restarts = plural(container.restart_count, "restart")
         lines.append(
             say(
                 "container `{container_id}` {state}{health}, {restarts}",
                 container_id=container.container_id[:12],
-                state=container.state.value,
+                state=told(container.state.value),
                 health=health,
                 restarts=restarts,
             )

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from controller.catalog import Template
-from controller.chat.languages import say
+from controller.chat.languages import say, told
 from controller.chat.words.text import plain
 
 
 def guide_words(name: str, template: Template, ready: bool | None) -> str:
     """What is about to be created. `ready`: whether its image is there; None if nobody knows."""
     return say(
-        (
-            "**{name}** — a new bot. Choose below, then press **Create**. For a model "
-            "that isn't listed, type its name: `/bot create` with `template` and "
-            "`model`.\n"
-            "**{title}**: {description}\n"
-            "{image}"
-        ),
+        "**{name}** — a new bot. Choose below, then press **Create**. For a model "
+        "that isn't listed, type its name: `/bot create` with `template` and "
+        "`model`.\n"
+        "**{title}**: {description}\n"
+        "{image}",
         name=name,
-        title=plain(template.title, 60),
-        description=plain(template.description, 300),
+        title=plain(told(template.title), 60),
+        description=plain(told(template.description), 300),
         image=image_words(template, ready),
     )
 

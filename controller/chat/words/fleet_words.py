@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 
-from controller.chat.languages import say
+from controller.chat.languages import plural, say, told
 from controller.chat.words.bot_words import (
     engine_note,
     engine_reason,
@@ -18,7 +18,7 @@ from controller.chat.words.bot_words import (
     since,
 )
 from controller.chat.words.limits import MESSAGE_MAX
-from controller.chat.words.text import moment, plain, plural
+from controller.chat.words.text import moment, plain
 from controller.domain.bot import Bot
 from controller.domain.phase import Phase
 from controller.fleet.views import EngineState, View
@@ -64,7 +64,7 @@ def list_page(
     if not found:
         if not only:
             return say("There are no bots yet. Create the first one with `/bot create`.")
-        return say("No bot is {only}.", only=plain(" and ".join(only), 300))
+        return say("No bot is {only}.", only=plain(say(" and ").join(only), 300))
     number, pages = page
     notes = [
         *(plain(one, 100) for one in only),
@@ -100,7 +100,7 @@ def _harmless(cells: tuple[object, ...]) -> list[str]:
 def counts(views: Sequence[View]) -> str:
     """`3 bots: 1 error, 2 running`."""
     found = Counter(map(_PHASE, views))
-    parts = [f"{found[phase]} {phase.value}" for phase in WORST_FIRST if found[phase]]
+    parts = [f"{found[phase]} {told(phase.value)}" for phase in WORST_FIRST if found[phase]]
     return f"{plural(len(views), 'bot')}: {', '.join(parts)}" if parts else say("no bots")
 
 

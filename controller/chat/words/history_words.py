@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from controller.chat.languages import say
+from controller.chat.languages import command, plural, say, told
 from controller.chat.words.bot_words import UNDONE
-from controller.chat.words.text import moment, plain, plural
+from controller.chat.words.text import moment, plain
 from controller.domain.access import Principal
 from controller.domain.crashes import describe_exit
 from controller.domain.journal import Entry, Kind, Result
@@ -18,6 +18,11 @@ _RESULTS = {
     Result.UNKNOWN: "not known whether it happened",
     Result.FAILED: "failed inside BotMaker",
     Result.CUT_SHORT: "cut short by a restart of BotMaker",
+}
+# What an outcome names, with words for some names and for none.
+_NAMED = {
+    "names": ("stored {names}", "nothing stored"),
+    "changed": ("changed {names}", "nothing changed"),
 }
 
 
@@ -45,7 +50,7 @@ def who(principal: Principal) -> str:
     name = plain(principal.name, 40)
     if principal.kind == "user" and principal.id.isdecimal():
         return f"{name} <@{principal.id}>".strip()
-    return name or say("BotMaker")
+    return name or "BotMaker"
 
 
 def _what(event: Event) -> str:
@@ -58,27 +63,26 @@ def _what(event: Event) -> str:
             return f"{who(entry.author.principal)} **{_act(entry)}**: {refused}{_times(entry)}"
         case Kind.CRASH:
             code, oom = data.get("exit_code"), bool(data.get("oom_killed"))
-            return say(
-                "**crashed**: {describe_exit}", describe_exit=describe_exit(code, oom_killed=oom)
-            )
+            return say("**crashed**: {how}", how=told(describe_exit(code, oom_killed=oom)))
         case Kind.PROBLEM:
             return say(
-                "**gave up**: {message}", message=plain(str(data.get("message", "")), DETAIL_MAX)
+                "**gave up**: {message}",
+                message=plain(told(str(data.get("message", ""))), DETAIL_MAX),
             )
         case Kind.RELOAD if data.get("ok"):
             return say("**read its replaced secrets**")
         case Kind.RELOAD:
-            reason = plain(str(data.get("reason", "")), DETAIL_MAX)
+            reason = plain(told(str(data.get("reason", ""))), DETAIL_MAX)
             return say(
                 "**couldn't read its replaced secrets** ({reason}), so it restarts", reason=reason
             )
         case Kind.UNCHECKED:
             return say(
-                "**config not checked**: {describe_exit}",
-                describe_exit=describe_exit(data.get("exit_code")),
+                "**config not checked**: {how}",
+                how=told(describe_exit(data.get("exit_code"))),
             )
         case Kind.NOTED:
-            words = plain(str(data.get("words", "")), DETAIL_MAX)
+            words = plain(told(str(data.get("words", ""))), DETAIL_MAX)
             return f"**{plain(str(data.get('act', '')), 40)}**: {words}"
         case _:
             return _of_the_container(entry.kind, data)
@@ -93,11 +97,11 @@ def _of_the_container(kind: Kind, data: Mapping[str, Any]) -> str:
             what = str(data.get("what", ""))
             return say(
                 "**{what} outside BotMaker**: {undone}",
-                what=plain(what, 20),
-                undone=UNDONE.get(what, "undone"),
+                what=plain(told(what), 20),
+                undone=say(UNDONE.get(what, "undone")),
             )
         case Kind.TAKEN_BACK:
-            why = plain(str(data.get("message", "")), DETAIL_MAX)
+            why = plain(told(str(data.get("message", ""))), DETAIL_MAX)
             number, to = data.get("number"), data.get("to")
             return say(
                 "**release {number} taken back**, release {to} runs again: {why}",
@@ -109,12 +113,12 @@ def _of_the_container(kind: Kind, data: Mapping[str, Any]) -> str:
             return say(
                 "**release {number}** ({why})",
                 number=data.get("number"),
-                why=plain(str(data.get("why", "")), 20),
+                why=plain(told(str(data.get("why", ""))), 20),
             )
         case Kind.PROVED:
             return say("**release {number} works**", number=data.get("number"))
         case Kind.NEW_IMAGE:
-            return say("**another image**: {image_change}", image_change=_image_change(data))
+            return say("**another image**: {change}", change=_image_change(data))
         case _:
             return _of_the_installation(kind, data)
 
@@ -122,10 +126,10 @@ def _of_the_container(kind: Kind, data: Mapping[str, Any]) -> str:
 def _of_the_installation(kind: Kind, data: Mapping[str, Any]) -> str:
     match kind:
         case Kind.WEBHOOK:
-            reason = plain(str(data.get("reason", "")), DETAIL_MAX)
+            reason = plain(told(str(data.get("reason", ""))), DETAIL_MAX)
             count = data.get("count") or 0
             events = f", {plural(int(count), 'event')}" if count else ""
-            what = plain(str(data.get("what", "")), 20)
+            what = plain(told(str(data.get("what", ""))), 20)
             return say(
                 "webhook {name} **{what}**{events}: {reason}",
                 name=plain(str(data.get("name", "")), 40),
@@ -136,22 +140,22 @@ def _of_the_installation(kind: Kind, data: Mapping[str, Any]) -> str:
         case Kind.MISSED | Kind.BATCH:
             return _of_many(kind, data)
         case Kind.HEALTH:
-            return say("BotMaker is **{state}**", state=plain(str(data.get("state", "")), 20))
+            return say("BotMaker is **{state}**", state=plain(told(str(data.get("state", ""))), 20))
         case Kind.WORKER:
-            reason = plain(str(data.get("reason", "")), DETAIL_MAX)
+            reason = plain(told(str(data.get("reason", ""))), DETAIL_MAX)
             version = plain(str(data.get("version", "")), 20)
             return say(
                 "**Worker {what}** {version} {reason}",
-                what=plain(str(data.get("what", "")), 20),
+                what=plain(told(str(data.get("what", ""))), 20),
                 version=version,
                 reason=reason,
             ).strip()
         case Kind.EDGE_WISH:
-            action = plain(str(data.get("action", "")), 20)
+            action = plain(told(str(data.get("action", ""))), 20)
             return say(
                 "**{action}** by the Worker: {result}",
                 action=action,
-                result=plain(str(data.get("result", "")), 20),
+                result=plain(told(str(data.get("result", ""))), 20),
             )
         case Kind.RESTORED:
             made = moment(float(data.get("made_at", 0.0)))
@@ -165,7 +169,7 @@ def _of_many(kind: Kind, data: Mapping[str, Any]) -> str:
     if kind is Kind.MISSED:
         runs = plural(int(data.get("times") or 0), "run")
         due = moment(float(data.get("due") or 0.0))
-        chore = plain(str(data.get("chore", "")), 20)
+        chore = plain(told(str(data.get("chore", ""))), 20)
         return say(
             "**missed {runs}** of schedule {schedule} ({chore}), the last {due}",
             runs=runs,
@@ -177,14 +181,14 @@ def _of_many(kind: Kind, data: Mapping[str, Any]) -> str:
     names = [str(one) for one in failed] if isinstance(failed, list) else []
     words = say(
         "**{verb} of many**: {done} done",
-        verb=plain(str(data.get("verb", "")), 20),
+        verb=plain(told(str(data.get("verb", ""))), 20),
         done=data.get("done"),
     )
     if names:
         words += say(
-            ", {names} failed ({names2})",
-            names=len(names),
-            names2=plain(", ".join(names), DETAIL_MAX),
+            ", {count} failed ({names})",
+            count=len(names),
+            names=plain(", ".join(names), DETAIL_MAX),
         )
     return words + (
         say(", {left_out} left out", left_out=data["left_out"]) if data.get("left_out") else ""
@@ -207,7 +211,7 @@ def _times(entry: Entry) -> str:
         return ""
     bots = entry.data.get("bots")
     names = plain(", ".join(map(str, bots)), DETAIL_MAX) if isinstance(bots, list) else ""
-    return say(", {more_times} within ten minutes", more_times=plural(times, "more time")) + (
+    return say(", {times} within ten minutes", times=plural(times, "more time")) + (
         f" ({names})" if names else ""
     )
 
@@ -215,7 +219,7 @@ def _times(entry: Entry) -> str:
 def _act(entry: Entry) -> str:
     """`start`, `do status`: the act without its group, which the bot's name replaces."""
     act = str(entry.data.get("act", ""))
-    short = act.removeprefix("bot.").replace(".", " ")
+    short = command(act.replace(".", " "))[1:].removeprefix("bot ")
     action = entry.data.get("action", "")
     return plain(f"{short} {action}".strip(), 60)
 
@@ -223,13 +227,15 @@ def _act(entry: Entry) -> str:
 def _detail(entry: Entry) -> str:
     data = entry.data
     if "token" in data:
-        level = plain(str(data.get("level", "")), 20)
+        level = plain(told(str(data.get("level", ""))), 20)
         return f" ({plain(str(data.get('name', '')), 40)}{f', {level}' if level else ''})"
     if "webhook" in data:
         return f" ({plain(str(data.get('name', '')), 40)}, {plain(str(data.get('host', '')), 60)})"
     if "role" in data:
         return say(
-            " ({role} to {subject})", role=plain(str(data["role"]), 20), subject=_subject(entry)
+            " ({role} to {subject})",
+            role=plain(told(str(data["role"])), 20),
+            subject=_subject(entry),
         )
     if "whom" in data:
         return say(" (from {subject})", subject=_subject(entry))
@@ -253,29 +259,26 @@ def _end(event: Event) -> str:
     if result == Result.REFUSED.value:
         return say("refused ({code})", code=plain(str(data.get("code", "")), 40))
     if result != Result.DONE.value:
-        return _RESULTS.get(Result(result), result)
-    return _done(data) or "done"
+        return say(_RESULTS.get(Result(result), result))
+    return _done(data) or say("done")
 
 
 def _done(data: dict[str, object] | object) -> str:
     found = dict(data) if isinstance(data, dict) else {}
     if "delivered" in found:
-        why = plain(str(found.get("reason", "")), DETAIL_MAX)
-        return "delivered" if found["delivered"] else say("not delivered: {why}", why=why)
+        why = plain(told(str(found.get("reason", ""))), DETAIL_MAX)
+        return say("delivered") if found["delivered"] else say("not delivered: {why}", why=why)
     if "problem" in found:
-        return f"{found.get('phase')}: {plain(str(found['problem']), DETAIL_MAX)}"
+        phase = told(str(found.get("phase")))
+        return f"{phase}: {plain(told(str(found['problem'])), DETAIL_MAX)}"
     if "phase" in found:
-        return "removed" if found["phase"] == "gone" else str(found["phase"])
-    for key, words in (("names", "stored"), ("changed", "changed")):
+        return say("removed") if found["phase"] == "gone" else told(str(found["phase"]))
+    for key, (some, none) in _NAMED.items():
         if key in found:
             names = ", ".join(map(str, found[key])) if isinstance(found[key], list) else ""
-            return (
-                f"{words} {plain(names, DETAIL_MAX)}"
-                if names
-                else say("nothing {words}", words=words)
-            )
+            return say(some, names=plain(names, DETAIL_MAX)) if names else say(none)
     if "schedule" in found:
         return say("schedule {schedule}", schedule=found["schedule"])
     if "exit_code" in found:
         return say("exit {exit_code}", exit_code=found["exit_code"])
-    return plain(str(found.get("words", "")), DETAIL_MAX)
+    return plain(told(str(found.get("words", ""))), DETAIL_MAX)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from controller.chat.languages import say
+from controller.chat.languages import say, told
 from controller.chat.words.history_words import who
 from controller.chat.words.text import moment, plain
 from controller.domain.bot import Bot
@@ -53,10 +53,10 @@ def update_words(bot: Bot, changes: Changes) -> str:
     shown = changes.config[:DIFFERENCES_MAX]
     lines += [_difference(one) for one in shown]
     if len(shown) < len(changes.config):
-        lines.append(say("and {config} more", config=len(changes.config) - len(shown)))
+        lines.append(say("and {count} more", count=len(changes.config) - len(shown)))
     if changes.failed:
         lines.append(
-            say("⚠️ The same was taken back before: {failed}", failed=plain(changes.failed))
+            say("⚠️ The same was taken back before: {failed}", failed=plain(told(changes.failed)))
         )
     lines.append(
         say("It is tried first: if it doesn't work, the present release comes back by itself.")
@@ -65,11 +65,11 @@ def update_words(bot: Bot, changes: Changes) -> str:
 
 
 def _difference(one: Difference) -> str:
-    name = plain(one.name, 60)
+    name = plain(told(one.name), 60)
     if one.name == "config files":
         return say("{name}: changed", name=name)
     before, after = (plain(text, VALUE_MAX) for text in (one.before, one.after))
-    return f"{name}: {before or 'none'} → {after or 'none'}"
+    return f"{name}: {before or say('none')} → {after or say('none')}"
 
 
 def releases_words(bot: Bot, found: Sequence[Release]) -> str:
@@ -85,21 +85,23 @@ def releases_words(bot: Bot, found: Sequence[Release]) -> str:
 
 
 def _line(bot: Bot, one: Release) -> str:
-    mark = " (current)" if one.number == bot.release else ""
-    words = f"**{one.number}**{mark} {moment(one.at)} {_ENDED[one.outcome]}"
+    mark = f" ({say('current')})" if one.number == bot.release else ""
+    words = f"**{one.number}**{mark} {moment(one.at)} {say(_ENDED[one.outcome])}"
     words += say(
-        ": {why} by {who}", why=_WHY.get(one.why, plain(one.why, 20)), who=who(one.author.principal)
+        ": {why} by {who}",
+        why=say(_WHY.get(one.why, plain(one.why, 20))),
+        who=who(one.author.principal),
     )
     if one.content.image:
         words += say(", image `{image}`", image=short(one.content.image))
     if one.outcome is Outcome.FAILED and one.problem is not None:
-        words += f"\n  {plain(one.problem.message, 200)}"
+        words += f"\n  {plain(told(one.problem.message), 200)}"
     return words
 
 
 def short(image: str) -> str:
     """The first digits of a pinned image."""
-    return image.rpartition(":")[2][:12] or "none"
+    return image.rpartition(":")[2][:12] or say("none")
 
 
 def _code(text: str) -> str:

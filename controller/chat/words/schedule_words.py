@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from controller.chat.languages import say
-from controller.chat.words.text import moment, plain, plural
+from controller.chat.languages import plural, say, told
+from controller.chat.words.text import moment, plain
 from controller.domain.bot import Bot
 from controller.domain.schedules import Chore, Schedule
 
@@ -57,7 +57,7 @@ def changed_words(bot: Bot, now: Schedule) -> str:
 def _what(one: Schedule) -> str:
     return say(
         "{chore} at `{cron}` ({zone})",
-        chore=_CHORES[one.chore],
+        chore=say(_CHORES[one.chore]),
         cron=one.cron,
         zone=plain(one.zone, 60),
     )
@@ -65,14 +65,14 @@ def _what(one: Schedule) -> str:
 
 def _line(one: Schedule) -> str:
     when = (
-        "paused"
+        say("paused")
         if one.paused
         else say("next <t:{next_at}:f>, {when}", next_at=int(one.next_at), when=moment(one.next_at))
     )
     line = f"`{one.id}` {_what(one)} — {when}"
     if one.last_at:
-        how = say("failed ({last_code})", last_code=one.last_code) if one.last_code else "done"
-        words = f": {plain(one.last_words, _WORDS_MAX)}" if one.last_words else ""
+        how = say("failed ({last_code})", last_code=one.last_code) if one.last_code else say("done")
+        words = f": {plain(told(one.last_words), _WORDS_MAX)}" if one.last_words else ""
         line += say(
             "; last run {when} {how}{words}", when=moment(one.last_at), how=how, words=words
         )

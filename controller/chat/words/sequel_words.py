@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from controller.chat.languages import say
+from controller.chat.languages import say, told
 from controller.chat.words.text import plain
 from controller.manager.edits import Edited
 from controller.manager.submission import Sequel
@@ -31,14 +31,14 @@ _OF_SETTINGS: Mapping[Sequel, str] = {
 
 def after_secrets(sequel: Sequel) -> str:
     """What happens to the bot now that its secrets were stored."""
-    return _OF_SECRETS[sequel]
+    return say(_OF_SECRETS[sequel])
 
 
 def after_settings(done: Edited) -> str:
     """What happens to the bot now that its settings were changed, and what stays as it was."""
-    words = [_OF_SETTINGS[done.sequel]]
+    words = [say(_OF_SETTINGS[done.sequel])]
     for spec in done.reset:
-        label = plain(spec.label, 60)
+        label = plain(told(spec.label), 60)
         default = say(
             "{label} is back to its default, “{default}”.",
             label=label,

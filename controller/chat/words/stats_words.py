@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from controller.chat.languages import say
+from controller.chat.languages import number, percent, plural, say, told
 from controller.chat.words.limits import MESSAGE_MAX
-from controller.chat.words.text import plural
 from controller.domain.usage import Figures
 from controller.manager.stats import BotUsage, Measured
 
@@ -19,7 +18,7 @@ def amount(value: float) -> str:
     for unit in _UNITS:
         if value < 1024 or unit == _UNITS[-1]:
             digits = 1 if value < 10 and unit != "B" else 0
-            return f"{value:.{digits}f} {unit}"
+            return f"{number(value, digits)} {unit}"
         value /= 1024
     raise AssertionError("the last unit takes all")
 
@@ -27,7 +26,7 @@ def amount(value: float) -> str:
 def bot_stats(usage: BotUsage) -> str:
     """What one bot uses now, and the most of the time before."""
     now, view = usage.now, usage.now.view
-    head = f"**{view.bot.name}** — {view.phase.value}"
+    head = f"**{view.bot.name}** — {told(view.phase.value)}"
     if now.figures is None:
         return f"{head}\n{_nothing(now)}"
     lines = [head + say(", measured {age}", age=_age(now.age)), *_figures(now.figures)]
@@ -40,16 +39,16 @@ def bot_stats(usage: BotUsage) -> str:
         )
     if view.flood:
         lines.append(
-            say("⚠️ Its log is flooded: about {flood:,.0f} lines a second.", flood=view.flood)
+            say("⚠️ Its log is flooded: about {flood} lines a second.", flood=number(view.flood))
         )
     if usage.points and usage.step:
         most = max(one.memory_most for one in usage.points)
         cpu = max(one.cpu_most for one in usage.points)
         lines.append(
             say(
-                "Most in {hours}: CPU {cpu:.0%}, memory {most}",
+                "Most in {hours}: CPU {cpu}, memory {most}",
                 hours=_hours(usage.hours),
-                cpu=cpu,
+                cpu=percent(cpu),
                 most=amount(most),
             )
         )
@@ -66,24 +65,24 @@ def _nothing(now: Measured) -> str:
 def _figures(one: Figures) -> list[str]:
     memory = say("Memory {memory}", memory=amount(one.memory))
     if one.limit:
-        memory += say(" of {limit} ({share:.0%})", limit=amount(one.limit), share=one.share)
+        memory += say(" of {limit} ({share})", limit=amount(one.limit), share=percent(one.share))
     if one.share >= NEAR:
         memory = say("⚠️ {memory}: near its limit", memory=memory)
-    lines = [say("CPU {cpu:.1%} of a core", cpu=one.cpu), memory]
+    lines = [say("CPU {cpu} of a core", cpu=percent(one.cpu, 1)), memory]
     if one.received >= 0:
         lines.append(
             say(
-                "Network {received}/s in, {what}/s out",
+                "Network {received}/s in, {sent}/s out",
                 received=amount(one.received),
-                what=amount(max(0, one.sent)),
+                sent=amount(max(0, one.sent)),
             )
         )
     if one.read >= 0:
         lines.append(
             say(
-                "Disk {read}/s read, {what}/s written",
+                "Disk {read}/s read, {written}/s written",
                 read=amount(one.read),
-                what=amount(max(0, one.written)),
+                written=amount(max(0, one.written)),
             )
         )
     return lines
@@ -95,17 +94,17 @@ def fleet_stats(found: Sequence[Measured]) -> str:
         return say("No bot has been measured yet. They are once they run for half a minute.")
     figures = [one.figures for one in found if one.figures is not None]
     head = say(
-        "{bots}: CPU {what:.0%} of a core, memory {what2}, measured {age}",
+        "{bots}: CPU {cpu} of a core, memory {memory}, measured {age}",
         bots=plural(len(found), "bot"),
-        what=sum(one.cpu for one in figures),
-        what2=amount(sum(one.memory for one in figures)),
+        cpu=percent(sum(one.cpu for one in figures)),
+        memory=amount(sum(one.memory for one in figures)),
         age=_age(max(one.age for one in found)),
     )
     lines, room = [head], MESSAGE_MAX - len(head) - 40
-    for number, one in enumerate(found):
+    for at, one in enumerate(found):
         line = _row(one)
         if len(line) + 1 > room:
-            lines.append(say("… and {found} more.", found=len(found) - number))
+            lines.append(say("… and {count} more.", count=len(found) - at))
             break
         lines.append(line)
         room -= len(line) + 1
@@ -116,31 +115,31 @@ def _row(one: Measured) -> str:
     figures = one.figures
     assert figures is not None
     of = (
-        say(" ({share:.0%} of {limit})", share=figures.share, limit=amount(figures.limit))
+        say(" ({share} of {limit})", share=percent(figures.share), limit=amount(figures.limit))
         if figures.limit
         else ""
     )
     line = say(
-        "**{name}** CPU {cpu:.1%}, {memory}{of}",
+        "**{name}** CPU {cpu}, {memory}{of}",
         name=one.view.bot.name,
-        cpu=figures.cpu,
+        cpu=percent(figures.cpu, 1),
         memory=amount(figures.memory),
         of=of,
     )
     if one.view.flood:
-        line = say("⚠️ {line}, log flooded: {flood:,.0f} lines/s", line=line, flood=one.view.flood)
+        line = say(
+            "⚠️ {line}, log flooded: {flood} lines/s", line=line, flood=number(one.view.flood)
+        )
     elif figures.share >= NEAR:
         line = f"⚠️ {line}"
     return line
 
 
 def _age(seconds: float) -> str:
-    return say("{seconds:.0f} s ago", seconds=seconds)
+    return say("{seconds} s ago", seconds=number(seconds))
 
 
 def _hours(hours: float) -> str:
-    return (
-        say("{hours:.0f} days", hours=hours / 24)
-        if hours >= 48
-        else plural(round(hours) or 1, "hour")
-    )
+    if hours >= 48:
+        return plural(round(hours / 24), "day")
+    return plural(round(hours) or 1, "hour")

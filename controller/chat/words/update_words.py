@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from controller.chat.languages import say
+from controller.chat.languages import plural, say, told
 from controller.chat.words.release_words import short
-from controller.chat.words.text import plain, plural
+from controller.chat.words.text import plain
 from controller.manager.update_checks import Found, Rollout
 
 SHOWN = 20  # bots
@@ -18,7 +18,7 @@ def found_words(found: Found) -> str:
         images = f"`{short(offer.bot.image)}` → `{short(offer.image)}`"
         lines.append(f"**{offer.bot.name}** {images} (`{ref}`)")
     if len(found.offers) > SHOWN:
-        lines.append(say("and {offers} more", offers=len(found.offers) - SHOWN))
+        lines.append(say("and {count} more", count=len(found.offers) - SHOWN))
     if found.silent:
         names = ", ".join(f"`{ref.replace('`', '')[:100]}`" for ref in found.silent[:SHOWN])
         lines.append(say("Nobody could say what these mean now: {names}.", names=names))
@@ -26,10 +26,8 @@ def found_words(found: Found) -> str:
         first = found.offers[0].bot.name
         lines.append(
             say(
-                (
-                    "They're updated one at a time, **{first}** first. The first one that "
-                    "doesn't work ends it, and goes on as it was."
-                ),
+                "They're updated one at a time, **{first}** first. The first one that "
+                "doesn't work ends it, and goes on as it was.",
                 first=first,
             )
         )
@@ -50,12 +48,10 @@ def begun_words(rollout: Rollout) -> str:
     """What is answered to whoever approved."""
     count = plural(len(rollout.names), "bot")
     return say(
-        (
-            "Updating {count}, one at a time, **{names}** first. Their cards show how it "
-            "goes, and `/fleet updates` how far it is."
-        ),
+        "Updating {count}, one at a time, **{first}** first. Their cards show how it "
+        "goes, and `/fleet updates` how far it is.",
         count=count,
-        names=rollout.names[0],
+        first=rollout.names[0],
     )
 
 
@@ -69,6 +65,6 @@ def rollout_words(rollout: Rollout) -> str:
             "🔴 {done}. It ended with **{failed}**: {why}",
             done=done,
             failed=rollout.failed,
-            why=plain(rollout.why, 300),
+            why=plain(told(rollout.why), 300),
         )
     return say("🟡 Updating: {done}.", done=done) if rollout.running else f"🟢 {done}."
