@@ -60,9 +60,9 @@ class TokenCommands(app_commands.Group):
         )
         await request.reply(
             say(
-                "✅ The token **{name}**, shown this once:\n`{made}`\n{may}, {scope}, until {when}, "
-                "and never more than you may. {acting} Keep it in a secret store; `/access token "
-                "revoke` ends it.",
+                "✅ The token **{name}**, shown this once:\n`{made}`\n{may}, {scope}, "
+                "until {when}, and never more than you may. {acting} Keep it in a secret store; "
+                "`/access token revoke` ends it.",
                 name=made.token.name,
                 made=made.text,
                 may=say(_MAY[given]),

@@ -185,6 +185,15 @@ def _inputs(pages: Sequence[Sequence[Input]], step: int) -> Sequence[Input]:
     return pages[step]
 
 
+# By whether secrets are replaced.
+_LETTER = {
+    True: "**{name}** ({template}): press the button to replace its secrets.",
+    False: "**{name}** ({template}): press the button to enter its secrets.",
+}
+_LATER = {
+    True: "Use /bot secrets {name}.",
+    False: "**{name}** is created. Enter its secrets to start it. The button is on its card.",
+}
 # By whether secrets are replaced, and whether a direct message has the button as well.
 _WHERE = {
     (True, True): "Enter the new secrets here, or by the direct message that I sent you.",
@@ -208,12 +217,7 @@ class _Offer:
     @property
     def letter(self) -> str:
         """The words of the direct message."""
-        asked = (
-            "**{name}** ({template}): press the button to replace its secrets."
-            if self.rotate
-            else "**{name}** ({template}): press the button to enter its secrets."
-        )
-        head = say(asked, name=self.bot.name, template=self.bot.template)
+        head = say(_LETTER[self.rotate], name=self.bot.name, template=self.bot.template)
         return "\n".join(filter(None, (head, self.privacy, self.warning)))
 
     def answer(self, *, sent: bool, here: bool) -> str:
@@ -231,12 +235,7 @@ class _Offer:
     @property
     def later(self) -> str:
         """What is said later of an answer with a button that couldn't be given."""
-        where = (
-            "Use /bot secrets {name}."
-            if self.rotate
-            else "**{name}** is created. Enter its secrets to start it. The button is on its card."
-        )
-        where = say(where, name=self.bot.name)
+        where = say(_LATER[self.rotate], name=self.bot.name)
         return "\n".join(filter(None, (where, self.warning)))
 
 

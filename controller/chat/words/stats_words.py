@@ -18,7 +18,7 @@ def amount(value: float) -> str:
     for unit in _UNITS:
         if value < 1024 or unit == _UNITS[-1]:
             digits = 1 if value < 10 and unit != "B" else 0
-            return f"{number(value, digits)} {unit}"
+            return f"{number(value, digits, grouped=False)} {unit}"
         value /= 1024
     raise AssertionError("the last unit takes all")
 
