@@ -11,9 +11,11 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 
+BUILTIN = sorted((ROOT / "controller/catalog/builtin").glob("*.toml"))
 CHAT = ROOT / "controller" / "chat"
 # Only whoever starts BotMaker reads these: the console says it, in English.
 CONSOLE = {"survey.py", "login.py", "footprint.py", "discord_check.py", "client.py"}
+NOTHING = re.compile(r"(?!)")
 BELOW = ("manager", "domain", "fleet", "loop", "vault", "catalog", "runtime", "services", "store")
 ERRORS = {
     *re.findall(r"^class (\w+)\(", (ROOT / "controller/domain/errors.py").read_text(), re.M),
@@ -46,7 +48,8 @@ def tree_of(path: Path) -> ast.Module:
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
-        if isinstance(body, list) and body and _is_text(getattr(body[0], "value", None)):
+        first = body[0] if isinstance(body, list) and body else None
+        if isinstance(first, ast.Expr) and _is_text(first.value):
             body[0] = ast.Pass()
     return tree
 
@@ -160,11 +163,17 @@ def counted() -> frozenset[str]:
 
 
 @cache
-def raised() -> frozenset[str]:
-    """Message and hint of every error that may come to chat, and of what the doctor finds."""
+def raised(elsewhere: re.Pattern[str] = NOTHING) -> frozenset[str]:
+    """Message and hint of every error, and what the doctor finds; not of the modules `elsewhere`,
+    whose errors nobody reads in Discord."""
     found: set[str] = set()
     folders = [ROOT / "controller" / one for one in BELOW]
-    paths = [path for folder in folders for path in sorted(folder.rglob("*.py"))]
+    paths = [
+        path
+        for folder in folders
+        for path in sorted(folder.rglob("*.py"))
+        if not elsewhere.search(str(path.relative_to(ROOT)))
+    ]
     for path in [*paths, *chat_modules()]:
         own = constants(tree_of(path))
         for node in ast.walk(tree_of(path)):
@@ -178,10 +187,17 @@ def raised() -> frozenset[str]:
 
 
 @cache
+def labels() -> frozenset[str]:
+    """What the built-in templates call their inputs, which a modal shows."""
+    every = "\n".join(path.read_text() for path in BUILTIN)
+    return frozenset(re.findall(r'(?m)^label = "(.*)"$', every))
+
+
+@cache
 def of_templates() -> frozenset[str]:
     """What the built-in templates say: titles, descriptions, labels, hints."""
     found: set[str] = set()
-    for path in sorted((ROOT / "controller/catalog/builtin").glob("*.toml")):
+    for path in BUILTIN:
         found.update(_read_of(tomllib.loads(path.read_text())))
     return frozenset(found)
 

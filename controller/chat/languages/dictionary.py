@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from controller.chat.languages.recognition import Recognition
@@ -52,11 +52,7 @@ class Dictionary:
     commands: Commands
     sentences: Mapping[str, str]
     counted: Mapping[str, tuple[str, str]]  # one, many
-    below: Mapping[str, str]  # what comes from below chat, and from the templates
-    recognition: Recognition = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "recognition", Recognition(self.below))
+    recognition: Recognition  # of what comes from below chat, and from the templates
 
 
 def read_commands(language: str) -> Commands:
@@ -69,12 +65,16 @@ def read_dictionary(language: str) -> Dictionary:
     """A language's catalogue. Reads and parses its files: not on the event loop."""
     commands = read_commands(language)
     found = _table(language, "sentences")
-    below = {**found["below"], **found["templates"]}
+    sentences, below, templates = (
+        {english: commands.mentioned(said) for english, said in found[name].items()}
+        for name in ("sentences", "below", "templates")
+    )
+    whole = {english: said for english, said in sentences.items() if "{" not in english}
     return Dictionary(
         commands,
-        {english: commands.mentioned(said) for english, said in found["sentences"].items()},
+        sentences,
         {one: (said[0], said[1]) for one, said in found["counted"].items()},
-        {english: commands.mentioned(said) for english, said in below.items()},
+        Recognition({**commands.texts, **whole, **templates, **below}),
     )
 
 

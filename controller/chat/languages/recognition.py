@@ -14,6 +14,8 @@ from functools import lru_cache
 
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _BOUNDARY = re.compile(r"(?<=[.?!:;…])\s+|\n")
+_END = re.compile(r"[.?!…]\s")
+_WORDS = {"role", "kind", "phase"}  # placeholders that stand for one word of ours
 _LONGEST = 4_000  # characters; what is longer isn't a sentence of ours
 _REMEMBERED = 512
 
@@ -44,31 +46,40 @@ class Recognition:
         if len(text) > _LONGEST:
             return text
         boundaries = list(_BOUNDARY.finditer(text))
-        found = self._one(text)
-        if found is not None or not boundaries:
-            return text if found is None else found
-        for boundary in reversed(boundaries):
-            found = self._one(text[: boundary.start()])
+        for strict in (True, False):
+            found = self._one(text, strict=strict)
             if found is not None:
-                return found + boundary[0] + self._told(text[boundary.end() :])
-        first = boundaries[0]
-        return text[: first.end()] + self._told(text[first.end() :])
+                return found
+            for boundary in reversed(boundaries):
+                found = self._one(text[: boundary.start()], strict=strict)
+                if found is not None:
+                    return found + boundary[0] + self._told(text[boundary.end() :])
+        if not boundaries:
+            return text
+        first = boundaries[0].end()
+        return text[:first] + self._told(text[first:])
 
-    def _one(self, text: str) -> str | None:
-        """One sentence, or a label with its colon; None if it isn't known."""
+    def _one(self, text: str, *, strict: bool) -> str | None:
+        """One sentence, or a label with its colon; None if it isn't known.
+
+        `strict`: what was filled in doesn't go over the end of a sentence.
+        """
         if text in self._exact:
             return self._exact[text]
         if text[-1:] in {":", ";"} and text[:-1] in self._exact:
             return self._exact[text[:-1]] + text[-1]
         for pattern in self._patterns:
-            if pattern.landmark in text and (found := pattern.shape.fullmatch(text)):
-                facts = {name: self._fact(value) for name, value in found.groupdict().items()}
+            if pattern.landmark not in text:
+                continue
+            found = pattern.shape.fullmatch(text)
+            if found and not (strict and any(map(_END.search, found.groups()))):
+                facts = {name: self._fact(name, one) for name, one in found.groupdict().items()}
                 return pattern.said.format(**facts)
         return None
 
-    def _fact(self, value: str) -> str:
-        """What was filled in: another sentence of ours, or outside text. A name is one word."""
-        return self._told(value) if " " in value else value
+    def _fact(self, name: str, value: str) -> str:
+        """What was filled in: words of ours, or outside text. A single word is mostly a name."""
+        return self._told(value) if " " in value or name in _WORDS else value
 
 
 def _pattern(text: str, said: str) -> _Pattern:
