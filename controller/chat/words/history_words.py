@@ -59,7 +59,7 @@ def _what(event: Event) -> str:
         case Kind.ASKED:
             return f"{who(entry.author.principal)} **{_act(entry)}**{_detail(entry)}: {_end(event)}"
         case Kind.REFUSED:
-            refused = say("refused ({code})", code=plain(str(data.get("code", "")), 40))
+            refused = say("refused ({reason})", reason=plain(str(data.get("code", "")), 40))
             return f"{who(entry.author.principal)} **{_act(entry)}**: {refused}{_times(entry)}"
         case Kind.CRASH:
             code, oom = data.get("exit_code"), bool(data.get("oom_killed"))
@@ -257,7 +257,7 @@ def _end(event: Event) -> str:
     data = event.outcome.data
     result = str(data.get("result", Result.DONE.value))
     if result == Result.REFUSED.value:
-        return say("refused ({code})", code=plain(str(data.get("code", "")), 40))
+        return say("refused ({reason})", reason=plain(str(data.get("code", "")), 40))
     if result != Result.DONE.value:
         return say(_RESULTS.get(Result(result), result))
     return _done(data) or say("done")
