@@ -38,7 +38,7 @@ from controller.domain.errors import (
     NotFound,
 )
 from controller.domain.incident import Pace
-from controller.edge_wiring import edge_of, worker_plan
+from controller.edge_wiring import edge_names, edge_of, worker_plan
 from controller.fleet.hostpaths import HostPaths, binds_only, own_container
 from controller.fleet.threads import Threads
 from controller.fleet.uid_shift import uid_shift
@@ -132,7 +132,7 @@ class Application:
         return KeyHolders(
             self.manager,
             self.client.members.roles_of,
-            Gate(settings.public_url, settings.trusted_proxies),
+            Gate(settings.public_url, settings.trusted_proxies, edge_names(settings)),
             tokens_of_services(settings),
             self.edge.calls if self.edge is not None else None,
         )

@@ -22,6 +22,7 @@ class EdgeSettings(BaseSettings):
     edge_keys_file: Place | None = None
     edge_roles: Roles = Field(default_factory=dict)
     edge_origin: str = ""
+    edge_service: str = ""
     edge_jwt_keys_file: Place | None = None
     edge_jwt_issuer: str = "botmaker"
     edge_account: str = ""
@@ -60,6 +61,13 @@ class EdgeSettings(BaseSettings):
     def _check_edge_name(cls, value: str) -> str:
         if not _WORKER_NAME.fullmatch(value):
             raise ValueError("must be letters a-z, digits and dashes, 63 at most")
+        return value
+
+    @field_validator("edge_service")
+    @classmethod
+    def _check_service(cls, value: str) -> str:
+        if value and not _WORKER_NAME.fullmatch(value):
+            raise ValueError("must be the id of a VPC service, or the name of a Worker")
         return value
 
     @field_validator("edge_account")

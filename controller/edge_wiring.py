@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from controller.manager import Installation
 from controller.manager.worker_deployments import WorkerPlan
@@ -13,6 +14,8 @@ from controller.vault import Fingerprints
 
 if TYPE_CHECKING:
     from controller.edge.edge_tasks import Edge
+
+BOUND_NAME = "controller.internal"  # that the Worker uses over a service binding
 
 
 def edge_of(
@@ -32,12 +35,21 @@ def edge_of(
     return build_edge(plan, installation, fingerprints, connected)
 
 
+def edge_names(settings: Settings) -> frozenset[str]:
+    """The names under which the Worker reaches BotMaker, besides the public one."""
+    if not settings.edge_url:
+        return frozenset()
+    name = urlsplit(settings.edge_origin).hostname
+    return frozenset({BOUND_NAME, name} if name else {BOUND_NAME})
+
+
 def worker_plan(settings: Settings) -> WorkerPlan:
     """What the settings say of the Worker's deployment."""
     return WorkerPlan(
         url=settings.edge_url,
         keys_file=settings.edge_keys_file,
-        origin=settings.edge_origin or settings.public_url,
+        origin=settings.edge_origin or ("" if settings.edge_service else settings.public_url),
+        service=settings.edge_service,
         name=settings.edge_name,
         account=settings.edge_account,
         token_file=settings.edge_cloudflare_token_file,

@@ -4,7 +4,8 @@ python images/build.py demo [--if-missing]         the demo bot
 python images/build.py python-base [--if-missing]  this system with Python, as the Dockerfile's base
 python images/build.py controller                  BotMaker itself, from the Dockerfile
 python images/build.py openclaw [--if-missing]     OpenClaw, as the tests run it
-python images/build.py server [--if-missing]       a system with systemd, as the tests set one up
+python images/build.py server [--if-missing]       a system with systemd, as the tests set one up;
+                                                   `--suite trixie`: another release of it
 python images/build.py discordpy [--if-missing]    the bot of the discordpy template
 python images/build.py maubot [--if-missing]       the bot of the maubot template
 """
@@ -28,6 +29,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Build one of BotMaker's images.")
     parser.add_argument("image", choices=IMAGES)
     parser.add_argument("--if-missing", action="store_true", help="skip it if it already exists")
+    parser.add_argument("--suite", default="", help="server: another release of this system")
     options = parser.parse_args()
     # One build at a time: two would both install packages and build the same base.
     turn = Path(__file__).open("rb")  # noqa: SIM115 - held until this process ends
@@ -57,9 +59,10 @@ def named(image: str) -> tuple[str, ...]:
     return (image,) if MODULES.get(image) == "bot_image" else ()
 
 
-def unless(options: argparse.Namespace) -> dict[str, bool]:
+def unless(options: argparse.Namespace) -> dict[str, bool | str]:
     """Whether to build only what is missing. BotMaker's own image is built in any case."""
-    return {} if options.image == "controller" else {"if_missing": options.if_missing}
+    found = {} if options.image == "controller" else {"if_missing": options.if_missing}
+    return found | ({"suite": options.suite} if options.image == "server" else {})
 
 
 def fail(sentence: str, status: int) -> int:

@@ -99,14 +99,22 @@ def bootstrap(name: str, suite: str, root: Path, log: Path) -> None:
         raise Stop(f"The Python of {name} {suite} isn't 3.11 to 3.13: set BASE to another image.")
 
 
-def system(name: str, suite: str, packages: tuple[str, ...], root: Path, log: Path) -> None:
-    """Fill the folder with a minimal system and these packages, without what no container reads."""
+def system(
+    name: str, suite: str, packages: tuple[str, ...], root: Path, log: Path, site: str = ""
+) -> None:
+    """Fill the folder with a minimal system and these packages, without what no container reads.
+
+    They come from `site`, or else from the mirror that apt uses here for that release.
+    """
     command = ["debootstrap", "--variant=minbase", f"--include={','.join(packages)}"]
     if name == "ubuntu":  # not all packages are in its first component
         command.append("--components=main,universe")
     with log.open("w", encoding="utf-8") as output:
         done = subprocess.run(
-            [*command, suite, str(root), mirror(suite)], stdout=output, stderr=output, check=False
+            [*command, suite, str(root), site or mirror(suite)],
+            stdout=output,
+            stderr=output,
+            check=False,
         )
     if done.returncode != 0:
         print("\n".join(log.read_text(encoding="utf-8").splitlines()[-8:]))

@@ -1,4 +1,5 @@
-"""Builds an image of this machine's own Debian or Ubuntu release with systemd as its first process.
+"""Builds an image of a Debian or Ubuntu release with systemd as its first process: this machine's
+own, or another one of the same system.
 
 `make test-server` sets a server up in it. What setup-server.sh would install is in it already, so a
 test needs no network.
@@ -15,7 +16,7 @@ import docker
 import engine
 from stop import Stop
 
-TAG = "botmaker-server:test"
+NAME = "botmaker-server"  # the release is its tag
 PACKAGES = (
     "systemd",
     "systemd-sysv",
@@ -28,24 +29,27 @@ PACKAGES = (
 START = ["/lib/systemd/systemd"]
 
 
-def build(client: docker.DockerClient, *, if_missing: bool) -> None:
-    """Build the image. With `if_missing`, not if it exists for this release of the system."""
-    name, suite = debian.release()
+def build(client: docker.DockerClient, *, if_missing: bool, suite: str = "") -> None:
+    """Build the image. With `if_missing`, not if it exists for that release of the system."""
+    name, own = debian.release()
+    suite = suite or own
+    tag = f"{NAME}:{suite}"
     recipe = f"{name} {suite} {PACKAGES} {START}"
     label = hashlib.sha256(recipe.encode()).hexdigest()
-    if if_missing and engine.has(client, TAG, {"Labels": {engine.CONTENT_LABEL: label}}):
+    if if_missing and engine.has(client, tag, {"Labels": {engine.CONTENT_LABEL: label}}):
         return
     if os.geteuid() != 0:
-        raise Stop(f"Building {TAG} needs root, for debootstrap: use sudo.")
+        raise Stop(f"Building {tag} needs root, for debootstrap: use sudo.")
     debian.need_debootstrap()
-    print(f"Building {TAG} from {name} {suite}: takes a minute or two.")
+    print(f"Building {tag} from {name} {suite}: takes a minute or two.")
     with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="botmaker-server-") as folder:
         root = Path(folder) / "root"
-        debian.system(name, suite, PACKAGES, root, Path(folder) / "log")
+        site = debian.mirror(own)
+        debian.system(name, suite, PACKAGES, root, Path(folder) / "log", site)
         (root / "etc/machine-id").write_text("")  # a new one at each start
         archive = Path(folder) / "root.tar"
         debian.run_tool(["tar", "-C", str(root), "--numeric-owner", "-cf", str(archive), "."])
         changes = [f"CMD {json.dumps(START)}", "ENV container=docker"]
         with archive.open("rb") as tar:
-            engine.load(client, TAG, tar, [*changes, f"LABEL {engine.CONTENT_LABEL}={label}"])
-        print(f"Built {TAG} ({archive.stat().st_size / 1e6:.0f} MB).")
+            engine.load(client, tag, tar, [*changes, f"LABEL {engine.CONTENT_LABEL}={label}"])
+        print(f"Built {tag} ({archive.stat().st_size / 1e6:.0f} MB).")

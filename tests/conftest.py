@@ -83,6 +83,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     _longest_first(items)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Print a failure when it happens: a run that is cut off has told it all the same.
+
+    With several processes this runs in the one that prints.
+    """
+    if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
+        print(f"\nFAILED {report.nodeid} ({report.when})\n{report.longreprtext}", flush=True)
+
+
 def _longest_first(items: list[pytest.Item]) -> None:
     """Files that wait for containers come first: no lane ends long after the others."""
     waiting = {item.path for item in items if item.get_closest_marker("engine")}

@@ -10,12 +10,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from tests.conftest import ROOT
 
 OURS = ("controller", "demo", "tests", "images", "bench")
 LINES_MAX = 400
+DOCSTRING = re.compile(r'(#.*\n|\s)*r?"""\S')
 GRAB_BAGS = {"utils", "util", "helpers", "helper", "common", "core", "misc"}
 PATCHING = re.compile(
     r"\bunittest\.mock\b|\bMagicMock\b|\bAsyncMock\b|\bmock\.|\bpatch\(|\bpatch\.object\b"
@@ -36,11 +35,11 @@ def short(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def imported_from_us(text: str) -> set[str]:
+def imported_from_us(path: Path) -> set[str]:
     """The names that a module takes from the controller."""
     return {
         alias.asname or alias.name.split(".")[0]
-        for node in ast.walk(ast.parse(text))
+        for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in node.names
         if (getattr(node, "module", None) or alias.name).startswith("controller")
@@ -54,45 +53,60 @@ def claims_in(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
             yield node
 
 
-@pytest.mark.parametrize("path", modules("controller"), ids=short)
-def test_no_module_is_longer_than_a_sitting(path: Path) -> None:
+def test_no_module_is_longer_than_a_sitting() -> None:
     """400 lines at most, without an exception."""
-    assert len(path.read_text().splitlines()) <= LINES_MAX
+    lines = {short(path): len(path.read_text().splitlines()) for path in modules("controller")}
+    assert {name: count for name, count in lines.items() if count > LINES_MAX} == {}
 
 
-@pytest.mark.parametrize("path", modules(*OURS), ids=short)
-def test_every_module_says_what_it_is(path: Path) -> None:
+def test_every_module_says_what_it_is() -> None:
     """A docstring (unless it is empty), and a name that is no grab-bag."""
-    text = path.read_text()
-    assert not text.strip() or ast.get_docstring(ast.parse(text))
-    assert path.stem not in GRAB_BAGS
+    ours = modules(*OURS)
+    assert [short(path) for path in ours if path.stem in GRAB_BAGS] == []
+    texts = {short(path): path.read_text() for path in ours}
+    assert [
+        name for name, text in texts.items() if text.strip() and not DOCSTRING.match(text)
+    ] == []
 
 
-@pytest.mark.parametrize("path", modules("tests"), ids=short)
-def test_every_test_says_its_claim_and_patches_nothing(path: Path) -> None:
-    """A docstring a test; nothing of our own is replaced behind its back."""
-    bare = [node.name for node in claims_in(path) if not ast.get_docstring(node)]
-    assert bare == []
-    text = path.read_text()
-    if path != Path(__file__):
-        assert PATCHING.findall(text) == []
-    replaced = set(re.findall(r"monkeypatch\.setattr\(\s*(\w+)", text))
-    assert replaced & imported_from_us(text) == set()
+def test_every_test_says_its_claim() -> None:
+    """Each has a docstring."""
+    assert [
+        f"{short(path)}::{node.name}"
+        for path in modules("tests")
+        for node in claims_in(path)
+        if not ast.get_docstring(node)
+    ] == []
 
 
-@pytest.mark.parametrize("path", modules("tests"), ids=short)
-def test_no_test_knows_the_default_socket(path: Path) -> None:
-    """The engine under test is the one that DOCKER_HOST names."""
-    text = path.read_text()
+def test_no_test_patches() -> None:
+    """Nothing of our own is replaced behind its back."""
+    assert [line for path in modules("tests") for line in patches_in(path)] == []
+
+
+def patches_in(path: Path) -> Iterator[str]:
     if path == Path(__file__):
         return
-    inside = text.replace('Mount("/var/run/docker.sock", engine_socket()', "")
-    inside = inside.replace(
-        "- /var/run/docker.sock:/var/run/docker.sock\n", ""
-    )  # somebody's compose file
-    assert not re.search(r"/var/run/docker\.sock|/run/docker\.sock", inside)
-    for call in re.findall(r"\bAPIClient\(([^)]*)\)", text):
-        assert "base_url=" in call
+    text = path.read_text()
+    replaced = set(re.findall(r"monkeypatch\.setattr\(\s*(\w+)", text))
+    ours = replaced & imported_from_us(path) if replaced else set()
+    for found in (*PATCHING.findall(text), *ours):
+        yield f"{short(path)}: {found}"
+
+
+def test_no_test_knows_the_default_socket() -> None:
+    """The engine under test is the one that DOCKER_HOST names."""
+    for path in modules("tests"):
+        text = path.read_text()
+        if path == Path(__file__):
+            continue
+        inside = text.replace('Mount("/var/run/docker.sock", engine_socket()', "")
+        inside = inside.replace(
+            "- /var/run/docker.sock:/var/run/docker.sock\n", ""
+        )  # somebody's compose file
+        assert not re.search(r"/var/run/docker\.sock|/run/docker\.sock", inside), short(path)
+        for call in re.findall(r"\bAPIClient\(([^)]*)\)", text):
+            assert "base_url=" in call, short(path)
 
 
 def test_the_secrets_folder_is_no_package() -> None:

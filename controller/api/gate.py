@@ -7,7 +7,7 @@ name must be ours, and whatever is asked by cookie must come from our own page.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -21,15 +21,20 @@ SAFE = {"GET", "HEAD"}
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What the settings say about the way in. `public_url` has no path; empty: there is none."""
+    """What the settings say about the way in. `public_url` has no path; empty: there is none.
+
+    `names` are further ones that lead here.
+    """
 
     public_url: str = ""
     proxies: Sequence[Network] = ()
+    names: Collection[str] = ()
 
     def require_host(self, request: web.Request) -> None:
         """Raise 421 (`wrong-host`) for a name that isn't ours; addresses and localhost pass."""
         name = host_of(request.host)
-        if name in {"localhost", urlsplit(self.public_url).hostname} or _is_address(name):
+        ours = {"localhost", urlsplit(self.public_url).hostname, *self.names}
+        if name in ours or _is_address(name):
             return
         raise HttpProblem(
             421,

@@ -22,17 +22,18 @@ import click
 import controller
 from controller.cli import offline
 from controller.cli.outcome import FAILED, exit_after
-from controller.domain.disk_words import reason
+from controller.domain.disk_words import reason, starting
 from controller.domain.errors import BadInput, ControllerError
 from controller.fleet.threads import Threads
 from controller.log_file import newest_lines
 from controller.manager.doctor import worded
 from controller.manager.webhooks import hidden_in
-from controller.settings import KNOWN, Reading, Settings, read_settings, set_outside
+from controller.settings import KNOWN, Reading, Settings, read_settings, read_text, set_outside
 from controller.vault import Redactor, Vault, WebhookVault, known_master_key
 from controller.vault.forms import BREAK, forms_of
 
 LOG_MOST = 2_000_000  # bytes of the log's end
+KEYS_MOST = 16_384  # bytes of a file with keys
 SHORTEST = 8  # characters of a form that is worth searching for: shorter ones are in any text
 PACKAGES = ("discord.py", "docker", "aiosqlite", "aiohttp", "pydantic", "cryptography", "pyrage")
 HEAD = """What BotMaker knows about itself: versions, what the doctor found, which settings are set
@@ -146,7 +147,7 @@ def _secrets(settings: Settings) -> tuple[list[str], str]:
     """Every secret that is kept here, and why not all of them are known; empty when they are."""
     found: list[str] = []
     unknown = ""
-    for read in (_own, _bots, _webhooks):
+    for read in (_own, _bots, _webhooks, _edge):
         try:
             found += read(settings)
         except ControllerError as error:
@@ -174,6 +175,19 @@ def _webhooks(settings: Settings) -> Iterator[str]:
     vault = WebhookVault(settings.secrets_dir.absolute())
     for webhook_id in vault.everything():
         yield from hidden_in(vault.read(webhook_id))
+
+
+def _edge(settings: Settings) -> Iterator[str]:
+    """The keys of the Worker and of its callers, and Cloudflare's token."""
+    for variable, place in {
+        "BOTMAKER_EDGE_KEYS_FILE": settings.edge_keys_file,
+        "BOTMAKER_EDGE_JWT_KEYS_FILE": settings.edge_jwt_keys_file,
+        "BOTMAKER_EDGE_CLOUDFLARE_TOKEN_FILE": settings.edge_cloudflare_token_file,
+    }.items():
+        if place is not None:
+            with starting(f"{variable}={place} can't be read", "BotMaker's user must be able to."):
+                lines = read_text(place, KEYS_MOST).splitlines()
+            yield from (line.split()[-1] for line in lines if line.split())
 
 
 def _log(settings: Settings) -> str:

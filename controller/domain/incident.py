@@ -159,6 +159,7 @@ class Pace:
     grace: float = 10.0  # after the engine's return, in which bots find their feet
     before: float = 3600.0  # changes that are so old have nothing to do with it
     batch: float = 0.2  # between two passes
+    trouble: float = 5.0  # until the next try when the database fails
 
     def pause(self, announced: int) -> float:
         """From that announcement, counted from 1, to the next one."""

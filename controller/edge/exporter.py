@@ -32,6 +32,7 @@ ROW_ID = "edge"
 NAME = "edge-worker"  # among the webhooks
 TARGET = "/internal/events"
 TROUBLE_SECONDS = 30.0  # to wait after trouble of our own
+_BETWEEN_LOOKS = 1.0  # seconds, while the journal grows and nothing can be sent
 _TOO_FAST = 0.05  # seconds between two batches that leave nothing: entries come in twos and threes
 
 
@@ -78,13 +79,13 @@ class Exporter:
                 self._news.clear()
                 try:
                     pause, wakes = await self._round()
+                    await self._rest(pause, wakes=wakes)
                 except ControllerError as error:
                     log.warning("events to the Worker have to wait: %s", error)
-                    pause, wakes = TROUBLE_SECONDS, False
+                    await asyncio.sleep(TROUBLE_SECONDS)
                 except Exception:  # a bug here must not end the controller
                     log.exception("events to the Worker")
-                    pause, wakes = TROUBLE_SECONDS, False
-                await self._rest(pause, wakes=wakes)
+                    await asyncio.sleep(TROUBLE_SECONDS)
 
     async def begin(self) -> None:
         """The row of its cursor, from this moment on; where the Worker wanted nothing more, another
@@ -113,14 +114,24 @@ class Exporter:
         )
 
     async def _rest(self, pause: float, *, wakes: bool) -> None:
-        """Wait so long; with `wakes` only until the journal has more."""
-        if not wakes:
-            await asyncio.sleep(pause)
+        """Wait so long; with `wakes` only until the journal has more, else until somebody, by a
+        deployment or a replay, says that the trouble is over."""
+        if not pause:
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(pause):
-                await self._news.wait()
+                while True:
+                    await self._news.wait()
+                    self._news.clear()
+                    if wakes or await self._may_try():
+                        break
+                    await asyncio.sleep(_BETWEEN_LOOKS)
         await asyncio.sleep(_TOO_FAST)
+
+    async def _may_try(self) -> bool:
+        """Whether the row says nothing of trouble any more."""
+        row = await self._tools.store.webhook(ROW_ID)
+        return row is None or row.failing_since is None
 
     async def _round(self) -> tuple[float, bool]:
         """Send one batch; how long to wait then, and whether news ends the wait."""

@@ -1,5 +1,5 @@
-"""What only the Worker, or another holder of the shared key, may call: `/internal/orchestrator`
-and `/internal/deploy`, signed.
+"""What only the Worker, or another holder of the shared key, may call: `/internal/orchestrator`,
+`/internal/deploy` and `/internal/health`, signed.
 
 A request is `{action, payload, siteId}`, an answer `{success, data, error, timestamp}`.
 """
@@ -7,7 +7,7 @@ A request is `{action, payload, siteId}`, an answer `{success, data, error, time
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -53,7 +53,8 @@ class InternalCalls:
         self._instance = instance
 
     def add_to(self, app: web.Application) -> None:
-        """Add the two routes."""
+        """Add the routes."""
+        app.router.add_get("/internal/health", self.health)
         app.router.add_post("/internal/orchestrator", self.orchestrate)
         app.router.add_post("/internal/deploy", self.deploy)
 
@@ -65,10 +66,25 @@ class InternalCalls:
         """POST /internal/deploy: the action `deploy_worker` alone, whose name may be left out."""
         return await self._answered(request, "deploy_worker")
 
+    async def health(self, request: web.Request) -> web.Response:
+        """GET /internal/health: `ok` or `degraded`, for whoever holds the key."""
+
+        async def looked() -> Mapping[str, Any]:
+            await self._calls.require_worker(request.raw_path, request.headers)
+            return {"status": self._report.health()}
+
+        return await self._told(looked())
+
     async def _answered(self, request: web.Request, only: str) -> web.Response:
-        try:
+        async def done() -> Mapping[str, Any]:
             caller, raw = await self._caller(request)
-            return _answer(await self._done(caller, _order(raw, only, self._instance)))
+            return await self._done(caller, _order(raw, only, self._instance))
+
+        return await self._told(done())
+
+    async def _told(self, work: Awaitable[Mapping[str, Any]]) -> web.Response:
+        try:
+            return _answer(await work)
         except ControllerError as error:
             status = next((code for kind, code in STATUSES.items() if isinstance(error, kind)), 409)
             return _answer(status=status, error=error)

@@ -59,8 +59,7 @@ class Report:
         self._looked = float("-inf")
 
     async def _state(self, webhook: Webhook) -> Mapping[str, Any]:
-        parts = self.parts()
-        health = "ok" if set(parts.values()) == {"ok"} else "degraded"
+        parts, health = self.parts(), self.health()
         if health != self._health:
             self._health = health
             await self._journal.note(facts.health(health, parts), None)
@@ -80,6 +79,10 @@ class Report:
             "engine": _word(well=manager.bots.engine.reachable),
             "secrets": _word(well=manager.secrets_answer()),
         }
+
+    def health(self) -> str:
+        """`ok` where every part is, else `degraded`."""
+        return "ok" if set(self.parts().values()) == {"ok"} else "degraded"
 
     def counts(self) -> dict[str, int]:
         """How many bots are in each phase."""

@@ -47,10 +47,9 @@ class WorkerCalls:
         self, method: str, target: str, body: bytes, headers: Mapping[str, str]
     ) -> Principal:
         """Whom a signed request speaks for. NotSignedIn: `not-signed`, `clock-off`; Denied for a
-        subject without a role; Conflict (`call-repeated`) for one that was taken before."""
+        subject without a role; NotSignedIn (`call-repeated`) for one that was taken before."""
         now = self._clock()
-        keys = await self._key.read()
-        call = verified(keys, Direction.TO_CONTROLLER, (method, target, body), headers, now)
+        call = await self._verified((method, target, body), headers, now)
         principal = self.principal(call.subject)
         if principal is None:
             raise Denied(
@@ -59,6 +58,17 @@ class WorkerCalls:
             )
         await self._take(call, now, changes=method not in {"GET", "HEAD"})
         return principal
+
+    async def require_worker(self, target: str, headers: Mapping[str, str]) -> None:
+        """NotSignedIn unless the Worker itself signed this look, for nobody."""
+        now = self._clock()
+        call = await self._verified(("GET", target, b""), headers, now)
+        await self._take(call, now, changes=False)
+
+    async def _verified(
+        self, request: tuple[str, str, bytes], headers: Mapping[str, str], now: float
+    ) -> SignedCall:
+        return verified(await self._key.read(), Direction.TO_CONTROLLER, request, headers, now)
 
     def principal(self, subject: str) -> Principal | None:
         """Somebody whom the settings know, by the subject of their token."""

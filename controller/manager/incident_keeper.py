@@ -48,7 +48,6 @@ from controller.store import Store, Transaction
 log = logging.getLogger(__name__)
 CURSOR = "incidents"
 NEWS_MOST = 500  # entries of the journal in one pass
-TROUBLE_SECONDS = 5.0  # until the next try when the database fails
 _NEWS = (Kind.CRASH, Kind.BY_HAND)
 _NO_BOTS = {ENGINE, DISK, SECRETS, BACKUP}
 _UNHARMED = {"renamed"}  # by hand, and the bot ran on
@@ -140,7 +139,7 @@ class IncidentKeeper:
                     await self._pass()
                 except ControllerError as error:
                     log.warning("incidents can't be written down: %s", error)
-                    await asyncio.sleep(TROUBLE_SECONDS)
+                    await asyncio.sleep(tools.pace.trouble)
                     self._changed.set()
                 await asyncio.sleep(tools.pace.batch)
 

@@ -17,7 +17,7 @@ from dataclasses import replace
 from controller.domain import journal as facts
 from controller.domain.acts import BOT_UPDATE
 from controller.domain.bot import Bot
-from controller.domain.errors import ControllerError
+from controller.domain.errors import ControllerError, StorageTrouble
 from controller.domain.schedules import LATE, Chore, Schedule
 from controller.fleet.journal import Caller, append_all
 from controller.fleet.views import View
@@ -69,7 +69,7 @@ class ScheduleRuns:
         for one in await store.schedules(due=now):
             if one.id in self._busy:
                 continue
-            if now - one.next_at > LATE and await store.asked(request=self._id(one)) is None:
+            if now - one.next_at > LATE and not await self._was_asked(one):
                 await self._report_missed(one, now)
             else:
                 self._busy.add(one.id)
@@ -80,6 +80,10 @@ class ScheduleRuns:
 
     def _id(self, one: Schedule) -> str:
         return one.request(one.next_at)
+
+    async def _was_asked(self, one: Schedule) -> bool:
+        """Whether the run that is due was begun, by whichever controller."""
+        return await self._tools.store.asked(request=self._id(one)) is not None
 
     async def _report_missed(self, one: Schedule, now: float) -> None:
         times, last = due_until(one.cron, one.zone, one.next_at, now)
@@ -120,8 +124,8 @@ class ScheduleRuns:
         except ControllerError as error:
             if error.code == "duplicate":
                 return "cut-short", "BotMaker restarted during it."
-            if error.code == "storage":
-                raise
+            if isinstance(error, StorageTrouble) and not await self._was_asked(one):
+                raise  # it couldn't even be written down
             log.warning("schedule %d: %s", one.id, error)
             return error.code, error.message
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from controller.domain import journal as facts
+from controller.domain import webhook_progress as progress
 from controller.domain.acts import EDGE_DEPLOY, EDGE_ROLLBACK, EDGE_STATUS
 from controller.domain.disk_words import read_begin, starting
 from controller.domain.errors import BadSetting, Conflict, ControllerError, NotReady
@@ -38,7 +40,9 @@ _FILE_MOST = 16_384  # bytes
 LIMITS: Mapping[str, tuple[str, int]] = {
     "LIMIT_ADDRESS": ("6101", 300),  # requests a minute, of one address
     "LIMIT_SUBJECT": ("6102", 600),  # and of one token's subject
+    "LIMIT_CONTROLLER": ("6103", 6000),  # of what the controller alone may ask
 }
+_VPC_SERVICE = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _MIGRATED = (
     "CREATE TABLE IF NOT EXISTS d1_migrations (id INTEGER PRIMARY KEY AUTOINCREMENT, "
     "name TEXT UNIQUE, applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)"
@@ -52,6 +56,7 @@ class WorkerPlan:
     url: str = ""
     keys_file: Path | None = None
     origin: str = ""
+    service: str = ""  # bound instead of an address: a VPC service by its id, a Worker by its name
     name: str = "botmaker"
     account: str = ""
     token_file: Path | None = None
@@ -66,7 +71,7 @@ class WorkerPlan:
         needed = {
             "URL": self.url,
             "KEYS_FILE": self.keys_file,
-            "ORIGIN": self.origin,
+            "ORIGIN": self.origin or self.service,
             "ACCOUNT": self.account,
             "CLOUDFLARE_TOKEN_FILE": self.token_file,
             "JWT_KEYS_FILE": self.jwt_keys_file,
@@ -146,7 +151,9 @@ class WorkerDeployments:
         async with self._alone(), self._tools.journal.request(caller, EDGE_DEPLOY) as deed:
             files = await self._read()
             api = self._api(files)
-            return await self._deployed(api, files, deed)
+            done = await self._deployed(api, files, deed)
+            await self._go_on()
+            return done
 
     async def rollback(self, caller: Caller) -> Deployed:
         """Serve the version before the present one again. NotReady as `deploy`, and
@@ -193,6 +200,13 @@ class WorkerDeployments:
         await self._note("deployed", version, now)
         return Deployed(version, now, changed=True)
 
+    async def _go_on(self) -> None:
+        """Let events go on at once where the Worker wasn't there, or refused our signature."""
+        row = await self._tools.store.webhook("edge")
+        if row is not None and row.failing_since is not None:
+            async with self._tools.store.transaction() as write:
+                await write.move_webhook(progress.sent_again(row, row.cursor))
+
     async def _migrate(self, api: Cloudflare, database: str, source: WorkerSource) -> None:
         """Bring D1 up to date, script by script."""
         await api.query(database, _MIGRATED)
@@ -216,11 +230,13 @@ class WorkerDeployments:
         return Upload(MAIN, source.modules, bindings, COMPATIBILITY)
 
     def _bindings(self, files: _Files, database: str, version: str) -> Sequence[Mapping[str, Any]]:
-        texts = {VERSION: version, "ORIGIN_URL": self._plan.origin}
-        texts["JWT_ISSUER"] = self._plan.jwt_issuer
+        texts = {VERSION: version, "JWT_ISSUER": self._plan.jwt_issuer}
+        if self._plan.origin:
+            texts["ORIGIN_URL"] = self._plan.origin
         secret = {"EDGE_KEYS": files.keys, "JWT_KEYS": files.jwt_keys}
         return [
             {"type": "d1", "name": "DB", "id": database},
+            *_bound(self._plan.service),
             *({"type": "plain_text", "name": name, "text": text} for name, text in texts.items()),
             *({"type": "secret_text", "name": name, "text": text} for name, text in secret.items()),
             *(
@@ -323,6 +339,15 @@ def _text(file: Path) -> str:
 
 def _secrets_of(lines: str) -> list[str]:
     return [line.split()[-1] for line in lines.splitlines() if line.split()]
+
+
+def _bound(service: str) -> list[Mapping[str, Any]]:
+    """The binding over which the Worker reaches BotMaker, if there is one."""
+    if not service:
+        return []
+    if _VPC_SERVICE.fullmatch(service):
+        return [{"type": "vpc_service", "name": "ORIGIN", "service_id": service}]
+    return [{"type": "service", "name": "ORIGIN", "service": service}]
 
 
 def _broken(*, goes_back: bool) -> ControllerError:

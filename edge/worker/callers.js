@@ -8,15 +8,19 @@ function tooMany() {
   return problem(429, "too-many-requests", "Too many requests.", "Wait a minute, then try again.", {}, { "retry-after": "60" });
 }
 
-/** Whether the address may ask once more; the limits are approximate, the exact ones are the controller's. */
+/** Whether somebody may ask once more; the limits are approximate, the exact ones are the controller's. */
 async function within(limiter, key) {
   return limiter === undefined || (await limiter.limit({ key })).success;
 }
 
+/** 429 where an address has asked more often than that limit allows; else null. */
+export async function tooOften(request, limiter) {
+  const address = request.headers.get("cf-connecting-ip") ?? "unknown";
+  return (await within(limiter, address)) ? null : tooMany();
+}
+
 /** `{subject}` of the token that a request brings, or `{refused}`, an answer. */
 export async function callerOf(request, env, now) {
-  const address = request.headers.get("cf-connecting-ip") ?? "unknown";
-  if (!(await within(env.LIMIT_ADDRESS, address))) return { refused: tooMany() };
   const [scheme, token = ""] = (request.headers.get("authorization") ?? "").split(" ");
   if (scheme.toLowerCase() !== "bearer" || !token) {
     return { refused: problem(401, "not-signed-in", "This needs a token.", "Send Authorization: Bearer TOKEN.") };

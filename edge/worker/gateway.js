@@ -17,9 +17,12 @@ export function targetOf(url) {
   return pathname.startsWith(PREFIX) && NORMAL.test(path) ? path + search : "";
 }
 
-/** Ask the controller: over the service binding where there is one, else at the tunnel's address. */
+/**
+ * Ask the controller: over the service binding where there is one, else at the tunnel's address.
+ * A binding looks at no host; the controller knows that name as the one that bindings use.
+ */
 export async function asked(env, target, options, seconds = SECONDS) {
-  const [binding, base] = [env.ORIGIN, env.ORIGIN_URL ?? "https://controller.internal"];
+  const [binding, base] = [env.ORIGIN, env.ORIGIN_URL || "http://controller.internal"];
   const request = new Request(base + target, { ...options, redirect: "manual" });
   // Only until the answer begins: a stream goes on for longer.
   const control = new AbortController();

@@ -13,18 +13,23 @@ const ID = /^[A-Za-z0-9._:-]{1,128}$/;
  * A call that was taken before isn't taken again.
  */
 export async function signedCall(request, env, now) {
+  if (!request.headers.get("webhook-signature")) return { refused: notSigned() }; // before its body is read
   const body = await bodyOf(request, BODY_MOST);
   if (body === null) return { refused: tooLarge(BODY_MOST) };
   const url = new URL(request.url);
   const call = { method: request.method, target: url.pathname + url.search, body, headers: request.headers };
   const found = await verified(env.EDGE_KEYS, TO_WORKER, call, now);
   if (found.wrong === "clock-off") return { refused: clockOff(found.seconds) };
-  if (found.wrong) return { refused: problem(401, "not-signed", "This call isn't signed by the controller.", "Both sides need the same key: run botmaker edge deploy.") };
+  if (found.wrong) return { refused: notSigned() };
   const sql = "INSERT OR IGNORE INTO calls (id, until) VALUES (?1, ?2)";
   const taken = await env.DB.prepare(sql).bind(found.id, now + 2 * WINDOW_SECONDS).run();
   if (taken.meta.changes === 0) return { refused: problem(409, "call-repeated", "This call was taken before.") };
   const value = parsed(body);
   return value === null ? { refused: problem(400, "bad-input", "The body must be a JSON object.") } : { value };
+}
+
+function notSigned() {
+  return problem(401, "not-signed", "This call isn't signed by the controller.", "Both sides need the same key: run botmaker edge deploy.");
 }
 
 export function clockOff(seconds) {

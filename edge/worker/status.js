@@ -1,9 +1,11 @@
 // How it all is: /health for machines, /status with the fleet as it was last told.
 import { answer, problem } from "./answers.js";
 import { asked } from "./gateway.js";
+import { TO_CONTROLLER, signedHeaders } from "./signing.js";
 
 const CACHED_SECONDS = 10;
 const PROBE_SECONDS = 2;
+const PROBE = { method: "GET", target: "/internal/health", body: new Uint8Array() };
 let cached = { until: 0, value: null };
 
 async function within(seconds, work) {
@@ -23,16 +25,24 @@ async function parts(env, now) {
   } catch {
     found.d1 = "down";
   }
-  const reached = await asked(env, "/health", { method: "GET" }, PROBE_SECONDS);
+  // Signed, so it shows as well whether the controller takes what this Worker signs.
+  const headers = await signedHeaders(env.EDGE_KEYS, TO_CONTROLLER, PROBE);
+  const reached = await asked(env, PROBE.target, { method: "GET", headers }, PROBE_SECONDS);
   const down = typeof reached === "number" || reached.status >= 520;
   found.tunnel = down ? "down" : "ok";
-  if (down) found.orchestrator = "unknown"; // it may be well, and only the way to it not
-  else if (reached.status !== 200) found.orchestrator = "down";
-  else found.orchestrator = (await reached.json().catch(() => ({}))).status === "ok" ? "ok" : "degraded";
+  found.orchestrator = down ? "unknown" : await orchestratorOf(reached); // it may be well, and only the way to it not
   const outbox = told === null ? null : (JSON.parse(told.state).outbox ?? null);
   const last = told === null ? null : now - told.received_at;
   const well = Object.values(found).every((part) => part === "ok");
   return { status: found.d1 === "down" ? "down" : well ? "ok" : "degraded", ...found, outbox, last_told_seconds: last };
+}
+
+/** In a word: ok, degraded, down; or refused and clock-off, where it doesn't take this Worker's signature. */
+async function orchestratorOf(answer) {
+  const told = await within(PROBE_SECONDS, answer.json()).catch(() => ({}));
+  if (answer.status === 200) return told?.data?.status === "ok" ? "ok" : "degraded";
+  if (answer.status !== 401) return "down";
+  return told?.error?.code === "clock-off" ? "clock-off" : "refused";
 }
 
 /** GET /health. Without the version nobody could tell a new Worker from the one before. */

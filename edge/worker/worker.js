@@ -1,6 +1,6 @@
 // BotMaker's Worker: takes the controller's events, passes calls on to it, keeps wishes for it.
 import { problem } from "./answers.js";
-import { callerOf } from "./callers.js";
+import { callerOf, tooOften } from "./callers.js";
 import { PREFIX, passOn } from "./gateway.js";
 import { takeEvents } from "./intake.js";
 import { prune } from "./prune.js";
@@ -14,6 +14,10 @@ async function answered(request, env) {
   const { pathname } = new URL(request.url);
   const way = `${request.method} ${pathname}`;
   const now = seconds();
+  // The controller has a limit of its own: a day's events go out in one go.
+  const internal = pathname.startsWith("/internal/");
+  const refused = await tooOften(request, internal ? env.LIMIT_CONTROLLER : env.LIMIT_ADDRESS);
+  if (refused) return refused;
   if (way === "GET /health") return health(env, now);
   if (way === "POST /internal/events") return takeEvents(request, env, now);
   if (way === "POST /internal/wishes") return giveWishes(request, env, now);

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from controller.api.assistant_protocol import HANDSHAKE, MODERN
-from controller.api.assistant_tools import as_data, tools_of
+from controller.api.assistant_tools import ITEMS, Tool, as_data, tools_of
 from controller.api.operation import Operation
 from controller.api.request_rates import Rate, Rates
 from controller.api.table import OPERATIONS
@@ -113,6 +113,7 @@ def test_the_tools_are_those_of_the_table(operation: Operation[Any, Any]) -> Non
         assert tool.acts is (operation.act in power)
         assert not operation.secret
         assert not operation.body.model_fields
+        assert tool.described["annotations"]["readOnlyHint"] is not tool.acts
     allowed = {one.operation.act.id for one in tools.values()}
     for principal in (CONSOLE, discord_user(1, "ann")):
         asking = assistant_of(principal, allowed)
@@ -120,6 +121,15 @@ def test_the_tools_are_those_of_the_table(operation: Operation[Any, Any]) -> Non
             ruling = rule([Grant("user", 1, Role.ADMIN)], asking, act, [Target()])
             assert (ruling.answer is Answer.ALLOW) is (act.id in allowed)
     assert not allowed & {"bot.delete", "bot.secrets", "bot.edit", "access.token.create"}
+
+
+@pytest.mark.parametrize("tool", tools_of(OPERATIONS).values(), ids=lambda one: one.name)
+def test_a_list_is_short_where_nobody_says_how_long(tool: Tool) -> None:
+    """Whoever reads it pays for each word."""
+    if "limit" in tool.operation.query.model_fields:
+        needed = dict.fromkeys(tool.operation.parameters, "shop")
+        limits = [tool.sorted(needed | more)[1] for more in ({}, {"limit": 7})]
+        assert [one.model_dump()["limit"] for one in limits] == [ITEMS, 7]
 
 
 async def test_a_token_for_one_bot_shows_an_assistant_that_bot(rig: Rig, api: Api) -> None:

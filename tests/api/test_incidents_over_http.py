@@ -8,13 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from controller.domain.access import Grant
+from controller.domain.announcing import Alert
 from controller.domain.bot import Bot
+from controller.domain.errors import BadInput, NotFound
 from controller.domain.incident import Incident
 from controller.domain.journal import Kind
+from controller.domain.phase import Phase
 from controller.domain.roles import Role
+from controller.manager.incidents import Wanted
 from tests.api.client import Api, token_of
 from tests.cli.socketed import botmaker, served
-from tests.manager.rig import Rig, eventually
+from tests.manager.rig import ANN_ASKS, BEN_ASKS, Rig, eventually
 
 
 @pytest.fixture
@@ -81,6 +86,29 @@ async def test_whoever_may_not_see_a_bot_doesnt_see_its_incidents(rig: Rig, api:
     assert (refused.status, refused.code) == (404, "no-such-incident")
 
 
+async def test_whoever_only_sees_a_bot_acknowledges_nothing_of_it(rig: Rig) -> None:
+    """Though they may act on another one. And nobody has others pinged by the right for oneself."""
+    bot, other = await crashed(rig), await rig.create()
+    await rig.manager.access.grant(ANN_ASKS, Grant("user", 2, Role.VIEWER, bot.id), bot)
+    await rig.manager.access.grant(ANN_ASKS, Grant("user", 2, Role.OPERATOR, other.id), other)
+    incidents = rig.manager.incidents
+    assert [one.id for one in (await incidents.listed(BEN_ASKS, Wanted()))[0]] == [1]
+    with pytest.raises(NotFound):
+        await incidents.acknowledge(BEN_ASKS, 1)
+    with pytest.raises(BadInput):
+        await incidents.set_own_alert(BEN_ASKS, Alert(kind="user", subject=1), on=True)
+    assert await incidents.alerts(ANN_ASKS) == []
+
+
+async def test_a_container_that_was_only_renamed_is_no_incident(rig: Rig) -> None:
+    """It has its name again, and its program ran on."""
+    bot = await rig.running()
+    rig.runtime.rename_container(bot.id, "mine")
+    await eventually(lambda: rig.view(bot).by_hand)
+    await asyncio.sleep(0.5)
+    assert await rig.store.incidents.newest() == []
+
+
 async def test_the_list_goes_on_by_its_cursor(rig: Rig, api: Api) -> None:
     """Newest first, each once."""
     for _ in range(3):
@@ -122,6 +150,24 @@ async def test_a_crash_is_one_incident_however_often_the_controller_is_killed(
     found = await rig.store.incidents.newest()
     assert [(one.id, one.crashes, one.returns) for one in found] == [(1, 1, 0)]
     assert len(await rig.entries(Kind.INCIDENT)) == 1
+    await rig.kill()
+
+
+async def test_of_crashes_that_nobody_kept_meanwhile_the_last_one_counts(tmp_path: Path) -> None:
+    """All are counted, and the newest exit is shown."""
+    rig = Rig(tmp_path)
+    await rig.open()
+    rig.run()
+    bot = await rig.running()
+    for count, code in enumerate((3, 4), 1):
+        await rig.becomes(bot, Phase.RUNNING)
+        rig.runtime.crash(bot.id, code)
+        await eventually(lambda count=count: len(rig.view(bot).crashes) == count)  # type: ignore[misc]
+    work = asyncio.create_task(rig.manager.incidents.run())
+    found = await until_known(rig, bot)
+    assert (found.crashes, found.details.exit_code) == (2, 4)
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
     await rig.kill()
 
 

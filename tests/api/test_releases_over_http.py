@@ -13,6 +13,7 @@ from tests.cli.socketed import botmaker, served
 from tests.manager.rig import PLAIN, Rig, eventually
 
 PROVING = PLAIN % "unless-stopped" + "[update]\nhealthy_for = 0\n"
+SLOW = PROVING.replace("healthy_for = 0", "healthy_for = 60").replace('"plain"', '"slow"')
 IMAGE = "example/plain:1"
 
 
@@ -21,6 +22,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     """An installation whose plain bots prove themselves at once."""
     rig = Rig(tmp_path)
     rig.template(PROVING)
+    rig.template(SLOW, "slow")
     await rig.open()
     rig.run()
     await eventually(lambda: rig.fleet.engine.reachable, "the first patrol is done")
@@ -72,6 +74,13 @@ async def test_an_update_and_a_rollback_over_http(rig: Rig, api: Api) -> None:
     assert found[0]["by"]["name"].startswith("ann")
     shown = (await api.get(path)).json
     assert (shown["release"], shown["candidate"], shown["setback"]) == (3, 0, None)
+
+
+async def test_a_release_that_is_being_tried_isnt_the_current_one(rig: Rig, api: Api) -> None:
+    """Before the first has proved itself, none is."""
+    bot = await rig.running("slow")
+    (one,) = (await api.get(f"/bots/{bot.name}/releases")).json["items"]
+    assert (one["number"], one["outcome"], one["current"]) == (1, "trying", False)
 
 
 async def test_the_console_has_the_same(tmp_path: Path) -> None:

@@ -149,6 +149,17 @@ async def test_a_template_that_is_there_already_is_kept_if_it_says_the_same(
     assert not (tmp_path / "d").exists()
 
 
+async def test_what_a_killed_backup_left_goes_with_the_next_one(rig: Rig) -> None:
+    """And nothing that is called anything else."""
+    await rig.running()
+    left = rig.folder / ".botmaker-20261128-040000-000.age.tmp"
+    other = rig.folder / ".botmaker.tmp"
+    for file in (left, other):
+        file.write_bytes(b"half")
+    await backed_up(rig)
+    assert (left.exists(), other.exists()) == (False, True)
+
+
 async def test_a_backup_never_replaces_a_file(rig: Rig) -> None:
     """The name is taken: it says so."""
     file = await backed_up(rig)

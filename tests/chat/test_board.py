@@ -16,7 +16,8 @@ from controller.chat.cards.board import BURIED
 from controller.chat.cards.board_layout import board_layout
 from controller.chat.cards.presence import SPACING, Presence
 from controller.chat.requests.layouts import raw
-from controller.chat.words.board_words import ROWS, summary
+from controller.chat.words.board_words import ROWS, board_groups, board_heading, summary
+from controller.chat.words.bot_words import SIGNS
 from controller.domain.bot import Bot, Problem
 from controller.domain.observation import World as Seen
 from controller.domain.phase import Phase
@@ -196,6 +197,21 @@ def test_no_board_is_more_than_discord_takes(phases: list[Phase], words: str, aw
     message.components = raw(board_layout(views, engine, now=NOW))
     checks.message(message)
     assert "```" not in message.content
+
+
+def test_a_board_without_an_engine_says_first_that_it_is_the_last_known_state() -> None:
+    """Never green over red."""
+    engine = EngineState(False, NOW, "it doesn't answer")
+    heading = board_heading([view(1, Phase.RUNNING)], engine)
+    assert heading.startswith("⚠️ **1 bot** — ")
+    assert heading.endswith("This is the last known state.")
+
+
+def test_bots_that_stand_above_are_not_named_again_below() -> None:
+    """Each bot once."""
+    views = [view(1, Phase.ERROR), view(2, Phase.STARTING), view(3, Phase.STARTING)]
+    text = board_groups(views, views[:2])
+    assert text == f"{SIGNS[Phase.STARTING]} starting (1): {views[2].bot.name}"
 
 
 def test_a_thousand_bots_are_a_few_lines() -> None:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.chat.cards.card_layout import COLOURS, card_layout, removed_layout
-from controller.chat.cards.card_words import card, removed_card
+from controller.chat.cards.card_layout import COLOURS, card_layout, quote, removed_layout
+from controller.chat.cards.card_words import CAUSES_COUNT, card, removed_card
 from controller.chat.requests.card_buttons import answer_buttons
 from controller.chat.requests.layouts import Layout, raw
 from controller.domain.bot import Bot, Crash, Problem, Wish
@@ -178,6 +178,17 @@ def test_the_fix_stands_beside_its_reason(problem: str, crash: int | None, fix: 
     if fix:
         assert "It broke" in sections[0]["components"][0]["content"]
     assert "Try again" in addresses(shown(view))
+
+
+def test_each_line_of_a_reason_is_quoted_and_the_first_reasons_stay() -> None:
+    """Of more than fit, those that count most."""
+    signs = tuple(f"Sign {number}." for number in range(CAUSES_COUNT + 2))
+    bot = replace(BOT, problem=Problem("fatal-exit", "It broke.", "Mend it.", NOW))
+    view = View(bot, World(degraded=signs), seen=True, phase=Phase.ERROR, since=NOW)
+    text = sent(shown(view)).content
+    assert "It broke" in text
+    assert signs[-1] not in text
+    assert quote("one\ntwo") == "> one\n> two"
 
 
 def test_a_missing_secret_can_be_replaced_beside_the_words_that_name_it() -> None:

@@ -13,7 +13,17 @@ from controller.chat.logs.followed_logs import EACH_MOST
 from controller.chat.logs.log_blocks import blocks, newest_blocks
 from controller.domain.events import LogLine
 from demo.world import World
-from tests.chat.acting import engine_of, labels, newcomer, ready_bot, said
+from tests.chat.acting import (
+    COMPONENT,
+    buttons_of,
+    engine_of,
+    forge,
+    labels,
+    newcomer,
+    press,
+    ready_bot,
+    said,
+)
 from tests.chat.house import House
 
 
@@ -75,6 +85,24 @@ async def test_a_pause_keeps_the_message_still_and_loses_nothing(quick: World) -
     assert "meanwhile" not in said(answer)
     await world.admin.click(answer.response, label="Go on")
     await until_shown(answer, "meanwhile")
+
+
+async def test_nobody_else_holds_up_what_somebody_follows(quick: World) -> None:
+    """Whoever has the address of its button sees the log of their own."""
+    world = quick
+    await ready_bot(world)
+    bob = newcomer(world, "bob")
+    await world.admin.slash(world.channel, "access grant", who=bob, role="viewer")
+    answer = await log_of(world)
+    await world.admin.click(answer.response, label="Follow")
+    await until_shown(answer, "following")
+    assert answer.response is not None
+    pause, stop = buttons_of(answer.response)
+    own = await bob.slash(world.channel, "bot logs", name="shop")
+    for one in (pause, stop):
+        forge(world, bob, world.channel, COMPONENT, press(one["custom_id"]), own.response)
+    await asyncio.sleep(0.6)
+    assert "following, until" in said(answer)
 
 
 async def test_a_flood_is_counted_and_edits_stay_few(world: World, house: House) -> None:

@@ -6,7 +6,9 @@ import re
 
 import discord
 
-from controller.domain.journal import Kind
+from controller.chat.words.history_words import history_words
+from controller.domain.journal import Entry, Kind
+from controller.manager.history import Event
 from demo.world import World
 from tests.chat.acting import labels, make, newcomer, said
 from tests.chat.house import House
@@ -94,6 +96,13 @@ async def test_removed_bots_and_grants_are_in_the_fleets_history(world: World) -
     assert "**delete**: removed" in text
     assert f"**access grant** (viewer to <@{bob.id}>)" in text
     assert "needs the role admin" in said(await bob.slash(world.channel, "fleet history"))
+
+
+def test_an_act_on_many_names_those_that_failed() -> None:
+    """And counts the rest."""
+    data = {"verb": "restart", "done": 3, "failed": ["shop", "bee"], "left_out": 1}
+    told = history_words([Event(Entry(at=1.0, kind=Kind.BATCH, data=data))], "")
+    assert told.endswith("**restart of many**: 3 done, 2 failed (shop, bee), 1 left out")
 
 
 async def test_the_history_can_be_asked_for_one_person(world: World) -> None:

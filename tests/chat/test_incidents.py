@@ -5,11 +5,17 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from dataclasses import replace
 
 import pytest
 
+from controller.chat.incidents.incident_buttons import incident_buttons
+from controller.domain.bot import Bot
+from controller.domain.incident import Change, Incident, Trouble
+from controller.domain.journal import Kind
 from controller.domain.observation import Health
 from controller.domain.phase import Phase
+from controller.fleet.views import View
 from demo.world import World
 from tests.chat.acting import (
     engine_of,
@@ -159,6 +165,9 @@ async def test_an_incident_is_acknowledged_and_muted_by_its_buttons(world: World
     message = await until_incident(world, "👀 ann looks after it.")
     assert "Acknowledge" not in labels(message)
     assert "for an hour" in said(await world.admin.click(message, label="Mute 1 h"))
+    known = await world.application.manager.incidents.get(1)
+    assert known is not None
+    assert known.muted_until == pytest.approx(time.time() + 3600, abs=60)
     await asyncio.sleep(2.2)
     listed = said(await bob.slash(world.channel, "fleet incidents"))
     assert "🔴 **shop crashed** · since <t:" in listed
@@ -225,6 +234,91 @@ async def test_alerts_are_for_people_roles_and_single_bots_with_quiet_hours(worl
     assert str(world.admin.id) not in listed
 
 
+async def test_what_lasts_is_announced_again_by_itself_in_place_of_the_old_message(
+    house: House,
+) -> None:
+    """Nothing changes meanwhile; whoever asked is pinged again."""
+    house.pace = replace(house.pace, first=0.5)
+    async with house.controller() as world:
+        await world.admin.slash(world.channel, "fleet alerts me")
+        view = await ready_bot(world)
+        engine_of(world).crash(view.bot.id, 78)
+        first = await until_incident(world, "is down")
+        async with asyncio.timeout(8):
+            while len(pings(world)) < 2 or len(incidents(world)) != 1:
+                await asyncio.sleep(0.02)
+        (now,) = incidents(world)
+        assert now.id > first.id
+
+
+async def test_an_end_that_couldnt_be_shown_is_shown_by_the_next_controller(house: House) -> None:
+    """Though nothing happens to the bot any more."""
+    async with house.controller() as world:
+        view = await ready_bot(world)
+        engine_of(world).crash(view.bot.id, 1)
+        message = await until_incident(world, "crashed")
+        await noted(world)
+        path = f"/channels/*/messages/{message.id}"
+        world.env.inject_error("PATCH", path, status=403, code=50013, times=1)
+        await world.admin.slash(world.channel, "bot stop", name="shop")
+        async with asyncio.timeout(8):
+            while not (known := await world.application.manager.incidents.get(1)) or (
+                not known.is_over
+            ):
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(2.2)
+        assert "crashed" in incidents(world)[0].content
+    async with house.controller() as world:
+        assert (await until_incident(world, "was stopped")).id == message.id
+
+
+async def test_what_comes_back_is_told_as_the_same_and_nothing_from_long_before_is_blamed(
+    house: House,
+) -> None:
+    """In the journal too."""
+    house.pace = replace(house.pace, steady=0.1, before=0.0)
+    async with house.controller() as world:
+        view = await ready_bot(world)
+        for _ in range(2):
+            await until_running(world, view.bot.id)
+            engine_of(world).crash(view.bot.id, 1)
+            message = await until_incident(world, "✅")
+        assert "Before it" not in message.content
+        store = world.application.installation.tools.store
+        told = await store.entries(view.bot.id, (Kind.INCIDENT,))
+        assert [entry.data.get("again", False) for entry in told] == [True, False]
+
+
+async def test_what_the_database_refused_is_told_once_it_takes_it(house: House) -> None:
+    """Though nothing more is heard of the bot."""
+    house.pace = replace(house.pace, trouble=0.1)
+    async with house.controller() as world:
+        view = await ready_bot(world)
+        shell = world.application.installation.tools.store._db._connection
+        await shell.execute("PRAGMA query_only = ON")
+        engine_of(world).set_health(view.bot.id, Health.UNHEALTHY, "no answer")
+        await until_phase(world, "shop", Phase.UNHEALTHY)
+        await asyncio.sleep(0.5)
+        await shell.execute("PRAGMA query_only = OFF")
+        await until_incident(world, "isn't healthy")
+
+
+@pytest.mark.parametrize(("release", "offered"), [(1, False), (2, True)])
+def test_a_bot_is_rolled_back_only_where_it_has_something_to_go_back_to(
+    release: int, offered: bool
+) -> None:
+    """After a change, that is."""
+    bot = Bot(
+        id="b", name="shop", template="t", provider="p", model="m", channel="c", release=release
+    )
+    change = Change(at=1.0, kind="settings")
+    incident = Incident(
+        id=1, subject="b", bot_id="b", trouble=Trouble.DOWN, opened_at=2.0, changes=(change,)
+    )
+    found = [one.label for one in incident_buttons(incident, View(bot))]
+    assert ("Roll back" in found) is offered
+
+
 # The engine
 
 
@@ -240,7 +334,9 @@ async def test_an_engine_that_goes_and_comes_back_is_told_once_whatever_it_took_
     """One message, edited in place; none for any bot that ended with it."""
     await world.admin.slash(world.channel, "fleet alerts me")
     views = [await ready_bot(world, name) for name in ("one", "two", "three")]
-    await until_card(world, "three", "running")
+    await make(world, "four")
+    await world.admin.slash(world.channel, "bot stop", name="four")
+    await until_card(world, "four", "stopped")
     before = {m.id for m in public(world)}
     engine = engine_of(world)
     engine.go_away()

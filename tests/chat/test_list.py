@@ -81,6 +81,26 @@ async def test_a_long_list_has_pages_and_each_says_which_it_is(world: World) -> 
     assert "page 2 of 3" in message.content
 
 
+async def test_a_page_that_is_gone_is_the_last_one_and_a_filter_begins_anew(world: World) -> None:
+    """Neither is an empty page."""
+    await fleet(world, 2 * PAGE)
+    shown = world.application.installation.tools.fleet
+    shown.show_bot(replace(BOT, id="other", name="another", template="handy"))
+    message = await listed(world)
+    assert "page 1 of 3" in message.content
+    for _ in range(2):
+        await world.admin.click(message, label="Next")
+    await picked(world, message, "Template handy")
+    assert "**another**" in message.content
+    await picked(world, message, "Template echo")
+    await world.admin.click(message, label="Next")
+    assert "page 2 of 2" in message.content
+    for number in range(PAGE, 2 * PAGE):
+        shown.forget(f"id-{number:02}")
+    await world.admin.click(message, label="Refresh")
+    assert message.content.count("**bot-") == PAGE
+
+
 async def test_a_bot_opens_by_a_pick_with_all_that_can_be_done_to_it(world: World) -> None:
     """Beside the list, which stays."""
     await ready_bot(world)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from controller.chat.batches.batch_words import progress
+from controller.chat.batches.progress import Progress
+from controller.chat.requests.place import Place
 from controller.domain.access import Principal
 from controller.domain.batches import Batch, BatchState, Item, ItemState, Verb
 from controller.domain.phase import Phase
@@ -22,6 +26,7 @@ from tests.chat.acting import (
     until_public,
 )
 from tests.chat.house import House
+from tests.manager.rig import ANN_ASKS, Rig, eventually
 
 
 async def until_ended(world: World) -> str:
@@ -134,6 +139,48 @@ async def test_an_expired_question_says_so(world: World) -> None:
     assert engine_of(world).calls["stop"] == 0
 
 
+class Flaky:
+    """A Discord that is away for the first message."""
+
+    def __init__(self) -> None:
+        self.tries = 0
+
+    def get_partial_messageable(self, *_: object, **__: object) -> Flaky:
+        return self
+
+    async def send(self, *_: object, **__: object) -> object:
+        self.tries += 1
+        if self.tries == 1:
+            raise OSError("away")
+        return SimpleNamespace(id=7)
+
+
+async def test_how_it_goes_is_shown_though_discord_was_away_at_first(tmp_path: Path) -> None:
+    """And nothing happens to the act any more."""
+    rig = Rig(tmp_path)
+    await rig.open()
+    rig.run()
+    bot = await rig.running()
+    batch = await rig.manager.batches.ask(ANN_ASKS, Verb.STOP, [bot])
+    connected = asyncio.Event()
+    connected.set()
+    flaky = Flaky()
+    shown = Progress(rig.manager, flaky, Place(1, 2), connected, again=0.05)  # type: ignore[arg-type]
+    async with rig.store.transaction() as write:
+        await write.batches.begin(batch.id)
+        await write.batches.end(batch.id, 1.0)
+    work = asyncio.create_task(shown.run())
+    try:
+        await eventually(lambda: flaky.tries == 2)
+        async with asyncio.timeout(5):
+            while await rig.manager.batches.untold():
+                await asyncio.sleep(0.01)
+    finally:
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        await rig.kill()
+
+
 @pytest.mark.parametrize("count", [1, 40, 1000])
 def test_progress_fits_into_a_message_and_shows_failures_first(count: int) -> None:
     """However many bots, and whatever their reasons say."""
@@ -153,5 +200,9 @@ def test_progress_fits_into_a_message_and_shows_failures_first(count: int) -> No
     )
     text = progress(batch)
     assert len(text) <= 2000
-    assert text.splitlines()[2].startswith("❌")
+    head, _, first, *rest = text.splitlines()
+    assert "❌ ended" in head
+    assert first.startswith("❌")
+    named = 1 + sum(line.startswith("✅") for line in rest)
+    assert named == count or rest[-1] == f"… and {count - named} more."
     assert "@everyone" not in text

@@ -11,7 +11,7 @@ import discord
 import pytest
 
 from controller.chat.cards.backoff import pause_after
-from controller.chat.cards.publisher import AT_ONCE, Publisher
+from controller.chat.cards.publisher import AT_ONCE, CLOSED_AFTER, Publisher
 from controller.chat.cards.schedule import Budget, Schedule
 from controller.chat.requests.layouts import Layout, raw, words_of
 from controller.chat.requests.place import Place
@@ -161,6 +161,41 @@ async def test_cards_that_discord_never_answers_for_hold_up_no_other(tmp_path: P
         assert not any(shown(name) for name in names[:AT_ONCE])
         silent.names.clear()
         await eventually(lambda: all(shown(name) for name in names), seconds=10)
+    finally:
+        publishing.cancel()
+        await asyncio.gather(publishing, return_exceptions=True)
+        await rig.kill()
+
+
+class Closed(Silent):
+    """A Discord that lets nobody write into the channel."""
+
+    tries = 0
+
+    async def send(self, *_: object, **__: object) -> object:
+        self.tries += 1
+        raise discord.Forbidden(Answer(403), {"code": 50013, "message": "no"})  # type: ignore[arg-type]
+
+
+async def test_a_channel_that_refuses_isnt_asked_for_each_card(tmp_path: Path) -> None:
+    """Each refused request would count against the whole bot."""
+    rig = Rig(tmp_path)
+    await rig.open()
+    for _ in range(15):
+        await rig.create()
+    closed = Closed(())
+    publisher = Publisher(
+        rig.manager,
+        closed,  # type: ignore[arg-type]
+        Place(1, 2),
+        budget=Budget(1000, 1.0),
+    )
+    rig.run()
+    publishing = asyncio.create_task(publisher.run())
+    try:
+        await eventually(lambda: closed.tries >= CLOSED_AFTER)
+        await asyncio.sleep(0.3)
+        assert closed.tries < CLOSED_AFTER + AT_ONCE
     finally:
         publishing.cancel()
         await asyncio.gather(publishing, return_exceptions=True)

@@ -7,11 +7,15 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from controller.charts import Chart, Charts, Line
-from controller.chat.words.stats_words import amount
-from controller.domain.usage import FINE, Counters, Point
+from controller.chat.words.stats_words import amount, fleet_stats
+from controller.domain.bot import Bot
+from controller.domain.usage import FINE, Counters, Figures, Point
+from controller.fleet.views import View
+from controller.manager.stats import Measured
 from demo.world import World
 from tests.chat.acting import engine_of, ready_bot, said
 
@@ -78,18 +82,26 @@ async def test_a_flood_is_said_on_the_bot(world: World) -> None:
     assert "Its log is flooded: about 11,433 lines a second." in shown
 
 
-async def test_a_chart_is_a_picture_for_phones_and_leaves_no_process(tmp_path: Path) -> None:
-    """Whatever the names hold. Dark, as Discord is; nothing but fonts is left in its folder."""
+async def test_a_chart_is_a_picture_for_phones_and_leaves_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the names hold, and whatever our environment does. Dark, as Discord is; nothing but
+    fonts is left in its folder."""
+    ours = tmp_path / "matplotlibrc"
+    ours.write_text("savefig.facecolor: white\n")
+    monkeypatch.setenv("MATPLOTLIBRC", str(ours))
+    folder = tmp_path / "fonts"
+    folder.mkdir()
     line = Line(name="$x^2$ _ @everyone", values=[1.0, 3.0, 2.0], most=[2.0, 4.0, 3.0])
     times = [1_760_000_000.0 + 300 * number for number in range(3)]
-    chart = Chart(title="a$b", at=times, panels=[("%", [line]), ("MiB", [line, line])])
-    picture = await Charts(tmp_path).draw(chart)
+    chart = Chart(title="$\\nothing$", at=times, panels=[("%", [line]), ("MiB", [line, line])])
+    picture = await Charts(folder).draw(chart)
     assert picture is not None
     with Image.open(io.BytesIO(picture)) as image:
         assert image.width == 960
         assert image.height < 1000
         assert sum(image.convert("RGB").getpixel((2, 2))) < 200  # type: ignore[arg-type]
-    assert {file.suffix for file in tmp_path.iterdir()} <= {".json"}
+    assert {file.suffix for file in folder.iterdir()} <= {".json"}
 
 
 async def test_a_chart_of_nothing_and_one_that_fails_are_left_out(tmp_path: Path) -> None:
@@ -98,6 +110,14 @@ async def test_a_chart_of_nothing_and_one_that_fails_are_left_out(tmp_path: Path
     assert await charts.draw(Chart(title="", at=[1.0], panels=[])) is None
     odd = Line(name="", values=[1.0])
     assert await charts.draw(Chart(title="", at=[1.0, 2.0], panels=[("", [odd])])) is None
+
+
+def test_a_bot_near_its_limit_is_marked_among_all() -> None:
+    """And no other."""
+    bot = Bot(id="b", name="shop", template="t", provider="p", model="m", channel="c")
+    near, far = Figures(cpu=0, memory=95, limit=100), Figures(cpu=0, memory=5, limit=100)
+    text = fleet_stats([Measured(View(bot), one, 1.0) for one in (near, far)])
+    assert [line.startswith("⚠️") for line in text.splitlines()[1:]] == [True, False]
 
 
 def test_amounts_are_short() -> None:

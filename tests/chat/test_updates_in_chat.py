@@ -83,6 +83,24 @@ async def test_an_update_is_shown_then_made_by_its_button(world: World) -> None:
     assert now(world).image == engine.image("echo:1")
 
 
+async def test_what_was_taken_back_before_is_said_before_anybody_tries_it_again(
+    world: World,
+) -> None:
+    """With the reason of then."""
+    await quick(world)
+    engine_of(world).rebuild("echo:1")
+    engine_of(world).answer_rehearse = lambda *_: ProbeResult(exit_code=1, output="too new")
+    shown = await world.admin.slash(world.channel, "bot update", name="shop")
+    await world.admin.click(shown.response, label="Update shop")
+    end = time.monotonic() + 5
+    while now(world).setback is None:
+        assert time.monotonic() < end
+        await asyncio.sleep(0.01)
+    again = said(await world.admin.slash(world.channel, "bot update", name="shop"))
+    assert "⚠️ The same was taken back before: " in again
+    assert "too new" in again
+
+
 async def test_newer_images_are_offered_for_all_bots(world: World) -> None:
     """Nothing is updated before the press; what came of it is told by the next look."""
     await quick(world)
@@ -118,6 +136,9 @@ async def test_what_a_check_on_schedule_found_is_told_once(world: World) -> None
     await asyncio.sleep(0.2)
     work.cancel()
     assert labels(told) == ["Update 1 bot"]
+    # And the next controller, which has only the notebook, tells it no more.
+    found = await checks.known()
+    assert await world.application.manager.notebook.recall("update-notice") == found.mark
     assert len([m for m in public(world) if "can be updated" in m.content]) == 1
 
 

@@ -20,7 +20,10 @@ TOKEN = "MTIzNDU2Nzg5MDEy.canary.of-the-controllers-own-token"
 MASTER = "c0ffee" * 10 + "c0de"
 URL = "https://hooks.example.org/T000/canary-of-a-webhook"
 KEY = "whsec_Y2FuYXJ5LW9mLWEtc2lnbmluZy1rZXktMTIzNDU2Nzg="
-CANARIES = [*SECRETS.values(), TOKEN, MASTER, URL.rpartition("/")[2], KEY]
+EDGE_KEYS = ["whsec_Y2FuYXJ5LW9mLXRoZS13b3JrZXItb25lLTEyMzQ1", "whsec_" + "dHdv" * 12]
+CALLERS_KEY, CLOUD_TOKEN = "canary-of-the-key-of-callers-tokens", "canary-of-the-cloudflare-token"
+OWN = [TOKEN, MASTER, URL.rpartition("/")[2], KEY, *EDGE_KEYS, CALLERS_KEY, CLOUD_TOKEN]
+CANARIES = [*SECRETS.values(), *OWN]
 
 
 def disguises(value: str) -> list[str]:
@@ -38,6 +41,9 @@ async def an_installation(folder: Path) -> Settings:
     )
     (folder / "token").write_text(TOKEN)
     (folder / "master").write_text(MASTER)
+    (folder / "edge.keys").write_text("\n".join(EDGE_KEYS))
+    (folder / "callers.keys").write_text(f"k1 {CALLERS_KEY}\n")
+    (folder / "cloud").write_text(CLOUD_TOKEN)
     lines = [
         form for canary in CANARIES for form in disguises(canary) if form != canary.encode().hex()
     ]
@@ -46,6 +52,9 @@ async def an_installation(folder: Path) -> Settings:
         folder,
         discord_token_file=folder / "token",
         master_key_file=folder / "master",
+        edge_keys_file=folder / "edge.keys",
+        edge_jwt_keys_file=folder / "callers.keys",
+        edge_cloudflare_token_file=folder / "cloud",
         log_file=folder / "botmaker.log",
         guild_id=4711,
     )
@@ -80,13 +89,19 @@ def test_a_part_that_still_has_a_secret_is_left_out() -> None:
     assert checked("nothing\n", ["fake-canary-value-1", "abc"]) == "nothing\n"
 
 
-async def test_a_log_is_left_out_where_not_all_secrets_can_be_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("file", "variable"),
+    [("token", "BOTMAKER_DISCORD_TOKEN_FILE"), ("cloud", "BOTMAKER_EDGE_CLOUDFLARE_TOKEN_FILE")],
+)
+async def test_a_log_is_left_out_where_not_all_secrets_can_be_read(
+    tmp_path: Path, file: str, variable: str
+) -> None:
     """It could have the one that isn't known."""
     settings = await an_installation(tmp_path)
-    (tmp_path / "token").unlink()
+    (tmp_path / file).unlink()
     parts = await collected(Reading(settings, {}, {}))
     assert parts["log.txt"].startswith("Left out: it can't be searched for secrets")
-    assert "BOTMAKER_DISCORD_TOKEN_FILE can't be read" in parts["log.txt"]
+    assert variable in parts["log.txt"]
     assert not [canary for canary in CANARIES if canary in "".join(parts.values())]
 
 

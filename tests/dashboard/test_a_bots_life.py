@@ -11,7 +11,8 @@ from tests.dashboard.site import Visitor
 from tests.manager.rig import ANN_ASKS, Rig, eventually
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
-BOTH = pytest.mark.parametrize("device", ["phone", "desktop"])
+# Each once, by turns: test_main_path.py has both widths, test_for_everybody.py every page in both.
+WIDE = pytest.mark.parametrize("device", ["desktop"])
 KEY = "canary-api-key-5417"
 TOKEN = "canary-channel-token-9263"
 
@@ -20,7 +21,6 @@ async def fill(who: Visitor, label: str, value: str) -> None:
     await who.page.get_by_label(label).fill(value)
 
 
-@BOTH
 async def test_create_with_secrets_until_it_runs(rig: Rig, ann: Visitor) -> None:
     """What can't be used is said beside its box; no secret is anywhere afterwards."""
     await ann.sign_in()
@@ -124,7 +124,7 @@ async def test_secrets_are_replaced_and_leave_with_the_page(rig: Rig, ann: Visit
     assert await ann.holds(TOKEN) == []
 
 
-@BOTH
+@WIDE
 async def test_edit_with_errors_and_a_change_by_somebody_else(rig: Rig, ann: Visitor) -> None:
     """A wrong value is refused beside its box; a stale page overwrites nothing."""
     bot = await rig.running("demo")
@@ -149,7 +149,6 @@ async def test_edit_with_errors_and_a_change_by_somebody_else(rig: Rig, ann: Vis
     await expect(box).to_have_value("9")
 
 
-@BOTH
 async def test_delete_by_typing_the_name(rig: Rig, ann: Visitor) -> None:
     """Not by a press alone; afterwards nothing is left of it."""
     bot = await rig.running()
@@ -166,7 +165,7 @@ async def test_delete_by_typing_the_name(rig: Rig, ann: Visitor) -> None:
     await rig.gone(bot)
 
 
-@BOTH
+@WIDE
 async def test_many_are_restarted_at_once_and_the_worst_comes_first(rig: Rig, ann: Visitor) -> None:
     """Only those that are chosen; the list, its counts and its filter follow the world."""
     bots = [await rig.running() for _ in range(3)]

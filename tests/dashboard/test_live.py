@@ -12,14 +12,13 @@ from tests.dashboard.site import Visitor
 from tests.manager.rig import ANN_ASKS, Rig, eventually
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
-BOTH = pytest.mark.parametrize("device", ["phone", "desktop"])
 
 
 def write(rig: Rig, bot_id: str, first: int, last: int) -> None:
     rig.runtime.write_log(bot_id, "\n".join(f"line {n}" for n in range(first, last + 1)))
 
 
-@BOTH
+@pytest.mark.parametrize("device", ["desktop"])
 async def test_a_log_follows_only_at_its_end(rig: Rig, ann: Visitor) -> None:
     """Whoever scrolled up stays where they read, is told of what is new, and gets there by a press.
 

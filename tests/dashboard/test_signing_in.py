@@ -116,7 +116,6 @@ async def test_signing_out_ends_the_session(rig: Rig, ann: Visitor) -> None:
     assert await rig.manager.web_sessions.listed(ANN_ASKS) == []
 
 
-@pytest.mark.parametrize("device", ["phone", "desktop"])
 async def test_a_viewer_is_offered_nothing_they_may_not_do(rig: Rig, ann: Visitor) -> None:
     """No button, no box, no page; and an address typed by hand says which role it needs."""
     bot = await rig.running()

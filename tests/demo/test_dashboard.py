@@ -33,15 +33,14 @@ def create_bee(page: Page) -> None:
     page.get_by_role("button", name="Create and start").click()
 
 
-@pytest.mark.parametrize("width", ["phone", "desktop"])
 def test_the_chats_link_signs_in_and_both_show_the_same_bots(
-    demo: Demo, person: Person, browser: Browser, width: str
+    demo: Demo, person: Person, browser: Browser
 ) -> None:
     """A bot made in the dashboard has its card in the chat, and its log on both."""
     person.open(demo.start())
     link = link_of_the_chat(person)
     assert link.startswith(demo.dashboard + "login#")
-    context = browser.new_context(**DEVICES[width])
+    context = browser.new_context(**DEVICES["phone"])
     page = context.new_page()
     page.set_default_timeout(60_000)
     page.goto(link)

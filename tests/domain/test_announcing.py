@@ -96,6 +96,16 @@ def test_whoever_has_quiet_hours_is_pinged_at_their_end_and_only_once() -> None:
     assert not plan(after, [ANN, night], START + 1900, PACE).post
 
 
+def test_whoever_slept_through_a_repeat_is_pinged_for_it_at_their_end() -> None:
+    """Also if they were awake for the first announcement."""
+    nap = replace(OPS, quiet_from=12 * 60 + 30, quiet_to=14 * 60)
+    known, _, whom = told(fresh(), [ANN, nap], START)
+    assert whom == ["user:1", "role:7"]
+    known, _, whom = told(known, [ANN, nap], START + 3600)
+    assert whom == ["user:1"]
+    assert told(known, [ANN, nap], START + 7200)[1:] == (1, ["role:7"])
+
+
 def test_nobody_is_pinged_for_what_began_before_they_asked_or_isnt_their_bot() -> None:
     """It's posted all the same."""
     alerts = [replace(ANN, since=START + 1), replace(OPS, bot_id="another")]
@@ -168,7 +178,9 @@ def test_quiet_hours_as_people_type_them(typed: str, found: tuple[int, int]) -> 
     assert hours_of(typed) == found
 
 
-@pytest.mark.parametrize("typed", ["night", "25:00-7", "7-7", "22:00", "22:0x-7", "1-2-3", "²-7"])
+@pytest.mark.parametrize(
+    "typed", ["night", "25:00-7", "24:00-7", "7-7", "22:00", "22:0x-7", "1-2-3", "²-7"]
+)
 def test_other_quiet_hours_are_refused(typed: str) -> None:
     """With an example of the right form."""
     with pytest.raises(BadInput, match="22:00-07:00"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -19,7 +20,9 @@ from controller.domain.incident import (
     acknowledged,
     advance,
     look_at,
+    muted,
     telling_line,
+    with_tail,
 )
 from controller.domain.observation import ContainerState, Health, Observation, World
 from controller.domain.phase import Phase
@@ -95,12 +98,26 @@ def opened(look: Look, at: float = 100.0) -> Incident:
             "",
             Condition.UNSURE,
         ),
+        (
+            replace(BOT, candidate=1, problem=GAVE_UP),
+            World(container=RUNNING),
+            Phase.ERROR,
+            "",
+            Trouble.DOWN,
+        ),
+        (
+            BOT,
+            World(container=replace(RUNNING, state=ContainerState.PAUSED)),
+            Phase.UNHEALTHY,
+            "",
+            Condition.UNSURE,
+        ),
     ],
 )
 def test_what_is_wrong_with_a_bot_follows_from_one_look(
     bot: Bot, world: World, phase: Phase, held_up: str, expected: Condition | Trouble
 ) -> None:
-    """A requested stop, a bot without its secrets and a trial are no trouble."""
+    """A requested stop, missing secrets, a pause and a trial that can go back are no trouble."""
     found = look_at(bot, world, phase, held_up)
     assert (found.trouble or found.condition) == expected
 
@@ -147,6 +164,26 @@ def test_what_comes_back_soon_is_the_same_incident_and_later_a_new_one() -> None
     assert (new.id, new.returns, new.crashes) == (0, 0, 1)
 
 
+def test_what_comes_back_is_looked_after_and_muted_by_nobody() -> None:
+    """Both were for the trouble that had ended."""
+    held = muted(acknowledged(opened(crash()), "ann", 101.0), math.inf)
+    again = advance(advance(held, WELL, 130.0, PACE), crash(200.0), 200.0, PACE)
+    assert again is not None
+    assert (again.returns, again.acknowledged_by, again.acknowledged_at) == (1, "", 0.0)
+    assert again.muted_until == 0.0
+
+
+def test_the_lines_shown_are_those_before_the_newest_crash() -> None:
+    """An earlier crash's lines go with the next one; what merely lasts keeps them."""
+    first = with_tail(opened(crash()), ["KeyError"])
+    down = advance(first, ill(Trouble.DOWN), 105.0, PACE)
+    assert down is not None
+    assert down.details.tail == ("KeyError",)
+    second = advance(first, crash(110.0), 110.0, PACE)
+    assert second is not None
+    assert second.details.tail == ()
+
+
 @pytest.mark.parametrize(
     ("condition", "ending"),
     [(Condition.UNWANTED, Ending.STOPPED), (Condition.GONE, Ending.REMOVED)],
@@ -173,6 +210,6 @@ def test_the_same_look_again_changes_nothing() -> None:
 
 def test_the_line_that_names_the_cause_is_the_last_that_sounds_like_an_error() -> None:
     """Nothing where no line does."""
-    tail = ["starting", "KeyError: 'token'", "  at main", "bye"]
+    tail = ["error: retrying", "starting", "KeyError: 'token'", "  at main", "bye"]
     assert telling_line(tail) == "KeyError: 'token'"
     assert telling_line(["starting", "ready"]) == ""

@@ -95,6 +95,7 @@ WAITING, PASSED, FAILED = Proof.WAITING, Proof.PASSED, Proof.FAILED
         (run(health=H.HEALTHY), 20, 30, {"ailing": True}, WAITING),
         (run(health=H.UNHEALTHY), -1, 99, {}, WAITING),
         (run(health=H.UNHEALTHY), -1, 101, {}, FAILED),
+        (run(health=H.STARTING), 20, 30, {}, WAITING),
         (run(health=H.STARTING), -1, 101, {}, FAILED),
         (run(health=H.HEALTHY), 19, 101, {}, FAILED),
         (run(S.PAUSED), -1, 50, {}, WAITING),

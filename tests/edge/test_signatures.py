@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from standardwebhooks import Webhook
 
 from controller.domain.errors import NotSignedIn
 from controller.edge import signing
@@ -45,6 +49,16 @@ def test_a_clock_is_named_and_a_stranger_is_not() -> None:
     assert verdict(good) == "deploy"
     assert verdict(good, NOW + 600) == "clock-off"
     assert verdict(good | {signing.SUBJECT: "admin"}, NOW + 600) == "not-signed"
+
+
+def test_the_public_package_makes_the_same_of_the_same_content() -> None:
+    """What is signed is Standard Webhooks' form, with a content of ours and a key for each
+    direction."""
+    shared = base64.b64decode(KEY.removeprefix(b"whsec_"))
+    own = hmac.digest(shared, b"botmaker edge 1 to-worker", "sha256")
+    content = f"POST\n/internal/events\n{hashlib.sha256(CALL.body).hexdigest()}\ndeploy"
+    theirs = Webhook(own).sign("an-id", datetime.fromtimestamp(NOW, UTC), content)
+    assert theirs == signing.signature_of(KEY, Direction.TO_WORKER, CALL)
 
 
 @given(st.dictionaries(st.sampled_from(sorted([*HEADERS, signing.SIGNATURE])), st.text()))

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from tests.edge_worker.node import LocalWorker
+from tests.edge_worker.node import LocalWorker, bound
 
 ACCOUNT = "0123456789abcdef0123456789abcdef"
 TOKEN = "cloud-token-that-nobody-may-see"
@@ -43,6 +43,8 @@ class Cloud:
     calls: list[str] = field(default_factory=list)
     crons: list[str] = field(default_factory=list)
     busy: int = 0  # so many calls get 429 first
+    services: dict[str, str] = field(default_factory=dict)  # where each that can be bound is
+    spoiled: dict[str, str] = field(default_factory=dict)  # modules that arrive like this
     port: int = 0
 
     @property
@@ -78,6 +80,9 @@ class Cloud:
 
     def _acts(self) -> list[tuple[str, Any]]:
         return [
+            (r"GET /workers/services/[\w-]+", self._service),
+            (r"GET|POST /workers/(?:scripts/[\w-]+/)?subdomain", self._publish),
+            (r"GET|PATCH /workers/scripts/[\w-]+/settings", self._settings),
             ("GET /d1/database", self._databases),
             ("POST /d1/database", self._new_database),
             (r"POST /d1/database/([\w-]+)/query", self._query),
@@ -86,7 +91,6 @@ class Cloud:
             (r"GET /workers/scripts/[\w-]+/versions/([\w-]+)", self._version),
             (r"PUT /workers/scripts/[\w-]+", self._upload),
             (r"PUT /workers/scripts/[\w-]+/schedules", self._schedule),
-            (r"POST /workers/scripts/[\w-]+/subdomain", self._publish),
         ]
 
     async def _databases(self, request: web.Request) -> web.Response:
@@ -135,6 +139,7 @@ class Cloud:
         form = await request.post()
         metadata = json.loads(_text(form["metadata"]))
         modules = {name: _text(part) for name, part in form.items() if name != "metadata"}
+        modules |= self.spoiled
         version = Version(
             str(uuid.uuid4()),
             metadata["main_module"],
@@ -153,9 +158,15 @@ class Cloud:
             for one in version.bindings
             if one["type"] == "ratelimit"
         }
+        services = {
+            one["name"]: bound(self.services[one.get("service_id") or one["service"]])
+            for one in version.bindings
+            if one["type"] in {"service", "vpc_service"}
+        }
         said = await self.worker.ask(
             do="serve",
             port=self.worker.port,
+            services=services,
             modules=version.modules,
             main=version.main,
             date=version.date,
@@ -176,19 +187,26 @@ class Cloud:
         return _good({"schedules": self.crons})
 
     async def _publish(self, request: web.Request) -> web.Response:
-        return _good({"enabled": True})
+        return _good({"enabled": True, "previews_enabled": False, "subdomain": "example"})
+
+    async def _service(self, request: web.Request) -> web.Response:
+        """What wrangler asks first: a Worker that isn't there it deploys in one go, as we do."""
+        return _wrong(404, "This Worker does not exist on your account.", 10090)
+
+    async def _settings(self, request: web.Request) -> web.Response:
+        return _good({})
 
 
 def _text(part: Any) -> str:
     if isinstance(part, bytes | bytearray):
         return bytes(part).decode()
-    return part if isinstance(part, str) else part.file.read().decode()
+    return part if isinstance(part, str) else str(part.file.read().decode())
 
 
 def _good(result: Any) -> web.Response:
     return web.json_response({"success": True, "errors": [], "messages": [], "result": result})
 
 
-def _wrong(status: int, message: str) -> web.Response:
-    said = {"success": False, "errors": [{"code": 10000, "message": message}], "result": None}
+def _wrong(status: int, message: str, code: int = 10000) -> web.Response:
+    said = {"success": False, "errors": [{"code": code, "message": message}], "result": None}
     return web.json_response(said, status=status)

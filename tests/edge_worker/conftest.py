@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,7 @@ class Said:
 
     status: int
     json: Any
-    headers: dict[str, str]
+    headers: Mapping[str, str]
 
 
 async def ask(
@@ -128,7 +129,27 @@ async def ask(
     async with aiohttp.ClientSession(timeout=limit) as session:
         async with session.request(method, url, json=body, headers=given) as answer:
             said = await answer.json(content_type=None) if answer.status != 204 else None
-            return Said(answer.status, said, dict(answer.headers))
+            return Said(answer.status, said, answer.headers)
+
+
+async def left(
+    worker: LocalWorker, action: str, bot: str, *, subject: str = "ops", **more: Any
+) -> str:
+    """Leave a wish; its id."""
+    body = {"action": action, "bot": bot, "id": str(uuid.uuid4())} | more
+    said = await ask(f"{worker.url}/api/v1/wishes", "POST", body, subject=subject)
+    assert said.status == 202, said.json
+    return str(said.json["id"])
+
+
+async def ended(worker: LocalWorker, wish: str, subject: str = "ops", seconds: float = 30.0) -> Any:
+    """Its outcome, as whoever left it reads it."""
+    async with asyncio.timeout(seconds):
+        while True:
+            said = await ask(f"{worker.url}/api/v1/wishes/{wish}", subject=subject)
+            if said.json["outcome"] is not None:
+                return said.json["outcome"]
+            await asyncio.sleep(0.1)
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+import aiohttp
+
 from controller.services.worker_modules import COMPATIBILITY, MAIN, worker_source
 
 ROOT = Path(__file__).parents[2]
@@ -77,6 +79,11 @@ class Node:
         await self.kill()
 
 
+def bound(address: str) -> dict[str, object]:
+    """A service that is bound to the Worker instead of an address."""
+    return {"external": {"address": address, "http": {}}}
+
+
 class LocalWorker(Node):
     """Our Worker on a loopback port, with a D1 that outlives it."""
 
@@ -94,6 +101,8 @@ class LocalWorker(Node):
             "VERSION": "here",
         }
         self.limits: Mapping[str, object] = {}
+        self.services: Mapping[str, object] = {}
+        self.main = MAIN
         self.modules = dict(worker_source().modules)
         self.served = False
 
@@ -135,14 +144,28 @@ class LocalWorker(Node):
             do="serve",
             port=self.port,
             modules=self.modules,
-            main=MAIN,
+            main=self.main,
             date=COMPATIBILITY,
             bindings=self.bindings,
             persist=str(self.persist),
             d1=d1,
             limits=self.limits,
+            services=self.services,
         )
         assert said == {}, said
+
+        await self._answers()
+
+    async def _answers(self) -> None:
+        """Wait until the new one has the port: the one before may still take a connection, and
+        then cut it. Asked from an address that no test uses."""
+        headers = {"CF-Connecting-IP": "203.0.113.199"}
+        async with asyncio.timeout(20), aiohttp.ClientSession() as session:
+            while True:
+                with contextlib.suppress(aiohttp.ClientConnectionError):
+                    async with session.get(f"{self.url}/", headers=headers):
+                        return
+                await asyncio.sleep(0.02)
 
     async def rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
         """What D1 answers."""

@@ -16,6 +16,7 @@ function optionsOf(order) {
     bindings: order.bindings,
     ...(order.d1 ? { d1Databases: { DB: "edge" }, d1Persist: order.persist } : {}),
     ratelimits: order.limits,
+    serviceBindings: order.services ?? {},
     cf: false,
     telemetry: { enabled: false },
   };

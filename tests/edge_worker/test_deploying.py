@@ -4,23 +4,34 @@ Cloudflare's API that serves what it is given. And wrangler's own deployment thr
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from controller.domain.errors import ControllerError
+from controller.domain.errors import BadSetting, ControllerError
 from controller.domain.journal import Kind
-from controller.manager.worker_deployments import WorkerDeployments, WorkerPlan, WorkerTools
+from controller.domain.webhooks import Format, Webhook
+from controller.manager.worker_deployments import (
+    CRON,
+    LIMITS,
+    WorkerDeployments,
+    WorkerPlan,
+    WorkerTools,
+)
 from controller.services import worker_modules
 from controller.vault import Fingerprints
 from tests.conftest import ROOT
 from tests.edge_worker.cloud import ACCOUNT, TOKEN, Cloud
 from tests.edge_worker.node import JWT_KEYS, TOOLS, LocalWorker, Node, new_key
 from tests.manager.rig import ANN_ASKS, INSTALL_KEY, Rig
+
+VPC = "0199a2f4-1111-7222-8333-444455556666"
 
 
 @dataclass
@@ -163,33 +174,122 @@ async def test_a_key_that_was_replaced_is_another_version(desk: Desk) -> None:
     assert (await desk.worker.deploy(ANN_ASKS)).before == first.version
 
 
+@pytest.mark.parametrize(
+    ("service", "binding"),
+    [
+        ("way-home", {"type": "service", "name": "ORIGIN", "service": "way-home"}),
+        (VPC, {"type": "vpc_service", "name": "ORIGIN", "service_id": VPC}),
+    ],
+)
+async def test_a_service_is_bound_instead_of_an_address(
+    desk: Desk, service: str, binding: dict[str, str]
+) -> None:
+    """Another Worker by its name, or a VPC service by its id; another one is another version."""
+    desk.plan = replace(desk.plan, origin="", service=service)
+    desk.cloud.services = {service: "127.0.0.1:9", "other": "127.0.0.1:9"}
+    first = await desk.worker.deploy(ANN_ASKS)
+    bindings = desk.cloud.versions[desk.cloud.served[0]].bindings
+    assert binding in bindings
+    assert "ORIGIN_URL" not in {one["name"] for one in bindings}
+    desk.plan = replace(desk.plan, service="other")
+    assert (await desk.worker.deploy(ANN_ASKS)).before == first.version
+    desk.plan = replace(desk.plan, service="")
+    with pytest.raises(BadSetting, match="BOTMAKER_EDGE_ORIGIN"):
+        await desk.worker.deploy(ANN_ASKS)
+
+
+async def test_events_go_on_by_themselves_once_the_worker_has_our_key(desk: Desk) -> None:
+    """It refused our signature, so nothing more was sent; a deployment is what mends that."""
+    webhook = Webhook(
+        id="edge", name="edge-worker", format=Format.EDGE, host="x", fingerprint="x",
+        events=("*",), created_at=1.0, created_by="settings", stopped=True,
+        failures=1, failing_since=1.0, reason="the two keys differ",
+    )  # fmt: skip
+    async with desk.rig.store.transaction() as write:
+        await write.add_webhook(webhook)
+    await desk.worker.deploy(ANN_ASKS)
+    row = await desk.rig.store.webhook("edge")
+    assert row is not None
+    assert (row.stopped, row.failures, row.reason) == (False, 0, "")
+
+
 async def test_a_cloud_that_is_away_is_named(desk: Desk) -> None:
     """Nobody listens there."""
     desk.plan = replace(desk.plan, api="http://127.0.0.1:9/client/v4")
     assert await desk.refused() == "cloudflare-away"
 
 
-async def test_wrangler_uploads_the_same_modules(desk: Desk, tmp_path: Path) -> None:
-    """Its own dry run of the shipped Worker has the same files, byte for byte."""
+async def test_wrangler_deploys_the_same(desk: Desk, tmp_path: Path) -> None:
+    """Cloudflare's own tool sends the same modules, bindings and date to the same API as we do; and
+    what it deployed answers."""
+    desk.plan = replace(desk.plan, origin="http://127.0.0.1:9", service="way-home")
+    desk.cloud.services = {"way-home": "127.0.0.1:9"}
+    ours = desk.cloud.versions[await uploaded(desk)]
     place = tmp_path / "wrangler"
     place.mkdir()
     for name, text in worker_modules.worker_source().modules.items():
         (place / name).write_text(text)
-    (place / "wrangler.toml").write_text(
-        f'name = "botmaker"\nmain = "{worker_modules.MAIN}"\nno_bundle = true\n'
-        f'compatibility_date = "{worker_modules.COMPATIBILITY}"\nfind_additional_modules = true\n'
-        'rules = [{ type = "ESModule", globs = ["**/*.js"] }]\n'
-    )
-    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "CI": "1"}
+    texts = {one["name"]: one.get("text", "") for one in ours.bindings}
+    secrets = {name: texts.pop(name) for name in ("EDGE_KEYS", "JWT_KEYS")}
+    (place / "secrets.json").write_text(json.dumps(secrets))
+    config: dict[str, Any] = {
+        "name": "botmaker",
+        "main": worker_modules.MAIN,
+        "no_bundle": True,
+        "find_additional_modules": True,
+        "rules": [{"type": "ESModule", "globs": ["**/*.js"]}],
+        "compatibility_date": worker_modules.COMPATIBILITY,
+        "workers_dev": True,
+        "vars": {name: texts[name] for name in ("VERSION", "JWT_ISSUER", "ORIGIN_URL")},
+        "triggers": {"crons": [CRON]},
+        "services": [{"binding": "ORIGIN", "service": "way-home"}],
+        "d1_databases": [
+            {
+                "binding": "DB",
+                "database_name": "botmaker-edge",
+                "database_id": desk.cloud.databases["botmaker-edge"],
+            }
+        ],
+        "ratelimits": [
+            {"name": name, "namespace_id": space, "simple": {"limit": limit, "period": 60}}
+            for name, (space, limit) in LIMITS.items()
+        ],
+    }
+    (place / "wrangler.json").write_text(json.dumps(config))
+    desk.cloud.calls.clear()
     made = await asyncio.create_subprocess_exec(
-        *(str(TOOLS / "node_modules/.bin/wrangler"), "deploy", "--dry-run", "--outdir", "out"),
+        str(TOOLS / "node_modules/.bin/wrangler"),
+        *("deploy", "--secrets-file", "secrets.json"),
         cwd=place,
-        env=env | {"WRANGLER_SEND_METRICS": "false"},
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "CI": "1",
+            "WRANGLER_SEND_METRICS": "false",
+            "CLOUDFLARE_API_BASE_URL": desk.cloud.url,
+            "CLOUDFLARE_API_TOKEN": TOKEN,
+            "CLOUDFLARE_ACCOUNT_ID": ACCOUNT,
+        },
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
     out, _ = await asyncio.wait_for(made.communicate(), 50)
-    assert made.returncode == 0, out.decode()
-    built = {one.name: one.read_text() for one in (place / "out").glob("*.js")}
+    assert made.returncode == 0, (out.decode(), desk.cloud.calls)
+    theirs = desk.cloud.versions[desk.cloud.served[0]]
+    assert theirs.id != ours.id
+    assert (theirs.main, theirs.date) == (ours.main, ours.date)
+    assert theirs.modules == ours.modules
+    assert by_name(theirs.bindings) == by_name(ours.bindings)
+    assert desk.cloud.crons == [CRON]
+    assert await desk.served() == texts["VERSION"]
+
+
+async def uploaded(desk: Desk) -> str:
+    """Deploy; the stand-in's id of what is served then."""
     await desk.worker.deploy(ANN_ASKS)
-    assert built == desk.cloud.versions[desk.cloud.served[0]].modules
+    return desk.cloud.served[0]
+
+
+def by_name(bindings: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Each binding, in whatever order they came."""
+    return {one["name"]: one for one in bindings}

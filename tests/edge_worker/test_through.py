@@ -1,13 +1,10 @@
-"""Callers reach a real controller with a real engine through the Worker, and nobody else does.
-Wishes and events go through the same, over kills of the controller's process."""
+"""Callers reach a real controller with a real engine through the Worker, and nobody else does."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -17,27 +14,14 @@ import pytest_asyncio
 
 from controller.edge import signing
 from controller.edge.signing import Direction
+from tests.api.client import Reader
 from tests.edge_worker.conftest import ask, token
-from tests.edge_worker.node import LocalWorker, new_key
-from tests.edge_worker.wire import Wire
+from tests.edge_worker.node import bound, new_key
+from tests.edge_worker.town import Town, open_town
 from tests.process.console import botmaker
-from tests.process.process import Place, eventually, open_place
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
-
-
-@dataclass(frozen=True)
-class Town:
-    """A controller with its engine, its Worker, and the way from the one to the other."""
-
-    place: Place
-    worker: LocalWorker
-    wire: Wire  # from the Worker to the controller
-    bot: str
-
-    @property
-    def api(self) -> str:
-        return f"{self.worker.url}/api/v1/orchestrator"
+STREAM_SECONDS = 33
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -45,25 +29,8 @@ async def town(
     tmp_path_factory: pytest.TempPathFactory, docker_client: docker.APIClient, demo_image: str
 ) -> AsyncIterator[Town]:
     """Shared by this file's tests."""
-    folder = tmp_path_factory.mktemp("town")
-    (folder / "cloud").mkdir()
-    key = new_key()
-    (folder / "edge.keys").write_text(key)
-    async with open_place(folder, docker_client, start=False) as place:
-        controller = place.controller
-        async with Wire(f"http://127.0.0.1:{controller.port}") as wire:
-            async with LocalWorker(folder / "cloud", key, wire.url) as worker:
-                controller.env |= {
-                    "BOTMAKER_API": "1",
-                    "BOTMAKER_EDGE_URL": worker.url,
-                    "BOTMAKER_EDGE_KEYS_FILE": str(folder / "edge.keys"),
-                    "BOTMAKER_EDGE_ROLES": "deploy=admin,ops=operator,look=viewer",
-                }
-                controller.entered.append(key)
-                await controller.start()
-                await place.welcomed()
-                bot = await place.bot("shop")
-                yield Town(place, worker, wire, bot)
+    async with open_town(tmp_path_factory.mktemp("town"), docker_client) as town:
+        yield town
 
 
 async def test_a_callers_token_reaches_the_engine_and_back(town: Town) -> None:
@@ -189,47 +156,6 @@ async def test_internal_calls_have_one_form(town: Town) -> None:
     assert await sent(town, "POST", "/internal/orchestrator", b"{}", {}) == (401, "not-signed")
 
 
-async def test_a_wish_survives_the_controllers_death(town: Town) -> None:
-    """Left while it is dead; applied once, however often it is killed on the way."""
-    controller = town.place.controller
-    await controller.kill()
-    body = {"action": "restart", "bot": "shop"}
-    said = await ask(f"{town.worker.url}/api/v1/wishes", "POST", body, subject="ops")
-    wish = said.json["id"]
-    for pause in (0.05, 0.2, 0.5):
-        await controller.start()
-        await asyncio.sleep(pause)
-        await controller.kill()
-    await controller.start()
-    async with asyncio.timeout(60):
-        while True:
-            said = await ask(f"{town.worker.url}/api/v1/wishes/{wish}", subject="ops")
-            if said.json["outcome"]:
-                break
-            await asyncio.sleep(0.2)
-    assert said.json["outcome"]["result"] == "done"
-    sql = f"SELECT count(*) FROM journal WHERE kind = 'wish' AND request LIKE 'edge:{wish}:%'"
-    assert controller.rows(sql) == [(1,)]
-
-
-async def test_events_survive_kills_of_the_real_process(town: Town) -> None:
-    """Everything in the journal is in D1, once, after kills in the middle of it."""
-    controller = town.place.controller
-    for number in range(3):
-        for other in range(5):
-            await ask(
-                f"{town.api}/tokens", "POST", {"name": f"t-{number}-{other}", "role": "viewer"}
-            )
-        await controller.kill()
-        await controller.start()
-    (newest,) = controller.rows("SELECT max(seq) FROM journal")[0]
-    settled = "SELECT cursor FROM webhook WHERE id = 'edge'"
-    await eventually(lambda: controller.rows(settled)[0][0] >= newest, 30)
-    there = [row["seq"] for row in await town.worker.rows("SELECT seq FROM events ORDER BY seq")]
-    assert there == list(range(1, there[-1] + 1))
-    assert there[-1] >= newest
-
-
 async def test_the_console_says_how_the_worker_is(town: Town) -> None:
     """All well: status 0."""
     status, out, _ = await botmaker(town.place.controller, "edge", "status")
@@ -250,3 +176,93 @@ async def test_a_way_that_is_down_is_a_502_and_never_hangs(town: Town) -> None:
     assert (await ask(f"{town.worker.url}/status")).json["fleet"]["bots"][0]["name"] == "shop"
     town.worker.bindings["ORIGIN_URL"] = town.wire.url
     await town.worker.serve()
+
+
+async def test_the_controller_is_reached_over_a_service_binding(town: Town) -> None:
+    """Instead of the tunnel's address; and by no name that isn't its own."""
+    port = town.place.controller.port
+    address = town.worker.bindings.pop("ORIGIN_URL")
+    town.worker.services = {"ORIGIN": bound(f"127.0.0.1:{port}")}
+    await town.worker.serve()
+    said = await ask(f"{town.api}/bots")
+    assert (said.status, said.json["items"][0]["name"]) == (200, "shop")
+    town.worker.bindings["ORIGIN_URL"], town.worker.services = address, {}
+    await town.worker.serve()
+    keys = signing.keys_in(town.worker.bindings["EDGE_KEYS"])
+    for host, wanted in (
+        ("controller.internal", 200),
+        ("tunnel.example.org", 200),
+        ("strange.example.org", 421),
+    ):
+        target = "/api/v1/bots"
+        headers = signing.signed_headers(
+            keys, Direction.TO_CONTROLLER, "GET", target, b"", time.time(), "look"
+        )
+        status, _ = await sent(town, "GET", target, b"", headers | {"Host": host})
+        assert status == wanted, host
+
+
+async def test_a_live_stream_goes_through_as_it_comes(town: Town) -> None:
+    """For longer than an answer may take; each event at once, and the pings between them."""
+    began, pings = time.monotonic(), 0
+    headers = {"Authorization": f"Bearer {token()}", "Accept": "text/event-stream"}
+    async with (
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None)) as session,
+        session.get(f"{town.api}/events", headers=headers) as answer,
+    ):
+        assert (answer.status, answer.content_type) == (200, "text/event-stream")
+        reader = Reader(answer, "/events")
+        assert (await reader.next()).name == "snapshot"
+        for what in ("stop", "start"):
+            assert (await ask(f"{town.api}/bots/shop/{what}", "POST")).status == 202
+            changed = time.monotonic()
+            await reader.next("bot")
+            assert time.monotonic() - changed < 1
+        while time.monotonic() - began < STREAM_SECONDS:
+            pings += (await reader.next(seconds=20)).name == "ping"
+        assert pings >= 2
+    await town.place.card_says("shop", "running", 30)
+
+
+async def test_the_key_is_replaced_while_both_run(town: Town) -> None:
+    """Step by step as the page says: nothing is refused on the way, in either direction; then
+    whatever is signed with the old one is."""
+    file = town.place.controller.folder / "edge.keys"
+    old, new = town.worker.bindings["EDGE_KEYS"], new_key()
+    for lines in (f"{old}\n{new}", f"{new}\n{old}", new):
+        file.write_text(lines)  # the controller has it at once
+        await both_ways(town)
+        town.worker.bindings["EDGE_KEYS"] = lines  # and the Worker by a deployment
+        await town.worker.serve()
+        await both_ways(town)
+    town.place.controller.entered.append(new)
+    for key, taken in ((old, False), (new, True)):
+        keys = signing.keys_in(key)
+        for direction, base, method, target, body in (
+            (Direction.TO_CONTROLLER, town.wire.url, "GET", "/api/v1/bots", b""),
+            (Direction.TO_WORKER, town.worker.url, "POST", "/internal/wishes", b"{}"),
+        ):
+            headers = signing.signed_headers(
+                keys, direction, method, target, body, time.time(), "look"
+            )
+            async with aiohttp.ClientSession() as session:
+                async with session.request(
+                    method, base + target, data=body, headers=headers
+                ) as answer:
+                    assert (answer.status == 200) is taken, (key == old, direction)
+    town.worker.bindings["EDGE_KEYS"] = old
+    await town.worker.serve()
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"{town.worker.url}/health") as answer:
+            assert (await answer.json())["orchestrator"] == "refused"
+    town.worker.bindings["EDGE_KEYS"] = new
+    await town.worker.serve()
+
+
+async def both_ways(town: Town) -> None:
+    """A call reaches the controller, and what it writes down reaches the Worker."""
+    await town.event()
+    assert (await ask(f"{town.api}/bots")).status == 200
+    await town.drained()
+    failing = "SELECT failures, stopped FROM webhook WHERE id = 'edge'"
+    assert town.place.controller.rows(failing) == [(0, 0)]

@@ -3,44 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
-from typing import Any
 
 import pytest
 
 from controller.domain.journal import Kind
 from controller.domain.phase import Phase
-from tests.edge_worker.conftest import Site, ask
+from tests.edge_worker.conftest import Site, ask, ended, left
 
 KILLS, KILLS_IN_FULL = 3, 20  # with --prove
-
-
-async def left(site: Site, action: str, bot: str, *, subject: str = "ops", **more: Any) -> str:
-    """Leave a wish; its id."""
-    body = {"action": action, "bot": bot, "id": str(uuid.uuid4())} | more
-    said = await ask(f"{site.worker.url}/api/v1/wishes", "POST", body, subject=subject)
-    assert said.status == 202, said.json
-    return str(said.json["id"])
-
-
-async def ended(site: Site, wish: str, subject: str = "ops", seconds: float = 30.0) -> Any:
-    """Its outcome, as whoever left it reads it."""
-    async with asyncio.timeout(seconds):
-        while True:
-            said = await ask(f"{site.worker.url}/api/v1/wishes/{wish}", subject=subject)
-            if said.json["outcome"] is not None:
-                return said.json["outcome"]
-            await asyncio.sleep(0.1)
 
 
 async def test_a_bot_is_stopped_and_started_from_the_worker(site: Site) -> None:
     """And the outcome comes back to whoever wished it; to nobody else."""
     bot = await site.rig.running()
-    stop = await left(site, "stop", bot.name)
-    assert (await ended(site, stop))["result"] == "done"
+    stop = await left(site.worker, "stop", bot.name)
+    assert (await ended(site.worker, stop))["result"] == "done"
     await site.rig.becomes(bot, Phase.STOPPED)
-    start = await left(site, "start", bot.name)
-    await ended(site, start)
+    start = await left(site.worker, "start", bot.name)
+    await ended(site.worker, start)
     await site.rig.becomes(bot, Phase.RUNNING)
     said = await ask(f"{site.worker.url}/api/v1/wishes/{start}", subject="deploy")
     assert said.status == 404
@@ -54,11 +34,11 @@ async def test_a_wish_has_no_more_rights_than_whoever_left_it(site: Site) -> Non
         ("ops", "update_config", {"settings": {"tone": "loud"}}),
         ("stranger", "stop", {}),
     ):
-        wish = await left(site, action, bot.name, subject=subject, **more)
-        outcome = await ended(site, wish, subject)
+        wish = await left(site.worker, action, bot.name, subject=subject, **more)
+        outcome = await ended(site.worker, wish, subject)
         assert (outcome["result"], outcome["code"]) == ("refused", "denied")
-    wish = await left(site, "stop", "nobody-here")
-    assert (await ended(site, wish))["code"] == "no-such-bot"
+    wish = await left(site.worker, "stop", "nobody-here")
+    assert (await ended(site.worker, wish))["code"] == "no-such-bot"
     assert site.rig.view(bot).phase is Phase.RUNNING
 
 
@@ -71,7 +51,7 @@ async def test_a_wish_that_was_written_into_d1_by_hand_is_refused(site: Site) ->
         "by-hand-by-hand",
         f'{{"bot": "{bot.name}", "settings": {{}}}}',
     )
-    outcome = await ended(site, "by-hand-by-hand", "deploy")
+    outcome = await ended(site.worker, "by-hand-by-hand", "deploy")
     assert outcome["code"] == "not-signed"
     assert site.rig.view(bot).phase is Phase.RUNNING
 
@@ -104,11 +84,11 @@ async def test_each_wish_is_applied_once_however_often_the_controller_dies(
     wishes = []
     kills = KILLS_IN_FULL if pytestconfig.getoption("--prove") else KILLS
     for number in range(kills):
-        wishes.append(await left(site, "restart", bot.name))
+        wishes.append(await left(site.worker, "restart", bot.name))
         await asyncio.sleep(0.011 * (number % 7))
         await site.restart()
     for wish in wishes:
-        assert (await ended(site, wish))["result"] == "done"
+        assert (await ended(site.worker, wish))["result"] == "done"
     asked = [one for one in await site.rig.entries(Kind.WISH, bot=bot) if one.author.request]
     by_wish = [one.author.request.split(":")[1] for one in asked if "edge:" in one.author.request]
     assert sorted(by_wish) == sorted(wishes)

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
 import aiohttp
 from aiohttp import web
+from yarl import URL
 
 
 @dataclass(frozen=True)
 class Instead:
-    """One answer instead of the real one; or, with `before` and `after`, something done beside it.
+    """One answer to a call of `path` instead of the real one.
 
     `drop` cuts the connection. `passed`: the real one is asked nevertheless, and its answer lost.
+    `before` and `after` are done before it is passed on, and before its answer is.
     """
 
     status: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
     drop: bool = False
     passed: bool = False
+    before: Callable[[], Awaitable[None]] | None = None
     after: Callable[[], Awaitable[None]] | None = None
+    path: str = "/internal/events"
 
 
 class Wire:
@@ -54,20 +59,38 @@ class Wire:
         headers = {k: v for k, v in request.headers.items() if k.lower() != "host"}
         self.taken.append((request.method, request.raw_path, body, headers))
         instead = None
-        if request.raw_path == "/internal/events" and self.script:
+        if self.script and request.raw_path == self.script[0].path:
             instead = self.script.pop(0)
+        if instead is not None and instead.before is not None:
+            await instead.before()
         if instead is not None and not (instead.passed or instead.after):
             return self._instead(request, instead)
-        async with aiohttp.ClientSession() as session:
-            async with session.request(
-                request.method, self.to + request.raw_path, data=body, headers=headers
-            ) as answer:
-                raw = await answer.read()
-        if instead is not None and instead.after is not None:
+        url = URL(self.to + request.raw_path, encoded=True)
+        try:
+            async with aiohttp.ClientSession() as session:
+                async with session.request(
+                    request.method, url, data=body, headers=headers
+                ) as answer:
+                    if instead is None:
+                        return await self._passed_on(request, answer)
+                    await answer.read()
+        except aiohttp.ClientConnectionError:
+            return self._instead(request, Instead(drop=True))
+        if instead.after is not None:
             await instead.after()
-        if instead is not None:
-            return self._instead(request, instead)
-        return web.Response(status=answer.status, body=raw, headers=_shown(answer.headers))
+        return self._instead(request, instead)
+
+    async def _passed_on(
+        self, request: web.Request, answer: aiohttp.ClientResponse
+    ) -> web.StreamResponse:
+        """The real answer, piece by piece as it comes."""
+        shown = web.StreamResponse(status=answer.status, headers=_shown(answer.headers))
+        await shown.prepare(request)
+        with contextlib.suppress(ConnectionError):
+            async for piece in answer.content.iter_any():
+                await shown.write(piece)
+            await shown.write_eof()
+        return shown
 
     def _instead(self, request: web.Request, instead: Instead) -> web.StreamResponse:
         if instead.drop or not instead.status:

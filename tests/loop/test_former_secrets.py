@@ -134,6 +134,7 @@ async def test_a_controller_that_dies_meanwhile_is_followed_by_one_that_knows(ri
     await rig.kill()
     await rig.open()
     assert len(kept(rig)) == 1
+    assert API_KEY not in rig.manager.redact(f"it used {API_KEY}")
     await rig.house.tools.wishes.change(
         bot.id, lambda now: replace(now, candidate=0, secret_set=1, run=now.run.end(PRESENT))
     )

@@ -61,6 +61,7 @@ async def test_a_confirmation_acts_on_exactly_the_bots_that_it_listed(rig: Rig) 
     assert rig.active(late)
     (told,) = await rig.entries(Kind.BATCH)
     assert (told.data["done"], told.data["failed"]) == (3, [])
+    assert told.author.principal.id == "1"
     stops = [e for e in await rig.entries(Kind.ASKED) if e.data["act"] == "bot.stop"]
     assert {entry.author.principal.id for entry in stops} == {"1"}
 
@@ -133,6 +134,64 @@ async def test_it_goes_on_after_the_controller_was_killed_and_acts_once(asleep: 
     assert {item.state for item in done.items} == {ItemState.DONE}
     assert all(rig.run_of(bot) != before[bot.id] for bot in bots)
     assert rig.runtime.calls["restart"] == len(bots)
+
+
+async def test_a_bot_that_ended_before_the_kill_is_left_as_it_ended(asleep: Rig) -> None:
+    """Whatever became of it since: its word stands."""
+    rig = asleep
+    rig.run()
+    await eventually(lambda: rig.fleet.engine.reachable)
+    failed, *bots = [await rig.create(), *[await rig.running() for _ in range(2)]]
+    batch = await asked(rig, Verb.RESTART, [failed, *bots])
+    rig.runtime.start_delay = 1.0
+    async with working(rig):
+        await rig.manager.batches.begin(ANN_ASKS, batch.id)
+        async with asyncio.timeout(5):
+            while not (kept := await rig.store.batch(batch.id)) or not kept.items[0].state.ended:
+                await asyncio.sleep(0.01)
+    await rig.submit(failed)
+    rig.runtime.start_delay = 0.0
+    await rig.restart()
+    await rig.becomes(failed, Phase.RUNNING)
+    async with working(rig):
+        done = await ended(rig, batch.id)
+    assert done.items[0].state is ItemState.FAILED
+    assert "has no secrets yet" in done.items[0].words
+
+
+async def test_an_update_that_was_begun_before_the_kill_is_not_begun_again(asleep: Rig) -> None:
+    """Each bot has one further release."""
+    rig = asleep
+    rig.run()
+    await eventually(lambda: rig.fleet.engine.reachable)
+    bots = [await rig.running() for _ in range(2)]
+    rig.runtime.rebuild("example/plain:1")
+    batch = await asked(rig, Verb.UPDATE, bots)
+    rig.runtime.start_delay = 1.0
+    async with working(rig):
+        await rig.manager.batches.begin(ANN_ASKS, batch.id)
+        await eventually(
+            lambda: all(
+                rig.view(bot).bot.image == rig.runtime.image("example/plain:1") for bot in bots
+            )
+        )
+    await rig.restart()
+    rig.runtime.start_delay = 0.0
+    rig.runtime.rebuild("example/plain:1")
+    async with working(rig):
+        done = await ended(rig, batch.id)
+    assert {item.state for item in done.items} == {ItemState.DONE}
+    assert {len(await rig.store.releases(bot.id)) for bot in bots} == {2}
+
+
+async def test_whoever_acts_on_one_bot_cancels_nothing_for_others(rig: Rig) -> None:
+    """An operator of all of them could."""
+    mine, other = await rig.running(), await rig.running()
+    await rig.manager.access.grant(ANN_ASKS, Grant("user", 2, Role.OPERATOR, mine.id), mine)
+    batch = await asked(rig, Verb.STOP, [mine, other])
+    with pytest.raises(Denied):
+        await rig.manager.batches.cancel(BEN_ASKS, batch.id)
+    assert not (await rig.manager.batches.get(ANN_ASKS, batch.id)).cancelled
 
 
 async def test_it_is_confirmed_once_by_whoever_asked_and_not_after_five_minutes(rig: Rig) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from controller.domain.acts import BOT_SHOW
-from controller.domain.errors import BadInput, Conflict, NotFound
+from controller.domain.bot import Wish
+from controller.domain.errors import BadInput, Conflict, NotFound, NotReady
 from controller.domain.journal import Kind
 from controller.domain.phase import Phase
 from controller.domain.release import Outcome
@@ -75,6 +78,15 @@ async def test_a_bot_with_another_name_runs_on(proving: Rig) -> None:
     assert (proving.view(bot).bot.name, proving.run_of(bot)) == ("other-name", run)
     assert len(await proving.store.releases(bot.id)) == 1
     assert (await proving.create("plain", bot.name)).name == bot.name
+
+
+async def test_a_bot_that_is_being_removed_gets_no_other_name(asleep: Rig) -> None:
+    """Nor is it news that it has one."""
+    bot = await asleep.create()
+    await asleep.house.tools.wishes.change(bot.id, lambda now: replace(now, wish=Wish.REMOVE))
+    with pytest.raises(NotReady) as caught:
+        await asleep.manager.lifecycle.rename(ANN_ASKS, bot, "other")
+    assert (caught.value.code, asleep.view(bot).bot.name) == ("being-removed", bot.name)
 
 
 async def test_a_name_that_another_bot_has_is_refused(proving: Rig) -> None:

@@ -62,7 +62,7 @@ def test_the_next_run_is_always_later_than_now() -> None:
                 assert next_run(cron, BERLIN, now) > now
 
 
-@pytest.mark.parametrize("cron", ["* * * * *", "*/4 * * * *", "0,2 4 * * *"])
+@pytest.mark.parametrize("cron", ["* * * * *", "*/4 * * * *", "0,2 4 * * *", "0,30,31 4 * * *"])
 def test_more_often_than_every_five_minutes_is_refused(cron: str) -> None:
     """A bot that restarts all the time helps nobody."""
     with pytest.raises(BadInput, match="every five minutes"):

@@ -75,6 +75,29 @@ async def test_a_flooded_log_shows_on_the_bot_and_ends(rig: Rig) -> None:
     assert rig.view(bot).flood == 0
 
 
+async def test_a_burst_that_is_over_is_no_flood(rig: Rig) -> None:
+    """As many lines at once as one looks at, and then none."""
+    bot = await rig.running()
+    rig.runtime.write_log(bot.id, "\n".join(["again"] * LOG_LINES))
+    await asyncio.sleep(0.4)
+    await measured(rig, bot)
+    assert rig.view(bot).flood == 0
+
+
+async def test_a_stopped_bot_floods_nothing(rig: Rig) -> None:
+    """And of the rest the nearest to its limit comes first."""
+    loud, small, large = [await rig.running() for _ in range(3)]
+    for bot, memory in ((loud, 1), (small, 64), (large, 200)):
+        rig.runtime.used[bot.id] = replace(USED, memory=memory << 20)
+        await measured(rig, bot, cpu=0.001)
+    rig.fleet.show_flood(loud.id, 5000.0)
+    found = await rig.manager.stats.of_fleet(ANN_ASKS)
+    assert [one.view.bot.id for one in found] == [loud.id, large.id, small.id]
+    await rig.manager.lifecycle.stop(ANN_ASKS, loud)
+    await rig.manager.sampler.sample()
+    assert rig.view(loud).flood == 0
+
+
 async def test_a_bot_that_idles_costs_no_look_at_its_log(rig: Rig) -> None:
     """However many there are."""
     bot = await rig.running()
@@ -102,6 +125,10 @@ async def test_points_are_kept_summed_up_and_dropped_when_they_are_old(rig: Rig)
     assert [one.at for one in fine] == [hour + number * FINE for number in range(12)]
     (coarse,) = await rig.store.points(bot.id, COARSE, 0)
     assert (coarse.at, coarse.cpu, coarse.cpu_most) == (hour, 0.55, 2.2)
+    async with rig.store.transaction() as write:
+        await write.usage.sum_up([bot.id], hour + 8 * 86400)
+    assert await rig.store.points(bot.id, FINE, 0) == []
+    assert len(await rig.store.points(bot.id, COARSE, 0)) == 1
     assert (coarse.memory, coarse.memory_most) == (2048, 4096)
     await rig.manager.lifecycle.delete(ANN_ASKS, bot)
     await rig.gone(bot)
@@ -121,8 +148,27 @@ async def test_the_time_writes_points_down(rig: Rig) -> None:
     assert point.at % FINE == 0
     assert point.memory == 64 << 20
     assert (await rig.manager.stats.of_bot(ANN_ASKS, rig.view(bot))).step == FINE
+    for hours, step in ((7 * 24, FINE), (7 * 24 + 1, COARSE)):
+        async with rig.store.transaction() as write:
+            await write.usage.sum_up([bot.id], point.at // COARSE * COARSE)
+        found = await rig.manager.stats.of_bot(ANN_ASKS, rig.view(bot), hours)
+        assert (found.step, len(found.points)) == (step, 1)
     with pytest.raises(BadInput):
         await rig.manager.stats.of_bot(ANN_ASKS, rig.view(bot), 10_000)
+
+
+async def test_an_hour_is_summed_up_once_it_is_over(rig: Rig) -> None:
+    """With its last five minutes, and not before."""
+    bot = await rig.running()
+    await measured(rig, bot)
+    sampler = rig.manager.sampler
+    hour = (int(time.time()) // COARSE + 1) * COARSE
+    sampler._fine = hour // FINE - 2
+    await sampler._keep(hour - FINE)
+    assert await rig.store.points(bot.id, COARSE, 0) == []
+    await sampler._keep(hour)
+    (coarse,) = await rig.store.points(bot.id, COARSE, 0)
+    assert coarse.at == hour - COARSE
 
 
 def test_what_is_kept_of_a_bot_is_small_and_in_order() -> None:
@@ -141,3 +187,7 @@ def test_what_is_kept_of_a_bot_is_small_and_in_order() -> None:
     point = track.point(0, oldest=float(3 * KEPT + 3))
     assert point is not None
     assert point.cpu == (3 * KEPT + 3.5) / 8
+    track.add(1e6, Figures(cpu=0, memory=1.0, received=8.0, sent=-1.0))
+    known = track.point(0, oldest=1e6)
+    assert known is not None
+    assert (known.network, known.disk) == (8.0, 0.0)

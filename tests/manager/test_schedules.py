@@ -9,17 +9,20 @@ from dataclasses import replace
 
 import pytest
 
-from controller.domain.access import Grant
+from controller.backups import Written
+from controller.domain.access import Grant, Limit
+from controller.domain.acts import FLEET_BACKUP
 from controller.domain.bot import Bot
-from controller.domain.errors import BadInput, Conflict, Denied, NotFound
+from controller.domain.errors import BadInput, Conflict, Denied, NotFound, StorageTrouble
 from controller.domain.journal import Kind
 from controller.domain.phase import Phase
 from controller.domain.roles import Role
 from controller.domain.schedules import LATE, Schedule
+from controller.fleet.journal import Caller
 from controller.manager.cron_times import next_run
 from controller.manager.schedule_runs import ScheduleRuns
 from controller.manager.schedules import ScheduleOrder
-from tests.manager.rig import ANN_ASKS, BEN_ASKS, Rig, eventually
+from tests.manager.rig import ANN, ANN_ASKS, BEN_ASKS, Rig, eventually
 
 
 async def add(rig: Rig, bot: Bot, chore: str = "restart", at: str = "daily 4:30") -> Schedule:
@@ -61,8 +64,9 @@ async def test_a_schedule_says_when_it_runs_next_and_can_rest(rig: Rig) -> None:
     paused = await rig.manager.schedules.pause(ANN_ASKS, bot, made.id)
     assert paused.paused
     assert await rig.store.next_due(0.0) is None
+    await make_due(rig, paused, made.created_at - 86400)
     resumed = await rig.manager.schedules.resume(ANN_ASKS, bot, made.id)
-    assert (resumed.paused, resumed.missed) == (False, 0)
+    assert (resumed.paused, resumed.missed, resumed.next_at) == (False, 0, made.next_at)
     await rig.manager.schedules.remove(ANN_ASKS, bot, made.id)
     assert await rig.manager.schedules.listed(ANN_ASKS, bot) == []
 
@@ -116,6 +120,35 @@ async def test_what_was_due_while_nobody_ran_is_told_and_not_made_up_for(rig: Ri
     assert rig.run_of(bot) == run
 
 
+async def test_missed_runs_add_up_until_one_is_made(rig: Rig) -> None:
+    """Two absences before anybody looked."""
+    bot = await rig.running()
+    made = await add(rig, bot)
+    for missed in (1, 2):
+        one = await one_of(rig, bot)
+        async with running(rig, one.next_at + LATE + 60), asyncio.timeout(5):
+            while (await one_of(rig, bot)).missed != missed:
+                await asyncio.sleep(0.01)
+    due = (await one_of(rig, bot)).next_at
+    async with running(rig, due + 1), asyncio.timeout(5):
+        while not (await one_of(rig, bot)).last_at:
+            await asyncio.sleep(0.01)
+    one = await one_of(rig, bot)
+    assert (one.id, one.missed, one.missed_at) == (made.id, 0, 0.0)
+
+
+async def test_a_run_that_takes_its_time_is_begun_once(rig: Rig) -> None:
+    """However often somebody looks at what is due meanwhile."""
+    bot = await rig.running()
+    made = await add(rig, bot)
+    rig.runtime.start_delay = 0.3
+    async with running(rig, made.next_at + 1) as runs, asyncio.timeout(5):
+        while not (one := await one_of(rig, bot)).last_at:
+            runs.wake()
+            await asyncio.sleep(0.01)
+    assert (one.last_code, one.last_words) == ("", "running")
+
+
 async def test_a_run_acts_once_though_the_controller_dies_right_after_it_was_asked_for(
     rig: Rig,
 ) -> None:
@@ -151,6 +184,32 @@ async def test_a_run_that_fails_says_why_and_the_next_one_comes(rig: Rig) -> Non
     assert one.next_at > made.next_at
 
 
+class Refusing:
+    """Backups on a disk that takes none."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._journal = rig.house.tools.journal
+
+    async def write(self, caller: Caller, _: object) -> Written:
+        async with self._journal.request(caller, FLEET_BACKUP, None):
+            raise StorageTrouble("The disk refused it.")
+
+
+async def test_a_backup_that_the_disk_refuses_says_so_and_isnt_tried_on_and_on(rig: Rig) -> None:
+    """It's the end of that run, and no restart of BotMaker was."""
+    bot = await rig.create()
+    made = await add(rig, bot, "backup")
+    tools = rig.manager.schedule_runs._tools
+    runs = ScheduleRuns(tools, Refusing(rig), lambda: made.next_at + 1)  # type: ignore[arg-type]
+    work = asyncio.create_task(runs.run())
+    async with asyncio.timeout(5):
+        while not (one := await one_of(rig, bot)).last_at:
+            await asyncio.sleep(0.01)
+    work.cancel()
+    assert (one.last_code, one.last_words) == ("storage", "The disk refused it.")
+    assert one.next_at > made.next_at
+
+
 async def test_a_check_for_an_update_changes_nothing(rig: Rig) -> None:
     """It says that there is one."""
     bot = await rig.running()
@@ -179,10 +238,15 @@ async def test_whoever_adds_one_must_be_allowed_to_do_it_by_hand(rig: Rig) -> No
     await rig.manager.access.grant(ANN_ASKS, Grant("user", 2, Role.OPERATOR, bot.id), bot)
     with pytest.raises(Denied):
         await rig.manager.schedules.add(BEN_ASKS, bot, ScheduleOrder("backup", "daily 3:00"))
+    # A token of an admin's that is for this bot alone: it adds schedules, and backs nothing up.
+    token = Caller(replace(ANN, limit=Limit(Role.ADMIN, frozenset({bot.id}))))
+    await rig.manager.schedules.add(token, bot, ScheduleOrder("stop", "daily 3:00"))
+    with pytest.raises(Denied):
+        await rig.manager.schedules.add(token, bot, ScheduleOrder("backup", "daily 3:00"))
     with pytest.raises(BadInput) as caught:
         await rig.manager.schedules.add(ANN_ASKS, bot, ScheduleOrder("delete", "daily 3:00"))
     assert caught.value.code == "bad-schedule"
-    for _ in range(10):
+    for _ in range(9):
         await add(rig, bot)
     with pytest.raises(Conflict) as full:
         await add(rig, bot)

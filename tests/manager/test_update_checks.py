@@ -130,6 +130,24 @@ async def test_checks_that_learn_nothing_wait_for_a_person(proving: Rig) -> None
     assert not (await checks.find(ANN_ASKS)).paused
 
 
+async def test_one_silent_registry_keeps_no_other_images_news_back(proving: Rig) -> None:
+    """What could be learnt is offered, and what not is said. No registry is asked about an image
+    that was built here."""
+    gone = PROVING.replace('"rich"', '"gone"').replace(IMAGE, "example/absent:1")
+    proving.template(gone.replace('pull = "never"', 'pull = "missing"'), "gone")
+    proving.template(PROVING.replace('pull = "never"', 'pull = "missing"'), "rich")
+    await proving.restart()
+    proving.runtime.images.add("example/absent:1")
+    bot, other = await proven(proving), await proving.create("gone")
+    await proving.submit(other, api_key="fake-provider-key-9", channel_token="fake-token-9")
+    await eventually(lambda: proving.view(other).bot.release == 1)
+    proving.runtime.images.discard("example/absent:1")
+    proving.runtime.rebuild(IMAGE)
+    found = await proving.manager.update_checks.find(ANN_ASKS)
+    assert found.silent == ("example/absent:1",)
+    assert [offer.bot.name for offer in found.offers] == [proving.view(bot).bot.name]
+
+
 async def test_checks_on_schedule_are_told(proving: Rig) -> None:
     """Whoever listens hears of each."""
     await proven(proving)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import Any
+
 import pytest
 
 from controller.domain.bot import Bot
@@ -11,6 +14,7 @@ from controller.domain.phase import Phase
 from controller.domain.release import Outcome
 from controller.domain.spec_changes import Difference
 from controller.runtime import ProbeResult
+from controller.runtime.memory import MemoryRuntime
 from controller.runtime.memory_images import image_id
 from tests.loop.test_releases import PROVING, proven, settled
 from tests.manager.rig import ANN_ASKS, Rig, eventually
@@ -91,6 +95,45 @@ async def test_what_was_shown_is_what_is_done(proving: Rig) -> None:
         await proving.manager.releases.update(ANN_ASKS, bot, mark)
     assert caught.value.code == "changed-meanwhile"
     assert proving.view(bot).bot == bot
+
+
+class Meanwhile:
+    """A runtime at which something else happens while an image is looked for."""
+
+    def __init__(self, runtime: MemoryRuntime, happens: Callable[[], Awaitable[object]]) -> None:
+        self._runtime, self._happens = runtime, happens
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._runtime, name)
+        if name != "pin_image":
+            return call
+
+        async def pin(*args: Any, **named: Any) -> str:
+            await self._happens()
+            return str(await call(*args, **named))
+
+        return pin
+
+
+async def test_a_change_by_somebody_else_meanwhile_isnt_written_over(proving: Rig) -> None:
+    """Whoever updates is told, and theirs stands."""
+    bot = await proven(proving)
+    owed = ["ahoy"]
+
+    async def change() -> None:
+        if owed:
+            await proving.edit(bot, greeting=owed.pop())
+
+    await proving.kill()
+    proving.door = Meanwhile(proving.runtime, change)  # type: ignore[assignment]
+    await proving.open()
+    proving.run()
+    await eventually(lambda: proving.fleet.engine.reachable)
+    proving.runtime.rebuild(IMAGE)
+    with pytest.raises(Conflict) as caught:
+        await proving.manager.releases.update(ANN_ASKS, bot)
+    assert caught.value.code == "changed-meanwhile"
+    assert proving.view(bot).bot.fields == {"greeting": "ahoy"}
 
 
 async def test_an_update_that_fails_is_remembered(proving: Rig) -> None:

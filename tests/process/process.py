@@ -25,6 +25,8 @@ from docker.errors import NotFound
 
 from tests.conftest import ROOT, remove_everything_of
 from tests.loopback import Invocation, LoopbackDiscord, Message, Modal, Person, payloads
+from tests.process import fork_server
+from tests.process.fork_server import Forked
 from tests.process.records import Records
 
 # The built-in demo without its health check: it counts as running as soon as its process runs.
@@ -80,7 +82,8 @@ class Controller(Records):
         self.log_path = folder / "log.txt"
         self.port = free_port()
         self.entered: list[str] = []  # every secret value that a person typed
-        self.process: asyncio.subprocess.Process | None = None
+        self.process: asyncio.subprocess.Process | Forked | None = None
+        self.fresh = False  # whether it starts from nothing, or as a fork of what has imported all
         keep = {k: v for k, v in os.environ.items() if k in {"PATH", "HOME", "DOCKER_HOST"}}
         self.env: dict[str, str] = keep | {
             "PYTHONPATH": str(ROOT),
@@ -98,13 +101,24 @@ class Controller(Records):
         """Start the process without waiting for anything."""
         assert self.process is None or self.process.returncode is not None
         with self.log_path.open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "controller", "run", *options),
-                cwd=self.folder,
-                env=self.env,
-                stdout=log,
-                stderr=log,
+            self.process = await self.begin("run", *options, stdout=log, stderr=log)
+
+    async def begin(
+        self, *words: str, stdout: object, stderr: object, env: Mapping[str, str] | None = None
+    ) -> asyncio.subprocess.Process | Forked:
+        """Run `python -m controller` with its settings."""
+        env = self.env if env is None else env
+        if not self.fresh and not fork_server.comes_too_late(env):
+            return await fork_server.start(
+                *words, cwd=self.folder, env=env, stdout=stdout, stderr=stderr
             )
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "controller", *words),
+            cwd=self.folder,
+            env=env,
+            stdout=stdout,  # type: ignore[arg-type]
+            stderr=stderr,  # type: ignore[arg-type]
+        )
 
     async def start(self, *options: str) -> None:
         """Start it and wait until it serves Discord."""

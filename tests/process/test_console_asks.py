@@ -7,7 +7,6 @@ import asyncio
 import json
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest
 import pytest_asyncio
 
 from tests.process.console import botmaker
+from tests.process.fork_server import PIPE
 from tests.process.process import Place, a_secret, eventually, open_place
 
 pytestmark = [pytest.mark.engine, pytest.mark.asyncio(loop_scope="module")]
@@ -124,13 +124,8 @@ async def test_a_log_is_followed_across_a_kill_of_the_controller(place: Place) -
     """Every line once: none is lost with the controller, and none comes again."""
     await place.bot("talker")
     controller = place.controller
-    made = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "controller", "logs", "talker", "--follow", "--json"),
-        cwd=controller.folder,
-        env=controller.env,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    words = ("logs", "talker", "--follow", "--json")
+    made = await controller.begin(*words, stdout=PIPE, stderr=PIPE)
     assert made.stdout is not None
     assert made.stderr is not None
     beats: list[str] = []

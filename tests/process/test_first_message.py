@@ -10,23 +10,19 @@ import pytest
 from tests.process.process import Place, eventually, said
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
-ENDS = pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=lambda s: s.name)
 
 
 def messages_path(place: Place) -> str:
     return rf"/channels/{place.world.admin_channel_id}/messages$"
 
 
-@ENDS
-async def test_the_first_start_says_what_to_do_and_no_later_one_does(
-    idle: Place, how: signal.Signals
-) -> None:
+async def test_the_first_start_says_what_to_do_and_no_later_one_does(idle: Place) -> None:
     """It is the channel's first message; its button works in the next run as well."""
     await idle.controller.start()
     await idle.welcomed()
     (first,) = idle.world.messages(idle.world.admin_channel_id)
     assert first.content.startswith("👋 **BotMaker is ready.**")
-    await idle.controller.restart(how)
+    await idle.controller.restart(signal.SIGKILL)
     pressed = await idle.ann.click(first, label="Create a bot", within=30)
     form = await pressed.modal_sent
     created = await idle.ann.submit(form, {"name": "shop", "template": ["demo"]}, within=30)

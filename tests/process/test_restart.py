@@ -11,17 +11,13 @@ import pytest
 from tests.process.process import Place, a_secret, eventually, said
 
 pytestmark = pytest.mark.engine
-ENDS = pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=lambda s: s.name)
 
 
-@ENDS
-async def test_a_form_opened_before_a_restart_is_accepted_after_it(
-    place: Place, how: signal.Signals
-) -> None:
+async def test_a_form_opened_before_a_kill_is_accepted_after_it(place: Place) -> None:
     """The modal stays open while the controller ends and comes back."""
     await place.create("shop")
     form = await place.open_form("shop")
-    await place.controller.restart(how)
+    await place.controller.restart(signal.SIGKILL)
     done = await place.submit(form)
     await said(done, "**shop** — running")
     assert done.text.count("fingerprint `") == 2
@@ -30,8 +26,7 @@ async def test_a_form_opened_before_a_restart_is_accepted_after_it(
     assert len(place.cards) == 1
 
 
-@ENDS
-async def test_old_buttons_work_after_a_restart(place: Place, how: signal.Signals) -> None:
+async def test_old_buttons_work_after_a_kill(place: Place) -> None:
     """Those of the card, of the direct message and of a log answer."""
     ann, controller = place.ann, place.controller
     bot_id = await place.bot("shop")
@@ -39,7 +34,7 @@ async def test_old_buttons_work_after_a_restart(place: Place, how: signal.Signal
     card = await place.card_says("shop", "running")
     log = await said(await ann.slash("bot logs", name="shop"), "demo bot starting")
     first = controller.started_at(bot_id)
-    await controller.restart(how)
+    await controller.restart(signal.SIGKILL)
     await said(await ann.click(card, label="Logs"), "demo bot starting")
     again = await ann.click(log, label="Refresh")
     assert again.kind == "deferred-update"
@@ -50,7 +45,7 @@ async def test_old_buttons_work_after_a_restart(place: Place, how: signal.Signal
     await said(done, "**later** — running")
 
 
-@ENDS
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=lambda s: s.name)
 async def test_a_running_bot_does_not_notice_that_the_controller_ended(
     place: Place, how: signal.Signals
 ) -> None:
@@ -80,17 +75,14 @@ async def test_a_running_bot_does_not_notice_that_the_controller_ended(
 
 
 # Every point that it can be killed at: ../prove/test_crash_matrix.py.
-@pytest.mark.parametrize("delay", [0.0, 0.2])
-async def test_a_bot_whose_controller_was_killed_while_it_started_runs_once(
-    place: Place, delay: float
-) -> None:
+async def test_a_bot_whose_controller_was_killed_while_it_started_runs_once(place: Place) -> None:
     """Wherever the kill hits between submit and running, the bot runs after the next start."""
     controller = place.controller
     await place.create("shop")
     form = await place.open_form("shop")
     values = {"api_key": a_secret(), "channel_token": a_secret()}
     await place.submit(form, **values)
-    await asyncio.sleep(delay)
+    await asyncio.sleep(0.2)
     await controller.kill()
     await controller.start()
     bot_id = controller.bot_id("shop")
@@ -203,11 +195,12 @@ async def eventually_online(place: Place, *, wanted: bool) -> bool:
     return False
 
 
-@pytest.mark.parametrize("status", [429, 503])
-async def test_a_login_that_discord_puts_off_is_tried_again(idle: Place, status: int) -> None:
+async def test_a_login_that_discord_puts_off_is_tried_again(idle: Place) -> None:
     """A rate limit or an outage says nothing about the token, so the controller tries again."""
     page = {"text": "<h1>slow down</h1>", "headers": {"Content-Type": "text/html"}}
-    with idle.world.fault("GET", r"/users/@me$", status=status, times=1, **page) as fault:
-        await idle.controller.start()
-        assert fault.hits == 1
+    me = r"/users/@me$"
+    with idle.world.fault("GET", me, status=429, times=1, **page) as limited:
+        with idle.world.fault("GET", me, status=503, times=1, **page) as away:
+            await idle.controller.start()
+    assert (limited.hits, away.hits) == (1, 1)
     assert (await idle.ann.slash("bot list")).answered

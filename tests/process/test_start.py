@@ -46,6 +46,7 @@ async def test_a_second_controller_on_one_data_folder_ends_at_once(
 ) -> None:
     """It takes at most a second beyond its imports; the first controller goes on."""
     second = _second(place, tmp_path / "second")
+    second.fresh = True
     began = time.monotonic()
     only_imports = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", "import controller.app"), stdout=asyncio.subprocess.DEVNULL
@@ -194,6 +195,7 @@ async def test_a_start_that_cannot_work_says_why_in_one_sentence(
     """Status 78; the sentence names the setting or the cause and says what to do; no traceback."""
     apply, words = BREAKS[what]
     apply(idle, tmp_path)
+    idle.controller.fresh = what == "nothing set"  # the first that a newcomer meets
     text = await _refusal(idle.controller)
     for word in words:
         assert word in text

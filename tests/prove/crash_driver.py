@@ -10,7 +10,6 @@ import contextlib
 import os
 import random
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 import docker
 
 from tests.loopback import Invocation, Modal, Person
+from tests.process import fork_server
 from tests.process.process import BRISK, Controller, Place, a_secret, eventually, open_place, said
 from tests.prove.crash_checker import Checker, Expected
 from tests.prove.crash_controller import SIZE, TRACE, TRAP
@@ -74,12 +74,12 @@ class Armed(Controller):
             self.arm(self._at_start)
             self._at_start = None
         with self.log_path.open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "tests.prove.crash_controller"),
+            self.process = await fork_server.start(
                 cwd=self.folder,
                 env=self.env,
                 stdout=log,
                 stderr=log,
+                module="tests.prove.crash_controller",
             )
 
 

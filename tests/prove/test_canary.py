@@ -66,6 +66,7 @@ async def tellers(
     temp.mkdir()
     more = {"BOTMAKER_LOG_LEVEL": "DEBUG", "TMPDIR": str(temp), "PYTHONFAULTHANDLER": "1"} | env
     async with open_place(folder, engine, start=False, **more) as place:
+        place.controller.fresh = True  # its environment and command line are searched
         for name, text in (templates or {name: template(name) for name in RUNS}).items():
             (folder / "templates" / f"{name}.toml").write_text(text)
         (folder / "secrets").mkdir(mode=0o700)

@@ -22,13 +22,9 @@ ENOUGH = 6  # losses after which a lane gives up
 # The short form: one point for each kind of side effect.
 SHORT = [
     *("create/store.add_bot:after", "create/discord.post:after", "secrets/vault.rename:before"),
-    *("secrets/runtime.create:after", "restart/runtime.restart:after"),
-    *("stop/store.save_bot:after#3", "delete/runtime.remove:after"),
-    *("edit/runtime.park:during", "edit/engine.POST-containers-update:before"),
-    *("edit/runtime.create:before", "edit/store.releases.end:after"),
-    *("fail/runtime.unpark:before", "fail/runtime.reseed:after", "fail/store.releases.end:after"),
-    *("wrong/store.releases.end:after", "rollback/store.releases.end:after"),
-    *("crash/store.add_crashes:before", "crash/store.crash:after"),
+    *("restart/runtime.restart:after", "delete/runtime.remove:after", "edit/runtime.park:during"),
+    *("fail/runtime.unpark:before", "fail/runtime.reseed:after", "wrong/store.releases.end:after"),
+    *("rollback/store.releases.end:after", "crash/store.add_crashes:before"),
     # A rehearsal's container once outlived the controller that made it.
     *("prepare/engine.DELETE-containers-one:before#2", "reload/runtime.execute:after"),
 ]

@@ -13,7 +13,7 @@ from tests.prove.crash_load import PEOPLE, Load
 from tests.prove.tally import Tally
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1500)]
-SHORT, FULL = 3, 200
+SHORT, FULL = 2, 200
 
 
 async def _lane(

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import pytest
+import standardwebhooks
 
 from controller.domain.errors import BadInput
 from controller.domain.journal import Kind
@@ -49,6 +50,22 @@ async def test_the_documented_snippet_takes_what_is_sent_and_nothing_else(
     assert not check(key, headers | {"webhook-id": "x"}, one.content)
     assert not check(key, headers | {"webhook-timestamp": late}, one.content)
     assert not check(key, headers | {"webhook-signature": "v1,nonsense"}, one.content)
+
+
+async def test_the_public_package_takes_what_is_sent_and_nothing_else(
+    post: Post, receiver: Receiver
+) -> None:
+    """A real event by Standard Webhooks' own library, as a receiver uses it."""
+    key = (await post.add(receiver)).key
+    await post.happen()
+    await taken(receiver, 1)
+    (one,) = receiver.taken
+    headers = dict(one.headers)
+    other = (await post.add(receiver, "other")).key
+    assert standardwebhooks.Webhook(key).verify(one.content, headers)["type"] == "bot.crash"
+    for wrong, content in ((other, one.content), (key, one.content + b" ")):
+        with pytest.raises(standardwebhooks.WebhookVerificationError):
+            standardwebhooks.Webhook(wrong).verify(content, headers)
 
 
 async def test_the_documented_body_is_what_is_sent(post: Post, receiver: Receiver) -> None:

@@ -31,12 +31,18 @@ class Progress:
     """Keeps each message equal to how its batch is. What can't be shown now is shown later."""
 
     def __init__(
-        self, manager: Manager, client: discord.Client, place: Place, connected: asyncio.Event
+        self,
+        manager: Manager,
+        client: discord.Client,
+        place: Place,
+        connected: asyncio.Event,
+        again: float = AGAIN,
     ) -> None:
         self._batches = manager.batches
         self._connected = connected
         self._client = client
         self._place = place
+        self._again = again
         self._due: set[int] = set()
         self._awake = asyncio.Event()
 
@@ -53,7 +59,7 @@ class Progress:
                 failed = [number for number in sorted(due) if not await self._shown(number)]
                 self._due.update(failed)
                 if failed:
-                    asyncio.get_running_loop().call_later(AGAIN, self._awake.set)
+                    asyncio.get_running_loop().call_later(self._again, self._awake.set)
                 await asyncio.sleep(SPACING)
 
     def _poke(self, number: int) -> None:

@@ -63,13 +63,14 @@ class Publisher:
         place: Place,
         published: Callable[[], None] = lambda: None,
         seconds: float = SECONDS,
+        budget: Budget | None = None,
     ) -> None:
         self._published = published
         self._seconds = seconds
         self._manager = manager
         self._client = client
         self._place = place
-        self._budget = Budget(EDITS, EDITS_SECONDS)
+        self._budget = budget or Budget(EDITS, EDITS_SECONDS)
         self._schedule = Schedule(self._budget, self._rank)
         self._update_notice = UpdateNotice(manager, client, place)
         self._welcome = Welcome(manager, client, place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import platform
 import subprocess
 import sys
 import time
@@ -16,7 +17,9 @@ import docker
 
 from tests.conftest import ROOT, engine_socket
 
-IMAGE = "botmaker-server:test"
+HERE = platform.freedesktop_os_release()["VERSION_CODENAME"]
+# The releases that setup-server.sh is for, of this machine's own kind.
+SUITES = [HERE, *{"bookworm": ["trixie"], "trixie": ["bookworm"]}.get(HERE, [])]
 WHEELS = """
 import sys
 sys.path.insert(0, "images")
@@ -27,11 +30,16 @@ controller_image.fetch_wheels(python, client.version()["Arch"])
 """
 
 
-def built() -> None:
+def image_of(suite: str) -> str:
+    """The image of that release."""
+    return f"botmaker-server:{suite}"
+
+
+def built(suite: str) -> None:
     """Make the image, and the wheels that fit it."""
-    build = [sys.executable, "images/build.py", "server", "--if-missing"]
+    build = [sys.executable, "images/build.py", "server", "--if-missing", "--suite", suite]
     subprocess.run(build, cwd=ROOT, check=True)
-    subprocess.run([sys.executable, "-c", WHEELS, IMAGE], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-c", WHEELS, image_of(suite)], cwd=ROOT, check=True)
 
 
 class Machine:
@@ -72,14 +80,15 @@ class Machine:
         """What systemd knows of a unit."""
         return self.run("systemctl", "show", "-P", key, name)[1].strip()
 
-    def active(self) -> bool:
+    def active(self, name: str = "botmaker.service") -> bool:
         """Whether the service counts as started."""
-        return self.unit("ActiveState") == "active"
+        return self.unit("ActiveState", name) == "active"
 
 
 @contextmanager
-def machine(engine: docker.APIClient, folder: Path) -> Iterator[Machine]:
-    """A server that has booted. `folder` is its /var/lib/botmaker, which the engine must find."""
+def machine(engine: docker.APIClient, folder: Path, suite: str) -> Iterator[Machine]:
+    """A server of that release that has booted. `folder` holds its /var/lib/botmaker, which the
+    engine must find."""
     mounts = [
         docker.types.Mount("/var/run/docker.sock", engine_socket(), type="bind"),
         docker.types.Mount("/var/lib/botmaker", str(folder / "state"), type="bind"),
@@ -87,7 +96,7 @@ def machine(engine: docker.APIClient, folder: Path) -> Iterator[Machine]:
         docker.types.Mount("/src", str(ROOT), type="bind", read_only=True),
     ]
     made = engine.create_container(
-        IMAGE,
+        image_of(suite),
         name=f"botmaker-server-test-{uuid.uuid4().hex[:8]}",
         host_config=engine.create_host_config(
             mounts=mounts,

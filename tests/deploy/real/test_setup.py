@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +17,7 @@ import pyrage
 import pytest
 
 from tests.conftest import bridge_address, engine_socket, remove_everything_of
-from tests.deploy.real.machine import Machine, built, machine
+from tests.deploy.real.machine import SUITES, Machine, built, machine
 from tests.deploy.real.proxies import HOST, certificate
 from tests.loopback import LoopbackDiscord
 from tests.process.process import BRISK
@@ -22,13 +25,21 @@ from tests.process.process import BRISK
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 SCRIPT = "/src/deploy/setup-server.sh"
 SECRETS = {"api_key": "FAKE-key-of-the-server-test", "channel_token": "FAKE-token-of-the-test"}
+TUNNEL, TUNNEL_TOKEN = "botmaker-tunnel.service", "FAKE-tunnel-token-of-the-test"
+SOON = "[Timer]\\nOnCalendar=\\nOnCalendar=*:*:0/10\\nRandomizedDelaySec=0\\nAccuracySec=1\\n"
 HASTY = "[Service]\\nWatchdogSec=8\\nTimeoutAbortSec=2\\n"
+
+
+@pytest.fixture(params=SUITES)
+def suite(request: pytest.FixtureRequest) -> str:
+    """Each release that the script is for and that can be built here."""
+    built(request.param)
+    return str(request.param)
 
 
 @pytest.fixture
 def folder(tmp_path: Path, docker_client: docker.APIClient, demo_image: str) -> Iterator[Path]:
     """What the server is given; afterwards its bots are removed."""
-    built()
     (tmp_path / "state" / "templates").mkdir(parents=True)
     (tmp_path / "state" / "templates" / "brisk.toml").write_text(BRISK)
     (tmp_path / "in").mkdir()
@@ -74,7 +85,7 @@ async def a_bot(world: LoopbackDiscord, ann: Any) -> None:
 
 
 async def test_a_server_is_set_up_used_killed_hung_and_taken_away(
-    docker_client: docker.APIClient, folder: Path
+    docker_client: docker.APIClient, folder: Path, suite: str
 ) -> None:
     """Its bot notices none of it."""
     key = pyrage.x25519.Identity.generate()
@@ -86,7 +97,9 @@ async def test_a_server_is_set_up_used_killed_hung_and_taken_away(
         ann = world.person("ann")
         (folder / "in" / "token").write_text(world.token)
         (folder / "in" / "env").write_text(settings(world, ann.id))
-        with machine(docker_client, folder) as server:
+        (folder / "in" / "tunnel-token").write_text(TUNNEL_TOKEN)
+        shutil.copy(Path(__file__).parent / "cloudflared", folder / "in")
+        with machine(docker_client, folder, suite) as server:
             gid = os.stat(engine_socket()).st_gid
             await server.does(f"groupadd -o -g {gid} docker")
 
@@ -128,8 +141,7 @@ async def test_a_server_is_set_up_used_killed_hung_and_taken_away(
             assert "Watchdog timeout" in server.journal()
             await asyncio.sleep(10)  # longer than a sign of life may take
             assert server.active()
-            await server.does("systemctl start botmaker-backup")
-            assert len(list((folder / "state" / "backups").glob("botmaker-*.age"))) == 1
+            await the_timer_makes_a_backup(server, folder / "state" / "backups")
             await server.does(
                 "sed -i s/^BOTMAKER_GUILD_ID=.*/BOTMAKER_GUILD_ID=x/ /etc/botmaker/.env"
             )
@@ -144,15 +156,36 @@ async def test_a_server_is_set_up_used_killed_hung_and_taken_away(
             await server.does(setup)
             await server.until(server.active, "it isn't started again")
             await caddy_takes_over(server, setup)
+            await a_tunnel_takes_over(server, setup)
             said = await server.does(f"{SCRIPT} --uninstall")
             assert "the bots, which run on" in said
             await server.does(
-                "! systemctl cat botmaker && ! ls /opt/botmaker* && ! which botmaker"
+                "! systemctl cat botmaker && ! systemctl cat botmaker-tunnel"
+                " && ! ls /opt/botmaker* && ! which botmaker"
                 " && test -s /etc/botmaker/master.key && test -s /var/lib/botmaker/data/botmaker.db"
             )
             assert "Nothing to change." in await server.does(f"{SCRIPT} --uninstall")
             state = docker_client.inspect_container(made["Id"])["State"]
             assert (state["Running"], state["StartedAt"]) == (True, began)
+
+
+async def the_timer_makes_a_backup(server: Machine, backups: Path) -> None:
+    """By itself, at its time, which is soon here instead of at night."""
+    assert not list(backups.glob("botmaker-*.age"))
+    assert server.active("botmaker-backup.timer")
+    drop = "/run/systemd/system/botmaker-backup.timer.d"
+    await server.does(
+        f"mkdir -p {drop} && printf '{SOON}' >{drop}/soon.conf && systemctl daemon-reload && "
+        "systemctl restart botmaker-backup.timer"
+    )
+    await server.until(lambda: list(backups.glob("botmaker-*.age")), "the timer made no backup", 60)
+    await server.does(
+        f"rm -r {drop} && systemctl daemon-reload && systemctl restart botmaker-backup.timer"
+    )
+    await server.until(
+        lambda: server.unit("ActiveState", "botmaker-backup.service") == "inactive", "it goes on"
+    )
+    assert server.unit("Result", "botmaker-backup.service") == "success"
 
 
 def instance(folder: Path) -> str:
@@ -213,6 +246,39 @@ async def caddy_takes_over(server: Machine, setup: str) -> None:
         "got = to.getresponse(); print(got.status, got.headers['Location'])"
     )
     assert await server.does(f'python3 -c "{script}"') == f"308 https://{HOST}/x"
+
+
+async def a_tunnel_takes_over(server: Machine, setup: str) -> None:
+    """As somebody who is nobody else, with its token in a file that only it can read; it comes back
+    when it dies. cloudflared itself is in no package, so its place is taken by something that
+    reads the same words."""
+    await server.does(
+        "systemctl disable --now caddy && install -m 755 /in/cloudflared /usr/local/bin"
+    )
+    setup = setup.replace("--proxy nginx", "--tunnel /in/tunnel-token")
+    assert "Firewall: BotMaker needs no open port." in await server.does(setup)
+    assert "Nothing to change." in await server.does(setup)
+    wanted = hashlib.sha256(TUNNEL_TOKEN.encode()).hexdigest()
+    first = server.unit("MainPID", TUNNEL)
+    for dead in ("0", first):
+        await server.until(
+            lambda dead=dead: server.active(TUNNEL) and server.unit("MainPID", TUNNEL) != dead,
+            "the tunnel isn't back",
+        )
+        ask = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:7101/ready').read().decode())"
+        said = json.loads(
+            await server.does(f'for n in 1 2 3 4 5; do python3 -c "{ask}" && break; sleep 1; done')
+        )
+        assert said["token"] == wanted
+        assert said["uid"] >= 1000
+        told = await server.does(
+            f"cd /proc/$(systemctl show -P MainPID {TUNNEL}) && tr '\\0' '\\n' <cmdline && "
+            f"tr '\\0' '\\n' <environ; journalctl -u {TUNNEL} -o cat; systemctl cat {TUNNEL}"
+        )
+        assert "--token-file" in told
+        assert TUNNEL_TOKEN not in told
+        await server.does(f"kill -9 $(systemctl show -P MainPID {TUNNEL})")
+    assert await server.does("stat -c '%a %U:%G' /etc/botmaker/tunnel-token") == "600 root:root"
 
 
 async def the_proxy_answers(server: Machine) -> None:
