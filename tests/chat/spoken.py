@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
+from controller.chat.languages import speak
 from tests.conftest import ROOT
 
 BUILTIN = sorted((ROOT / "controller/catalog/builtin").glob("*.toml"))
@@ -33,6 +36,19 @@ _UNREAD_KEYWORDS = {"custom_id", "name", "nonce", "filename", "key"}
 _FIRST_IS_READ = {"button", "select"}
 
 
+T = TypeVar("T")
+
+
+def in_language(language: str, make: Callable[[], T]) -> T:
+    """What it makes where that language is spoken."""
+
+    async def task() -> T:
+        await speak(language)
+        return make()
+
+    return asyncio.run(task())
+
+
 def chat_modules() -> list[Path]:
     """Every module that says something in Discord."""
     return [
@@ -46,12 +62,17 @@ def chat_modules() -> list[Path]:
 def tree_of(path: Path) -> ast.Module:
     """A module's syntax without its docstrings."""
     tree = ast.parse(path.read_text())
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        first = body[0] if isinstance(body, list) and body else None
-        if isinstance(first, ast.Expr) and _is_text(first.value):
-            body[0] = ast.Pass()
+    _drop_docstrings(tree)
     return tree
+
+
+def _drop_docstrings(node: ast.Module | ast.stmt) -> None:
+    body = getattr(node, "body", ())
+    for at, one in enumerate(body):
+        if at == 0 and isinstance(one, ast.Expr) and _is_text(one.value):
+            body[0] = ast.Pass()
+        elif isinstance(one, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            _drop_docstrings(one)
 
 
 def _is_text(node: object) -> bool:
@@ -215,17 +236,17 @@ def _read_of(table: object) -> Iterator[str]:
 
 
 @cache
-def anywhere() -> frozenset[str]:
-    """Every text in the controller, with bare placeholders."""
-    found = set(of_templates())
-    for path in (ROOT / "controller").rglob("*.py"):
-        if path.is_relative_to(ROOT / "controller" / "cli"):
-            continue
-        for node in ast.walk(tree_of(path)):
-            text = template(node)
-            if text is not None:
-                found.add(bare(text))
-    return frozenset(found)
+def anywhere() -> str:
+    """The controller's whole text but the console's: literals in one piece, placeholders bare."""
+    console = ROOT / "controller" / "cli"
+    texts = [
+        path.read_text()
+        for path in (ROOT / "controller").rglob("*.py")
+        if not path.is_relative_to(console)
+    ]
+    every = "\n".join([*texts, *of_templates()])
+    every = re.sub(r"""["']\s*\n\s*f?["']""", "", every).replace('\\"', '"').replace("\\'", "'")
+    return every + re.sub(r"\{[^{}\n]*\}", "{}", every)
 
 
 def bare(text: str) -> str:

@@ -81,7 +81,7 @@ def test_every_error_that_may_reach_discord_is_in_the_catalogue(language: str) -
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_is_kept_for_below_chat_is_still_said_there(language: str) -> None:
     """A text of nobody's any more goes from the catalogue."""
-    every = "\n".join(spoken.anywhere())
+    every = spoken.anywhere()
     dead = [
         text
         for text in table(language, "sentences")["below"]

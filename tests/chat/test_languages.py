@@ -16,6 +16,7 @@ from controller.chat.words.failures import failure_words
 from controller.domain.errors import BadInput
 from tests.chat.acting import buttons_of, labels, make, newcomer, picks, said, until_card
 from tests.chat.house import House
+from tests.chat.test_help import named_in
 
 
 @pytest.fixture
@@ -133,6 +134,27 @@ async def test_two_people_of_different_languages_at_once_dont_mix() -> None:
     assert spanish == ["No se cambió nada."] * 3
     assert english == ["Nothing was changed."] * 3
     assert say("Nothing was changed.") == "Nothing was changed."
+
+
+@pytest.mark.parametrize("locale", ["de", "es-ES"])
+async def test_the_help_fits_into_one_message_in_every_language(
+    house: House, locales: dict[int, str], locale: str
+) -> None:
+    """With the names that people of that language see, and nothing cut into a file."""
+    locales[house.admin.id] = locale
+    async with house.controller() as world:
+        answer = await world.admin.slash(world.channel, "help")
+        commands = [dict(one) for one in world.env.backend.commands[house.guild.id].values()]
+    assert answer.response is not None
+    assert answer.response.attachments == []
+    assert named_in(said(answer)) == {path for one in commands for path in localized(one, locale)}
+
+
+def localized(part: dict[str, Any], locale: str, above: str = "") -> list[str]:
+    """The paths of the commands in a group, or of one without one, in a language."""
+    path = f"{above} {part['name_localizations'][locale]}".strip()
+    inside = [one for one in part.get("options", ()) if one["type"] in {1, 2}]
+    return [one for part in inside for one in localized(part, locale, path)] or [path]
 
 
 async def test_discord_is_told_the_commands_in_every_language(house: House) -> None:
