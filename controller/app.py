@@ -212,6 +212,7 @@ async def open_application(  # noqa: PLR0913 - what simulations and proofs repla
                 seal_key=seal_key,
                 at_rest=AtRest(keys),
                 sealed_only=settings.sealed_only,
+                ceiling=settings.ceiling,
                 secret_reminder=settings.secret_reminder * 86_400.0,
                 shift=shift,
                 own_tokens=_own_tokens(settings, fingerprints),

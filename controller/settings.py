@@ -32,6 +32,7 @@ from controller.backup_settings import BackupSettings
 from controller.domain.disk_words import read_begin, starting
 from controller.domain.errors import BadSetting
 from controller.edge_settings import EdgeSettings
+from controller.limit_settings import LimitSettings
 from controller.log_settings import LogSettings
 from controller.service_manager import Expected
 from controller.web_settings import Place, WebSettings, is_loopback
@@ -57,7 +58,7 @@ def docker_environment() -> Mapping[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith("DOCKER_")}
 
 
-class Settings(WebSettings, BackupSettings, LogSettings, EdgeSettings):
+class Settings(WebSettings, BackupSettings, LogSettings, EdgeSettings, LimitSettings):
     """Every setting. Names and defaults are a contract (docs/configuration.md)."""
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True)

@@ -30,7 +30,7 @@ PAGES = (
     "/doctor",
     "/history",
     f"/bots/{_BOT}",
-    f"/bots/{_BOT}/{{part:log|history|settings|secrets|actions}}",
+    f"/bots/{_BOT}/{{part:log|history|releases|settings|secrets|actions}}",
 )
 _KINDS = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _POLICY = (

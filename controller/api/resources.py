@@ -69,6 +69,7 @@ class BotOut(Resource):
     provider: str
     model: str
     channel: str
+    limits: dict[str, str]  # its own: memory, cpus, pids; the rest is as its template says
     image: str
     created_at: datetime | None
     role: RoleWord  # what you may do to it
@@ -187,6 +188,7 @@ def bot_out(view: View, role: Role) -> BotOut:
         provider=bot.provider,
         model=bot.model,
         channel=bot.channel,
+        limits=dict(bot.limits),
         image=bot.image,
         created_at=moment(bot.created_at),
         role=role_word(role),

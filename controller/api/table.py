@@ -19,6 +19,7 @@ from controller.api.operations.inside_operations import INSIDE_OPERATIONS
 from controller.api.operations.release_operations import RELEASE_OPERATIONS
 from controller.api.operations.request_operations import REQUEST_OPERATIONS
 from controller.api.operations.schedule_operations import SCHEDULE_OPERATIONS
+from controller.api.operations.snapshot_operations import SNAPSHOT_OPERATIONS
 from controller.api.operations.stats_operations import STATS_OPERATIONS
 from controller.api.operations.stream_operations import STREAM_OPERATIONS
 from controller.api.operations.token_operations import TOKEN_OPERATIONS
@@ -32,6 +33,7 @@ OPERATIONS: Operations = (
     *BOT_OPERATIONS,
     *INSIDE_OPERATIONS,
     *RELEASE_OPERATIONS,
+    *SNAPSHOT_OPERATIONS,
     *FLEET_OPERATIONS,
     *STATS_OPERATIONS,
     *SCHEDULE_OPERATIONS,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, cast
 
+from controller.backups import passphrase_files
 from controller.domain.errors import BadInput, StorageTrouble
 
 FIRST_LINE = b"age-encryption.org/v1\n"
@@ -123,8 +124,7 @@ def _identity(text: str) -> Any:
 def seal(pieces: Iterator[bytes], out: BinaryIO, locks: Locks) -> None:
     """Encrypt all pieces into the file. What a piece or the file raises is raised here."""
     if locks.passphrase:
-        plain = _gathered(pieces)
-        out.write(_age().passphrase.encrypt(plain, locks.passphrase))
+        passphrase_files.write(_gathered(pieces), locks.passphrase, out)
         return
     source, target = _Source(pieces), _Target(out.write)
     recipients = [_recipient(one) for one in locks.recipients]
@@ -194,11 +194,27 @@ def _whole(file: BinaryIO, keys: Keys) -> bytes:
             hint="Put it into a file and give that with --passphrase-file.",
             code="wrong-key",
         )
+    _require_bounded(file)
     data = file.read(PASSPHRASE_MAX + (1 << 20) + 1)
     try:
         return bytes(_age().passphrase.decrypt(data, keys.passphrase))
     except Exception as error:  # noqa: BLE001 - the library's, of whatever kind
         raise _refused(error, ()) from None
+
+
+def _require_bounded(file: BinaryIO) -> None:
+    """Refuse a file that somebody made to take the machine's memory, or minutes, to be opened."""
+    factor = passphrase_files.work_factor(file)
+    if factor is None:
+        raise damaged("its header isn't one of a file with a passphrase")
+    if factor > passphrase_files.MOST_FACTOR:
+        raise BadInput(
+            "Opening this backup would take more than 256 MiB of memory: its scrypt work factor is "
+            f"{factor}, and {passphrase_files.MOST_FACTOR} is the most that is allowed.",
+            hint="If you trust it, encrypt it again with the age tool, as a whole: "
+            "`age -d FILE | age -p > NEW`.",
+            code="backup-too-costly",
+        )
 
 
 def _refused(error: Exception, identities: Sequence[Any]) -> Exception:

@@ -14,7 +14,7 @@ from controller.catalog.rendering import (
     secret_files,
     seed_files,
 )
-from controller.catalog.tables import Action, LogSign, Validation
+from controller.catalog.tables import Action, LogSign, Resources, State, Validation
 from controller.catalog.template import Choice, Need, Template
 
 __all__ = [
@@ -27,7 +27,9 @@ __all__ = [
     "Need",
     "Refusal",
     "RenderedFile",
+    "Resources",
     "SecretSpec",
+    "State",
     "Template",
     "Validation",
     "action_command",

@@ -64,6 +64,9 @@ def _runs(template: Template) -> Iterator[str]:
     for name, value in run.env.items():
         yield f"variable {name}={value}"
     yield f"state in a volume at {template.state.path}" if template.state else "keeps no state"
+    if template.state is not None and template.state.snapshot:
+        most, kept = template.state.snapshot_most, template.state.snapshots
+        yield f"its state is copied before an update, up to {most}; {kept} copies are kept"
     for seed in template.seeds:
         how = "written once, then left alone" if seed.keep else "rewritten for each new container"
         yield f"file {seed.path} in the state, {how}"

@@ -66,7 +66,7 @@ def container_spec(
     `user` owns its secrets (`Vault.owner_for`). `files` are pairs of a folder on the host and the
     folder in the container where it is mounted.
     """
-    run, health = template.run, template.health
+    run, health, limits = template.run, template.health, template.limits_of(bot)
     entrypoint, command = _process(template, bot)
     return ContainerSpec(
         bot_id=bot.id,
@@ -82,9 +82,9 @@ def container_spec(
         workdir=run.workdir,
         env=_env(template, bot),
         tmpfs=tuple(run.tmpfs.items()),
-        memory=run.resources.memory_bytes,
-        nano_cpus=run.resources.nano_cpus,
-        pids=run.resources.pids,
+        memory=limits.memory_bytes,
+        nano_cpus=limits.nano_cpus,
+        pids=limits.pids,
         init=run.init,
         restart=run.restart,
         stop_timeout=run.stop_timeout,

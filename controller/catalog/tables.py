@@ -153,10 +153,19 @@ class Run(Part):
 
 
 class State(Part):
-    """Where the bot's volume is mounted, and what happens to the bot while it is backed up."""
+    """Where the bot's volume is mounted, what happens to the bot while it is backed up, and whether
+    its state is copied before an update: how many copies are kept, and how large one may be."""
 
     path: MountPoint
     backup: Literal["pause", "stop", "live"] = "pause"
+    snapshot: bool = False
+    snapshots: Annotated[int, Field(ge=1, le=10)] = 2
+    snapshot_most: Size = "1g"
+
+    @property
+    def snapshot_bytes(self) -> int:
+        """The most bytes of one snapshot."""
+        return size_in_bytes(self.snapshot_most)
 
 
 class LogSign(Part):

@@ -13,10 +13,11 @@ from pydantic import ValidationError, model_validator
 
 from controller.catalog import template_rules
 from controller.catalog.inputs import FieldSpec, SecretSpec
-from controller.catalog.tables import Action, Option, Tables, Update
+from controller.catalog.tables import Action, Option, Resources, Tables, Update
 from controller.domain.bot import Bot
 from controller.domain.errors import BadInput, NotFound
 from controller.domain.keys import looks_like_key
+from controller.domain.limits import CPUS, MEMORY, PIDS
 from controller.domain.names import check_model, meant, same_word
 from controller.domain.release import Gate
 
@@ -83,6 +84,17 @@ class Template(Tables):
             for key, action in self.actions.items()
             if not action.channels or bot.channel in action.channels
         }
+
+    def limits_of(self, bot: Bot) -> Resources:
+        """The limits of the bot: its own, and the template's for the rest."""
+        usual, own = self.run.resources, bot.limits
+        if not own:
+            return usual
+        return Resources(
+            memory=own.get(MEMORY, usual.memory),
+            cpus=float(own.get(CPUS, usual.cpus)),
+            pids=int(own.get(PIDS, usual.pids)),
+        )
 
     @property
     def gate(self) -> Gate:

@@ -17,6 +17,7 @@ from controller.chat.commands.many_commands import ManyCommands
 from controller.chat.commands.release_commands import ReleaseCommands
 from controller.chat.commands.rooms import Rooms
 from controller.chat.commands.schedule_commands import ScheduleCommands
+from controller.chat.commands.snapshot_commands import SnapshotCommands
 from controller.chat.commands.stats_commands import StatsCommands
 from controller.chat.requests.admission import Admission
 from controller.chat.requests.at_work import AtWork
@@ -93,8 +94,9 @@ def every_command(manager: Manager, rooms: Rooms, public_url: str) -> list[TopLe
     """
     bot = BotCommands(manager, rooms)
     inside = InsideCommands(manager, rooms.actions, rooms.settings)
-    copies, releases = CopyCommands(manager, rooms.secrets), ReleaseCommands(manager, rooms.updates)
-    for command in (*inside.all(), *copies.all(), *releases.all()):
+    copies, releases = CopyCommands(manager, rooms.copies), ReleaseCommands(manager, rooms.updates)
+    snapshots = SnapshotCommands(manager, rooms.snapshots)
+    for command in (*inside.all(), *copies.all(), *releases.all(), *snapshots.all()):
         bot.add_command(command)
     bot.add_command(ScheduleCommands(manager))
     stats = StatsCommands(manager)

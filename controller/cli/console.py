@@ -33,9 +33,13 @@ COMMANDS = {
     "schedule": Lazy("controller.cli.schedules:schedule", "What a bot does by itself, and when."),
     "fleet": Lazy("controller.cli.many:fleet", "Start, stop, restart or update many bots."),
     "releases": Lazy("controller.cli.releases:releases", "Print what a bot was made of."),
+    "snapshots": Lazy(
+        "controller.cli.snapshots_of_bots:snapshots", "Print or restore copies of a bot's state."
+    ),
     "update": Lazy("controller.cli.releases:update", "Bring a bot up to date."),
     "updates": Lazy("controller.cli.updates:updates", "Look for newer images of all bots."),
     "rollback": Lazy("controller.cli.releases:rollback", "Make a bot what it was."),
+    "edit": Lazy("controller.cli.editing:edit", "Change what a bot is made of."),
     "clone": Lazy("controller.cli.copying_bots:clone", "Create a bot like another one."),
     "rename": Lazy("controller.cli.copying_bots:rename", "Call a bot something else."),
     "create": Lazy("controller.cli.fleet_files:create", "Create the bots of a file."),

@@ -116,6 +116,8 @@ def _facts(bot: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for key in ("template", "provider", "model", "channel", "image", "id"):
         if bot[key]:
             yield key, bot[key]
+    for limit, value in bot["limits"].items():
+        yield f"limit {limit}", value
     for setting in bot["settings"] or ():
         default = "" if setting["is_set"] else " (default)"
         yield f"setting {setting['name']}", setting["value"] + default

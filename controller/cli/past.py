@@ -91,6 +91,8 @@ def _of_row(entry: Entry) -> str:
     data = entry.data
     if entry.kind is Kind.RENAMED:
         return f"renamed from {data.get('before')} to {data.get('after')}"
+    if entry.kind is Kind.SNAPSHOT:
+        return f"snapshot {data.get('number')} of its state {data.get('what')}"
     return f"{entry.kind.value} {_flat(data)}".strip()
 
 

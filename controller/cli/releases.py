@@ -89,7 +89,7 @@ def _print_changes(name: str, found: dict[str, Any]) -> None:
         click.echo(f"image: {image['before'] or 'none'} -> {image['after']}")
     if found["template"]:
         click.echo("template: a newer version")
-    for one in found["config"]:
+    for one in (*found["versions"], *found["config"]):
         click.echo(f"{one['name']}: {one['before'] or 'none'} -> {one['after'] or 'none'}")
     if found["failed_before"]:
         click.echo(f"The same was taken back before: {found['failed_before']}")

@@ -46,6 +46,8 @@ BOT_RENAME = Act("bot.rename", Role.ADMIN, "Renaming a bot")
 BOT_UPDATE = Act("bot.update", Role.ADMIN, "Updating a bot")
 BOT_ROLLBACK = Act("bot.rollback", Role.ADMIN, "Rolling a bot back")
 BOT_RELEASES = Act("bot.releases", Role.VIEWER, "Seeing a bot's releases")
+BOT_SNAPSHOTS = Act("bot.snapshots", Role.VIEWER, "Seeing a bot's snapshots")
+BOT_RESTORE = Act("bot.restore", Role.ADMIN, "Restoring a bot's state")
 BOT_SECRETS = Act("bot.secrets", Role.ADMIN, "Entering a bot's secrets")
 BOT_STATS = Act("bot.stats", Role.VIEWER, "Seeing what a bot uses")
 SCHEDULE_ADD = Act("bot.schedule.add", Role.ADMIN, "Adding a schedule to a bot")
@@ -111,6 +113,8 @@ ACTS: dict[str, Act] = {
         BOT_UPDATE,
         BOT_ROLLBACK,
         BOT_RELEASES,
+        BOT_SNAPSHOTS,
+        BOT_RESTORE,
         BOT_SECRETS,
         BOT_STATS,
         SCHEDULE_ADD,

@@ -77,9 +77,10 @@ class Chosen:
     phase: Phase | None = None
     template: str = ""
     name: str = ""  # with * and ?, or a part of the name
+    problem: str = ""  # its code
 
     def __bool__(self) -> bool:
-        return self.phase is not None or bool(self.template or self.name)
+        return self.phase is not None or bool(self.template or self.name or self.problem)
 
     def fits(self, verb: Verb, bot: Bot, phase: Phase) -> bool:
         """Whether that bot is meant, and the act makes sense for it."""
@@ -87,6 +88,7 @@ class Chosen:
             phase in _APPLIES[verb]
             and self.phase in (None, phase)
             and self.template in ("", bot.template)
+            and self.problem in ("", bot.problem.code if bot.problem else "")
             and self._is_named(bot.name)
         )
 

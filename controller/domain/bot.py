@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from controller.domain.run import Run
 
+RESTORED = "restored"  # the code of the problem that keeps a restored bot from starting
+
 
 class Wish(StrEnum):
     """What the admins want of a bot. Removal is a wish too, until nothing is left of the bot."""
@@ -49,6 +51,7 @@ class Bot:
     model: str
     channel: str
     fields: dict[str, str] = field(default_factory=dict)
+    limits: dict[str, str] = field(default_factory=dict)  # its own; the rest is its template's
     wish: Wish = Wish.RUN
     run: Run = field(default_factory=Run)
     image: str = ""  # the pinned image; empty until the first start resolved it
@@ -57,6 +60,8 @@ class Bot:
     held: str = ""  # the template's text that the bot is held to; empty: it follows its template
     release: int = 0  # the newest release that has proved itself; 0: none yet
     candidate: int = 0  # the release that all of this is, while it has yet to prove itself
+    restoring: int = 0  # the snapshot that its state is being replaced by; 0: none
+    state_kept: bool = False  # whether the state that is being replaced is a snapshot by now
     problem: Problem | None = None
     setback: Problem | None = None  # why the last change was taken back, until a person acts
     created_at: float = 0.0

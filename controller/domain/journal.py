@@ -16,6 +16,7 @@ from controller.domain.announcing import Alert, hours_words
 from controller.domain.bot import Bot, Crash, Problem
 from controller.domain.errors import ControllerError, OutcomeUnknown
 from controller.domain.incident import Incident
+from controller.domain.snapshot import Snapshot
 
 
 class Kind(StrEnum):
@@ -55,6 +56,7 @@ class Kind(StrEnum):
     # number, trouble; with `again`: it had seemed over
     INCIDENT = "incident"
     INCIDENT_OVER = "incident-over"  # number, trouble, ending, seconds
+    SNAPSHOT = "snapshot"  # what (taken, restored), number, size in bytes: of a bot's state
     ALERT = "alert"  # whom, subject, hours, on: who is pinged
 
 
@@ -140,7 +142,8 @@ def changes(before: Bot, after: Bot) -> list[Fact]:
 
 def _choices(bot: Bot) -> dict[str, str]:
     """What was chosen for the bot beside its fields."""
-    return {"provider": bot.provider, "model": bot.model, "channel": bot.channel}
+    chosen = {"provider": bot.provider, "model": bot.model, "channel": bot.channel}
+    return chosen | bot.limits
 
 
 def _differing(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, dict[str, str]]:
@@ -165,6 +168,17 @@ def taken_back(number: int, to: int, why: Problem) -> Fact:
     """That a release failed, and that the one of number `to` came back, as a fact."""
     data = {"number": number, "to": to, "code": why.code, "message": why.message}
     return Fact(Kind.TAKEN_BACK, data)
+
+
+def snapshot_taken(found: Snapshot) -> Fact:
+    """That a bot's state was copied, as a fact."""
+    data = {"what": "taken", "number": found.number, "why": found.why, "size": found.size}
+    return Fact(Kind.SNAPSHOT, data)
+
+
+def snapshot_restored(number: int) -> Fact:
+    """That a snapshot is the bot's state now, as a fact."""
+    return Fact(Kind.SNAPSHOT, {"what": "restored", "number": number})
 
 
 def crash(found: Crash) -> Fact:

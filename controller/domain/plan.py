@@ -20,6 +20,7 @@ class Step(StrEnum):
     START = "start"
     RESTART = "restart"
     SAVE = "save"  # read the bot's state for a backup
+    RESTORE = "restore"  # put a snapshot in place of the bot's state
     RELOAD = "reload"  # have the running program read its replaced secrets
     STOP = "stop"
     REMOVE_CONTAINER = "remove-container"
@@ -54,7 +55,7 @@ def _towards(bot: Bot, world: World) -> Step:
         case Wish.REMOVE:
             return _remove(world)
         case Wish.STOP:
-            return _stop(world)
+            return _stop(bot, world)
         case Wish.RUN:
             return _run(bot, world)
 
@@ -72,11 +73,23 @@ def _remove(world: World) -> Step:
     return Step.FORGET
 
 
-def _stop(world: World) -> Step:
+def _stop(bot: Bot, world: World) -> Step:
     """Whatever runs of the bot ends. What is parked stays, for the next start to decide."""
     if world.previous is not None and world.previous.state.active:
         return Step.PARK
+    if bot.restoring and world.previous is None and bot.problem is None:
+        return _restore(world)
     return Step.STOP if _is_active(world.container) else Step.SETTLED
+
+
+def _restore(world: World) -> Step:
+    """The bot's state is replaced while no container has it."""
+    container = world.container
+    if container is None:
+        return Step.RESTORE
+    if container.state is ContainerState.REMOVING:
+        return Step.LOOK_AGAIN
+    return Step.STOP if container.state.active else Step.REMOVE_CONTAINER
 
 
 def _run(bot: Bot, world: World) -> Step:
@@ -88,6 +101,8 @@ def _run(bot: Bot, world: World) -> Step:
         return Step.TAKE_BACK  # the same container, with the secrets that worked
     if bot.problem is not None:
         return Step.STOP if _is_active(world.container) else Step.SETTLED
+    if bot.restoring and world.previous is None:
+        return _restore(world)
     if world.missing:
         # A bot never starts without its secrets, and never stops because a file went away.
         return Step.SETTLED

@@ -40,6 +40,7 @@ class Content:
     image_ref: str = ""
     secret_set: int = 0
     held: str = ""
+    limits: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +83,7 @@ def content_of(bot: Bot) -> Content:
         image_ref=bot.image_ref,
         secret_set=bot.secret_set,
         held=bot.held,
+        limits=dict(bot.limits),
     )
 
 
@@ -97,6 +99,7 @@ def with_content(bot: Bot, content: Content) -> Bot:
         image=content.image,
         image_ref=content.image_ref,
         held=content.held,
+        limits=dict(content.limits),
     )
 
 

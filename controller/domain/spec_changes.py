@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from controller.domain.image_version import ImageVersion
 from controller.domain.spec import ContainerSpec
 
 # In a person's words; what isn't listed differs by release, or follows from the others.
@@ -53,6 +54,17 @@ def differences(before: ContainerSpec, after: ContainerSpec) -> tuple[Difference
     if len({tuple(sorted(one.items())) for one in seeds}) > 1:
         found.append(Difference("files in its state", "", "changed"))
     return tuple(found)
+
+
+def version_differences(before: ImageVersion, after: ImageVersion) -> tuple[Difference, ...]:
+    """What differs in what two images say of their versions."""
+    parts = (
+        ("image version", "version"),
+        ("image revision", "revision"),
+        ("image built", "created"),
+    )
+    found = [(name, getattr(before, part), getattr(after, part)) for name, part in parts]
+    return tuple(Difference(name, old, new) for name, old, new in found if old != new)
 
 
 def _text(field: str, value: object) -> str:

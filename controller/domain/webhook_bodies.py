@@ -151,6 +151,8 @@ def _about_change(entry: Entry, bot: str, who: str) -> str:
             return f"{bot} has release {data.get('number')} ({data.get('why')}), by {who}."
         case Kind.PROVED:
             return f"Release {data.get('number')} of {bot} works."
+        case Kind.SNAPSHOT:
+            return f"Snapshot {data.get('number')} of {bot} was {data.get('what')}."
         case Kind.TAKEN_BACK:
             number, to = data.get("number"), data.get("to")
             return f"Release {number} of {bot} was taken back to {to}: {data.get('message')}"

@@ -44,6 +44,7 @@ EVENTS: Mapping[Kind, str] = {
     Kind.RELEASE: "bot.release",
     Kind.PROVED: "bot.release-good",
     Kind.TAKEN_BACK: "bot.release-failed",
+    Kind.SNAPSHOT: "bot.snapshot",
     Kind.MISSED: "bot.schedule-missed",
     Kind.BATCH: "fleet.batch",
     Kind.NOTED: "request.noted",

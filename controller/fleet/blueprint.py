@@ -179,7 +179,8 @@ class Blueprints:
         A stale image counts as another one, so a container of it is outdated.
         """
         row = (bot.name, bot.template, bot.provider, bot.model, bot.channel)
-        made_of = (*row, bot.image, bot.image_ref, bot.held, *sorted(bot.fields.items()))
+        typed = (*sorted(bot.fields.items()), "", *sorted(bot.limits.items()))
+        made_of = (*row, bot.image, bot.image_ref, bot.held, *typed)
         known = self._digests.get(bot.id)
         if known is not None and known[0] == made_of:
             return known[1]

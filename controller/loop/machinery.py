@@ -14,6 +14,7 @@ from controller.domain.errors import ControllerError
 from controller.domain.observation import World
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.journal import Journal
+from controller.fleet.snapshot_files import SnapshotFiles
 from controller.fleet.threads import Threads
 from controller.fleet.views import Fleet
 from controller.fleet.wishes import Wishes
@@ -29,6 +30,7 @@ from controller.loop.queue import Queue
 from controller.loop.reloads import Reloads
 from controller.loop.restored_states import RestoredStates
 from controller.loop.savings import Savings
+from controller.loop.snapshot_steps import SnapshotSteps
 from controller.loop.steps import Steps
 from controller.loop.story import Stories
 from controller.loop.strays import Strays
@@ -59,6 +61,7 @@ class Tools:
     errands: Errands
     savings: Savings
     restored: RestoredStates
+    snapshots: SnapshotFiles
     former: FormerSecrets
     queue: Queue
 
@@ -107,6 +110,14 @@ class Loop:
             former=tools.former,
         )
         pins = Pins(runtime=runtime, fleet=fleet, wishes=wishes, blueprints=blueprints)
+        snapshots = SnapshotSteps(
+            files=tools.snapshots,
+            runtime=runtime,
+            store=tools.store,
+            wishes=wishes,
+            blueprints=blueprints,
+            threads=threads,
+        )
         trials = Trials(
             runtime=runtime,
             store=tools.store,
@@ -119,6 +130,7 @@ class Loop:
             freshness=freshness,
             threads=threads,
             former=tools.former,
+            snapshots=snapshots,
             tail=self.accounts.tail,
         )
         self.steps = Steps(
@@ -131,6 +143,7 @@ class Loop:
             errands=tools.errands,
             savings=tools.savings,
             restored=tools.restored,
+            snapshots=snapshots,
             former=tools.former,
             redactor=redactor,
             threads=threads,
@@ -179,6 +192,7 @@ class Loop:
         swept = await tools.threads.secrets(tools.vault.sweep, things=len(bots))
         if swept:
             log.warning("removed %d half-written secret files of an earlier crash", swept)
+        await tools.threads(tools.snapshots.sweep)
         forms = await self._forms_in_use()
         staging = tools.blueprints.staging
         await tools.threads.secrets(lambda: staging.sweep(lambda _, form_id: form_id in forms))

@@ -40,6 +40,7 @@ from controller.loop.queue import loop_time
 from controller.loop.reloads import Reloads
 from controller.loop.restored_states import RestoredStates
 from controller.loop.savings import Savings
+from controller.loop.snapshot_steps import SnapshotSteps
 from controller.loop.story import Stories
 from controller.loop.trials import Trials
 from controller.runtime import Runtime
@@ -84,6 +85,7 @@ class Steps:
         errands: Errands,
         savings: Savings,
         restored: RestoredStates,
+        snapshots: SnapshotSteps,
         former: FormerSecrets,
         redactor: Redactor,
         threads: Threads,
@@ -103,6 +105,7 @@ class Steps:
         self._errands = errands
         self.savings = savings
         self._restored = restored
+        self._snapshots = snapshots
         self._former = former
         self._redactor = redactor
         self._threads = threads
@@ -240,8 +243,8 @@ class Steps:
     async def _take(self, step: Step, bot: Bot) -> None:
         grace = self._blueprints.stop_timeout(bot)
         match step:
-            case Step.CREATE:
-                await self._create(bot)
+            case Step.CREATE | Step.RESTORE:
+                await (self._create if step is Step.CREATE else self._snapshots.restore)(bot)
             case Step.RENAME:
                 await self._rename(bot)
             case Step.START | Step.RESTART | Step.RELOAD:
@@ -277,6 +280,7 @@ class Steps:
         await self._threads.secrets(lambda: self._blueprints.drop_files(bot.id))
         await self._former.drop(bot.id)
         await self._restored.drop(bot.id)
+        await self._snapshots.drop(bot.id)
 
     async def _try(self, step: Step, bot: Bot, grace: int) -> None:
         match step:
@@ -364,6 +368,7 @@ class Steps:
                 await self._wishes.change(bot.id, lambda now: replace(now, image=""))
             raise
         if spec is not None:
+            await self._snapshots.before_change(bot)
             await self._restored.fill(spec)
             await self._runtime.create(spec)
             await self._restored.drop(bot.id)
@@ -387,4 +392,5 @@ def _wish_of(bot: Bot) -> tuple[object, ...]:
     image, and the run that a stop is about to end.
     """
     to_end = bot.run.to_end if bot.wish is Wish.RUN and bot.problem is None else ""
-    return bot.wish, bot.candidate, tuple(sorted(bot.fields.items())), bot.problem, to_end
+    typed = tuple(sorted((*bot.fields.items(), *bot.limits.items())))
+    return bot.wish, bot.candidate, typed, bot.problem, to_end, bot.restoring

@@ -34,6 +34,7 @@ from controller.loop.former_secrets import FormerSecrets
 from controller.loop.freshness import Freshness
 from controller.loop.pins import Pins
 from controller.loop.preparation import Preparation
+from controller.loop.snapshot_steps import SnapshotSteps
 from controller.runtime import Runtime
 from controller.store import Store, Transaction
 
@@ -57,6 +58,7 @@ class Trials:
         freshness: Freshness,
         threads: Threads,
         former: FormerSecrets,
+        snapshots: SnapshotSteps,
         tail: Callable[[Bot], Awaitable[tuple[str, ...]]],
     ) -> None:
         self._runtime = runtime
@@ -70,6 +72,7 @@ class Trials:
         self._freshness = freshness
         self._threads = threads
         self._former = former
+        self._snapshots = snapshots
         self._tail = tail
 
     async def propose(self, bot: Bot) -> None:
@@ -149,6 +152,9 @@ class Trials:
         message = f"Release {bot.candidate} was taken back: {why.message}"
         if kept:
             message = f"{message} Its former secrets are used again."
+        copied = await self._snapshots.before(bot)
+        if copied is not None:
+            message = f"{message} Its state from before is snapshot {copied.number}."
         setback = replace(why, message=message)
         ran = view.world.container is not None and (parked or kept)
         tail = await self._tail(bot) if ran else ()

@@ -21,7 +21,7 @@ from controller.fleet.threads import Threads
 from controller.fleet.views import Fleet
 from controller.loop.savings import Savings
 from controller.runtime import Runtime
-from controller.store import CopiedBot, Examined, Store, examine_copy
+from controller.store import CopiedBot, Examined, Store, examine_copy, without_usage
 from controller.vault import MASTER_KEY, AtRest, Staging, Vault, WebhookVault, journal_key
 
 
@@ -80,8 +80,9 @@ class Collected:
 
 async def collect(sources: Sources, key: bytes) -> Collected:
     """Read everything. `key` is the installation's. Raises StorageTrouble."""
-    data = await sources.store.copy()
     place, threads = sources.data_dir, sources.threads
+    whole = await sources.store.copy()
+    data = await threads(lambda: without_usage(whole))
     months = await threads(lambda: _months(place / "journal"))
     examined = await threads(lambda: examine_copy(data, journal_key(key), months.values()))
     ids = [bot.id for bot in examined.bots]

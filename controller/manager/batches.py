@@ -285,7 +285,7 @@ class Batches:
             case Verb.RESTART:
                 return await life.restart(caller, bot, WAIT_SECONDS)
             case Verb.UPDATE:
-                return await self._tools.releases.update(caller, bot, wait=WAIT_SECONDS)
+                return (await self._tools.releases.update(caller, bot, wait=WAIT_SECONDS)).view
 
     async def _was_wished(self, bot: Bot, asked: int) -> bool:
         """Whether the wish of that request was written before the controller died."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from controller.catalog import Catalog, Need, SecretSpec, Template, addresses
+from controller.catalog import Catalog, Need, Resources, SecretSpec, Template, addresses
 from controller.domain.access import Principal
 from controller.domain.acts import BOT_CREATE, BOT_LIST, BOT_SHOW, FLEET_STATUS, Act
 from controller.domain.addresses import at_host, is_inside
@@ -138,8 +138,13 @@ class Bots:
 
     def memory_limit(self, bot: Bot) -> int:
         """The bot's memory limit in bytes; 0 when its template is gone."""
+        limits = self.limits(bot)
+        return limits.memory_bytes if limits else 0
+
+    def limits(self, bot: Bot) -> Resources | None:
+        """What the bot's next container may use; None when its template is gone."""
         template = self._blueprints.known(bot)
-        return template.run.resources.memory_bytes if template else 0
+        return template.limits_of(bot) if template else None
 
     def exposed_secrets(self, bot: Bot) -> tuple[SecretSpec, ...]:
         """The secrets that end up as environment variables of the bot's process."""

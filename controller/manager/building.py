@@ -8,6 +8,7 @@ import time
 from controller.charts import Charts
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.journal import Journal
+from controller.fleet.snapshot_files import SNAPSHOTS, SnapshotFiles
 from controller.fleet.threads import Threads
 from controller.fleet.views import Fleet
 from controller.fleet.wishes import Wishes
@@ -48,6 +49,7 @@ from controller.manager.schedule_runs import ScheduleRuns
 from controller.manager.schedules import Schedules
 from controller.manager.sealed_entry import SealedEntry
 from controller.manager.single_use import SingleUse
+from controller.manager.snapshots import Snapshots
 from controller.manager.stats import Stats
 from controller.manager.tokens import Tokens
 from controller.manager.update_checks import UpdateChecks
@@ -87,6 +89,7 @@ def build(parts: Parts) -> Installation:
         errands=Errands(runtime, queue.poke),
         savings=Savings(runtime, blueprints, queue.poke),
         restored=RestoredStates(parts.data_dir / STATES, runtime, threads),
+        snapshots=SnapshotFiles(parts.data_dir / SNAPSHOTS),
         former=FormerSecrets(
             sets=SealedSets(parts.data_dir / SETS, parts.at_rest),
             vault=vault,
@@ -203,6 +206,7 @@ def _manager(parts: Parts, tools: Tools, loop: Loop, access: Access, webhooks: W
         runtime=runtime,
         journal=journal,
         access=access,
+        ceiling=parts.ceiling,
     )
     acting = ActTools(
         store=tools.store,
@@ -248,9 +252,22 @@ def _manager(parts: Parts, tools: Tools, loop: Loop, access: Access, webhooks: W
         ),
         sameness=Sameness(blueprints, parts.fingerprints, access, threads, sealed),
         edits=Edits(
-            fleet=fleet, wishes=wishes, blueprints=blueprints, journal=journal, access=access
+            fleet=fleet,
+            wishes=wishes,
+            blueprints=blueprints,
+            journal=journal,
+            access=access,
+            ceiling=parts.ceiling,
         ),
         releases=releases,
+        snapshots=Snapshots(
+            files=tools.snapshots,
+            fleet=fleet,
+            wishes=wishes,
+            threads=threads,
+            journal=journal,
+            access=access,
+        ),
         schedules=Schedules(tools.store, journal, access, threads, runs.wake),
         schedule_runs=runs,
         batches=Batches(acting),

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from controller.catalog import FieldSpec, Template, rendered_files, seed_files, tidy
 from controller.domain.acts import BOT_EDIT
 from controller.domain.bot import Bot, Wish
 from controller.domain.errors import BadInput, Conflict, NotFound, NotReady
+from controller.domain.limits import LIMITS, Ceiling, checked_limits, with_limits
 from controller.domain.run import PRESENT
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.journal import Caller, Journal
@@ -42,12 +44,14 @@ class Edits:
         blueprints: Blueprints,
         journal: Journal,
         access: Access,
+        ceiling: Ceiling,
     ) -> None:
         self._fleet = fleet
         self._wishes = wishes
         self._blueprints = blueprints
         self._journal = journal
         self._access = access
+        self._ceiling = ceiling
 
     def fields(self, bot: Bot) -> tuple[FieldSpec, ...]:
         """All fields of the bot; none when it has none, or its template is gone."""
@@ -111,24 +115,28 @@ class Edits:
         provider: str | None = None,
         model: str | None = None,
         channel: str | None = None,
+        limits: Mapping[str, str] = MappingProxyType({}),
     ) -> Edited:
-        """Give the bot another model, provider or channel; what is left out stays.
+        """Give the bot another model, provider or channel, or limits; what is left out stays.
 
-        Another provider without a model gets its first one. It restarts with the choice, as after a
-        change of its settings. Raises BadInput for what can't be chosen, or what its settings don't
-        fit. Secrets that it needs then and doesn't have are asked for by `/bot secrets`.
+        Another provider without a model gets its first one; an empty limit is the template's again.
+        It restarts with the choice, as after a change of its settings. Raises BadInput for what
+        can't be chosen, or what its settings don't fit. Secrets that it needs then and doesn't have
+        are asked for by `/bot secrets`.
         """
         await self._access.require(caller, BOT_EDIT, bot)
         template = self._blueprints.template(bot)
         async with self._journal.request(caller, BOT_EDIT, bot) as deed:
             view = self._fleet.get(bot.id)
             before = _unless_removed(view.bot if view else None, bot)
-            after = _chosen(template, before, provider, model, channel)
-            changed = tuple(
-                name
-                for name in ("provider", "model", "channel")
-                if getattr(after, name) != getattr(before, name)
-            )
+            own = checked_limits(limits, ceiling_for(template, self._ceiling))
+
+            def chosen(bot: Bot) -> Bot:
+                found = _chosen(template, bot, provider, model, channel)
+                return replace(found, limits=with_limits(found.limits, own))
+
+            after = chosen(before)
+            changed = _changed(before, after)
             deed.ended(changed=list(changed))
             if not changed:
                 return Edited((), Sequel.NOTHING)
@@ -136,11 +144,28 @@ class Edits:
 
             def edit(now: Bot) -> Bot:
                 run = now.run.end(PRESENT) if owed else now.run
-                now = _chosen(template, _unless_removed(now, bot), provider, model, channel)
-                return replace(now, problem=None, run=run)
+                return replace(chosen(_unless_removed(now, bot)), problem=None, run=run)
 
             await self._wishes.change(bot.id, edit, deed.author, forgive=True)
             return Edited(changed, _sequel(before, view))
+
+
+def ceiling_for(template: Template, most: Ceiling) -> Ceiling:
+    """The most that a bot of the template may get: what the template asks for is never too much."""
+    usual = template.run.resources
+    return Ceiling(
+        memory=max(most.memory, usual.memory_bytes),
+        cpus=max(most.cpus, usual.cpus),
+        pids=max(most.pids, usual.pids),
+    )
+
+
+def _changed(before: Bot, after: Bot) -> tuple[str, ...]:
+    """The names of what was chosen anew."""
+    names = ("provider", "model", "channel")
+    found = [name for name in names if getattr(after, name) != getattr(before, name)]
+    found += [name for name in LIMITS if after.limits.get(name) != before.limits.get(name)]
+    return tuple(found)
 
 
 def _chosen(

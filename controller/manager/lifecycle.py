@@ -24,6 +24,7 @@ from controller.domain.acts import (
 )
 from controller.domain.bot import Bot, Wish
 from controller.domain.errors import ControllerError, NotReady
+from controller.domain.limits import Ceiling, checked_limits, with_limits
 from controller.domain.names import check_name, new_bot_id
 from controller.domain.observation import World
 from controller.domain.phase import Phase
@@ -33,7 +34,7 @@ from controller.fleet.views import Fleet, View
 from controller.fleet.wishes import Wishes
 from controller.loop.preparation import refusal_before
 from controller.manager.access import Access
-from controller.manager.edits import new_fields
+from controller.manager.edits import ceiling_for, new_fields
 from controller.runtime import Runtime
 
 WAIT_SECONDS = 4.0  # for the end of an act; after that the bot's card shows how it goes
@@ -49,6 +50,7 @@ class Order:
     model: str | None = None
     channel: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)  # settings that aren't the default
+    limits: Mapping[str, str] = field(default_factory=dict)  # as they are typed
     stopped: bool = False  # whether it stays stopped until somebody starts it
     source: str = ""  # as a bot's
 
@@ -65,6 +67,7 @@ class Lifecycle:
         runtime: Runtime,
         journal: Journal,
         access: Access,
+        ceiling: Ceiling,
     ) -> None:
         self._fleet = fleet
         self._wishes = wishes
@@ -72,6 +75,7 @@ class Lifecycle:
         self._runtime = runtime
         self._journal = journal
         self._access = access
+        self._ceiling = ceiling
 
     async def create(self, caller: Caller, order: Order) -> Bot:
         """A new bot that waits for its secrets.
@@ -83,7 +87,7 @@ class Lifecycle:
         return await self._create(caller, BOT_CREATE, order)
 
     async def clone(self, caller: Caller, bot: Bot, name: str) -> Bot:
-        """A new bot of the same template, choices and settings. It waits for secrets of its own.
+        """A new bot of the same template, choices, settings and limits, without its secrets.
 
         Raises what `create` raises; settings that the template no longer knows aren't copied.
         """
@@ -132,6 +136,7 @@ class Lifecycle:
         template = self._catalog.find(order.template)
         choice = template.choose(order.provider, order.model, order.channel)
         specs = template.fields_for(choice.provider, choice.channel)
+        limits = checked_limits(order.limits, ceiling_for(template, self._ceiling))
         principal = caller.principal
         bot = Bot(
             id=new_bot_id(),
@@ -141,6 +146,7 @@ class Lifecycle:
             model=choice.model,
             channel=choice.channel,
             fields=new_fields(specs, order.fields),
+            limits=with_limits({}, limits),
             wish=Wish.STOP if order.stopped else Wish.RUN,
             source=order.source,
             created_at=time.time(),
@@ -232,6 +238,7 @@ def _like(catalog: Catalog, bot: Bot, name: str) -> Order:
         model=bot.model,
         channel=bot.channel,
         fields={name: value for name, value in bot.fields.items() if name in known},
+        limits=bot.limits,
     )
 
 

@@ -16,6 +16,7 @@ from controller.catalog import Catalog
 from controller.charts import Charts
 from controller.domain.errors import ControllerError
 from controller.domain.incident import Pace
+from controller.domain.limits import Ceiling
 from controller.domain.webhooks import Timing
 from controller.fleet.hostpaths import HostPaths
 from controller.fleet.uid_shift import UidShift
@@ -44,6 +45,7 @@ from controller.manager.sameness import Sameness
 from controller.manager.sampling import Sampler
 from controller.manager.schedule_runs import ScheduleRuns
 from controller.manager.schedules import Schedules
+from controller.manager.snapshots import Snapshots
 from controller.manager.stats import Stats
 from controller.manager.tokens import Tokens
 from controller.manager.update_checks import UpdateChecks
@@ -78,6 +80,7 @@ class Manager:
     sameness: Sameness
     edits: Edits
     releases: Releases
+    snapshots: Snapshots
     schedules: Schedules
     schedule_runs: ScheduleRuns
     batches: Batches
@@ -131,6 +134,7 @@ class Parts:
     backups: Plan = field(default_factory=Plan)
     update_checks: float = 0.0  # seconds between two of them; 0: never by themselves
     worker: WorkerPlan = field(default_factory=WorkerPlan)
+    ceiling: Ceiling = field(default_factory=Ceiling)  # of what one bot may get
     pace: Pace = field(default_factory=Pace)  # of the incidents
     clock: Callable[[], float] = time.time  # of the incidents
 

@@ -13,16 +13,17 @@ from dataclasses import dataclass, replace
 from controller.domain.acts import BOT_RELEASES, BOT_ROLLBACK, BOT_UPDATE
 from controller.domain.bot import Bot, Wish
 from controller.domain.errors import Conflict, ImageMissing, NotFound, NotReady
+from controller.domain.image_version import ImageVersion
 from controller.domain.release import Content, Outcome, Release, content_of, with_content
 from controller.domain.run import PRESENT
-from controller.domain.spec_changes import Difference, differences
+from controller.domain.spec_changes import Difference, differences, version_differences
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.journal import Caller, Deed, Journal
 from controller.fleet.views import Fleet, View
 from controller.fleet.wishes import Wishes
 from controller.manager.access import Access
 from controller.manager.lifecycle import WAIT_SECONDS, at_rest, note_end
-from controller.runtime import Runtime
+from controller.runtime import Runtime, Told, untold
 from controller.store import Store
 
 SHOWN = 20
@@ -39,11 +40,20 @@ class Changes:
     reference: tuple[str, str]
     template: bool  # whether its template is another one
     config: tuple[Difference, ...]
+    versions: tuple[Difference, ...] = ()  # what the images' labels say
     failed: str = ""  # why the same was taken back before
     mark: str = ""
 
     def __bool__(self) -> bool:
         return self.image[0] != self.image[1] or self.template or bool(self.config)
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """How an update ended, so far: the bot's view, and what it changed."""
+
+    view: View | None
+    changes: Changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +91,23 @@ class Releases:
         await self._access.require(caller, BOT_RELEASES, bot)
         return await self._store.releases(bot.id, limit)
 
-    async def preview(self, caller: Caller, bot: Bot) -> Changes:
+    async def preview(self, caller: Caller, bot: Bot, tell: Told = untold) -> Changes:
         """What an update would change now. The image's reference is resolved, by a pull if that is
-        how its template gets it.
+        how its template gets it; `tell` hears of that, as in `Runtime.pin_image`.
 
         Raises ImageMissing, RegistryUnavailable, or NotFound for a template that is gone.
         """
         await self._access.require(caller, BOT_UPDATE, bot)
-        return (await self._update_of(self._now(bot)))[1]
+        return (await self._update_of(self._now(bot), tell))[1]
 
     async def update(
-        self, caller: Caller, bot: Bot, mark: str = "", wait: float = WAIT_SECONDS
-    ) -> View | None:
+        self,
+        caller: Caller,
+        bot: Bot,
+        mark: str = "",
+        wait: float = WAIT_SECONDS,
+        tell: Told = untold,
+    ) -> Updated:
         """Bring the bot to what its template and its image's reference mean now.
 
         With a `mark`: Conflict (`changed-meanwhile`) when that isn't what was shown. Raises
@@ -101,7 +116,7 @@ class Releases:
         await self._access.require(caller, BOT_UPDATE, bot)
         async with self._journal.request(caller, BOT_UPDATE, bot) as deed:
             before = self._now(bot)
-            after, changes = await self._update_of(before)
+            after, changes = await self._update_of(before, tell)
             if mark and mark != changes.mark:
                 raise Conflict(
                     f"What an update of {bot.name} would change is something else by now.",
@@ -110,7 +125,7 @@ class Releases:
                 )
             if not changes:
                 raise NotReady(f"{bot.name} is up to date.", code="up-to-date")
-            return await self._wish(deed, before, after, "update", wait)
+            return Updated(await self._wish(deed, before, after, "update", wait), changes)
 
     async def rollback(
         self, caller: Caller, bot: Bot, number: int | None = None, wait: float = WAIT_SECONDS
@@ -137,11 +152,11 @@ class Releases:
             view = await self._wish(deed, before, after, "rollback", wait)
             return WentBack(view, pulled)
 
-    async def _update_of(self, bot: Bot) -> tuple[Bot, Changes]:
+    async def _update_of(self, bot: Bot, tell: Told) -> tuple[Bot, Changes]:
         follows = replace(bot, held="")
         wanted = self._blueprints.template(follows).image
         pull = "never" if wanted.pull == "never" else "always"
-        image = await self._runtime.pin_image(wanted.ref, pull)
+        image = await self._runtime.pin_image(wanted.ref, pull, tell=tell)
         after = replace(follows, image=image, image_ref=wanted.ref)
         current = await self._store.release(bot.id, bot.wanted)
         snapshot = current.snapshot if current else ""
@@ -155,10 +170,19 @@ class Releases:
             reference=(bot.image_ref, wanted.ref),
             template=bool(snapshot) and snapshot != text,
             config=config,
+            versions=version_differences(
+                await self._version(bot.image), await self._version(image)
+            ),
             failed=_failed_before(known, content_of(after), text),
         )
         seen = f"{image}\0{text}\0{content_of(bot)}"
         return after, replace(changes, mark=hashlib.sha256(seen.encode()).hexdigest()[:12])
+
+    async def _version(self, image: str) -> ImageVersion:
+        """What an image says of its version; nothing where it's gone."""
+        with contextlib.suppress(ImageMissing):
+            return await self._runtime.image_version(image) if image else ImageVersion()
+        return ImageVersion()
 
     async def _wanted(self, bot: Bot, number: int | None) -> Release:
         found = await self._store.releases(bot.id, SHOWN) if number is None else []

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from controller.backups import Checked, Header, Keys, ListedBot, damaged, examine, walk
 from controller.domain.access import CONSOLE
-from controller.domain.bot import Bot, Problem, Wish
+from controller.domain.bot import RESTORED, Bot, Problem, Wish
 from controller.domain.disk_words import storage
 from controller.domain.errors import BadInput, BadSetting, StorageTrouble
 from controller.domain.journal import Author, Fact, Kind, changes, entry_of
@@ -24,8 +24,6 @@ from controller.manager.restore_files import Restoring
 from controller.manager.restore_places import DATABASE, Places, move, require_empty, written_beside
 from controller.store import Store, examine_copy, lock
 from controller.vault import journal_key
-
-RESTORED = "restored"  # the code of the problem that keeps a restored bot from starting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

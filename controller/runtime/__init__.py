@@ -15,6 +15,7 @@ from controller.runtime.protocol import (
     Runtime,
     VolumeInfo,
 )
+from controller.runtime.pulling import Told, untold
 
 __all__ = [
     "EngineInfo",
@@ -24,5 +25,7 @@ __all__ = [
     "Probe",
     "ProbeResult",
     "Runtime",
+    "Told",
     "VolumeInfo",
+    "untold",
 ]

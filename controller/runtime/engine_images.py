@@ -6,9 +6,11 @@ from collections.abc import Mapping
 
 from docker import APIClient
 
+from controller.domain.image_version import ImageVersion
 from controller.runtime import images, kept_images
 from controller.runtime.calls import Lane
 from controller.runtime.engine_programs import READ_SECONDS, WRITE_SECONDS, EnginePrograms
+from controller.runtime.pulling import Told, untold
 from controller.runtime.validation import check_bot_id, check_pull_rule, check_ref
 
 REGISTRY_SECONDS = 30.0
@@ -17,14 +19,16 @@ REGISTRY_SECONDS = 30.0
 class EngineImages(EnginePrograms):
     """Pins and keeps images of a Docker engine; `KeepsImages` says what each call promises."""
 
-    async def pin_image(self, ref: str, pull: str, *, keep_for: str = "") -> str:
+    async def pin_image(
+        self, ref: str, pull: str, *, keep_for: str = "", tell: Told = untold
+    ) -> str:
         """Resolve an image reference to a digest or id. A pull may take ten minutes."""
         check_ref(ref)
         check_pull_rule(pull)
         tag = kept_images.tag_of(self._instance, keep_for) if keep_for else None
 
         def ask(client: APIClient) -> str:
-            pinned = images.pin(client, ref, pull, self._calls.closing)
+            pinned = images.pin(client, ref, pull, self._calls.closing, tell=tell)
             kept_images.keep(client, tag, ref, pinned)
             return pinned
 
@@ -53,6 +57,15 @@ class EngineImages(EnginePrograms):
             return images.newest(client, ref, pull)
 
         return await self._calls(ask, write=False, limit=REGISTRY_SECONDS, lane="pull")
+
+    async def image_version(self, image: str) -> ImageVersion:
+        """Read the labels of an image."""
+        check_ref(image)
+
+        def ask(client: APIClient) -> ImageVersion:
+            return images.version(client, image)
+
+        return await self._calls(ask, write=False, limit=READ_SECONDS)
 
     async def keep_images(self, bot_id: str, kept: Mapping[str, str]) -> None:
         """Have our tags keep exactly these images of the bot."""

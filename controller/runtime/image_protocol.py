@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from controller.domain.image_version import ImageVersion
+from controller.runtime.pulling import Told, untold
+
 
 class KeepsImages(Protocol):
     """Pins images, and keeps those that bots may come back to."""
 
-    async def pin_image(self, ref: str, pull: str, *, keep_for: str = "") -> str:
+    async def pin_image(
+        self, ref: str, pull: str, *, keep_for: str = "", tell: Told = untold
+    ) -> str:
         """Resolve an image reference to a digest or id, which always mean the same image.
 
         `pull` is one of:
@@ -23,6 +28,9 @@ class KeepsImages(Protocol):
         `let_go`: then neither another build of its name nor a prune of unnamed images takes it. An
         image named by its id gets none, as it would be removed with that tag.
 
+        `tell` hears of a pull's progress, in whole percents that only grow. It is called in another
+        thread and must not block.
+
         An image that is on this machine doesn't wait for anybody's pull, except with "always".
         Raises ImageMissing with the reason if that leaves no image, and RegistryUnavailable if the
         registry went silent.
@@ -35,6 +43,11 @@ class KeepsImages(Protocol):
         With "never" that is what is on this machine; otherwise the engine asks the registry. Raises
         ImageMissing with the reason if nobody can say.
         """
+        ...
+
+    async def image_version(self, image: str) -> ImageVersion:
+        """What an image says of its version, by its labels. Raises ImageMissing if it isn't on
+        this machine."""
         ...
 
     async def keep_images(self, bot_id: str, kept: Mapping[str, str]) -> None:

@@ -22,7 +22,16 @@ from controller.domain.errors import (
     ImageMissing,
     RegistryUnavailable,
 )
-from controller.runtime.faults import CAUGHT, clean_reason, raise_for_status, timed_out, translate
+from controller.domain.image_version import ImageVersion, version_of
+from controller.runtime.faults import (
+    CAUGHT,
+    clean_reason,
+    image_not_here,
+    raise_for_status,
+    timed_out,
+    translate,
+)
+from controller.runtime.pulling import PullProgress, Told, untold
 
 PULL_SECONDS = 600.0
 SILENCE_SECONDS = 120.0  # generous: a pull reports its progress many times a second
@@ -45,6 +54,7 @@ def pin(
     pull: str,
     closing: threading.Event,
     silence: float = SILENCE_SECONDS,
+    tell: Told = untold,
 ) -> str:
     """Return the digest of a pulled image or the id of a local one; `Runtime.pin_image` has more.
 
@@ -55,7 +65,7 @@ def pin(
     if pull == "always" or (pull == "missing" and image is None):
         trouble: RegistryUnavailable | None = None
         try:
-            reason = _pull(client, ref, closing, silence)
+            reason = _pull(client, ref, closing, silence, tell)
         except RegistryUnavailable as error:
             reason, trouble = "", error
         image = _find(client, ref)
@@ -93,6 +103,14 @@ def newest(client: APIClient, ref: str, pull: str) -> str:
     return f"{_repository(ref)}@{found['Descriptor']['digest']}"
 
 
+def version(client: APIClient, image: str) -> ImageVersion:
+    """What the labels of an image on this machine say of its version."""
+    found = _find(client, image)
+    if found is None:
+        raise image_not_here(image)
+    return version_of((found.get("Config") or {}).get("Labels"))
+
+
 def _find(client: APIClient, ref: str) -> _Json | None:
     try:
         image: _Json = client.inspect_image(ref)  # type: ignore[no-untyped-call]
@@ -121,12 +139,12 @@ def _repository(ref: str) -> str:
     return str(parse_repository_tag(ref)[0])
 
 
-def _pull(client: APIClient, ref: str, closing: threading.Event, silence: float) -> str:
+def _pull(client: APIClient, ref: str, closing: threading.Event, silence: float, tell: Told) -> str:
     """Pull the image. Returns why that failed, or an empty text if it worked."""
     if ref.startswith("sha256:"):
         return "an id doesn't say which registry has it"
     try:
-        return _follow_pull(client, ref, closing, silence)
+        return _follow_pull(client, ref, closing, silence, tell)
     except ControllerError:
         raise
     except CAUGHT as error:
@@ -140,7 +158,9 @@ def _pull(client: APIClient, ref: str, closing: threading.Event, silence: float)
         return _explain(reason) or trouble.message.rstrip(".")
 
 
-def _follow_pull(client: APIClient, ref: str, closing: threading.Event, silence: float) -> str:
+def _follow_pull(
+    client: APIClient, ref: str, closing: threading.Event, silence: float, tell: Told
+) -> str:
     # docker-py's pull() has no timeout: a registry that went silent would hold the thread forever.
     repository, tag = parse_repository_tag(ref)
     registry, _ = auth.resolve_repository_name(repository)
@@ -149,6 +169,7 @@ def _follow_pull(client: APIClient, ref: str, closing: threading.Event, silence:
     params = {"fromImage": repository, "tag": tag or "latest"}
     url = f"{client.base_url}/v{client.api_version}/images/create"
     deadline = time.monotonic() + PULL_SECONDS
+    layers = PullProgress(tell)
     with contextlib.closing(
         client.post(url, params=params, headers=headers, stream=True, timeout=silence)
     ) as response:
@@ -156,6 +177,7 @@ def _follow_pull(client: APIClient, ref: str, closing: threading.Event, silence:
         for progress in _progress(response):
             if progress.get("error"):
                 return _explain(clean_reason(str(progress["error"])))
+            layers.take(progress)
             if closing.is_set():
                 raise EngineUnavailable("BotMaker is shutting down.")
             if time.monotonic() > deadline:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from controller.domain.errors import Conflict, ImageMissing, NotFound
 from controller.domain.events import LogPart, LogQuery
+from controller.domain.image_version import ImageVersion
 from controller.domain.observation import ListedContainer, Observation
 from controller.domain.spec import ContainerSpec
 from controller.domain.usage import Counters
@@ -33,6 +34,7 @@ from controller.runtime.protocol import (
     Runtime,
     VolumeInfo,
 )
+from controller.runtime.pulling import Told, untold
 from controller.runtime.validation import (
     check_bot_id,
     check_command,
@@ -144,7 +146,9 @@ class MemoryRuntime(MemoryParking, MemoryStates, MemoryUsage):
 
         return await self._read("mounts_of", ask)
 
-    async def pin_image(self, ref: str, pull: str, *, keep_for: str = "") -> str:
+    async def pin_image(
+        self, ref: str, pull: str, *, keep_for: str = "", tell: Told = untold
+    ) -> str:
         """Resolve an image reference to an id."""
         check_ref(ref)
         check_pull_rule(pull)
@@ -152,6 +156,8 @@ class MemoryRuntime(MemoryParking, MemoryStates, MemoryUsage):
         def ask() -> str:
             if pull != "never" and ref in self.pullable:
                 self.images.add(ref)
+                for percent in self.percents:
+                    tell(percent)
             found = self.image(ref)
             if found is None:
                 raise ImageMissing(
@@ -175,6 +181,16 @@ class MemoryRuntime(MemoryParking, MemoryStates, MemoryUsage):
             return found
 
         return await self._read("newest_image", ask)
+
+    async def image_version(self, image: str) -> ImageVersion:
+        """Return the labels that the image was given here."""
+        check_ref(image)
+
+        def ask() -> ImageVersion:
+            self.require_image(image)
+            return self.versions.get(self.image(image) or "", ImageVersion())
+
+        return await self._read("image_version", ask)
 
     async def keep_images(self, bot_id: str, kept: Mapping[str, str]) -> None:
         """Keep exactly these images of the bot."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 
+from controller.domain.image_version import ImageVersion
 from controller.runtime.faults import image_not_here
 
 
@@ -17,6 +18,8 @@ class MemoryImages:
         self.kept: dict[str, str] = {}  # bot → the image that it was pinned to last
         self.kept_besides: dict[str, frozenset[str]] = {}  # bot → those that it may go back to
         self.unnamed: set[str] = set()
+        self.percents: tuple[int, ...] = (100,)  # what a pull tells of its progress
+        self.versions: dict[str, ImageVersion] = {}  # by the image's id
         self._builds: dict[str, int] = {}
 
     def used_images(self) -> set[str]:

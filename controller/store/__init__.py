@@ -5,7 +5,7 @@
 """
 
 from controller.store import archive, chain
-from controller.store.copies import CopiedBot, Examined, examine_copy
+from controller.store.copies import CopiedBot, Examined, examine_copy, without_usage
 from controller.store.database import check_database, examine_database, finish, lock
 from controller.store.records import Card, Form, KeptAnswer, Owed, SignIn, Token, WebSession
 from controller.store.rows import entry_of
@@ -34,4 +34,5 @@ __all__ = [
     "finish",
     "lock",
     "newest_schema",
+    "without_usage",
 ]

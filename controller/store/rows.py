@@ -22,7 +22,8 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 BOT_COLUMNS = (
     "id, name, template, provider, model, channel, fields, wish, ended_run, "
     "reload_run, image, problem, accounted_end, log_floor, created_at, created_by, image_ref, "
-    "source, secret_set, held, current_release, candidate_release, setback"
+    "source, secret_set, held, current_release, candidate_release, setback, limits, "
+    "restoring, state_kept"
 )
 OWED_COLUMNS = "request, reply_via, recipient, act, bot_id, bot_name, asked_at, words"
 KEY_COLUMNS = (
@@ -64,6 +65,9 @@ def bot_row(bot: Bot) -> list[object]:
         bot.release,
         bot.candidate,
         problem_text(bot.setback),
+        json.dumps(bot.limits, sort_keys=True),
+        bot.restoring,
+        int(bot.state_kept),
     ]
 
 
@@ -90,6 +94,9 @@ def bot_of(row: Row) -> Bot:
         release=row[20],
         candidate=row[21],
         setback=problem_of(row[22]),
+        limits=json.loads(row[23]),
+        restoring=row[24],
+        state_kept=bool(row[25]),
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from controller.domain.bot import Bot
+from controller.domain.image_version import ImageVersion
 from tests.api.client import Api
 from tests.cli.socketed import botmaker, served
 from tests.manager.rig import PLAIN, Rig, eventually
@@ -83,6 +85,27 @@ async def test_a_release_that_is_being_tried_isnt_the_current_one(rig: Rig, api:
     assert (one["number"], one["outcome"], one["current"]) == (1, "trying", False)
 
 
+async def test_limits_are_changed_over_http_and_in_the_console(tmp_path: Path) -> None:
+    """Both say what the bot's own are; a wrong one is refused in words, with nothing changed."""
+    async with served(tmp_path, plain=PROVING) as rig:
+        bot = await proven(rig)
+        edit = ("edit", bot.name, "--memory", "512 MB", "--cpus", "1")
+        done = await botmaker(rig.folder, *edit, "--json")
+        shown = json.loads(done.out)
+        assert (done.status, shown["limits"]) == (0, {"memory": "512m", "cpus": "1"})
+        await is_release(rig, bot, 2)
+        spec = rig.runtime.containers[bot.id].spec
+        assert (spec.memory, spec.nano_cpus) == (512 * 1024**2, 1_000_000_000)
+        wrong = await botmaker(rig.folder, "edit", bot.name, "--pids", "many")
+        assert wrong.status != 0
+        assert "Processes must be a number between 4 and 4096" in wrong.err
+        shown = await botmaker(rig.folder, "show", bot.name)
+        assert sorted(line.split() for line in shown.out.splitlines() if "limit" in line) == [
+            ["limit", "cpus", "1"],
+            ["limit", "memory", "512m"],
+        ]
+
+
 async def test_the_console_has_the_same(tmp_path: Path) -> None:
     """It prints what would change, changes it with `--yes`, and fails if that was taken back."""
     async with served(tmp_path, plain=PROVING) as rig:
@@ -90,8 +113,11 @@ async def test_the_console_has_the_same(tmp_path: Path) -> None:
         none = await botmaker(rig.folder, "update", bot.name, "--yes")
         assert (none.status, none.out) == (0, f"{bot.name} is up to date.\n")
         rig.runtime.rebuild(IMAGE)
+        newer = rig.runtime.image(IMAGE) or ""
+        rig.runtime.versions[newer] = ImageVersion(version="1.5")
         shown = await botmaker(rig.folder, "update", bot.name)
-        assert shown.out == f"image: {bot.image} -> {rig.runtime.image(IMAGE)}\n"
+        said = f"image: {bot.image} -> {newer}\nimage version: none -> 1.5\n"
+        assert shown.out == said
         assert rig.view(bot).bot.release == 1
         done = await botmaker(rig.folder, "update", bot.name, "--yes")
         assert (done.status, done.out.splitlines()[-1]) == (0, f"{bot.name}: running")

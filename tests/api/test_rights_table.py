@@ -33,6 +33,7 @@ BODIES: Mapping[str, Any] = {
     "updateBot": {"mark": "another"},
     "approveUpdates": {"mark": "another"},
     "rollBackBot": {"release": 9},
+    "restoreSnapshot": {"snapshot": 9},
     "putSecrets": {"values": {"strange": "value"}},
     "compareSecrets": {"values": {"strange": "value"}},
     "runAction": {"values": {}},

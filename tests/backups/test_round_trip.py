@@ -14,6 +14,7 @@ from controller.backups import keys_from, locks_from
 from controller.domain.errors import BadInput, BadSetting, Conflict
 from controller.domain.journal import Kind
 from controller.domain.phase import Phase
+from controller.domain.usage import FINE, Point
 from controller.fleet.threads import Threads
 from controller.manager.history import verify as verify_history
 from controller.manager.restore_places import MARK, Places, require_finished
@@ -25,6 +26,7 @@ from tests.backups.safe import IDENTITY, KEYS, backed_up, empty, everything, res
 from tests.conftest import ROOT
 from tests.manager.rig import ANN_ASKS, KEY, SECRETS, Rig
 
+USED = Point(at=60, cpu=1.0, cpu_most=1.0, memory=1024.0, memory_most=1024.0, network=0, disk=0)
 KEPT = "fake-key-of-an-unfinished-form"
 
 
@@ -37,6 +39,8 @@ async def test_everything_comes_back_and_runs_once_somebody_says_so(
     """
     runs, stopped = await rig.running(), await rig.running()
     await rig.manager.lifecycle.stop(ANN_ASKS, stopped)
+    async with rig.store.transaction() as write:
+        await write.usage.add({runs.id: USED})
     file = await backed_up(rig)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     for value in SECRETS.values():
@@ -51,6 +55,9 @@ async def test_everything_comes_back_and_runs_once_somebody_says_so(
         assert checked.fault == ""
         assert checked.entries > entries - 2
         assert await other.manager.credentials.fingerprints_of(ANN_ASKS, runs) == before
+        # What it used stays where it was measured.
+        kept = [len(await one.store.points(runs.id, FINE, 0)) for one in (rig, other)]
+        assert kept == [1, 0]
         (note, *_) = await other.entries(Kind.RESTORED)
         assert note.data["held"] == 1
         other.run()

@@ -285,6 +285,8 @@ def _outside(node: ast.AST) -> Iterator[tuple[int, str]]:
 
 def _outside_call(node: ast.Call) -> Iterator[tuple[int, str]]:
     name = called(node)
+    if name == "encode":
+        return
     if isinstance(node.func, ast.Attribute):
         yield from _outside(node.func.value)
     if name in _UNREAD | ERRORS:

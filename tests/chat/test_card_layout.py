@@ -130,7 +130,10 @@ def test_no_card_is_more_than_discord_takes(view: View, memory: int, language: s
     assert "@everyone" not in message.content
 
 
-MORE = ["Logs", "Settings", "Secrets", "Actions", "History", "Releases", "Delete"]
+MORE = [
+    *("Logs", "Settings", "Secrets", "Actions", "History", "Releases"),
+    *("Snapshots", "Clone", "Delete"),
+]
 
 
 @pytest.mark.parametrize("phase", [phase for phase in Phase if phase is not Phase.REMOVING])

@@ -14,20 +14,27 @@ import pytest
 
 from controller.chat.languages.dictionary import LANGUAGES, read_dictionary
 from controller.chat.languages.recognition import PLACEHOLDER
+from controller.chat.requests.ways import ELSEWHERE
 from controller.chat.words.limits import (
     BUTTON_LABEL_MAX,
     INPUT_HINT_MAX,
     INPUT_LABEL_MAX,
     OPTION_MAX,
 )
+from controller.domain.acts import ACTS
+from controller.domain.batches import Verb
+from controller.domain.observation import ContainerState
+from controller.domain.phase import Phase
+from controller.domain.roles import Role
+from controller.domain.schedules import Chore
 from tests.chat import spoken
 from tests.conftest import ROOT
 
 COMMAND_NAME = re.compile(r"[-_\w]{1,32}")  # Discord's rule for names of commands and options
-# Texts in chat that look like sentences, and aren't read there: what a nonce is made of, units.
+# Texts in chat that look like sentences, and aren't read there: addresses, units, names of classes.
 NOT_SENTENCES = re.compile(
-    r"(batch|board|updates|incident|outbox|button|modal) (\w*)\{.*|\{\}? ?(MB|MiB|GiB)|MiB|KiB/s"
-    r"|BotMaker|Announcer|ControllerClient|Place|Progress|Publisher|button \w*|modal \w*"
+    r"(batch|button|modal|outbox|updates) .*|(\{\} )?(KiB|MB|MiB|GiB|KiB/s)|BotMaker"
+    r"|Announcer|ControllerClient|Place|Progress|Publisher|incident( \{\})+"
 )
 # Below chat: modules whose errors only the console, HTTP or a start says.
 NOT_IN_DISCORD = re.compile(
@@ -76,6 +83,16 @@ def test_every_error_that_may_reach_discord_is_in_the_catalogue(language: str) -
     known = {spoken.bare(text) for text in table(language, "sentences")["below"]}
     asked = {spoken.bare(text) for text in spoken.raised(NOT_IN_DISCORD)}
     assert sorted(text for text in asked - known if not NOT_READ.search(text)) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_phase_role_and_act_has_a_word(language: str) -> None:
+    """They are filled into sentences, or begin a refusal."""
+    below = table(language, "sentences")["below"]
+    acts = {act.sentence for act in ACTS.values() if act not in ELSEWHERE}
+    words = {phase.value for phase in Phase} | {role.word for role in Role if role is not Role.NONE}
+    words |= {one.value for one in (*Verb, *Chore, *ContainerState)}
+    assert sorted((acts | words) - set(below)) == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -101,6 +101,23 @@ async def test_what_was_changed_is_kept_and_the_bot_runs_with_it(world: World) -
     assert "Hello" in said(await world.admin.slash(world.channel, "bot show", name="shop"))
 
 
+async def test_limits_are_changed_without_a_form_and_shown(world: World) -> None:
+    """Suggestions have the template's; what can't be a limit is refused in words."""
+    view = await handy(world)
+    found = await world.admin.autocomplete(world.channel, "bot edit", "memory", "", name="shop")
+    assert {"name": "as its template says: 256m", "value": "template"} in found
+    typed = await world.admin.autocomplete(world.channel, "bot edit", "memory", "700m", name="shop")
+    assert [one["value"] for one in typed] == ["700m"]
+    text = said(await edit(world, memory="700m", pids="40"))
+    assert text.startswith("✅ **shop** — memory, pids: ")
+    await until_phase(world, "shop", Phase.RUNNING)
+    spec = engine_of(world).containers[view.bot.id].spec
+    assert (spec.memory, spec.pids) == (700 * 1024**2, 40)
+    shown = said(await world.admin.slash(world.channel, "bot show", name="shop"))
+    assert "limits: memory 700m, 0.5 CPUs, 40 processes; its own: memory, pids" in shown
+    assert "Memory must be a size between 8m and 4g" in said(await edit(world, memory="9t"))
+
+
 async def test_a_stopped_bot_stays_stopped(world: World) -> None:
     """Its settings are read when it is started."""
     await handy(world)

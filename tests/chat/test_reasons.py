@@ -97,7 +97,7 @@ def test_a_lack_of_memory_names_the_limit_and_where_it_is_raised(memory: int, wo
     text = card(killed(), memory, now=NOW).text
     assert "exit 137: out of memory" in text
     assert words in text
-    assert "give it more in its template, `run.resources.memory`." in text
+    assert "give it more with `/bot edit`, option `memory`." in text
 
 
 def test_a_bot_given_up_for_lack_of_memory_says_the_same() -> None:
@@ -107,8 +107,8 @@ def test_a_bot_given_up_for_lack_of_memory_says_the_same() -> None:
     found = bot_words.reasons(killed(problem), memory, now=NOW)
     assert found == [
         "Stopped after 5 crashes.",
-        "It was killed for lack of memory (limit 64 MiB): give it more in its template, "
-        "`run.resources.memory`. Then restart it.",
+        "It was killed for lack of memory (limit 64 MiB): give it more with `/bot edit`, option "
+        "`memory`.",
     ]
     other = Problem("image-missing", "The image is gone.", "Get it.", 1.0)
     assert bot_words.reasons(killed(other), memory, now=NOW) == ["The image is gone.", "Get it."]

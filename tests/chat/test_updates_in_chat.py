@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from simcord.results import InteractionResult
 
+from controller.chat.words.text import plain
 from controller.domain.bot import Bot
+from controller.domain.image_version import ImageVersion
 from controller.domain.phase import Phase
 from controller.runtime import ProbeResult
 from demo.world import World
@@ -62,6 +64,11 @@ async def quick(world: World) -> None:
     await is_release(world, 1)
 
 
+def sent(world: World) -> list[str]:
+    """All that was sent to Discord, as text."""
+    return [str(request) for request in world.env.http_requests]
+
+
 async def test_an_update_is_shown_then_made_by_its_button(world: World) -> None:
     """Nothing happens before the press; the answer is private."""
     await quick(world)
@@ -69,16 +76,25 @@ async def test_an_update_is_shown_then_made_by_its_button(world: World) -> None:
     assert said(nothing) == "**shop** is up to date."
     engine = engine_of(world)
     before = now(world).image
+    engine.versions[before] = ImageVersion(version="1.4 @everyone")
     engine.rebuild("echo:1")
+    engine.versions[engine.image("echo:1") or ""] = ImageVersion(version="1.5", revision="c0ffee")
+    engine.pullable.add("echo:1")
     shown = await world.admin.slash(world.channel, "bot update", name="shop")
     text = said(shown)
+    assert any("shop** — getting its image: 100 %" in one for one in sent(world))
     old, new = before[7:19], (engine.image("echo:1") or "")[7:19]
     assert text.startswith("**shop** — an update would change this:")
     assert f"image: `{old}` → `{new}` (`echo:1`)" in text
+    versions = (
+        f"image version: {plain('1.4 @everyone')} → {plain('1.5')}\nimage revision: none → c0ffee"
+    )
+    assert versions in text
     assert now(world).release == 1
     assert shown.response is not None
     assert labels(shown.response) == ["Update shop"]
-    await world.admin.click(shown.response, label="Update shop")
+    done = await world.admin.click(shown.response, label="Update shop")
+    assert said(done).endswith(versions)
     await is_release(world, 2)
     assert now(world).image == engine.image("echo:1")
 

@@ -32,7 +32,7 @@ async def world(rig: Rig) -> list[str]:
     for text in ("all is well", "ERROR: no stock", "WARNING: slow", "DEBUG: cache"):
         rig.runtime.write_log(good.id, text)
     await grant(rig, Role.VIEWER)
-    parts = ["log", "history", "settings", "secrets", "actions"]
+    parts = ["log", "history", "releases", "settings", "secrets", "actions"]
     return [
         *("/", "/create", "/access", "/doctor", "/history"),
         *(f"/bots/{good.name}/{part}" for part in parts),

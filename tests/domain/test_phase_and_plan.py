@@ -245,6 +245,29 @@ def test_missing_secrets_hold_back_every_step(state: ContainerState | None) -> N
     assert decide(bot(), world(state, missing=("api_key",))) is T.SETTLED
 
 
+@pytest.mark.parametrize("wish", [W.RUN, W.STOP])
+@pytest.mark.parametrize("state", [None, *S])
+def test_a_state_is_replaced_once_no_container_has_it(
+    wish: Wish, state: ContainerState | None
+) -> None:
+    """Its run ends first, as one that somebody wished to end; whatever else would be next waits."""
+    steps = {None: T.RESTORE, S.REMOVING: T.LOOK_AGAIN}
+    active = state is not None and state.active
+    wanted = steps.get(state, T.STOP if active else T.REMOVE_CONTAINER)
+    wished = replace(bot(wish), restoring=2)
+    assert decide(wished, world(state)) is wanted
+    assert decide(replace(wished, problem=BROKEN), world(state)) is not T.RESTORE
+    removed = replace(wished, wish=W.REMOVE)
+    assert decide(removed, world(state)) is decide(bot(W.REMOVE), world(state))
+
+
+def test_a_state_is_replaced_only_once_a_trial_has_ended() -> None:
+    """A parked container has the volume as well."""
+    tried = replace(bot(), restoring=2, release=4, candidate=5)
+    assert decide(tried, beside(None)) is T.CREATE
+    assert decide(replace(tried, candidate=0), beside(None)) is T.UNPARK
+
+
 def test_a_removal_goes_from_the_container_to_the_row() -> None:
     """Container, volume, folder, row: each only when the one before is gone."""
     removed = bot(W.REMOVE)

@@ -175,6 +175,12 @@ async def test_a_change_that_works_carries_everything_over(real: Real) -> None:
     assert form(after) == form(before)
     assert after["Config"]["Labels"]["botmaker.release"] == "2"
     assert await real.outcomes() == [Outcome.GOOD, Outcome.GOOD]
+    limits = {"memory": "96m", "cpus": "0.25", "pids": "40"}
+    await real.rig.manager.edits.choose(ANN_ASKS, real.row, limits=limits)
+    limited, host = await real.decided(3), form(after)["host"]
+    size = 96 * 1024**2
+    host |= {"Memory": size, "MemorySwap": size, "NanoCpus": 250_000_000, "PidsLimit": 40}
+    assert form(limited) == form(after) | {"host": host}
 
 
 async def test_a_change_that_the_image_refuses_touches_nothing(real: Real) -> None:

@@ -343,10 +343,10 @@ class SlowRegistry:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._runtime, name)
 
-    async def pin_image(self, ref: str, pull: str, *, keep_for: str = "") -> str:
+    async def pin_image(self, ref: str, pull: str, **options: Any) -> str:
         """Wait for the registry."""
         await self.answers.wait()
-        return await self._runtime.pin_image(ref, pull, keep_for=keep_for)
+        return await self._runtime.pin_image(ref, pull, **options)
 
 
 async def test_a_registry_that_hangs_holds_up_only_who_waits_for_it(rig: Rig) -> None:

@@ -119,6 +119,47 @@ async def test_another_choice_is_a_release(proving: Rig) -> None:
     assert same.changed == ()
 
 
+async def test_limits_of_its_own_are_a_release_and_are_copied(proving: Rig) -> None:
+    """The rest stays the template's; an empty one is the template's again, and so is a rollback."""
+    bot = await proven(proving)
+    usual = proving.runtime.containers[bot.id].spec
+    done = await proving.manager.edits.choose(
+        ANN_ASKS, bot, limits={"memory": "1 GB", "pids": "40"}
+    )
+    assert (done.changed, done.sequel) == (("memory", "pids"), Sequel.RESTARTS)
+    await settled(proving, bot, 2)
+    spec = proving.runtime.containers[bot.id].spec
+    assert (spec.memory, spec.nano_cpus, spec.pids) == (1024**3, usual.nano_cpus, 40)
+    (entry, *_) = await proving.entries(Kind.SETTINGS, bot=bot)
+    assert (entry.data["before"], entry.data["after"]) == ({}, {"memory": "1g", "pids": "40"})
+    copy = await proving.manager.lifecycle.clone(ANN_ASKS, proving.view(bot).bot, "second")
+    assert copy.limits == {"memory": "1g", "pids": "40"}
+    await proving.manager.edits.choose(ANN_ASKS, proving.view(bot).bot, limits={"memory": ""})
+    await settled(proving, bot, 3)
+    spec = proving.runtime.containers[bot.id].spec
+    assert (spec.memory, spec.pids) == (usual.memory, 40)
+    await proving.manager.releases.rollback(ANN_ASKS, bot, 1)
+    await settled(proving, bot, 4)
+    await proving.restart()
+    assert proving.view(bot).bot.limits == {}
+    assert proving.runtime.containers[bot.id].spec.pids == usual.pids
+
+
+async def test_limits_beyond_the_settings_are_refused(proving: Rig) -> None:
+    """The bot isn't touched; what its template asks for is never too much."""
+    proving.template(
+        PROVING.replace("stop_timeout = 1", 'stop_timeout = 1, resources = { memory = "6g" }'),
+        "rich",
+    )
+    await proving.restart()
+    bot = await proven(proving)
+    run = proving.run_of(bot)
+    with pytest.raises(BadInput, match="Memory must be a size between 8m and 6g"):
+        await proving.manager.edits.choose(ANN_ASKS, bot, limits={"memory": "7g"})
+    await eventually(proving.at_rest)
+    assert (proving.run_of(bot), proving.view(bot).bot.limits) == (run, {})
+
+
 async def test_a_choice_that_changes_no_container_is_proved_at_once(rig: Rig) -> None:
     """Where nothing has to be waited for, nobody waits for the deadline."""
     rig.template(PLAIN % "unless-stopped" + "[update]\nhealthy_for = 0\n")

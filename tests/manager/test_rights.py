@@ -85,6 +85,12 @@ CALLS: dict[str, dict[str, Call]] = {
             s.manager.following.watch(who, s.bot, lambda: None)
         ),
     },
+    "bot.snapshots": {
+        "snapshots.listed": lambda s, who: s.manager.snapshots.listed(who, s.bot),
+    },
+    "bot.restore": {
+        "snapshots.restore": lambda s, who: s.manager.snapshots.restore(who, s.bot, 1),
+    },
     "bot.history": {
         "history.of_bot": lambda s, who: s.manager.history.of_bot(who, s.bot),
         # The first request of all: Ann's, for this bot.

@@ -189,4 +189,4 @@ async def test_one_gibibyte_is_told_to_be_too_little(
         await shop.running("claw", template="smallclaw", allow_from=str(ANN))
         shop.telegram.write(ANN, "hello")
         card = await _until_card(shop, "claw", "for lack of memory (limit 1 GiB)")
-        assert "`run.resources.memory`" in card
+        assert "`/bot edit`, option `memory`" in card

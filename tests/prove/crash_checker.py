@@ -29,7 +29,7 @@ from tests.prove.crash_pages import EXTRA, is_paged
 SECRETS = {"api_key", "channel_token"}
 KEYS = (
     *("id", "name", "wish", "ended_run", "reload_run", "problem", "fields"),
-    *("candidate_release", "setback"),
+    *("candidate_release", "setback", "restoring", "state_kept"),
 )
 ROW = f"SELECT {', '.join(KEYS)} FROM bot"
 CRASHES = "SELECT bot_name, count(*) FROM journal WHERE kind = 'crash' GROUP BY bot_name"
@@ -144,6 +144,8 @@ class Checker:
             runs = bot["wish"] == "run" and self.has_secrets(bot["id"])
             if runs and bot["candidate_release"]:
                 yield f"{bot['name']}: a release isn't decided: {bot['candidate_release']}"
+            if bot["restoring"] or bot["state_kept"]:
+                yield f"{bot['name']}: a snapshot isn't restored: {bot['restoring']}"
             if bot["setback"] and bot["name"] not in self.failing:
                 yield f"{bot['name']}: a release was taken back: {bot['setback']}"
             if bot["problem"]:
@@ -239,10 +241,18 @@ class Checker:
                     yield f"{file} is not private: {seen}"
         yield from self._rendered(by_id)
         sets = self.controller.data / "sets"
+        yield from self._snapshots(by_id)
         waits = {bot["id"] for bot in bots if bot["candidate_release"]}
         for file in sets.iterdir() if sets.exists() else []:
             if file.name.partition(".")[0] not in waits:
                 yield f"former secrets that nobody waits for: {file.name}"
+
+    def _snapshots(self, by_id: dict[str, dict[str, Any]]) -> Iterator[str]:
+        for file in (self.controller.data / "snapshots").glob("*/*"):
+            if file.parent.name not in by_id or not file.name.endswith(".tar"):
+                yield f"stray among the snapshots: {file.parent.name}/{file.name}"
+            if file.stat().st_mode & 0o777 != 0o600:
+                yield f"{file} is not private"
 
     def _typed(self, by_id: dict[str, dict[str, Any]], folder: Path) -> Iterator[str]:
         """What was typed into forms that can still be filled in, and nothing else."""

@@ -45,6 +45,8 @@ ENGINE_METHODS = (
         "image_has",
         "rehearse",
         "execute",
+        "save_state",
+        "fill_state",
     ),
 )
 _A_SET = re.compile(r"\.[0-9a-f-]{36}\.\d+\.[0-9a-f]+\.tmp")  # former secrets, being kept
@@ -178,6 +180,7 @@ class Files:
         self._places = {
             str(data / "files"): "files",
             str(data / "sets"): "sets",
+            str(data / "snapshots"): "snapshots",
             str(secrets): "vault",
         }
 

@@ -185,7 +185,22 @@ class Driver:
             return await (await self.place.ann.slash("bot edit", name=name)).modal_sent
         if operation == "delete":
             return await self.place.ann.slash("bot delete", name=name)
+        if operation == "restore":
+            return await self._snapshots(name)
         return None
+
+    async def _snapshots(self, name: str) -> Invocation:
+        """The list of a bot's snapshots; a rollback takes one if there is none yet."""
+        if not self._archives(name):
+            await self.act("rollback", name, None)
+            await eventually(lambda: self._archives(name))
+            await self.finish("rollback", name)
+        return await self.place.ann.slash("bot snapshots", name=name)
+
+    def _archives(self, name: str) -> list[int]:
+        """The numbers of a bot's snapshots."""
+        home = self.controller.data / "snapshots" / self.controller.bot_id(name)
+        return sorted(int(file.name.partition(".")[0]) for file in home.glob("*.tar"))
 
     async def _form(self, name: str) -> Modal:
         """A usable form: the one in the direct message, or a new one."""
@@ -217,6 +232,11 @@ class Driver:
         if operation == "delete":
             assert isinstance(prepared, Invocation)
             return await ann.click(prepared, label=f"Delete {name}", wait=False)
+        if operation == "restore":
+            assert isinstance(prepared, Invocation)
+            bot_id, number = self.controller.bot_id(name), self._archives(name)[0]
+            address = f"restore:{bot_id}:{number}-{int(time.time()) + 60}"
+            return await ann.click(prepared, custom_id=address, forged=True, wait=False)
         if operation == "do":
             self.checker.asked[name] += 1
             return await ann.slash("bot do", name=name, action="note", wait=False)

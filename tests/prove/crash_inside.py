@@ -36,6 +36,7 @@ WHOLE = (
         f"entrypoint = [\"/bin/sh\", \"-c\"]\ncommand = ['''{PROGRAM}''']\n",
         1,
     )
+    .replace('path = "/data"\n', 'path = "/data"\nsnapshot = true\n', 1)
     .replace(
         "[channels.demo]\n",
         '[channels.demo.needs]\npath = "/bin/demo-bot"\nhint = "Use the demo bot\'s image."\n\n'

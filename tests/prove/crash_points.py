@@ -25,6 +25,7 @@ BEFORE = {  # the state that each operation's bot must be in
     "fail": "running",
     "wrong": "running",
     "rollback": "changed",
+    "restore": "changed",
 }
 AFTER = {
     "create": "created",
@@ -42,8 +43,9 @@ AFTER = {
     "fail": "running",
     "wrong": "running",
     "rollback": "changed",
+    "restore": "changed",
 }
-OF_A_WHOLE = {"prepare", "reload", "do", "edit", "fail", "wrong", "rollback"}
+OF_A_WHOLE = {"prepare", "reload", "do", "edit", "fail", "wrong", "rollback", "restore"}
 FAILS = {"fail", "wrong"}  # what comes back is what was there before
 SUBMITS = {
     "secrets": "created",
@@ -166,9 +168,19 @@ POINTS = [
     ),
     *_points(
         "rollback",
-        "store.releases.add runtime.park runtime.create runtime.start runtime.keep_images "
-        "store.releases.end runtime.remove_previous",
-        "store.asked:after runtime.park:during store.outcome:before",
+        "store.releases.add runtime.park runtime.save_state snapshots.rename runtime.create "
+        "runtime.start runtime.keep_images store.releases.end runtime.remove_previous",
+        "store.asked:after runtime.park:during store.outcome:before store.snapshot:after",
+    ),
+    # Its state is copied, then replaced by the snapshot of an earlier rollback.
+    *_points(
+        "restore",
+        "store.save_bot runtime.stop runtime.remove runtime.save_state snapshots.rename "
+        "runtime.remove_volume runtime.fill_state runtime.create runtime.start",
+        "store.asked:after store.snapshot:after store.snapshot:after#2 runtime.save_state:during "
+        "runtime.fill_state:during engine.PUT-containers-archive:before "
+        "engine.PUT-containers-archive:before#2 engine.DELETE-containers-one:before#2 "
+        "store.outcome:before",
     ),
     # Its process ends by itself: the crash, the row and the journal are one transaction.
     *_points(

@@ -25,6 +25,7 @@ SHORT = [
     *("restart/runtime.restart:after", "delete/runtime.remove:after", "edit/runtime.park:during"),
     *("fail/runtime.unpark:before", "fail/runtime.reseed:after", "wrong/store.releases.end:after"),
     *("rollback/store.releases.end:after", "crash/store.add_crashes:before"),
+    *("rollback/snapshots.rename:before", "restore/runtime.fill_state:before"),
     # A rehearsal's container once outlived the controller that made it.
     *("prepare/engine.DELETE-containers-one:before#2", "reload/runtime.execute:after"),
 ]

@@ -20,6 +20,7 @@ import docker
 from docker.errors import APIError, NotFound
 
 from controller.domain.events import ContainerEvent, LogQuery
+from controller.domain.image_version import ImageVersion
 from controller.domain.names import new_bot_id
 from controller.domain.observation import ContainerState, Health, Observation
 from controller.domain.spec import ContainerSpec
@@ -178,8 +179,9 @@ class Rig(ABC):
         """Say how the next rehearsal ends, where it does not really run."""
 
     @abstractmethod
-    def build_image(self) -> str:
-        """Build a new local image; its name. The same name again is another image."""
+    def build_image(self, version: str = "") -> str:
+        """Build a new local image of that version; its name. The same name again is another
+        image."""
 
     @abstractmethod
     def prune_images(self) -> None:
@@ -266,10 +268,11 @@ class MemoryRig(Rig):
     def expect_rehearsal(self, exit_code: int, output: str) -> None:
         self.world.answer_rehearse = lambda *_: ProbeResult(exit_code=exit_code, output=output)
 
-    def build_image(self) -> str:
+    def build_image(self, version: str = "") -> str:
         if BUILT in self.world.images:
             self.world.rebuild(BUILT)
         self.world.images.add(BUILT)
+        self.world.versions[self.world.image(BUILT) or ""] = ImageVersion(version=version)
         return BUILT
 
     def prune_images(self) -> None:
@@ -446,9 +449,10 @@ class EngineRig(Rig):
     def expect_rehearsal(self, exit_code: int, output: str) -> None:
         del exit_code, output
 
-    def build_image(self) -> str:
+    def build_image(self, version: str = "") -> str:
         name, label = f"botmaker-built:{self.instance}", f"botmaker.built={self.instance}"
-        image.build(self.docker, name, label, f"botmaker.number={uuid.uuid4().hex}")
+        said = f"org.opencontainers.image.version={version}"
+        image.build(self.docker, name, label, f"botmaker.number={uuid.uuid4().hex}", said)
         self._built.add(name)
         return name
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from controller.domain.errors import BadInput, ImageMissing
+from controller.domain.image_version import ImageVersion
 from controller.domain.names import new_bot_id
 from tests.runtime.rig import EngineRig, Rig
 
@@ -23,6 +24,17 @@ async def test_a_pinned_image_outlives_another_build_and_a_prune(rig: Rig) -> No
     assert found.image == pinned
     assert await rig.runtime.pin_image(name, "never") != pinned
     assert await rig.runtime.pin_image(pinned, "never") == pinned
+
+
+async def test_an_image_says_which_version_it_is(rig: Rig) -> None:
+    """By its labels; another build of its name has its own, and the former one's can be read."""
+    first = await rig.runtime.pin_image(rig.build_image("1.2"), "never")
+    second = await rig.runtime.pin_image(rig.build_image("1.3"), "never")
+    found = [(await rig.runtime.image_version(one)).version for one in (first, second)]
+    assert found == ["1.2", "1.3"]
+    assert await rig.runtime.image_version(rig.image) == ImageVersion()
+    with pytest.raises(ImageMissing):
+        await rig.runtime.image_version(f"sha256:{'0' * 64}")
 
 
 async def test_a_local_image_is_pinned_by_its_id(rig: Rig) -> None:

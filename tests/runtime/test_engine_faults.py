@@ -300,14 +300,17 @@ async def test_a_pull_follows_its_progress_and_pins_the_digest(
 
     def pull(exchange: Exchange) -> None:
         exchange.begin_stream()
-        exchange.chunk({"status": "Pulling"})
-        exchange.chunk({"status": "Done"})
+        for status in ("Pulling fs layer", "Download complete", "Pull complete"):
+            exchange.chunk({"id": "1a2b", "status": status, "progressDetail": {}})
         exchange.wfile.write(b"0\r\n\r\n")
         for name in ("example.org/bot:1", digest):
             fake_engine.rules[f"/images/{name}/json"] = lambda e: e.answer(200, image)
 
     fake_engine.rules["/images/create"] = pull
-    assert await runtime.pin_image("example.org/bot:1", "missing") == digest
+    told: list[int] = []
+    ref = "example.org/bot:1"
+    assert await runtime.pin_image(ref, "missing", tell=told.append) == digest
+    assert told == [0, 80, 100]
     asked = [line for line in fake_engine.requests if line.endswith("/images/create")]
     assert len(asked) == 1
     assert await runtime.pin_image("example.org/bot:1", "missing") == digest

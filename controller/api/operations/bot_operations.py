@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -29,6 +30,13 @@ from controller.manager.lifecycle import Order
 PAGE_MOST = 500
 
 
+LimitName = Literal["memory", "cpus", "pids"]
+LimitsWanted = Annotated[
+    dict[LimitName, Annotated[str, Field(max_length=20)]],
+    Field(description="Limits of its own, like 512m, 0.5 and 128; empty: as the template says."),
+]
+
+
 class BotsWanted(Given):
     """Which bots are listed: all that you may see, by name."""
 
@@ -48,6 +56,7 @@ class NewBot(Given):
     model: Annotated[str, Field(max_length=300)] | None = None
     channel: Annotated[str, Field(max_length=100)] | None = None
     settings: Values = Field(default_factory=dict)
+    limits: LimitsWanted = Field(default_factory=dict)
     wish: Literal["run", "stop"] = "run"
     source: Source = ""
 
@@ -58,6 +67,7 @@ class BotChange(Given):
     model: Annotated[str, Field(min_length=1, max_length=300)] | None = None
     provider: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     channel: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    limits: LimitsWanted = Field(default_factory=dict)
 
 
 class AnotherName(Given):
@@ -103,6 +113,7 @@ async def create_bot(call: Call[Nothing, NewBot]) -> Answer:
         model=given.model,
         channel=given.channel,
         fields=given.settings,
+        limits=_limits(given.limits),
         stopped=given.wish == "stop",
         source=given.source,
     )
@@ -113,6 +124,10 @@ async def clone_bot(call: Call[Nothing, AnotherName]) -> Answer:
     """A new bot like it, that waits for secrets of its own."""
     bot = await call.bot(acts.BOT_CLONE)
     return _made(call, await call.manager.lifecycle.clone(call.caller, bot, call.body.name))
+
+
+def _limits(given: Mapping[LimitName, str]) -> dict[str, str]:
+    return {name: value for name, value in given.items()}  # noqa: C416 - of another type of keys
 
 
 def _made(call: Call[Any, Any], bot: Bot) -> Answer:
@@ -137,7 +152,7 @@ async def get_bot(call: Call[Nothing, Nothing]) -> Answer:
 
 
 async def change_bot(call: Call[Nothing, BotChange]) -> Answer:
-    """Give it another model, provider or channel."""
+    """Give it another model, provider or channel, or other limits."""
     bot, wanted = await call.bot(acts.BOT_EDIT), call.body
     await call.manager.edits.choose(
         call.caller,
@@ -145,6 +160,7 @@ async def change_bot(call: Call[Nothing, BotChange]) -> Answer:
         provider=wanted.provider,
         model=wanted.model,
         channel=wanted.channel,
+        limits=_limits(wanted.limits),
     )
     view = await call.view(acts.BOT_EDIT)
     return Answer(bot_out(view, call.manager.access.role(call.caller.principal, view.bot)))
@@ -220,7 +236,7 @@ BOT_OPERATIONS: Operations = (
         method="PATCH",
         path="/bots/{bot}",
         act=acts.BOT_EDIT,
-        summary="Give a bot another model, provider or channel. It restarts if it has to.",
+        summary="Give a bot another model, provider, channel, or limits. It restarts if it has to.",
         query=Nothing,
         body=BotChange,
         answer=BotOut,

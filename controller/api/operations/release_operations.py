@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated
 
@@ -22,6 +23,7 @@ from controller.api.resources import (
 )
 from controller.domain import acts
 from controller.domain.release import Outcome, Release
+from controller.domain.spec_changes import Difference
 
 
 class ReleasesWanted(Given):
@@ -59,6 +61,7 @@ class ReleaseOut(Resource):
     model: str
     channel: str
     settings: Values
+    limits: dict[str, str]  # its own
     image: str
     reference: str  # what the image was resolved from
 
@@ -80,6 +83,7 @@ class UpdateOut(Resource):
     reference: DifferenceOut
     template: bool
     config: list[DifferenceOut]
+    versions: list[DifferenceOut]  # what the images' labels say
     failed_before: str  # why the same was taken back, if it was
 
 
@@ -101,6 +105,7 @@ def release_out(one: Release, current: int) -> ReleaseOut:
         model=content.model,
         channel=content.channel,
         settings=dict(content.fields),
+        limits=dict(content.limits),
         image=content.image,
         reference=content.image_ref,
     )
@@ -111,6 +116,10 @@ async def list_releases(call: Call[ReleasesWanted, Nothing]) -> Answer:
     bot = await call.bot(acts.BOT_RELEASES)
     found = await call.manager.releases.listed(call.caller, bot, call.query.limit)
     return Answer(Page(items=[release_out(one, bot.release) for one in found]))
+
+
+def _differences(found: Iterable[Difference]) -> list[DifferenceOut]:
+    return [DifferenceOut(name=one.name, before=one.before, after=one.after) for one in found]
 
 
 async def get_update(call: Call[Nothing, Nothing]) -> Answer:
@@ -126,10 +135,8 @@ async def get_update(call: Call[Nothing, Nothing]) -> Answer:
                 name="reference", before=found.reference[0], after=found.reference[1]
             ),
             template=found.template,
-            config=[
-                DifferenceOut(name=one.name, before=one.before, after=one.after)
-                for one in found.config
-            ],
+            config=_differences(found.config),
+            versions=_differences(found.versions),
             failed_before=found.failed,
         )
     )

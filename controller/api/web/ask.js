@@ -108,15 +108,15 @@ const pause = (/** @type {number} */ ms) => new Promise((done) => setTimeout(don
 /**
  * Carry out what takes its time, to its real end: returns the operation. It is sent under a key of
  * its own, so it is done once even if it has to be sent again because an answer was lost.
- * @param {string} method @param {string} path
+ * @param {string} method @param {string} path @param {any} [content]
  * @returns {Promise<any>}
  */
-export async function carryOut(method, path) {
+export async function carryOut(method, path, content) {
   const headers = { "Idempotency-Key": crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`, Prefer: `wait=${WAIT_SECONDS}` };
   const until = Date.now() + LOST_SECONDS * 1000;
   for (;;) {
     try {
-      const { body } = await ask(method, path, { headers });
+      const { body } = await ask(method, path, { headers, body: content });
       return await ended(body, until);
     } catch (error) {
       if (!(error instanceof Problem) || !mayAsk(error) || Date.now() > until) throw error;

@@ -9,6 +9,7 @@ import { historyPart } from "./history.js";
 import { fleet } from "./live.js";
 import { follow } from "./log_feed.js";
 import { LogView } from "./log_view.js";
+import { releasesPart } from "./releases_part.js";
 import { secretsPart } from "./secrets_part.js";
 import { settingsPart } from "./settings_part.js";
 import { PHASES, ago, exact, madeOf, outcomeWords, phaseWords, problemWords, reasons } from "./words.js";
@@ -19,6 +20,7 @@ import { PHASES, ago, exact, madeOf, outcomeWords, phaseWords, problemWords, rea
 const PARTS = {
   log: { label: "Log", act: "bot.logs", part: logPart },
   history: { label: "History", act: "bot.history", part: historyPart },
+  releases: { label: "Releases", act: "bot.releases", part: releasesPart },
   settings: { label: "Settings", act: "bot.edit", part: settingsPart },
   secrets: { label: "Secrets", act: "bot.show", part: secretsPart },
   actions: { label: "Actions", act: "bot.do", part: actionsPart },
@@ -155,6 +157,7 @@ class BotView {
       bot.restarts > 0 && ["Restarts", String(bot.restarts)],
       bot.crashes > 0 && ["Crashes", `${bot.crashes}, last ${ago(bot.last_crash?.at)}`],
       bot.image && ["Image", bot.image.replace(/^sha256:/, "").slice(0, 12)],
+      Object.keys(bot.limits).length > 0 && ["Own limits", Object.entries(bot.limits).map(([name, value]) => `${name} ${value}`).join(", ")],
       ["Your role", bot.role],
     ].filter(Boolean);
     const now = JSON.stringify(facts);

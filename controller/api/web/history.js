@@ -67,6 +67,7 @@ function sentence({ kind, act, data, operation }) {
     case "by-hand": return { what: `${data.what} outside BotMaker`, how: UNDONE[data.what] ?? "undone", kind: "warn" };
     case "new-image": return { what: `Another image: ${data.ref_after || data.after || ""}`, how: "", kind: "" };
     case "release-failed": return { what: `Release ${data.number} taken back, release ${data.to} runs again`, how: data.message ?? "", kind: "bad" };
+    case "snapshot": return { what: `Snapshot ${data.number} of its state ${data.what}`, how: "", kind: "" };
     case "webhook": return { what: `Webhook ${data.name}: ${data.reason}`, how: data.count ? `${data.what}, ${plural(data.count, "event")}` : data.what, kind: "bad" };
     case "noted": return { what: `${data.act ?? act}: ${data.words ?? ""}`, how: "", kind: "" };
     default: return { what: kind, how: "", kind: "" };

@@ -86,7 +86,7 @@ function ended(bot) {
   const crash = bot.last_crash;
   if (!crash || bot.phase === "running") return [];
   const found = [`Crashed ${ago(crash.at)} (${exitWords(crash.exit_code, crash.out_of_memory)}); ${plural(bot.crashes, "crash", "crashes")} remembered.`];
-  if (crash.out_of_memory) found.push("It was killed for lack of memory: give it more in its template, run.resources.memory.");
+  if (crash.out_of_memory) found.push("It was killed for lack of memory: give it more with /bot edit, option memory.");
   return found;
 }
 

@@ -19,6 +19,7 @@ from controller.chat.words.fleet_words import WORST_FIRST
 from controller.chat.words.limits import OPTION_MAX, OPTIONS_MAX
 from controller.chat.words.text import fitted
 from controller.domain.batches import Chosen, Verb, no_bots
+from controller.domain.bot import RESTORED
 from controller.domain.errors import BadInput
 from controller.fleet.views import View
 from controller.manager import Manager
@@ -57,6 +58,11 @@ class Choosing:
                 count=len(offered),
             )
         await request.reply(text, view=_menu(verb, offered))
+
+    async def restored(self, request: Request) -> None:
+        """Ask for all bots that stay stopped because they were restored."""
+        await request.acknowledge()
+        await self.begin(request, Verb.START, Chosen(problem=RESTORED))
 
     async def pick(self, request: Request, verb: Verb) -> None:
         """Ask for the bots that were chosen in the menu."""

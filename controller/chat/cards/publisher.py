@@ -23,6 +23,7 @@ from controller.chat.cards.card_layout import card_layout, removed_layout
 from controller.chat.cards.card_words import card as card_words
 from controller.chat.cards.card_words import removed_card
 from controller.chat.cards.presence import Presence
+from controller.chat.cards.restored_notice import RestoredNotice
 from controller.chat.cards.schedule import Budget, Schedule
 from controller.chat.cards.update_notice import UpdateNotice
 from controller.chat.cards.welcome import Welcome
@@ -48,6 +49,7 @@ GONE = {10003, 10008}  # Discord's error codes: the channel, the message
 TOO_MANY_EDITS = 30046  # of a message older than an hour
 # The keys of the first message and of what checks for updates found; bots' ids are UUIDs.
 WELCOME, UPDATES = "welcome", "updates"
+RESTORED_NOTICE = "restored"
 PRESENCE, BOARD = "presence", "board:"  # the second with a channel's id
 OVERVIEWS = WORST_FIRST.index(Phase.CRASH_LOOPING)  # how urgent they are
 _FAILURES = (*TROUBLE, OSError)
@@ -73,6 +75,7 @@ class Publisher:
         self._budget = budget or Budget(EDITS, EDITS_SECONDS)
         self._schedule = Schedule(self._budget, self._rank)
         self._update_notice = UpdateNotice(manager, client, place)
+        self._restored_notice = RestoredNotice(manager, client, place)
         self._welcome = Welcome(manager, client, place)
         self._boards = BoardMessages(manager, client, place)
         self._presence = Presence(manager, client)
@@ -93,6 +96,7 @@ class Publisher:
         ):
             await self._client.wait_until_ready()
             self._schedule.poke(WELCOME)
+            self._schedule.poke(RESTORED_NOTICE)
             self._poke_overviews()
             for bot_id in {*self._cards, *(view.bot.id for view in bots)}:
                 self._schedule.poke(bot_id)
@@ -191,6 +195,9 @@ class Publisher:
         """Bring what the key stands for up to date. Seconds until it is to be looked at again."""
         if key == WELCOME:
             await self._welcome.publish()
+            return None
+        if key == RESTORED_NOTICE:
+            await self._restored_notice.publish()
             return None
         if key == UPDATES:
             await self._update_notice.publish()

@@ -6,21 +6,52 @@ from typing import Any
 
 from discord import app_commands
 
+from controller.catalog import FieldSpec
 from controller.chat.commands.suggestions import Choices, suggest
 from controller.chat.commands.with_request import with_request
+from controller.chat.forms import modals
 from controller.chat.forms.secrets_form import SecretsForm
 from controller.chat.languages import say
 from controller.chat.requests.request import Request
 from controller.domain.acts import BOT_CLONE, BOT_RENAME
+from controller.domain.bot import Bot
 from controller.manager import Manager
+
+_NAME = FieldSpec(name="name", label="Name of the copy", hint="Letters, digits and dashes")
+
+
+class Copies:
+    """Creates bots like others: by the command, or by a form behind the card's More."""
+
+    def __init__(self, manager: Manager, secrets_form: SecretsForm) -> None:
+        self._manager = manager
+        self._secrets_form = secrets_form
+
+    async def ask(self, request: Request, bot: Bot) -> None:
+        """Ask for the copy's name, for whoever may create a bot."""
+        await self._manager.access.require(request.caller, BOT_CLONE)
+        title = modals.title_with(say("A bot like "), bot.name)
+        boxes = [modals.box_of(_NAME)]
+        await request.open_modal(modals.modal(title, ("clone", bot.id), boxes))
+
+    async def submit(self, request: Request, bot: Bot) -> None:
+        """Create the copy that the form describes."""
+        await request.acknowledge()
+        await self.clone(request, bot, modals.values_of(request.interaction).get("name", ""))
+
+    async def clone(self, request: Request, bot: Bot, name: str) -> None:
+        """Create it, and offer the form for its secrets. The request is acknowledged."""
+        made = await self._manager.lifecycle.clone(request.caller, bot, name)
+        request.is_about(made)
+        await self._secrets_form.offer_first(request, made)
 
 
 class CopyCommands:
     """Two commands that become part of the group `/bot`."""
 
-    def __init__(self, manager: Manager, secrets_form: SecretsForm) -> None:
+    def __init__(self, manager: Manager, copies: Copies) -> None:
         self._manager = manager
-        self._secrets_form = secrets_form
+        self._copies = copies
 
     def all(self) -> list[app_commands.Command[Any, ..., Any]]:
         """Both commands, for a group to add."""
@@ -44,9 +75,7 @@ class CopyCommands:
         """Create it, and offer the form for its secrets."""
         await request.acknowledge()
         view = await self._manager.bots.named(request.caller, BOT_CLONE, name)
-        bot = await self._manager.lifecycle.clone(request.caller, view.bot, new_name)
-        request.is_about(bot)
-        await self._secrets_form.offer_first(request, bot)
+        await self._copies.clone(request, view.bot, new_name)
 
     @app_commands.describe(
         name="Which bot", new_name="What it is called from now on: letters, digits and dashes"

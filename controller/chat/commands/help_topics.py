@@ -28,6 +28,7 @@ TOPICS: Mapping[str, tuple[Act, ...]] = {
     ),
     "See how it is, and what happened": (
         *(acts.BOT_LIST, acts.BOT_SHOW, acts.BOT_LOGS, acts.BOT_HISTORY, acts.BOT_RELEASES),
+        acts.BOT_SNAPSHOTS,
         *(acts.BOT_STATS, acts.FLEET_STATUS, acts.FLEET_STATS, acts.FLEET_BOARD),
         *(acts.FLEET_HISTORY, acts.INCIDENT_LIST),
         *(acts.ALERTS_OWN, acts.ALERTS_GIVE, acts.ALERTS_LIST),
@@ -66,7 +67,7 @@ FAMILIES: Mapping[str, tuple[Act, ...]] = {
         *(acts.FLEET_DOCTOR, acts.FLEET_BACKUP, acts.FLEET_UPDATES, acts.FLEET_ORPHANS),
     ),
     "Try a newer image or template, go back, see what there was": (
-        *(acts.BOT_UPDATE, acts.BOT_ROLLBACK, acts.BOT_RELEASES),
+        *(acts.BOT_UPDATE, acts.BOT_ROLLBACK, acts.BOT_RELEASES, acts.BOT_SNAPSHOTS),
     ),
     "Copy a bot, call it something else": (acts.BOT_CLONE, acts.BOT_RENAME),
     "API tokens, for programs": (acts.TOKEN_CREATE, acts.TOKEN_LIST, acts.TOKEN_REVOKE),

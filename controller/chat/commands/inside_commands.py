@@ -5,6 +5,7 @@ Both may answer with a modal, which must be the first answer: nothing here waits
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from discord import app_commands
@@ -14,9 +15,11 @@ from controller.chat.commands.suggestions import Choices, suggest, suggest_bots,
 from controller.chat.commands.with_request import with_request
 from controller.chat.forms.action_form import ActionForm
 from controller.chat.forms.settings_form import SettingsForm
+from controller.chat.languages import say
 from controller.chat.requests.request import Request
 from controller.domain.acts import BOT_DO, BOT_EDIT
 from controller.domain.bot import Bot
+from controller.domain.limits import CPUS, MEMORY, PIDS
 from controller.domain.names import meant
 from controller.manager import Manager
 
@@ -36,7 +39,7 @@ class InsideCommands:
         )
         edit: app_commands.Command[Any, ..., Any] = app_commands.Command(
             name="edit",
-            description="Change its settings in a form, or its model, provider or channel",
+            description="Change its settings in a form, or its model, channel or limits",
             callback=self.edit,
         )
         for command in (do, edit):
@@ -46,6 +49,9 @@ class InsideCommands:
         edit.autocomplete("provider")(self.providers)
         edit.autocomplete("model")(self.models)
         edit.autocomplete("channel")(self.channels)
+        edit.autocomplete("memory")(self.memories)
+        edit.autocomplete("cpus")(self.cpu_shares)
+        edit.autocomplete("pids")(self.pid_counts)
         return [do, edit]
 
     @app_commands.describe(name="Which bot", action="What to do")
@@ -63,9 +69,12 @@ class InsideCommands:
         provider="Another provider, without a form",
         model="Another model, without a form",
         channel="Another channel, without a form",
+        memory="Another memory limit, like 512m or 1g",
+        cpus="Another CPU limit, like 0.5 or 2",
+        pids="The most processes, like 128",
     )
     @with_request
-    async def edit(
+    async def edit(  # noqa: PLR0913, PLR0917 - each is an option of the command
         self,
         request: Request,
         name: str,
@@ -73,12 +82,18 @@ class InsideCommands:
         provider: str | None = None,
         model: str | None = None,
         channel: str | None = None,
+        memory: str | None = None,
+        cpus: str | None = None,
+        pids: str | None = None,
     ) -> None:
         """Open a page of settings, or make the choice."""
         view = await self._manager.bots.named(request.caller, BOT_EDIT, name)
         request.is_about(view.bot)
-        if provider or model or channel:
-            await self._settings_form.change_choice(request, view.bot, provider, model, channel)
+        typed = {MEMORY: memory, CPUS: cpus, PIDS: pids}
+        limits = {name: value for name, value in typed.items() if value is not None}
+        if provider or model or channel or limits:
+            choice = (provider, model, channel, limits)
+            await self._settings_form.change_choice(request, view.bot, *choice)
             return
         await self._settings_form.open_page(request, view.bot, page or "")
 
@@ -129,6 +144,32 @@ class InsideCommands:
         template = self._template(request)
         found = template.channels if template else {}
         return suggest_titled(typed, {name: one.title for name, one in found.items()})
+
+    @with_request
+    async def memories(self, request: Request, typed: str) -> Choices:
+        """Usual memory limits, and the template's."""
+        return self._limits(request, typed, MEMORY, ("128m", "256m", "512m", "1g", "2g"))
+
+    @with_request
+    async def cpu_shares(self, request: Request, typed: str) -> Choices:
+        """Usual CPU limits, and the template's."""
+        return self._limits(request, typed, CPUS, ("0.25", "0.5", "1", "2"))
+
+    @with_request
+    async def pid_counts(self, request: Request, typed: str) -> Choices:
+        """Usual limits of processes, and the template's."""
+        return self._limits(request, typed, PIDS, ("64", "128", "256", "512"))
+
+    def _limits(self, request: Request, typed: str, name: str, usual: Sequence[str]) -> Choices:
+        bot, template = self._named(request), self._template(request)
+        if bot is None or template is None:
+            return []
+        own = f"{getattr(template.run.resources, name)}"
+        titles = {"template": say("as its template says: {own}", own=own)} | {
+            one: one for one in usual
+        }
+        # What is typed isn't bound to the usual ones.
+        return suggest_titled(typed, titles) or suggest(typed, [typed.strip()])
 
     def _template(self, request: Request) -> Template | None:
         bot = self._named(request)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from controller.chat.requests.buttons import row
 from controller.chat.requests.card_buttons import card_buttons, more
 from controller.chat.requests.request import Request
-from controller.chat.words.bot_facts import warnings_of
+from controller.chat.words.bot_facts import limits_of, warnings_of
 from controller.chat.words.bot_words import show
 from controller.domain.acts import BOT_SHOW
 from controller.domain.bot import Bot
@@ -30,6 +30,7 @@ class Looks:
             manager.bots.engine,
             prints,
             memory=manager.bots.memory_limit(view.bot),
+            limits=limits_of(manager, view.bot),
             warning=warning,
             now=manager.bots.engine_time(),
         )

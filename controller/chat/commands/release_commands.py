@@ -6,6 +6,7 @@ The rest of `/bot` is in `bot_commands`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import discord
@@ -16,10 +17,17 @@ from controller.chat.commands.with_request import with_request
 from controller.chat.languages import say, told
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.custom_ids import key_in
+from controller.chat.requests.pull_shown import PullShown
 from controller.chat.requests.request import Request
 from controller.chat.requests.selects import Option, select
 from controller.chat.words.bot_facts import outcome_of
-from controller.chat.words.release_words import releases_words, short, update_words
+from controller.chat.words.release_words import (
+    pulling_words,
+    releases_words,
+    short,
+    update_words,
+    updated_words,
+)
 from controller.chat.words.text import fitted, plain
 from controller.domain.acts import BOT_RELEASES, BOT_ROLLBACK, BOT_UPDATE
 from controller.domain.bot import Bot
@@ -37,7 +45,8 @@ class Updates:
     async def ask(self, request: Request, bot: Bot) -> None:
         """Show what would change, with a button if anything would."""
         await request.acknowledge()
-        changes = await self._manager.releases.preview(request.caller, bot)
+        async with _shown(request, bot) as tell:
+            changes = await self._manager.releases.preview(request.caller, bot, tell)
         style = discord.ButtonStyle.primary
         update = button(
             say("Update {name}", name=bot.name), "update", bot.id, changes.mark, style=style
@@ -50,8 +59,10 @@ class Updates:
         """Update it to what the button's message showed."""
         mark = key_in(request.arguments)
         await request.acknowledge_in_place()
-        ended = await self._manager.releases.update(request.caller, bot, mark)
-        await request.reply(outcome_of(self._manager, ended, bot.name, say("updating")))
+        async with _shown(request, bot) as tell:
+            done = await self._manager.releases.update(request.caller, bot, mark, tell=tell)
+        words = outcome_of(self._manager, done.view, bot.name, say("updating"))
+        await request.reply(words + updated_words(done.changes))
 
     async def releases(self, request: Request, bot: Bot) -> None:
         """The newest releases; those that worked can be picked to go back to."""
@@ -88,6 +99,10 @@ class Updates:
                 "Its image was gone, so it was pulled again: `{image}`.", image=image
             )
         await request.reply(f"{words}\n{say('Its secrets and its own data stay as they are.')}")
+
+
+def _shown(request: Request, bot: Bot) -> PullShown:
+    return PullShown(request, partial(pulling_words, bot))
 
 
 def good_ones(bot: Bot, found: Sequence[Release]) -> list[Release]:

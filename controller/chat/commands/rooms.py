@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from controller.chat.batches.choosing import Choosing
 from controller.chat.commands.bot_list import BotList
+from controller.chat.commands.copy_commands import Copies
 from controller.chat.commands.everyone import Grants
 from controller.chat.commands.fleet_looks import FleetLooks
 from controller.chat.commands.looks import Looks
 from controller.chat.commands.power import Power
 from controller.chat.commands.release_commands import Updates
+from controller.chat.commands.snapshot_commands import SnapshotRoom
 from controller.chat.commands.update_commands import FleetUpdates
 from controller.chat.forms.action_form import ActionForm
 from controller.chat.forms.create_form import CreateForm
@@ -34,6 +36,8 @@ class Rooms:
     fleet: FleetLooks
     bot_list: BotList
     updates: Updates
+    snapshots: SnapshotRoom
+    copies: Copies
     fleet_updates: FleetUpdates
     creation: CreateForm
     guide: GuidedForm
@@ -60,6 +64,8 @@ def rooms_of(manager: Manager, guild_id: int, forms: FormsOffered = "both") -> R
         fleet=FleetLooks(manager),
         bot_list=BotList(manager),
         updates=Updates(manager),
+        snapshots=SnapshotRoom(manager),
+        copies=Copies(manager, secrets),
         fleet_updates=FleetUpdates(manager),
         creation=CreateForm(manager, secrets, drafts),
         guide=GuidedForm(manager, secrets),

@@ -5,7 +5,7 @@ The modal must be the first answer, so everything before it comes from memory.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import discord
 
@@ -97,11 +97,13 @@ class SettingsForm:
         provider: str | None,
         model: str | None,
         channel: str | None,
+        limits: Mapping[str, str],
     ) -> None:
-        """Give the bot another model, provider or channel, and follow it until it runs with it."""
+        """Give the bot another model, provider or channel, or limits, and follow it until it runs
+        with them."""
         await request.acknowledge()
         done = await self._manager.edits.choose(
-            request.caller, bot, provider=provider, model=model, channel=channel
+            request.caller, bot, provider=provider, model=model, channel=channel, limits=limits
         )
         words = (
             f"{', '.join(map(told, done.changed))}: {after_settings(done)}" if done.changed else ""

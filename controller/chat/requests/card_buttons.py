@@ -31,6 +31,8 @@ MORE = (
     ("Actions", "actions", "What its template lets it do"),
     ("History", "history", "What happened, and who asked for it"),
     ("Releases", "releases", "What it was made of, and going back"),
+    ("Snapshots", "snapshots", "Copies of its state, and restoring one"),
+    ("Clone", "askclone", "Create a bot like it, with secrets of its own"),
     ("Delete", "askdelete", "Asks first"),
 )
 

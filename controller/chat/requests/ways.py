@@ -44,7 +44,7 @@ ELSEWHERE = frozenset(
     }
 )
 # Asked for by the buttons under what they are about, and over HTTP and at the console.
-BUTTONS_ONLY = frozenset({acts.INCIDENT_ACKNOWLEDGE, acts.INCIDENT_MUTE})
+BUTTONS_ONLY = frozenset({acts.INCIDENT_ACKNOWLEDGE, acts.INCIDENT_MUTE, acts.BOT_RESTORE})
 WITHOUT_COMMAND = ELSEWHERE | BUTTONS_ONLY
 
 
@@ -72,6 +72,11 @@ _PRESSES = [
     Way("button restart", acts.BOT_RESTART, owed=True),
     Way("button delete", acts.BOT_DELETE, owed=True),
     Way("button update", acts.BOT_UPDATE, owed=True),
+    Way("button snapshots", acts.BOT_SNAPSHOTS),
+    Way("button askrestore", acts.BOT_RESTORE),
+    Way("button restore", acts.BOT_RESTORE, owed=True),
+    Way("button askclone", acts.BOT_CLONE),
+    Way("modal clone", acts.BOT_CLONE, owed=True),
     Way("button goback", acts.BOT_ROLLBACK, owed=True),
     Way("button acknowledge", acts.INCIDENT_ACKNOWLEDGE, owed=True),
     Way("button mute", acts.INCIDENT_MUTE, owed=True),
@@ -85,6 +90,7 @@ _PRESSES = [
     *(Way(f"button pick{verb}", verb.act) for verb in Verb),
     *(Way(f"button many{verb}", verb.act, owed=True) for verb in Verb),
     *(Way(f"button halt{verb}", verb.act, owed=True) for verb in Verb),
+    Way("button restored", acts.FLEET_START),
     Way("button status", acts.FLEET_STATUS),
     Way("button doctor", acts.FLEET_DOCTOR),
     Way("button list", acts.BOT_LIST),

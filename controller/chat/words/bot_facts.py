@@ -5,6 +5,7 @@ The words themselves are in `bot_words`, which is pure.
 
 from __future__ import annotations
 
+from controller.chat.languages import say, told
 from controller.chat.words import bot_words
 from controller.domain.bot import Bot
 from controller.fleet.views import View
@@ -15,6 +16,25 @@ def exposure_of(manager: Manager, bot: Bot) -> str:
     """A warning if the bot's secrets are in its environment; mostly empty."""
     exposed = manager.bots.exposed_secrets(bot)
     return bot_words.exposure([secret.label or secret.name for secret in exposed])
+
+
+def limits_of(manager: Manager, bot: Bot) -> str:
+    """What the bot may use at most, and what of that is its own; empty if its template is gone."""
+    found = manager.bots.limits(bot)
+    if found is None:
+        return ""
+    own = (
+        say("; its own: {limits}", limits=", ".join(map(told, sorted(bot.limits))))
+        if bot.limits
+        else ""
+    )
+    return say(
+        "limits: memory {memory}, {cpus} CPUs, {pids} processes{own}",
+        memory=found.memory,
+        cpus=f"{found.cpus:g}",
+        pids=found.pids,
+        own=own,
+    )
 
 
 async def doubts_of(manager: Manager, bot: Bot) -> str:

@@ -117,6 +117,15 @@ def causes(view: View, memory: int = 0, *, now: float) -> list[Cause]:
             candidate=view.bot.candidate,
         )
         found.append(Cause(trying))
+    if view.bot.restoring and view.bot.problem is None:
+        found.append(
+            Cause(
+                say(
+                    "Its state is being replaced by snapshot {restoring}.",
+                    restoring=view.bot.restoring,
+                )
+            )
+        )
     if view.world.container is not None:
         found += map(Cause, _of_container(view, view.world.container))
     found += [Cause(plain(told(words))) for words in view.world.degraded]
@@ -181,10 +190,7 @@ def _ended(view: View, memory: int, now: float) -> list[Cause]:
     if problem is not None:
         hint = problem.hint
         if short_of_memory and problem.code in _OF_A_CRASH:
-            return [
-                Cause(plain(told(problem.message))),
-                Cause(say("{lacking} Then restart it.", lacking=_lacking(memory))),
-            ]
+            return [Cause(plain(told(problem.message))), Cause(_lacking(memory))]
         fix = _fix_of(view, problem)
         return [
             Cause(plain(told(words)), fix if at == 0 else Fix.NONE)
@@ -230,8 +236,7 @@ def _going_back(view: View) -> Fix:
 def _lacking(memory: int) -> str:
     limit = say(" (limit {size})", size=_size(memory)) if memory else ""
     return say(
-        "It was killed for lack of memory{limit}: give it more in its template, "
-        "`run.resources.memory`.",
+        "It was killed for lack of memory{limit}: give it more with `/bot edit`, option `memory`.",
         limit=limit,
     )
 
@@ -310,6 +315,7 @@ def show(
     secrets: Mapping[str, str],
     *,
     memory: int = 0,
+    limits: str = "",
     warning: str = "",
     now: float,
 ) -> str:
@@ -345,6 +351,8 @@ def show(
                 restarts=restarts,
             )
         )
+    if limits:
+        lines.append(limits)
     if bot.image:
         lines.append(say("image `{image}`", image=bot.image[:32]))
     for name, value in bot.fields.items():

@@ -117,6 +117,11 @@ def _of_the_container(kind: Kind, data: Mapping[str, Any]) -> str:
             )
         case Kind.PROVED:
             return say("**release {number} works**", number=data.get("number"))
+        case Kind.SNAPSHOT:
+            what = plain(told(str(data.get("what", ""))), 20)
+            return say(
+                "**snapshot {number}** of its state {what}", number=data.get("number"), what=what
+            )
         case Kind.NEW_IMAGE:
             return say("**another image**: {change}", change=_image_change(data))
         case _:

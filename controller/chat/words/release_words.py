@@ -48,6 +48,7 @@ def update_words(bot: Bot, changes: Changes) -> str:
                 names=names,
             )
         )
+    lines += [_difference(one) for one in changes.versions]
     if changes.template:
         lines.append(say("template: a newer version"))
     shown = changes.config[:DIFFERENCES_MAX]
@@ -62,6 +63,16 @@ def update_words(bot: Bot, changes: Changes) -> str:
         say("It is tried first: if it doesn't work, the present release comes back by itself.")
     )
     return "\n".join(lines)
+
+
+def updated_words(changes: Changes) -> str:
+    """What an update changed, as far as its images say so: a line each, mostly none."""
+    return "".join(f"\n{_difference(one)}" for one in changes.versions)
+
+
+def pulling_words(bot: Bot, percent: int) -> str:
+    """How far the pull of a bot's newer image has come."""
+    return say("**{name}** — getting its image: {percent} %", name=bot.name, percent=percent)
 
 
 def _difference(one: Difference) -> str:
