@@ -124,20 +124,20 @@ class LogReader:
         self._numbering = Numbering()
         self._last: Place | None = None  # of the last line that was read
         self._shown_from = 0.0
+        self._run: tuple[str, str] | None = None  # container and beginning of what is read
 
     async def run(self) -> None:
         """Say what the log says. Ends when the bot is gone."""
-        run: tuple[str, str] | None = None
         if _container(self._tools.fleet.get(self._bot_id)) is None:
             self.looked.set()
             self.begun.set()
         while True:
-            seen = await self._next_run(run)
+            seen = await self._next_run(self._run)
             if seen is None:
                 return
             now = (seen.container_id, seen.started_at)
-            self._tell_run(seen, run, now)
-            run = now
+            self._tell_run(seen, self._run, now)
+            self._run = now
             try:
                 since = await self._beginning(seen)
                 async with aclosing(self._tools.runtime.follow(self._bot_id, since)) as stream:
@@ -223,7 +223,7 @@ class LogReader:
             if begun.missed:
                 begun.missed = False
                 self._say(Gap(None))
-            await self._show(lines, quiet=batch is None)
+            await self._show_by_run(lines, quiet=batch is None)
             if batch is None or busy:
                 self.begun.set()
             busy = True
@@ -250,6 +250,22 @@ class LogReader:
             self._last = self._numbering.place(batch.container, line.at)
             found.append(_Placed(self._last, line, line.at >= from_then))
         return found
+
+    async def _show_by_run(self, fresh: list[_Placed], *, quiet: bool) -> None:
+        """Show lines; where another run began within them, say so there.
+
+        A stream can outlive its run: the engine goes on with a program that is back within a
+        moment, and a stream that was opened anew may be ahead of the last look.
+        """
+        seen = _container(self._tools.fleet.get(self._bot_id))
+        run = self._run
+        if seen and run and seen.container_id == run[0] and seen.started_at not in ("", run[1]):
+            later = [one for one in fresh if one.line.at >= seen.started]
+            if later:
+                await self._show([one for one in fresh if one not in later], quiet=True)
+                self._tell_run(seen, run, (seen.container_id, seen.started_at))
+                self._run, fresh = (seen.container_id, seen.started_at), later
+        await self._show(fresh, quiet=quiet)
 
     async def _show(self, fresh: Sequence[_Placed], *, quiet: bool) -> None:
         """Say which lines can be shown by now."""

@@ -131,7 +131,7 @@ async def test_a_viewer_is_offered_nothing_they_may_not_do(rig: Rig, ann: Visito
     await page.get_by_role("link", name=bot.name).click()
     await expect(page.get_by_role("heading", name=bot.name)).to_be_visible()
     tabs = page.get_by_role("navigation", name="Parts of this bot").get_by_role("link")
-    assert await tabs.all_inner_texts() == ["Log", "History", "Secrets", "Actions"]
+    assert await tabs.all_inner_texts() == ["Log", "History", "Releases", "Secrets", "Actions"]
     for word in ("Start", "Stop", "Restart"):
         assert await page.get_by_role("button", name=word, exact=True).count() == 0
     await grant(rig, Role.OPERATOR)  # what they may do now shows on the page that is open

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from controller.domain.bot import Bot, Wish
 from controller.domain.errors import ControllerError, EngineUnavailable
@@ -57,6 +57,35 @@ class Script:
         await asyncio.Event().wait()
 
 
+class Lasting:
+    """A stream that goes on, however long it is quiet; it says what it is given."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self._given: asyncio.Queue[Sequence[LogLine]] = asyncio.Queue()
+        self.give = self._given.put_nowait
+
+    def __aiter__(self) -> Lasting:
+        return self
+
+    async def __anext__(self) -> LogBatch:
+        return LogBatch(self._script.container, tuple(await self._given.get()))
+
+    async def aclose(self) -> None:
+        pass
+
+
+@dataclass
+class Endless(Script):
+    """A runtime whose log has one stream that never ends."""
+
+    def __post_init__(self) -> None:
+        self.stream = Lasting(self)
+
+    def follow(self, _: str, since: float) -> Lasting:  # type: ignore[override]
+        return self.stream
+
+
 def place(line: LogLine, number: int = 1, run: str = RUN) -> Place:
     return Place(run[:12], line.at, number)
 
@@ -68,6 +97,7 @@ async def read(
     *,
     wanted: int = 1,
     floor: float = 0.0,
+    once: tuple[str, Callable[[Fleet, Bot, Observation], None]] | None = None,
 ) -> list[Said]:
     """What a reading says, until that is enough."""
     fleet, threads = Fleet(), Threads()
@@ -84,6 +114,9 @@ async def read(
     reader = LogReader(tools, bot.id, said.append, start=start, lines=wanted)
     task = asyncio.create_task(reader.run())
     try:
+        if once is not None:
+            await eventually(lambda: once[0] in told(said), "the first lines were said")
+            once[1](fleet, bot, seen)
         await eventually(lambda: enough(said), "all was said")
     finally:
         task.cancel()
@@ -172,6 +205,22 @@ async def test_another_container_is_said_with_all_of_its_log() -> None:
     assert told(said) == ["gap None", "run", "one", "two"]
     assert isinstance(said[1], RunBegan)
     assert said[1].run == RUN[:12]
+
+
+async def test_a_stream_that_outlives_its_run_says_where_the_next_one_began() -> None:
+    """The look that shows the new run can come after the stream's lines of it."""
+    log = lines("one", "two", "three", "four", "five")
+    script = Endless(log[:2], [])
+    script.stream.give(log[:2])
+
+    def restarted(fleet: Fleet, bot: Bot, seen: Observation) -> None:
+        began = replace(seen, started_at="later", started=log[3].at)
+        fleet.show_world(bot.id, World(container=began))
+        script.stream.give(log[2:])
+
+    enough = lambda said: "five" in told(said)  # noqa: E731
+    said = await read(script, None, enough, wanted=2, once=("two", restarted))
+    assert told(said) == ["one", "two", "three", "run", "four", "five"]
 
 
 async def test_lines_that_were_dropped_are_counted_in_their_place() -> None:
