@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -226,6 +227,15 @@ async def test_a_text_that_nobody_knows_stays_as_it_is() -> None:
     hostile = "@everyone {0.__class__} **x**"
     assert told(f"{hostile} is gone.") == f"{hostile} gibt es nicht mehr."
     assert say("Delete {name}", name="{sign}") == "{sign} löschen"
+
+
+async def test_hostile_text_costs_little_and_stays() -> None:
+    """However often it looks like the end of a sentence, or like a sentence of ours."""
+    await speak("es")
+    for words in (". " * 1_990, "The file belongs to :" * 180, "a: " * 1_300, "x\n" * 3_000):
+        began = time.process_time()
+        assert told(words) == words
+        assert time.process_time() - began < 1.0
 
 
 async def test_numbers_are_written_as_the_language_does() -> None:

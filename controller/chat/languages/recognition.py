@@ -11,23 +11,44 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _BOUNDARY = re.compile(r"(?<=[.?!:;…])\s+|\n")
 _END = re.compile(r"[.?!…]\s")
 _WORDS = {"role", "kind", "phase"}  # placeholders that stand for one word of ours
-_LONGEST = 4_000  # characters; what is longer isn't a sentence of ours
-_REMEMBERED = 512
+# Outside text comes along, so the work is bounded. What has more isn't ours.
+_LONGEST = 4_000  # characters
+_BOUNDARIES = 16
+_DEPTH = 3  # sentences within sentences
+_REMEMBERED = 128
 
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
-    """A sentence with placeholders."""
+    """A sentence with placeholders: its own texts, with a name between each two."""
 
-    shape: re.Pattern[str]
-    landmark: str  # its longest text between placeholders
-    own: int  # characters that are its own
+    own: tuple[str, ...]
+    names: tuple[str, ...]
     said: str
+
+    def facts(self, text: str) -> dict[str, str] | None:
+        """What was filled in; None if the text isn't this sentence. Each place has something.
+
+        Taking the first place for each own text is enough: a later one leaves less room.
+        """
+        first, *between, last = self.own
+        end = len(text) - len(last)
+        if not text.startswith(first) or not text.endswith(last):
+            return None
+        at, found = len(first), []
+        for own in between:
+            begin = text.find(own, at + 1, end)
+            if begin < 0:
+                return None
+            found.append(text[at:begin])
+            at = begin + len(own)
+        return dict(zip(self.names, [*found, text[at:end]], strict=True)) if at < end else None
 
 
 class Recognition:
@@ -37,29 +58,39 @@ class Recognition:
         self._exact = {text: said for text, said in sentences.items() if "{" not in text}
         self._patterns = sorted(
             (_pattern(text, said) for text, said in sentences.items() if "{" in text),
-            key=lambda one: -one.own,
+            key=lambda one: -sum(map(len, one.own)),
         )
         self.told = lru_cache(_REMEMBERED)(self._told)
 
-    def _told(self, text: str) -> str:
+    def _told(self, text: str, depth: int = 0) -> str:
         """The text in the language: as a whole, else its sentences one by one."""
-        if len(text) > _LONGEST:
+        if len(text) > _LONGEST or depth > _DEPTH:
             return text
-        boundaries = list(_BOUNDARY.finditer(text))
-        for strict in (True, False):
-            found = self._one(text, strict=strict)
-            if found is not None:
-                return found
-            for boundary in reversed(boundaries):
-                found = self._one(text[: boundary.start()], strict=strict)
-                if found is not None:
-                    return found + boundary[0] + self._told(text[boundary.end() :])
-        if not boundaries:
-            return text
-        first = boundaries[0].end()
-        return text[:first] + self._told(text[first:])
+        found: list[str] = []
+        for _ in range(_BOUNDARIES):
+            said, used = self._first(text, depth)
+            found.append(said)
+            text = text[used:]
+            if not text:
+                break
+        return "".join([*found, text])
 
-    def _one(self, text: str, *, strict: bool) -> str | None:
+    def _first(self, text: str, depth: int) -> tuple[str, int]:
+        """The text's beginning in the language, and how many characters of it that is.
+
+        As much as one sentence has; of what isn't known, as much as ends like one.
+        """
+        boundaries = list(islice(_BOUNDARY.finditer(text), _BOUNDARIES))
+        ends = [(len(text), ""), *((one.start(), one[0]) for one in reversed(boundaries))]
+        for strict in (True, False):
+            for end, gap in ends:
+                said = self._one(text[:end], depth, strict=strict)
+                if said is not None:
+                    return said + gap, end + len(gap)
+        end, gap = ends[-1]
+        return text[: end + len(gap)], end + len(gap)
+
+    def _one(self, text: str, depth: int, *, strict: bool) -> str | None:
         """One sentence, or a label with its colon; None if it isn't known.
 
         `strict`: what was filled in doesn't go over the end of a sentence.
@@ -69,23 +100,18 @@ class Recognition:
         if text[-1:] in {":", ";"} and text[:-1] in self._exact:
             return self._exact[text[:-1]] + text[-1]
         for pattern in self._patterns:
-            if pattern.landmark not in text:
-                continue
-            found = pattern.shape.fullmatch(text)
-            if found and not (strict and any(map(_END.search, found.groups()))):
-                facts = {name: self._fact(name, one) for name, one in found.groupdict().items()}
-                return pattern.said.format(**facts)
+            found = pattern.facts(text)
+            if found is not None and not (strict and any(map(_END.search, found.values()))):
+                words = {name: self._fact(name, one, depth) for name, one in found.items()}
+                return pattern.said.format(**words)
         return None
 
-    def _fact(self, name: str, value: str) -> str:
+    def _fact(self, name: str, value: str, depth: int) -> str:
         """What was filled in: words of ours, or outside text. A single word is mostly a name."""
-        return self._told(value) if " " in value or name in _WORDS else value
+        ours = " " in value or name in _WORDS
+        return self._told(value, depth + 1) if ours else value
 
 
 def _pattern(text: str, said: str) -> _Pattern:
     parts = PLACEHOLDER.split(text)
-    own = parts[::2]
-    shape = "".join(
-        f"(?P<{part}>.+?)" if at % 2 else re.escape(part) for at, part in enumerate(parts)
-    )
-    return _Pattern(re.compile(shape, re.DOTALL), max(own, key=len), sum(map(len, own)), said)
+    return _Pattern(tuple(parts[::2]), tuple(parts[1::2]), said)
