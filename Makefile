@@ -52,7 +52,7 @@ test-edge: ## run the edge with a real Worker in Miniflare and a real D1 (needs 
 	@.venv/bin/pytest tests/edge_worker --edge $(ARGS)
 	@$(MAKE) --no-print-directory test-server
 
-test-server: ## set a server up for real: nginx, Caddy, a Debian with systemd, linters (as root, 6 minutes)
+test-server: ## set a server up for real: nginx, Caddy, Debian with systemd, linters (as root, up to half an hour)
 	@scripts/setup
 	@scripts/engine
 	@.venv/bin/python images/build.py demo --if-missing

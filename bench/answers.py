@@ -37,7 +37,7 @@ async def measure(folder: Path) -> list[Figure]:
         discord = await stack.enter_async_context(LoopbackDiscord())
         process = Process(discord, folder, settings)
         stack.push_async_callback(process.end)
-        ready = [await process.start()]
+        ready, imports = [await process.start()], [process.importing]
         # Every bot gets its card and its first look before anything else is measured.
         channel = discord.admin_channel_id
         await discord.until(lambda w: len(w.messages(channel)) == BOTS, SETTLED_WITHIN)
@@ -45,6 +45,7 @@ async def measure(folder: Path) -> list[Figure]:
         for _ in range(STARTS - 1):
             await process.end()
             ready.append(await process.start())
+            imports.append(process.importing)
         await process.until(REAL, "running", SETTLED_WITHIN)
         early = await _ask(discord.owner, seeded.names, EARLY_ROUNDS)
         await asyncio.sleep(LOOKED_AFTER)
@@ -60,6 +61,7 @@ async def measure(folder: Path) -> list[Figure]:
                 note=f"{BOTS} bots, {REAL} of them real; the best of {STARTS} starts, "
                 f"the slowest {max(ready):.2f} s",
             ),
+            Figure(name="the imports before that", value=min(imports), unit="s"),
             Figure(name="first answer to a command, p50", value=percentile(times, 50), unit="ms"),
             Figure(
                 name="first answer to a command, p99",

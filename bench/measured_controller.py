@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import controller.cli.running  # noqa: F401 - else `run` would load it after the note
 from controller.__main__ import main
 
 IMPORTED, LAG = "imported", "lag"

@@ -38,6 +38,7 @@ class Process:
         self._port = _free_port()
         self._sessions = 0
         self._process: asyncio.subprocess.Process | None = None
+        self._began = 0.0
         kept = {k: text for k, text in os.environ.items() if not k.startswith("BOTMAKER_")}
         self._env = kept | {
             "BOTMAKER_DISCORD_TOKEN": discord.token,
@@ -66,6 +67,7 @@ class Process:
     async def start(self) -> float:
         """Start it; the seconds from the end of its imports until it serves Discord."""
         self._sessions += 1
+        self._began = time.monotonic()
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "bench.measured_controller", str(self._folder)),
             cwd=self._folder,
@@ -78,6 +80,11 @@ class Process:
     def age(self) -> float:
         """The seconds since the end of its imports."""
         return time.monotonic() - float((self._folder / IMPORTED).read_text())
+
+    @property
+    def importing(self) -> float:
+        """The seconds from its start to the end of its imports."""
+        return float((self._folder / IMPORTED).read_text()) - self._began
 
     async def end(self, number: signal.Signals = signal.SIGTERM) -> None:
         """End it with that signal, and by force if it takes too long."""

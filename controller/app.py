@@ -53,7 +53,7 @@ from controller.runtime.options import engine_options
 from controller.service_manager import ServiceManager, told
 from controller.services import LiveChecks
 from controller.settings import Settings, service_manager
-from controller.spared_loop import spare_the_loop
+from controller.spared_loop import set_imports_aside, spare_the_loop
 from controller.store import Store, lock
 from controller.vault import (
     AtRest,
@@ -113,6 +113,7 @@ class Application:
             group.create_task(self.manager.incidents.run(), name="incidents")
             group.create_task(self.announcer.run(), name="announcer")
             group.create_task(self.progress.run(), name="progress of batches")
+            group.create_task(self.client.notices.run(), name="notices")
             group.create_task(self.client.late_answers.run(), name="late answers")
             group.create_task(self.client.log_following.run(), name="followed logs")
             if self.edge is not None:
@@ -356,6 +357,7 @@ async def run(
 
     `notes` about the settings go to the log.
     """
+    set_imports_aside()
     os.umask(0o077)  # by default nobody else can read what we write
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold every secret we know
     redactor = Redactor()

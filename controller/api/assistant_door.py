@@ -32,13 +32,13 @@ from controller.api.dispatch import ALWAYS, Dispatch
 from controller.api.identity import AT_THE_CONSOLE, Identity
 from controller.api.operation import Nothing
 from controller.api.problems import HttpProblem, problem_of
-from controller.api.reading import JSON, raw_of, require_json
+from controller.api.raw_bodies import raw_of
+from controller.api.reading import JSON, require_json
 from controller.api.table import OPERATIONS
 from controller.domain.access import assistant_of
 from controller.domain.acts import Scope
 from controller.manager import Manager
 
-PATH = "/mcp"
 WAIT_SECONDS = 20.0  # that an answer is held back for the end of a start, stop or restart
 
 

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from controller.api.gate import Gate
 from controller.api.identity import AT_THE_CONSOLE, Identity
-from controller.api.reading import raw_of
+from controller.api.raw_bodies import raw_of
 from controller.api.service_tokens import ServiceTokens, is_service_token
 from controller.domain.access import Principal, discord_user
 from controller.domain.errors import NotSignedIn

@@ -19,15 +19,17 @@ from controller.api.callers import Callers
 from controller.api.deeds import Deeds
 from controller.api.gate import Gate
 from controller.api.identity import AT_THE_CONSOLE, NOBODY, Identity
+from controller.api.late_loading import Late
 from controller.api.openapi import description
 from controller.api.operation import Answer, Call, Operation
+from controller.api.paths import PREFIX
 from controller.api.problems import PROBLEM, HttpProblem, problem_of
 from controller.api.reading import JSON, body_of, query_of, wait_of
 from controller.api.repeats import Repeats, Reply
 from controller.api.request_rates import Limits
 from controller.api.resources import BotPages, operation_out
 from controller.api.streams import Streams
-from controller.api.table import PREFIX, Table
+from controller.api.table import Table
 from controller.domain.errors import Conflict, ControllerError
 from controller.fleet.journal import Caller
 from controller.manager import Manager
@@ -57,7 +59,10 @@ class Dispatch:
         self._limits = limits or Limits()
         self._repeats = Repeats(manager.notebook)
         self._pages = BotPages()
-        self._description = description(self._table.operations, controller.__version__)
+        # Of all that can be asked: only who writes a program needs it.
+        self._description = Late(
+            lambda: description(self._table.operations, controller.__version__)
+        )
         self.deeds = Deeds()
         self.streams = Streams(ALWAYS, self._limits.pace)
 
@@ -77,7 +82,7 @@ class Dispatch:
         gate = self.require_gate(request)
         path = request.raw_path.partition("?")[0]  # as it was sent
         if (request.method, path) == ("GET", f"{PREFIX}/openapi.json"):
-            return web.Response(body=self._description, content_type=JSON)
+            return web.Response(body=await self._description.get(), content_type=JSON)
         found = self._table.find(request.method, path)
         operation = found.operation
         identity = await self._identified(operation, request, gate)

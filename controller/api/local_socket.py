@@ -18,8 +18,8 @@ from aiohttp import web
 
 from controller.api.callers import ConsoleUsers
 from controller.api.request_rates import Pace
-from controller.api.resources import stamp
 from controller.api.server import Connected, add_api, health, runner_of
+from controller.api.stamps import stamp
 from controller.domain.disk_words import starting
 from controller.manager import Manager
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import Any
 
@@ -11,8 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from controller.api.operation import Nothing, Operation
 from controller.api.problems import HttpProblem, InvalidInput, invalid
+from controller.api.raw_bodies import raw_of
 
-BODY_MOST = 262_144  # bytes
 WAIT_MOST = 30.0  # seconds that an answer may be held back
 JSON = "application/json"
 _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,4})(?:$|[,;\s])", re.ASCII)
@@ -53,38 +52,9 @@ async def body_of(
         raise invalid(error, "body") from None
 
 
-async def raw_of(request: web.Request, seconds: float) -> bytes:
-    """The body as it was sent. 413 (`too-large`), 408 (`too-slow`) after so many seconds, and 400
-    (`cut-off`) where the connection ends before."""
-    try:
-        async with asyncio.timeout(seconds):
-            raw = await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        raise _too_large() from None
-    except TimeoutError:
-        raise HttpProblem(
-            408,
-            f"The body didn't come within {seconds:g} s.",
-            hint="Send it again, at once.",
-            code="too-slow",
-            headers={"Connection": "close"},
-        ) from None
-    except ConnectionError:  # nobody hears this, but it is no fault of ours
-        raise HttpProblem(
-            400, "The connection ended before the whole body came.", code="cut-off"
-        ) from None
-    if len(raw) > BODY_MOST:
-        raise _too_large()
-    return raw
-
-
 def require_json(request: web.Request) -> None:
     """Raise 415 (`not-json`) unless it says that its body is JSON."""
     if request.content_type != JSON:
         raise HttpProblem(
             415, "What is sent must be JSON.", hint=f"Send `Content-Type: {JSON}`.", code="not-json"
         )
-
-
-def _too_large() -> HttpProblem:
-    return HttpProblem(413, f"The body is larger than {BODY_MOST} bytes.", code="too-large")

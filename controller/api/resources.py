@@ -145,11 +145,6 @@ def at(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def stamp(seconds: float) -> str:
-    """A time in seconds since the epoch as models write it: RFC 3339 with a Z."""
-    return at(seconds).isoformat().replace("+00:00", "Z")
-
-
 def role_word(role: Role) -> RoleWord:
     """The role as people read it."""
     words: dict[Role, RoleWord] = {

@@ -7,26 +7,26 @@ import logging
 import secrets
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.process_collector import ProcessCollector
 
 import controller
-from controller.api.assistant_door import PATH, AssistantDoor
 from controller.api.callers import Callers
 from controller.api.dashboard_pages import add_pages
-from controller.api.dispatch import Dispatch
+from controller.api.late_loading import Late, LateApi
+from controller.api.paths import ASSISTANTS, PREFIX
 from controller.api.problems import HttpProblem, problem_of
 from controller.api.request_rates import Limits, Pace
-from controller.api.table import PREFIX
 from controller.domain.disk_words import FAULTS
 from controller.domain.errors import BadSetting
 from controller.domain.phase import Phase
 from controller.manager import Manager
+
+if TYPE_CHECKING:
+    from controller.api.metrics import Metrics
 
 Connected = Callable[[], bool]
 LINGER_MOST = 10.0  # seconds
@@ -64,32 +64,6 @@ def health(manager: Manager, connected: Connected) -> dict[str, object]:
     }
 
 
-class _FleetCollector:
-    """Prometheus metrics, read from the fleet at each scrape."""
-
-    def __init__(self, manager: Manager, connected: Connected) -> None:
-        self._manager = manager
-        self._connected = connected
-
-    def collect(self) -> Iterator[Metric]:
-        manager = self._manager
-        bots = GaugeMetricFamily("botmaker_bots", "Bots by phase.", labels=["phase"])
-        phases = Counter(view.phase for view in manager.bots)
-        for phase in Phase:
-            bots.add_metric([phase.value], phases[phase])
-        yield bots
-        build = GaugeMetricFamily("botmaker_build_info", "Always 1.", labels=["version"])
-        build.add_metric([controller.__version__], 1)
-        yield build
-        for name, text, value in (
-            ("botmaker_engine_up", "Whether the engine answers.", manager.bots.engine.reachable),
-            ("botmaker_discord_up", "Whether Discord is connected.", self._connected()),
-            ("botmaker_secrets_up", "Whether the secrets disk answers.", manager.secrets_answer()),
-            ("botmaker_start_time_seconds", "When the controller started.", manager.started_at),
-        ):
-            yield GaugeMetricFamily(name, text, value=float(value))
-
-
 def application(
     manager: Manager,
     connected: Connected,
@@ -97,16 +71,20 @@ def application(
     limits: Limits | None = None,
 ) -> web.Application:
     """The web application: health and metrics; API and dashboard where somebody says who asks."""
-    registry = CollectorRegistry()
-    registry.register(_FleetCollector(manager, connected))
-    ProcessCollector(registry=registry)
+
+    def measured() -> Metrics:
+        from controller.api.metrics import Metrics  # noqa: PLC0415 - only where they are asked for
+
+        return Metrics(manager, connected)
+
+    metrics = Late(measured)
 
     async def get_health(_: web.Request) -> web.Response:
         return web.json_response(health(manager, connected))
 
     async def get_metrics(_: web.Request) -> web.Response:
-        headers = {"Content-Type": CONTENT_TYPE_LATEST}
-        return web.Response(body=generate_latest(registry), headers=headers)
+        found = await metrics.get()
+        return web.Response(body=found.page(), headers={"Content-Type": found.content_type})
 
     app = web.Application()
     app.add_routes([web.get("/health", get_health), web.get("/metrics", get_metrics)])
@@ -121,16 +99,13 @@ def add_api(
     app: web.Application, manager: Manager, callers: Callers, limits: Limits | None = None
 ) -> None:
     """Add everything below /api/v1, and what assistants ask, for those whom `callers` knows."""
-    limits = limits or Limits()
-    dispatch = Dispatch(manager, callers, limits=limits)
+    api = LateApi(manager, callers, limits or Limits())
     # With line breaks, which stand decoded here: no path below it is answered by anybody else.
-    app.router.add_route("*", f"{PREFIX}/{{rest:(?s:.*)}}", dispatch.answer)
-    assistants = AssistantDoor(manager, callers, dispatch, limits.pace.body)
-    app.router.add_route("*", PATH, assistants.answer)
+    app.router.add_route("*", f"{PREFIX}/{{rest:(?s:.*)}}", api.answer)
+    app.router.add_route("*", ASSISTANTS, api.answer_assistant)
 
     async def end(_: web.Application) -> None:
-        dispatch.streams.end()
-        await dispatch.deeds.end()
+        await api.end()
 
     app.on_shutdown.append(end)
 

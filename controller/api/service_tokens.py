@@ -8,9 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
-
-import jwt
+from typing import Any, Literal
 
 from controller.api.identity import Identity
 from controller.domain.access import Limit, Principal
@@ -21,6 +19,13 @@ from controller.settings import Settings
 Algorithm = Literal["RS256", "PS256", "ES256", "EdDSA"]
 LEEWAY_SECONDS = 30.0  # between two clocks
 _LENGTH_MOST = 4096  # characters
+
+
+def _jwt() -> Any:
+    """The library, where a signer is set: it takes 2 MB, and most controllers never need it."""
+    import jwt  # noqa: PLC0415
+
+    return jwt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +42,7 @@ class ServiceTokens:
 
     def require_usable(self) -> None:
         """Raise BadSetting unless the key is one for the algorithm."""
+        jwt = _jwt()
         try:
             jwt.get_algorithm_by_name(self.algorithm).prepare_key(self.key)
         except (jwt.PyJWTError, ValueError, TypeError) as error:
@@ -49,6 +55,7 @@ class ServiceTokens:
         """Whom the token speaks for. NotSignedIn: `token-wrong`, or `token-expired`."""
         if len(text) > _LENGTH_MOST:
             raise _wrong()
+        jwt = _jwt()
         try:
             claims = jwt.decode(
                 text,

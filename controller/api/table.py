@@ -9,6 +9,7 @@ from typing import Any
 
 from controller.api.operation import Operation, Operations
 from controller.api.operations.access_operations import ACCESS_OPERATIONS
+from controller.api.operations.alert_operations import ALERT_OPERATIONS
 from controller.api.operations.backup_operations import BACKUP_OPERATIONS
 from controller.api.operations.batch_operations import BATCH_OPERATIONS
 from controller.api.operations.bot_operations import BOT_OPERATIONS
@@ -16,6 +17,7 @@ from controller.api.operations.edge_operations import EDGE_OPERATIONS
 from controller.api.operations.fleet_operations import FLEET_OPERATIONS
 from controller.api.operations.incident_operations import INCIDENT_OPERATIONS
 from controller.api.operations.inside_operations import INSIDE_OPERATIONS
+from controller.api.operations.orphan_operations import ORPHAN_OPERATIONS
 from controller.api.operations.release_operations import RELEASE_OPERATIONS
 from controller.api.operations.request_operations import REQUEST_OPERATIONS
 from controller.api.operations.schedule_operations import SCHEDULE_OPERATIONS
@@ -25,22 +27,24 @@ from controller.api.operations.stream_operations import STREAM_OPERATIONS
 from controller.api.operations.token_operations import TOKEN_OPERATIONS
 from controller.api.operations.update_operations import UPDATE_OPERATIONS
 from controller.api.operations.webhook_operations import WEBHOOK_OPERATIONS
+from controller.api.paths import PREFIX
 from controller.api.problems import HttpProblem
 from controller.domain.errors import NotFound
 
-PREFIX = "/api/v1"
 OPERATIONS: Operations = (
     *BOT_OPERATIONS,
     *INSIDE_OPERATIONS,
     *RELEASE_OPERATIONS,
     *SNAPSHOT_OPERATIONS,
     *FLEET_OPERATIONS,
+    *ORPHAN_OPERATIONS,
     *STATS_OPERATIONS,
     *SCHEDULE_OPERATIONS,
     *BATCH_OPERATIONS,
     *BACKUP_OPERATIONS,
     *UPDATE_OPERATIONS,
     *INCIDENT_OPERATIONS,
+    *ALERT_OPERATIONS,
     *STREAM_OPERATIONS,
     *REQUEST_OPERATIONS,
     *ACCESS_OPERATIONS,

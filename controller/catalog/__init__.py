@@ -1,9 +1,10 @@
-"""Templates: which bots can be created, what they ask for, and where each answer goes."""
+"""Templates: which bots can be created, what they ask for, and where each answer goes.
+
+Only the console drafts templates (`draft`, `foreign`) and explains them (`explanation`); it imports
+these by themselves.
+"""
 
 from controller.catalog.action_commands import action_command
-from controller.catalog.draft import draft
-from controller.catalog.explanation import explain, explained
-from controller.catalog.foreign import Foreign, of_compose, of_inspection
 from controller.catalog.inputs import FieldSpec, SecretSpec, tidy
 from controller.catalog.loading import Catalog, Refusal, load, mistakes
 from controller.catalog.rendering import (
@@ -22,7 +23,6 @@ __all__ = [
     "Catalog",
     "Choice",
     "FieldSpec",
-    "Foreign",
     "LogSign",
     "Need",
     "Refusal",
@@ -35,13 +35,8 @@ __all__ = [
     "action_command",
     "addresses",
     "container_spec",
-    "draft",
-    "explain",
-    "explained",
     "load",
     "mistakes",
-    "of_compose",
-    "of_inspection",
     "rendered_files",
     "secret_files",
     "seed_files",

@@ -8,36 +8,16 @@ from __future__ import annotations
 import datetime
 import json
 import math
-import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
 import tomli_w
-import yaml
 
 from controller.catalog.parts import KeyPath, refuse
 
 Format = Literal["json", "yaml", "toml"]
 
 _INT_MAX = 2**63
-_PLAIN = re.compile(r"[A-Za-z_/][\w ./-]*", re.ASCII)
-
-
-class _Dumper(yaml.SafeDumper):
-    """YAML that every version reads alike: no aliases, and quotes where the type is unclear."""
-
-    def ignore_aliases(self, data: object) -> bool:
-        """Write a repeated table in full each time, not as an alias."""
-        return True
-
-
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    # PyYAML quotes what YAML 1.1 would read as another type. 1.2 also reads 1e3 and 0o7 as numbers.
-    style = None if _PLAIN.fullmatch(text) else '"'
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-_Dumper.add_representer(str, _text)
 
 
 def write(content: Mapping[str, Any], form: Format) -> str:
@@ -46,9 +26,9 @@ def write(content: Mapping[str, Any], form: Format) -> str:
         case "json":
             return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         case "yaml":
-            return yaml.dump(
-                dict(content), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=4096
-            )
+            from controller.catalog.yaml_text import yaml_text  # noqa: PLC0415 - seldom needed
+
+            return yaml_text(content)
         case "toml":
             return tomli_w.dumps(content)
 

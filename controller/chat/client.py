@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import json
 import logging
+from collections.abc import Sequence
 
 import discord
 
@@ -18,9 +19,11 @@ from controller.chat.commands.rooms import rooms_of
 from controller.chat.footprint import INTENTS
 from controller.chat.forms.secrets_form import FormsOffered
 from controller.chat.handlers import handlers_of
+from controller.chat.incidents.notices import Notices
 from controller.chat.languages.command_names import CommandNames
 from controller.chat.requests.admission import Admission
 from controller.chat.requests.at_work import AtWork
+from controller.chat.requests.command_links import CommandLinks, LinkingClient
 from controller.chat.requests.late_answers import LateAnswers
 from controller.chat.requests.members import Members
 from controller.chat.requests.place import Place
@@ -37,7 +40,7 @@ RATE_LIMIT_SECONDS = 30.0  # discord.py allows no less
 _ONLINE = {"connect": True, "ready": True, "resumed": True, "disconnect": False}
 
 
-class ControllerClient(discord.Client):
+class ControllerClient(LinkingClient):
     """The controller as Discord sees it."""
 
     def __init__(
@@ -58,6 +61,7 @@ class ControllerClient(discord.Client):
             max_ratelimit_timeout=RATE_LIMIT_SECONDS,
         )
         self._is_online = False
+        self.command_links = CommandLinks()
         self.connected = asyncio.Event()  # once it was, for the first time
         self.manager = manager
         self.place = place
@@ -67,6 +71,7 @@ class ControllerClient(discord.Client):
         admission = Admission(manager, place, self.members)
         rooms = rooms_of(manager, place.guild_id, forms)
         self.log_following = rooms.following
+        self.notices = Notices(manager, self, place, self.members, self.connected)
         self.router = Router(admission, self.late_answers, handlers_of(rooms, manager))
         self.tree = CommandTree(self, admission, self.late_answers, self.at_work)
         self._guild = discord.Object(place.guild_id)
@@ -119,12 +124,11 @@ class ControllerClient(discord.Client):
         digest = hashlib.sha256(text.encode()).hexdigest()
         try:
             if digest == await self.manager.notebook.recall(_SYNCED):
-                known = {
-                    command.name for command in await self.tree.fetch_commands(guild=self._guild)
-                }
-                if known == {command.name for command in commands}:
+                known = await self.tree.fetch_commands(guild=self._guild)
+                if {one.name for one in known} == {command.name for command in commands}:
+                    self._learn(known, names)
                     return
-            await self.tree.sync(guild=self._guild)
+            self._learn(await self.tree.sync(guild=self._guild), names)
         except (discord.Forbidden, discord.NotFound) as error:
             raise BadSetting(
                 "Discord does not let this bot register commands in that server.",
@@ -132,6 +136,14 @@ class ControllerClient(discord.Client):
                 "and check BOTMAKER_GUILD_ID.",
             ) from error
         await self.manager.notebook.remember(_SYNCED, digest)
+
+    def _learn(
+        self, registered: Sequence[discord.app_commands.AppCommand], spoken: CommandNames
+    ) -> None:
+        names = [command.qualified_name for command in self.tree.walk_commands(guild=self._guild)]
+        self.command_links.learn(
+            names, {one.name: one.id for one in registered}, spoken.english(names)
+        )
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         """Handle buttons and forms; commands go through the tree."""

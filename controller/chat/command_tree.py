@@ -101,7 +101,7 @@ def every_command(manager: Manager, rooms: Rooms, public_url: str) -> list[TopLe
     bot.add_command(ScheduleCommands(manager))
     stats = StatsCommands(manager)
     bot.add_command(stats.of_bot())
-    fleet = FleetCommands(manager, rooms.fleet, rooms.past, rooms.fleet_updates)
+    fleet = FleetCommands(manager, rooms)
     for command in (stats.of_fleet(), *ManyCommands(manager, rooms.many).all()):
         fleet.add_command(command)
     access = AccessCommands(manager, rooms.grants, public_url)

@@ -24,6 +24,8 @@ COMMANDS = {
     "show": Lazy("controller.cli.looking:show", "Show a bot with its settings and secrets."),
     "logs": Lazy("controller.cli.looking:logs", "Print a bot's log, redacted."),
     "incidents": Lazy("controller.cli.incident_list:incidents", "Print what is wrong, and was."),
+    "alerts": Lazy("controller.cli.alerts:alerts", "Who is pinged by incidents."),
+    "orphans": Lazy("controller.cli.orphans:orphans", "What belongs to no bot any more."),
     "history": Lazy("controller.cli.looking:history", "Print what happened, newest first."),
     "story": Lazy("controller.cli.looking:story", "Print a bot's last looks and steps."),
     "start": Lazy("controller.cli.power:start", "Start bots."),

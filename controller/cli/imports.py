@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from controller.catalog import Foreign, draft, of_compose, of_inspection
+from controller.catalog.draft import draft
+from controller.catalog.foreign import Foreign, of_compose, of_inspection
 from controller.cli.outcome import exit_with
 from controller.domain.errors import BadInput
 from controller.runtime.engine import EngineRuntime

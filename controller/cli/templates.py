@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from controller.app import catalog_of
-from controller.catalog import Catalog, Refusal, explain, explained, mistakes
+from controller.catalog import Catalog, Refusal, mistakes
+from controller.catalog.explanation import explain, explained
 from controller.cli.outcome import FAILED, status_of
 from controller.settings import load_settings
 

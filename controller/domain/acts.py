@@ -64,6 +64,7 @@ FLEET_STOP = Act("fleet.stop", Role.OPERATOR, "Stopping many bots", Scope.ANY)
 FLEET_RESTART = Act("fleet.restart", Role.OPERATOR, "Restarting many bots", Scope.ANY)
 FLEET_UPDATE = Act("fleet.update", Role.ADMIN, "Updating many bots", Scope.ANY)
 FLEET_ORPHANS = Act("fleet.orphans", Role.ADMIN, "Looking for orphans", Scope.FLEET)
+ORPHANS_REMOVE = Act("fleet.orphans.remove", Role.ADMIN, "Removing orphans", Scope.FLEET)
 FLEET_DOCTOR = Act("fleet.doctor", Role.ADMIN, "Running the doctor", Scope.FLEET)
 FLEET_BOARD = Act("fleet.board", Role.OPERATOR, "Putting up a board", Scope.FLEET)
 FLEET_BACKUP = Act("fleet.backup", Role.ADMIN, "Backing everything up", Scope.FLEET)
@@ -93,6 +94,10 @@ INCIDENT_MUTE = Act("incident.mute", Role.OPERATOR, "Muting an incident", Scope.
 ALERTS_LIST = Act("fleet.alerts.list", Role.VIEWER, "Seeing who is pinged", Scope.ANY)
 ALERTS_OWN = Act("fleet.alerts.me", Role.VIEWER, "Asking to be pinged", Scope.ANY)
 ALERTS_GIVE = Act("fleet.alerts.give", Role.ADMIN, "Having others pinged", Scope.FLEET)
+DIGEST_OWN = Act("fleet.digest.me", Role.VIEWER, "Asking for a weekly digest", Scope.ANY)
+DIGEST_CHANNEL = Act(
+    "fleet.digest.here", Role.ADMIN, "Having a channel told every week", Scope.FLEET
+)
 HELP = Act("help", Role.VIEWER, "Reading the help", Scope.ANY)
 
 ACTS: dict[str, Act] = {
@@ -131,6 +136,7 @@ ACTS: dict[str, Act] = {
         FLEET_RESTART,
         FLEET_UPDATE,
         FLEET_ORPHANS,
+        ORPHANS_REMOVE,
         FLEET_DOCTOR,
         FLEET_BOARD,
         FLEET_BACKUP,
@@ -158,6 +164,8 @@ ACTS: dict[str, Act] = {
         ALERTS_LIST,
         ALERTS_OWN,
         ALERTS_GIVE,
+        DIGEST_OWN,
+        DIGEST_CHANNEL,
         HELP,
     )
 }

@@ -35,10 +35,16 @@ class LogQuery:
     grep: str = ""  # plain text, case ignored; never a pattern
     stream: Stream = "both"
     skip: int = 0  # of the lines of exactly `until`, how many were shown already; for pages
+    # Pages only: the oldest lines behind `since` in place of the newest; `skip` is then of `since`.
+    forward: bool = False
 
     def before(self, until: float, skip: int) -> LogQuery:
         """The same for what is older than what was seen."""
         return replace(self, until=until, skip=skip)
+
+    def behind(self, since: float, skip: int) -> LogQuery:
+        """The same for what is newer than what was seen."""
+        return replace(self, since=since, until=0.0, skip=skip, forward=True)
 
 
 @dataclass(frozen=True, slots=True)

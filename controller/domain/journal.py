@@ -6,7 +6,7 @@ after, codes, names), never a sentence to be parsed and never the value of a sec
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -16,6 +16,7 @@ from controller.domain.announcing import Alert, hours_words
 from controller.domain.bot import Bot, Crash, Problem
 from controller.domain.errors import ControllerError, OutcomeUnknown
 from controller.domain.incident import Incident
+from controller.domain.orphan import Removal
 from controller.domain.snapshot import Snapshot
 
 
@@ -58,6 +59,8 @@ class Kind(StrEnum):
     INCIDENT_OVER = "incident-over"  # number, trouble, ending, seconds
     SNAPSHOT = "snapshot"  # what (taken, restored), number, size in bytes: of a bot's state
     ALERT = "alert"  # whom, subject, hours, on: who is pinged
+    # removed, failed (kinds and names): what belonged to no bot
+    ORPHANS = "orphans-removed"
 
 
 class Result(StrEnum):
@@ -257,6 +260,13 @@ def alert(given: Alert, *, on: bool) -> Fact:
     """Who is pinged from now on, or no longer, as a fact."""
     data = {"whom": given.kind, "subject": str(given.subject), "on": on}
     return Fact(Kind.ALERT, data | {"hours": hours_words(given)})
+
+
+def orphans_removed(found: Sequence[Removal]) -> Fact:
+    """What was removed because it belonged to no bot, as a fact."""
+    removed = [one.orphan.key for one in found if one.done]
+    failed = [one.orphan.key for one in found if not one.done]
+    return Fact(Kind.ORPHANS, {"removed": removed[:50], "failed": failed[:50]})
 
 
 def failure(error: ControllerError) -> dict[str, Any]:

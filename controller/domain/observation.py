@@ -68,6 +68,7 @@ class ListedContainer:
     health: Health
     name: str = ""
     status: str = ""  # the engine's sentence, for instance "Exited (1) 3 seconds ago"
+    created: float = 0.0  # seconds since the epoch, by the engine; 0: not known
 
 
 class Proof(StrEnum):

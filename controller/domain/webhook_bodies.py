@@ -109,6 +109,8 @@ def _about_all(entry: Entry, who: str) -> str:
             return f"{data.get('verb')} of many bots: {data.get('done')} done, {failed} failed."
         case Kind.HEALTH:
             return f"BotMaker is {data.get('state')}."
+        case Kind.ORPHANS:
+            return f"{len(data.get('removed') or ())} orphans were removed by {who}."
         case Kind.WORKER:
             ended = f"{data.get('what')} {data.get('reason')}".strip()
             return f"The Worker {data.get('version')}: {ended}."

@@ -51,6 +51,7 @@ EVENTS: Mapping[Kind, str] = {
     Kind.INCIDENT: "incident.opened",
     Kind.INCIDENT_OVER: "incident.over",
     Kind.ALERT: "incident.alert",
+    Kind.ORPHANS: "fleet.orphans-removed",
 }
 TEST_EVENT = "webhook.test"  # sent by a test only; no entry of the journal
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")

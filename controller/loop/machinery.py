@@ -19,6 +19,7 @@ from controller.fleet.threads import Threads
 from controller.fleet.views import Fleet
 from controller.fleet.wishes import Wishes
 from controller.loop.account import Accounts
+from controller.loop.clearance import Clearance
 from controller.loop.converge import Converger
 from controller.loop.errands import Errands
 from controller.loop.former_secrets import FormerSecrets
@@ -59,6 +60,7 @@ class Tools:
     journal: Journal
     threads: Threads
     errands: Errands
+    clearance: Clearance
     savings: Savings
     restored: RestoredStates
     snapshots: SnapshotFiles
@@ -188,7 +190,8 @@ class Loop:
             # An error is one bot's trouble, of which its own look tells; it stops no start.
             missing, faults = ((), ()) if isinstance(found, ControllerError) else found
             tools.fleet.add(bot, World(missing=missing, faults=faults), seen=False)
-            tools.fleet.show_crashes(bot.id, tuple(crashes.get(bot.id, ())))
+            if bot.id in crashes:
+                tools.fleet.show_crashes(bot.id, tuple(crashes[bot.id]))
         swept = await tools.threads.secrets(tools.vault.sweep, things=len(bots))
         if swept:
             log.warning("removed %d half-written secret files of an earlier crash", swept)
@@ -207,18 +210,18 @@ class Loop:
 
     async def run(self) -> None:
         """Converge and watch until cancelled. Every bot is looked at once at the start."""
-        for view in self._tools.fleet:
-            self._queue.poke(view.bot.id)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._queue.run(self.converger), name="converge")
                 group.create_task(self.watcher.run(), name="watcher")
                 group.create_task(self._archive(), name="archive")
                 group.create_task(self.strays.run(), name="strays")
+                group.create_task(self._tools.clearance.run(), name="clearance")
                 group.create_task(self._forget_forms(), name="forms")
         finally:
             await self.steps.close()
             self._tools.errands.close()
+            self._tools.clearance.close()
 
     async def _with_reference(self, bot: Bot) -> Bot:
         """A bot that an earlier version pinned: from now on its template's reference counts."""
@@ -233,11 +236,11 @@ class Loop:
     async def _learn(self, bots: Sequence[Bot]) -> None:
         """Teach the redactor the bots' values that are on the disk, in unfinished forms too."""
         blueprints, redactor = self._tools.blueprints, self._tools.redactor
+        for bot_id, _, staged in await self._tools.threads.secrets(blueprints.staging.everything):
+            redactor.learn(bot_id, staged.secrets.values())
 
         def learn(bot: Bot) -> None:
-            staged = blueprints.staging.of_bot(bot.id)
-            typed = [value for form in staged for value in form.secrets.values()]
-            redactor.learn(bot.id, [*blueprints.secret_values(bot).values(), *typed])
+            redactor.learn(bot.id, blueprints.secret_values(bot).values())
 
         for trouble in await self._tools.threads.secrets_of_each(learn, bots):
             if trouble is not None:

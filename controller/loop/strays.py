@@ -3,7 +3,8 @@
 A call to the engine can't be taken back. If its caller gave up and the bot was deleted meanwhile,
 the engine may still create what it was asked for. Only what certainly holds nothing is removed: a
 container that never ran, and the volume of a bot that the journal says was removed. Everything else
-without a bot is reported by `manager/orphans.py` and stays.
+without a bot is reported by `manager/orphans.py`, and stays until somebody has it removed
+(`clearance`).
 """
 
 from __future__ import annotations

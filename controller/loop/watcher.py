@@ -21,9 +21,10 @@ from controller.runtime import Runtime
 log = logging.getLogger(__name__)
 PATROL_SECONDS = 15.0
 PATROL_SECONDS_AWAY = 2.0
-# After a gap in the events every bot is looked at, so many at a time: 200 a second.
-GAP_BATCH = 10
-GAP_PAUSE = 0.05  # seconds
+# At the start and after a gap every bot is looked at, so many at a time: 200 a second. All at once
+# they would hold up whoever asks for something meanwhile, and at the start the way to Discord.
+ROUND_BATCH = 10
+ROUND_PAUSE = 0.05  # seconds
 
 
 class Watcher:
@@ -46,15 +47,17 @@ class Watcher:
         self._poke = poke
         self._nudge = nudge
         self._look_now = asyncio.Event()
-        self._gap = asyncio.Event()
+        self._round_wanted = asyncio.Event()
+        self._on_a_round = False
         self._subscribed = False
 
     async def run(self) -> None:
         """Watch until cancelled."""
+        self._round_wanted.set()
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._go_round(), name="watcher-rounds")
             group.create_task(self._follow(), name="watcher-events")
             group.create_task(self._patrol(), name="watcher-patrol")
-            group.create_task(self._inspect_after_gaps(), name="watcher-gaps")
 
     def doubt(self, _bot_id: str) -> None:
         """A call for one bot failed: find out soon whether the engine itself is away."""
@@ -75,23 +78,26 @@ class Watcher:
             return
         self._note_gap()
         self._look_now.set()
-        if self._subscribed:  # the loop looks at every bot at the start anyway
-            self._gap.set()
+        if self._subscribed:  # else the first round is under way
+            self._round_wanted.set()
         self._subscribed = True
 
     def _note_gap(self) -> None:
         for view in self._fleet:
             self._accounts.note_gap(view.bot.id)
 
-    async def _inspect_after_gaps(self) -> None:
-        """Poke every bot after a gap, slowly: the list doesn't show a crash and a restart in it."""
+    async def _go_round(self) -> None:
+        """Poke every bot, slowly: at the start, and after a gap, because the list doesn't show a
+        crash and a restart in it."""
         while True:
-            await self._gap.wait()
-            self._gap.clear()
+            await self._round_wanted.wait()
+            self._round_wanted.clear()
+            self._on_a_round = True
             for number, view in enumerate(self._fleet, 1):
                 self._poke(view.bot.id)
-                if number % GAP_BATCH == 0:
-                    await asyncio.sleep(GAP_PAUSE)
+                if number % ROUND_BATCH == 0:
+                    await asyncio.sleep(ROUND_PAUSE)
+            self._on_a_round = False
 
     async def _patrol(self) -> None:
         while True:
@@ -107,30 +113,33 @@ class Watcher:
     async def resync(self) -> None:
         """Compare one full list with what was seen last; poke what differs.
 
-        After the engine was away every bot is poked, because looks may have failed meanwhile. While
-        it answers, a bot whose own look keeps failing goes on backing off.
+        After the engine was away every bot is looked at, because looks may have failed meanwhile:
+        what differs at once, the others in turn. While it answers, a bot whose own look keeps
+        failing goes on backing off.
         """
-        was_away = not self._fleet.engine.reachable
+        was_away = self._fleet.engine.away
         try:
             rows = await self._runtime.list_containers()
         except EngineBusy:
             return  # the engine was never asked, so nothing is known about it
         except ControllerError as error:
-            if not was_away or not self._fleet.engine.since:
+            if not was_away:
                 log.warning("the engine doesn't answer: %s", error)
             self._note_gap()
             self._fleet.note_engine(False, error.message)
             return
         self._fleet.note_engine(True)
+        if was_away:
+            self._round_wanted.set()
+        again = self._poke if was_away else self._nudge
         by_bot = {row.bot_id: row for row in rows}
         for view in self._fleet:
             bot_id = view.bot.id
-            unfinished = not view.seen or bot_id in self._unfinished or _is_hidden(view)
-            if was_away:
-                self._poke(bot_id)
-            elif unfinished or _differs(view, by_bot.get(bot_id)):
-                self._nudge(bot_id)
-            else:
+            unseen = not view.seen and not (was_away or self._on_a_round)  # else a round comes
+            unfinished = unseen or bot_id in self._unfinished or _is_hidden(view)
+            if unfinished or (view.seen and _differs(view, by_bot.get(bot_id))):
+                again(bot_id)
+            elif not was_away:
                 self._accounts.note_unchanged(bot_id)
 
 

@@ -13,6 +13,7 @@ from controller.fleet.threads import Threads
 from controller.fleet.views import Fleet
 from controller.fleet.wishes import Wishes
 from controller.loop import Loop, Tools
+from controller.loop.clearance import Clearance
 from controller.loop.errands import Errands
 from controller.loop.former_secrets import FormerSecrets
 from controller.loop.queue import Queue
@@ -27,6 +28,7 @@ from controller.manager.boards import Boards
 from controller.manager.bots import Bots
 from controller.manager.courier import Courier
 from controller.manager.credentials import Credentials
+from controller.manager.digests import Digests
 from controller.manager.doctor import Doctor, Finding, Patient, backup_findings
 from controller.manager.edits import Edits
 from controller.manager.feed import Feed
@@ -87,6 +89,7 @@ def build(parts: Parts) -> Installation:
         journal=journal,
         threads=threads,
         errands=Errands(runtime, queue.poke),
+        clearance=Clearance(runtime=runtime, fleet=fleet, blueprints=blueprints, threads=threads),
         savings=Savings(runtime, blueprints, queue.poke),
         restored=RestoredStates(parts.data_dir / STATES, runtime, threads),
         snapshots=SnapshotFiles(parts.data_dir / SNAPSHOTS),
@@ -298,7 +301,8 @@ def _manager(parts: Parts, tools: Tools, loop: Loop, access: Access, webhooks: W
         feed=Feed(fleet, tools.store, access),
         history=History(tools.store, fleet, journal, access),
         incidents=Incidents(keeper, checks, tools.store, fleet, journal, access, parts.clock),
-        orphans=Orphans(runtime, fleet, tools.vault, threads, access),
+        digests=Digests(tools.store, fleet, journal, access, parts.clock),
+        orphans=Orphans(tools, access),
         doctor=Doctor(patient, fleet, loop.stories, access, backups_found),
         backups=backups,
         boards=Boards(tools.store, journal, access),

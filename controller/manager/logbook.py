@@ -35,6 +35,20 @@ class Snippet:
     more: bool = False
     looked_to: float = 0.0
     looked_at: int = 0
+    newer: bool = False  # whether there are newer lines that aren't shown
+    gap: bool = False  # whether lines are missing before the first one
+
+    @property
+    def seen_from(self) -> tuple[float, int]:
+        """The time of the newest line shown, and how many lines of that very moment were: the
+        opposite of `seen_to`."""
+        query = self.query
+        if not self.lines:
+            return (query.since, query.skip) if query.forward else (query.until, 0)
+        newest = self.lines[-1].at
+        seen = sum(line.at == newest for line in self.lines)
+        skipped = query.skip if query.forward and newest == query.since else 0
+        return newest, seen + skipped
 
     @property
     def seen_to(self) -> tuple[float, int]:
@@ -103,8 +117,9 @@ class Logbook:
         # What is searched is what is shown. A search of the raw log would tell, a letter at a time,
         # what redaction hides, and would part a key's lines from what makes them known as a key.
         wanted = query.lines + query.skip + CONTEXT_LINES
-        wanted = LOOK_BACK if query.grep else min(LOOK_BACK, wanted)
-        asked = replace(query, grep="", lines=wanted, since=max(query.since, bot.run.log_floor))
+        wanted = LOOK_BACK if query.grep or query.forward else min(LOOK_BACK, wanted)
+        since = bot.run.log_floor if query.forward else max(query.since, bot.run.log_floor)
+        asked = replace(query, grep="", lines=wanted, since=since, forward=False)
         try:
             found = await self._runtime.logs(bot.id, asked)
         except NotFound as error:
@@ -117,19 +132,32 @@ class Logbook:
         needle = query.grep.casefold()
         if needle:
             lines = [line for line in lines if needle in line.text.casefold()]
-        lines = _without_shown(lines, query)
-        shown = lines[-query.lines :]
+        lines = _behind(lines, query) if query.forward else _without_shown(lines, query)
+        shown = lines[: query.lines] if query.forward else lines[-query.lines :]
         # Buttons carry the search text, which may be a value that was searched for.
         query = replace(query, grep=self._redactor(query.grep))
         left_out = len(shown) < len(lines)
+        if query.forward:
+            gap = found.more and found.looked_to > query.since
+            return Snippet(bot, query, tuple(shown), more=bool(shown), newer=left_out, gap=gap)
         return Snippet(
             bot,
             query,
             tuple(shown),
+            newer=bool(query.until),
             more=found.more or left_out,
             looked_to=shown[0].at if left_out else found.looked_to,
             looked_at=len(found),
         )
+
+
+def _behind(lines: list[LogLine], query: LogQuery) -> list[LogLine]:
+    """The lines behind those that were shown: of exactly `since`, the first `skip` were."""
+    newer = [line for line in lines if line.at >= query.since]
+    first = 0
+    while first < min(query.skip, len(newer)) and newer[first].at == query.since:
+        first += 1
+    return newer[first:]
 
 
 def _without_shown(lines: list[LogLine], query: LogQuery) -> list[LogLine]:

@@ -30,6 +30,7 @@ from controller.manager.boards import Boards
 from controller.manager.bots import Bots
 from controller.manager.courier import Courier
 from controller.manager.credentials import Credentials
+from controller.manager.digests import Digests
 from controller.manager.doctor import Doctor
 from controller.manager.edits import Edits
 from controller.manager.feed import Feed
@@ -94,6 +95,7 @@ class Manager:
     feed: Feed
     history: History
     incidents: Incidents
+    digests: Digests
     orphans: Orphans
     doctor: Doctor
     backups: Backups
@@ -161,6 +163,7 @@ class Installation:
         await self.manager.incidents.load()
         await self.manager.batches.load()
         await self.manager.boards.load()
+        await self.manager.digests.load()
         await self.manager.credentials.resume(self.loop.owe_reload)
         cut_short = await self.tools.journal.end_open()
         if cut_short:

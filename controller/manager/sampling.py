@@ -153,7 +153,7 @@ class Sampler:
         self._runtime = runtime
         self._fleet = fleet
         self._store = store
-        self._began = time.monotonic()
+        self._began = time.perf_counter()
         self._tracks: dict[str, Track] = {}
         self._fine = int(time.time()) // FINE
         self.took = 0.0  # seconds that the last measurement took
@@ -161,13 +161,13 @@ class Sampler:
     async def run(self) -> None:
         """Measure until cancelled."""
         while True:
-            began = time.monotonic()
+            began = time.perf_counter()
             try:
                 await self.sample()
                 await self._keep(time.time())
             except ControllerError as error:
                 log.info("what bots use can't be measured now: %s", error)
-            self.took = time.monotonic() - began
+            self.took = time.perf_counter() - began
             # An engine that takes its time for each container isn't asked all the time.
             await asyncio.sleep(max(EVERY - self.took, self.took))
 
@@ -192,7 +192,7 @@ class Sampler:
                 await asyncio.sleep(0)
             figures = between(before, now, lines.get(bot_id, 0.0))
             if figures is not None:
-                self._tracks[bot_id].add(time.monotonic() - self._began, figures)
+                self._tracks[bot_id].add(time.perf_counter() - self._began, figures)
                 self._fleet.show_flood(bot_id, self._flood(bot_id, figures.lines))
 
     def _running(self) -> dict[str, tuple[str, str]]:
@@ -249,12 +249,12 @@ class Sampler:
         if found is None:
             return None
         at, figures = found
-        return figures, max(0.0, time.monotonic() - self._began - at)
+        return figures, max(0.0, time.perf_counter() - self._began - at)
 
     def recent(self, bot_id: str, now: float) -> list[Point]:
         """The last minutes as points."""
         track = self._tracks.get(bot_id)
-        shift = now - (time.monotonic() - self._began)
+        shift = now - (time.perf_counter() - self._began)
         return [point_of(int(at + shift), [one]) for at, one in (track.rows() if track else ())]
 
     async def _keep(self, now: float) -> None:
@@ -263,7 +263,7 @@ class Sampler:
         if fine == self._fine:
             return
         began, self._fine = self._fine * FINE, fine
-        oldest = time.monotonic() - self._began - FINE
+        oldest = time.perf_counter() - self._began - FINE
         points = {}
         for number, (bot_id, track) in enumerate(list(self._tracks.items()), 1):
             point = track.point(began, oldest)

@@ -11,13 +11,14 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from controller.domain import journal as facts
 from controller.domain.acts import BOT_UPDATE
 from controller.domain.bot import Bot
 from controller.domain.errors import ControllerError, StorageTrouble
+from controller.domain.journal import Entry, Kind
 from controller.domain.schedules import LATE, Chore, Schedule
 from controller.fleet.journal import Caller, append_all
 from controller.fleet.views import View
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 AT_ONCE = 4  # runs
 WAIT_SECONDS = 60.0  # for the end of one; the bot goes on after that
 SLEEP_MOST = 60.0  # seconds; clocks are set
+MISSED_MOST = 500  # entries that are told at once
 AGAIN = 30.0  # seconds until the database is asked again after it failed
 
 
@@ -44,10 +46,32 @@ class ScheduleRuns:
         self._changed = asyncio.Event()
         self._free = asyncio.Semaphore(AT_ONCE)
         self._busy: set[int] = set()
+        self._listeners: set[Callable[[], None]] = set()
 
     def wake(self) -> None:
         """Schedules changed."""
         self._changed.set()
+
+    @contextlib.contextmanager
+    def hearing_missed(self, listener: Callable[[], None]) -> Iterator[None]:
+        """Call `listener()` when runs were missed, while the block runs."""
+        self._listeners.add(listener)
+        try:
+            yield
+        finally:
+            self._listeners.discard(listener)
+
+    async def newest_entry(self) -> int:
+        """The number of the journal's newest entry."""
+        return await self._tools.store.newest()
+
+    async def missed_since(self, number: int) -> list[Entry]:
+        """The entries about missed runs behind that one, oldest first."""
+        # Never 0, which would mean the newest ones; the first entry of all is about no schedule.
+        behind = max(1, number)
+        kinds = (Kind.MISSED,)
+        found = await self._tools.store.entries(kinds=kinds, after=behind, limit=MISSED_MOST)
+        return found[::-1]
 
     async def run(self) -> None:
         """Carry them out until cancelled."""
@@ -98,6 +122,8 @@ class ScheduleRuns:
             await write.schedules.save(missed)
             told = facts.missed(one.id, one.chore.value, last, times)
             await append_all(write, [told], view.bot if view else None)
+        for listener in tuple(self._listeners):
+            listener()
 
     async def _carry_out(self, one: Schedule) -> None:
         try:

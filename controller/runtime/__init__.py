@@ -16,6 +16,7 @@ from controller.runtime.protocol import (
     VolumeInfo,
 )
 from controller.runtime.pulling import Told, untold
+from controller.runtime.usage_protocol import Sizes
 
 __all__ = [
     "EngineInfo",
@@ -25,6 +26,7 @@ __all__ = [
     "Probe",
     "ProbeResult",
     "Runtime",
+    "Sizes",
     "Told",
     "VolumeInfo",
     "untold",

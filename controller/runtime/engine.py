@@ -32,6 +32,7 @@ from controller.runtime.engine_programs import READ_SECONDS, WRITE_SECONDS
 from controller.runtime.engine_states import EngineStates
 from controller.runtime.engine_usage import EngineUsage
 from controller.runtime.event_feed import EventFeed
+from controller.runtime.log_budget import TOGETHER, TOGETHER_MOST, Allowance, LogBudget
 from controller.runtime.log_feed import LogFeed
 from controller.runtime.log_reading import read_log
 from controller.runtime.options import EngineOptions
@@ -56,6 +57,7 @@ class EngineRuntime(EngineParking, EngineStates, EngineUsage, EngineImages):
         self._network = networks.Network(f"{networks.NAME_START}{instance}", instance, subnet)
         super().__init__(check_instance(instance), Calls(options))
         self._feeds: weakref.WeakSet[EventFeed | LogFeed] = weakref.WeakSet()
+        self._logs_together = Allowance(TOGETHER, TOGETHER_MOST)
 
     def engine_time(self) -> float:
         """The engine's time now, as its answers have told it."""
@@ -82,11 +84,16 @@ class EngineRuntime(EngineParking, EngineStates, EngineUsage, EngineImages):
             return list(client.volumes(filters=self._ours).get("Volumes") or ())
 
         rows = await self._calls(ask, write=False, limit=READ_SECONDS)
-        pairs = [((row.get("Labels") or {}).get(BOT_LABEL, ""), row["Name"]) for row in rows]
+        found = [
+            VolumeInfo(
+                bot_id=(row.get("Labels") or {}).get(BOT_LABEL, ""),
+                name=row["Name"],
+                created=observations.parse_time(row.get("CreatedAt")),
+            )
+            for row in rows
+        ]
         return [
-            VolumeInfo(bot_id=bot_id, name=name)
-            for bot_id, name in pairs
-            if is_bot_id(bot_id) and name == container_name(bot_id)
+            one for one in found if is_bot_id(one.bot_id) and one.name == container_name(one.bot_id)
         ]
 
     async def observe(self, bot_id: str) -> Observation | None:
@@ -268,7 +275,8 @@ class EngineRuntime(EngineParking, EngineStates, EngineUsage, EngineImages):
 
     def follow(self, bot_id: str, since: float) -> LogFeed:
         """Return the container's log as it is written. Its thread begins with the first `anext`."""
-        feed = LogFeed(self._calls, self._instance, check_bot_id(bot_id), since)
+        budget = LogBudget(self._logs_together)
+        feed = LogFeed(self._calls, budget, self._instance, check_bot_id(bot_id), since)
         self._feeds.add(feed)
         return feed
 

@@ -10,11 +10,14 @@ from typing import Any
 from docker import APIClient
 
 from controller.domain.errors import ControllerError, EngineUnavailable
+from controller.domain.spec import INSTANCE_LABEL
 from controller.domain.usage import Counters
 from controller.runtime.cgroups import Cgroups
 from controller.runtime.engine_programs import EnginePrograms
+from controller.runtime.usage_protocol import Sizes
 from controller.runtime.validation import check_bot_id, check_container
 
+SIZES_SECONDS = 20.0
 MEASURE_SECONDS = 10.0  # for one container; the engine's own clock ticks once a second
 
 _Json = dict[str, Any]
@@ -51,12 +54,40 @@ class EngineUsage(EnginePrograms):
                 raise one
         return found
 
+    async def sizes(self) -> Sizes:
+        """By one question to the engine, which counts."""
+
+        def ask(client: APIClient) -> _Json:
+            return dict(client.df())
+
+        answer = await self._calls(ask, write=False, limit=SIZES_SECONDS, lane="measure")
+        return sizes_in(answer, self._instance)
+
     async def _ask(self, container: str) -> Counters | None:
         def ask(client: APIClient) -> Counters | None:
             answer = client.stats(container, stream=False, one_shot=True)
             return counters_of(answer, time.monotonic())
 
         return await self._calls(ask, write=False, limit=MEASURE_SECONDS, lane="measure")
+
+
+def sizes_in(answer: _Json, instance: str) -> Sizes:
+    """What the engine's answer about its disk says of our things."""
+    containers, volumes = {}, {}
+    for row in answer.get("Containers") or ():
+        # An engine leaves the size out where nothing was written.
+        names, size = row.get("Names") or (), row.get("SizeRw") or 0
+        if names and _is_of(row, instance) and isinstance(size, int):
+            containers[str(names[0]).removeprefix("/")] = size
+    for row in answer.get("Volumes") or ():
+        size = (row.get("UsageData") or {}).get("Size")
+        if _is_of(row, instance) and isinstance(size, int) and size >= 0:  # -1: not known
+            volumes[str(row.get("Name"))] = size
+    return Sizes(containers, volumes)
+
+
+def _is_of(row: _Json, instance: str) -> bool:
+    return (row.get("Labels") or {}).get(INSTANCE_LABEL) == instance
 
 
 def counters_of(answer: object, at: float) -> Counters | None:

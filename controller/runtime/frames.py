@@ -8,9 +8,10 @@ newline.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Literal
 
@@ -30,19 +31,50 @@ class FrameSplitter:
 
     def __init__(self) -> None:
         self._waiting = bytearray()
+        self.waits = False  # whether frames were left because of a limit
 
-    def feed(self, data: bytes) -> Iterator[tuple[Pipe, bytes]]:
-        """Take more bytes and yield the frames that are now complete."""
+    def feed(self, data: bytes) -> list[tuple[Pipe, bytes]]:
+        """Take more bytes and return the frames that are now complete."""
+        self.add(data)
+        return self.take()
+
+    def add(self, data: bytes) -> None:
+        """Take more bytes. They wait for `take`."""
         self._waiting += data
-        start = 0
-        while len(self._waiting) - start >= 8:
-            kind, length = struct.unpack_from(">BxxxL", self._waiting, start)
-            if len(self._waiting) - start - 8 < length:
+
+    def take(self, limit: int | None = None) -> list[tuple[Pipe, bytes]]:
+        """Return the oldest complete frames: all, or those that begin within `limit` bytes."""
+        found: list[tuple[Pipe, bytes]] = []
+        waiting, start, self.waits = self._waiting, 0, False
+        while len(waiting) - start >= 8:
+            kind, length = struct.unpack_from(">BxxxL", waiting, start)
+            if len(waiting) - start - 8 < length:
                 break
-            payload = bytes(self._waiting[start + 8 : start + 8 + length])
+            if limit is not None and start >= limit:
+                self.waits = True
+                break
+            payload = bytes(waiting[start + 8 : start + 8 + length])
             start += 8 + length
-            yield ("stderr" if kind == 2 else "stdout"), payload
-        del self._waiting[:start]
+            found.append(("stderr" if kind == 2 else "stdout", payload))
+        del waiting[:start]
+        return found
+
+    def drop_oldest(self, keep: int) -> int:
+        """Drop the oldest lines without parsing them, until about `keep` bytes are left. Return how
+        many lines these were."""
+        if len(self._waiting) <= keep:
+            return 0
+        found = _LINE_END.search(self._waiting, len(self._waiting) - keep)
+        end = found.end() if found else len(self._waiting)
+        dropped = len(_LINE_END.findall(self._waiting, 0, end + _HEADER_SIGN))
+        del self._waiting[:end]
+        return max(1, dropped)
+
+
+# Where a line's last frame ends and another frame begins. Within a frame a newline is always the
+# last byte, and no length is so large that its bytes could look like this.
+_LINE_END = re.compile(rb"\n(?=[\1\2]\0\0\0)")
+_HEADER_SIGN = 4  # bytes of a header that are looked at
 
 
 class OutputEnd:
@@ -116,6 +148,10 @@ class LineJoiner:
             return self._finish(at, pipe, line, ends=True)
         self._open[pipe] = (at, line)
         return None
+
+    def cut(self) -> None:
+        """What follows was dropped: forget the lines that are still open."""
+        self._open.clear()
 
     def rest(self) -> list[LogLine]:
         """Return each pipe's last line, if the program ended or paused without a newline."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
@@ -19,17 +20,25 @@ from controller.runtime.creation import require_container
 from controller.runtime.event_feed import HEADER_SECONDS, KEEP_ALIVE
 from controller.runtime.faults import CAUGHT, raise_for_status, translate
 from controller.runtime.frames import LOOK_BACK, SPARE, FrameSplitter, LineJoiner, Pipe
+from controller.runtime.log_body import LogBody, WholeBody
+from controller.runtime.log_budget import LogBudget
 from controller.runtime.log_mailbox import LogMailbox
-from controller.runtime.log_reading import MARGIN, PIECE
+from controller.runtime.log_reading import MARGIN
 
 _log = logging.getLogger(__name__)
+TAIL = LOOK_BACK + SPARE  # entries: what a log begins with is read whatever it takes
+KEPT = 256 << 10  # bytes that wait for their turn; of a flood, the newest
+GATHER_SECONDS = 0.02  # in which more comes: a flood is taken in large pieces, not line by line
 
 
 class LogFeed(AsyncIterator[LogBatch]):
     """Keeps the contract of `Runtime.follow`. A cancelled wait doesn't end it; `aclose` does."""
 
-    def __init__(self, calls: Calls, instance: str, bot_id: str, since: float) -> None:
+    def __init__(
+        self, calls: Calls, budget: LogBudget, instance: str, bot_id: str, since: float
+    ) -> None:
         self._calls = calls
+        self._budget = budget
         self._instance = instance
         self._bot_id = bot_id
         self._since = since
@@ -83,9 +92,9 @@ class LogFeed(AsyncIterator[LogBatch]):
             found = require_container(client, self._instance, self._bot_id)
             mailbox.container = found["Id"]
             with self._ask(client, found["Id"]) as response:
-                self._keep_socket(response)
+                body = self._body(response)
                 try:
-                    self._deliver(response, mailbox)
+                    _Reading(self._budget, mailbox, self._since).run(body)
                 finally:
                     with self._lock:
                         self._socket = None
@@ -95,7 +104,7 @@ class LogFeed(AsyncIterator[LogBatch]):
     def _ask(self, client: APIClient, container_id: str) -> Response:
         # With a tail the cost doesn't depend on the log's size.
         params: dict[str, str | int] = {"stdout": 1, "stderr": 1, "timestamps": 1, "follow": 1}
-        params["tail"] = LOOK_BACK + SPARE
+        params["tail"] = TAIL
         if self._since:
             params["since"] = f"{max(0.0, self._since - MARGIN):.6f}"
         url = f"{client.base_url}/v{client.api_version}/containers/{container_id}/logs"
@@ -103,12 +112,11 @@ class LogFeed(AsyncIterator[LogBatch]):
         raise_for_status(response)
         return response
 
-    def _keep_socket(self, response: Response) -> None:
+    def _body(self, response: Response) -> LogBody | WholeBody:
         """Keep the socket, to hang up from another thread. From now on silence is no error."""
         sock = getattr(response.raw.connection, "sock", None)
         if sock is None:
-            return  # all of it is here already: the program has ended
-        sock.settimeout(None)
+            return WholeBody(response)  # all of it is here already: the program has ended
         if sock.family in {socket.AF_INET, socket.AF_INET6}:
             for option, value in KEEP_ALIVE:
                 sock.setsockopt(*option, value)
@@ -117,24 +125,53 @@ class LogFeed(AsyncIterator[LogBatch]):
             closed = self._closed
         if closed:
             self.close()
+        return LogBody(response, sock)
 
-    def _deliver(self, response: Response, mailbox: LogMailbox) -> None:
-        splitter, joiner = FrameSplitter(), LineJoiner()
-        begun: set[Pipe] = set()
-        for piece in response.iter_content(PIECE):
-            lines = []
-            for pipe, frame in splitter.feed(piece):
-                line = joiner.feed(pipe, frame)
-                if line is None:
-                    continue
-                if pipe not in begun:  # it may be the rest of a line that began before the tail
-                    begun.add(pipe)
-                    line = replace(line, begins=False)
-                lines.append(line)
-            self._put(mailbox, lines)
-        self._put(mailbox, joiner.rest())
 
-    def _put(self, mailbox: LogMailbox, lines: list[LogLine]) -> None:
+class _Reading:
+    """Reads one answer: whole lines into the mailbox, as many as the budget allows."""
+
+    def __init__(self, budget: LogBudget, mailbox: LogMailbox, since: float) -> None:
+        self._budget = budget
+        self._mailbox = mailbox
+        self._since = since
+        self._frames, self._joiner = FrameSplitter(), LineJoiner()
+        self._begun: set[Pipe] = set()
+
+    def run(self, body: LogBody | WholeBody) -> None:
+        """Read until the log ends."""
+        while (data := body.read(GATHER_SECONDS if self._frames.waits else None)) is not None:
+            self._frames.add(data)
+            begins = self._joiner.entries < TAIL
+            if not begins:
+                self._drop()
+            self._parse(None if begins else self._budget.left())
+            time.sleep(GATHER_SECONDS)
+        self._parse(None)
+        self._put(self._joiner.rest())
+
+    def _drop(self) -> None:
+        dropped = self._frames.drop_oldest(KEPT)
+        if dropped:
+            self._joiner.cut()
+            self._begun.clear()
+            self._mailbox.skip(dropped)
+
+    def _parse(self, limit: int | None) -> None:
+        lines, size = [], 0
+        for pipe, frame in self._frames.take(limit):
+            size += len(frame)
+            line = self._joiner.feed(pipe, frame)
+            if line is None:
+                continue
+            if pipe not in self._begun:  # it may be the rest of a line that began before
+                self._begun.add(pipe)
+                line = replace(line, begins=False)
+            lines.append(line)
+        self._budget.use(size)
+        self._put(lines)
+
+    def _put(self, lines: list[LogLine]) -> None:
         wanted = [line for line in lines if line.at >= self._since]
         if wanted:
-            mailbox.put(wanted)
+            self._mailbox.put(wanted)

@@ -23,7 +23,7 @@ class LogMailbox:
         self._loop = asyncio.get_running_loop()
         self._ready = asyncio.Event()
         self._lock = threading.Lock()
-        self._waiting: deque[LogLine] = deque()
+        self._waiting: deque[LogLine | int] = deque()  # a number: so many lines are missing here
         self._size = 0
         self._dropped = 0
         self._asleep = False  # whether somebody waits and nobody woke them yet
@@ -38,11 +38,20 @@ class LogMailbox:
                 self._waiting.append(line)
                 self._size += len(line.text) + LINE_COST
             while self._size > TEXT_MAX and len(self._waiting) > 1:
-                self._size -= len(self._waiting.popleft().text) + LINE_COST
-                self._dropped += 1
+                self._drop()
             wake, self._asleep = self._asleep, False
         # Once for all that comes until it's taken: an engine sends a flood line by line, and the
         # loop would be late by all these calls.
+        if wake:
+            self._wake()
+
+    def skip(self, count: int) -> None:
+        """Note that so many lines are missing behind those that were added."""
+        with self._lock:
+            if self._waiting and isinstance(self._waiting[-1], int):
+                count += self._waiting.pop()  # type: ignore[operator]  # a number, as just seen
+            self._waiting.append(count)
+            wake, self._asleep = self._asleep, False
         if wake:
             self._wake()
 
@@ -70,12 +79,25 @@ class LogMailbox:
 
     def _batch(self) -> LogBatch:
         lines: list[LogLine] = []
+        while self._waiting and isinstance(self._waiting[0], int):
+            self._drop()
         left = self._size - BATCH_TEXT
         while self._waiting and len(lines) < BATCH_LINES and self._size > left:
-            lines.append(self._waiting.popleft())
-            self._size -= len(lines[-1].text) + LINE_COST
+            if isinstance(line := self._waiting[0], int):
+                break
+            self._waiting.popleft()
+            lines.append(line)
+            self._size -= len(line.text) + LINE_COST
         dropped, self._dropped = self._dropped, 0
         return LogBatch(self.container, tuple(lines), dropped)
+
+    def _drop(self) -> None:
+        oldest = self._waiting.popleft()
+        if isinstance(oldest, int):
+            self._dropped += oldest
+        else:
+            self._size -= len(oldest.text) + LINE_COST
+            self._dropped += 1
 
     def _wake(self) -> None:
         with contextlib.suppress(RuntimeError):  # the loop may already be closed

@@ -9,7 +9,15 @@ from dataclasses import replace
 from controller.domain.observation import ContainerState
 from controller.domain.usage import Counters
 from controller.runtime.memory_calls import MemoryCalls
-from controller.runtime.validation import check_bot_id, check_container
+from controller.runtime.usage_protocol import Sizes
+from controller.runtime.validation import (
+    check_bot_id,
+    check_container,
+    container_name,
+    previous_name,
+)
+
+SIZE = 4096  # bytes that each thing takes
 
 
 class MemoryUsage(MemoryCalls):
@@ -35,6 +43,16 @@ class MemoryUsage(MemoryCalls):
             return found
 
         return await self._read("measure", ask) if containers else {}
+
+    async def sizes(self) -> Sizes:
+        """Return a size for each container and each volume."""
+
+        def ask() -> Sizes:
+            names = [*map(container_name, self.containers), *map(previous_name, self.parked)]
+            volumes = map(container_name, self.volumes)
+            return Sizes(dict.fromkeys(names, SIZE), dict.fromkeys(volumes, SIZE))
+
+        return await self._read("sizes", ask)
 
 
 def _idle(limit: int) -> Counters:

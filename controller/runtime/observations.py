@@ -139,6 +139,7 @@ def listed(row: Mapping[str, Any]) -> ListedContainer | None:
         health=health_in(status),
         name=name,
         status=status,
+        created=float(row.get("Created") or 0.0),
     )
 
 

@@ -45,6 +45,7 @@ class VolumeInfo:
 
     bot_id: str
     name: str
+    created: float = 0.0  # seconds since the epoch, by the engine; 0: not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,7 +277,8 @@ class Runtime(Parking, KeepsStates, Measures, KeepsImages, Protocol):
         The last 5,000 entries at most come first, then each line once it is complete. The order is
         the log's own, the same for everybody who reads it, so a line is known by its time and its
         number among those of that time. The first line of each pipe may lack its beginning and
-        says so. When nobody takes them, the oldest lines beyond 2 MiB are dropped and counted.
+        says so. When nobody takes them, the oldest lines beyond 2 MiB are dropped and counted; so
+        are the oldest of a log that is written faster than it can be read beside all others.
 
         The stream ends once the program has ended and all that it wrote was taken. It raises
         NotFound if the container doesn't exist, EngineUnavailable when the engine goes away, and

@@ -22,6 +22,7 @@ WORD = 4  # replace it where it stands alone
 BROKEN = 8  # the value has line breaks itself: replace it across line breaks, however short it is
 
 BREAK = re.compile(r"\n[ \t]*")
+_ALWAYS_ITSELF = re.compile(r"[\w.~-]+", re.ASCII)  # neither quotes nor percent signs change it
 
 
 def fold(text: str) -> str:
@@ -38,7 +39,7 @@ def forms_of(value: str) -> dict[str, int]:
     for text in _texts_of(value):
         data = text.encode("utf-8", "surrogatepass")
         for form in _plain_forms(text, data):
-            joined = BREAK.sub("", form)
+            joined = BREAK.sub("", form) if "\n" in form else form
             kinds = PLAIN if joined == form or len(joined) >= SHORTEST else 0
             found[joined] = found.get(joined, 0) | kinds | (0 if joined == form else BROKEN)
         for core in _base64_cores(data):
@@ -59,14 +60,15 @@ def _texts_of(value: str) -> Iterator[str]:
 
 def _plain_forms(text: str, data: bytes) -> Iterator[str]:
     yield text
-    yield json.dumps(text)[1:-1]
-    yield json.dumps(text, ensure_ascii=False)[1:-1]
-    yield repr(text)[1:-1]
-    for safe in ("", "/", "!'()*~", "/:@"):
-        quoted = quote_from_bytes(data, safe)
-        for form in (quoted, quoted.replace("%20", "+")):
-            yield form
-            yield re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), form)
+    if not _ALWAYS_ITSELF.fullmatch(text):
+        yield json.dumps(text)[1:-1]
+        yield json.dumps(text, ensure_ascii=False)[1:-1]
+        yield repr(text)[1:-1]
+        for safe in ("", "/", "!'()*~", "/:@"):
+            quoted = quote_from_bytes(data, safe)
+            for form in (quoted, quoted.replace("%20", "+")):
+                yield form
+                yield re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), form)
     encoded = base64.b64encode(data).decode()
     if not encoded.isalnum():  # otherwise `_base64_cores` finds it
         yield quote_from_bytes(encoded.encode(), "")

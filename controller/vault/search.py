@@ -7,7 +7,7 @@ the same for all keys of a service. What stands around an anchor is then looked 
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from threading import Lock
@@ -35,8 +35,10 @@ class Search:
         self._same: dict[tuple[int, ...], tuple[int, ...]] = {}  # one object for equal lengths
         self._widths: Counter[int] = Counter()
         self._lengths: Counter[int] = Counter()
-        # Hashes of the first and last pieces of all forms, sorted: so they take 8 bytes each.
+        # Hashes of the first and last pieces of all forms, sorted: so they take 8 bytes each. Fresh
+        # ones are sorted in when somebody looks: each by itself would move all behind it.
         self._edges = array("q")
+        self._fresh_edges: list[int] = []
         self._fresh: list[str] = []  # anchors that are in no automaton yet
         self._shards: tuple[tuple[list[str], AhoCorasick], ...] = ()
         self._gone = 0  # anchors in the automata that nobody needs any more
@@ -53,8 +55,7 @@ class Search:
                     continue
                 self.kinds[form] = kinds
                 self._lengths[len(form)] += 1
-                for piece in _edges(form):
-                    insort(self._edges, piece)
+                self._fresh_edges += _edges(form)
                 anchor = _anchor(form)
                 if anchor not in self._anchors:
                     self._widths[len(anchor)] += 1
@@ -65,6 +66,7 @@ class Search:
     def discard(self, forms: Iterable[str]) -> None:
         """Undo one `add` of each form."""
         with self._changing:
+            edges = self._sorted_edges()
             for form in forms:
                 if self._shared[form] > 0:
                     self._shared[form] -= 1
@@ -72,7 +74,7 @@ class Search:
                 del self._shared[form], self.kinds[form]
                 self._lengths[len(form)] -= 1
                 for piece in _edges(form):
-                    self._edges.pop(bisect_left(self._edges, piece))
+                    edges.pop(bisect_left(edges, piece))
                 anchor = _anchor(form)
                 lengths = list(self._anchors.pop(anchor))
                 lengths.remove(len(form))
@@ -113,7 +115,14 @@ class Search:
         """
         pieces = (folded[at : at + FRAGMENT] for at in range(len(folded) - FRAGMENT + 1))
         with self._changing:
-            return any(_is_in(self._edges, hash(piece)) for piece in pieces)
+            edges = self._sorted_edges()
+            return any(_is_in(edges, hash(piece)) for piece in pieces)
+
+    def _sorted_edges(self) -> array[int]:
+        if self._fresh_edges:
+            self._edges = array("q", sorted((*self._edges, *self._fresh_edges)))
+            self._fresh_edges = []
+        return self._edges
 
     def _hits(self, folded: str) -> Iterator[tuple[str, int]]:
         """Anchors in the text, and where each begins."""

@@ -80,10 +80,6 @@ class Staging:
         except (ValueError, LookupError, TypeError, RecursionError):
             return Staged()  # not ours, or damaged: it is asked for again
 
-    def of_bot(self, bot_id: str) -> tuple[Staged, ...]:
-        """Everything that is kept for a bot, whichever form it was typed into."""
-        return tuple(self.read(bot, form) for bot, form in self.forms() if bot == bot_id)
-
     def everything(self) -> tuple[tuple[str, str, Staged], ...]:
         """All that is kept: the id of the bot, of the form, and what it has."""
         return tuple((bot, form, self.read(bot, form)) for bot, form in self.forms())

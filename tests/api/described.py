@@ -10,9 +10,10 @@ from jsonschema import Draft202012Validator
 
 from controller.api.openapi import description
 from controller.api.operation import Operation
+from controller.api.paths import PREFIX
 from controller.api.problems import PROBLEM, HttpProblem
 from controller.api.streams import NDJSON
-from controller.api.table import OPERATIONS, PREFIX, Table
+from controller.api.table import OPERATIONS, Table
 from controller.domain.errors import NotFound
 
 TABLE = Table()

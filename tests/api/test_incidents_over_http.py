@@ -14,6 +14,7 @@ from controller.domain.bot import Bot
 from controller.domain.errors import BadInput, NotFound
 from controller.domain.incident import Incident
 from controller.domain.journal import Kind
+from controller.domain.names import new_bot_id
 from controller.domain.phase import Phase
 from controller.domain.roles import Role
 from controller.manager.incidents import Wanted
@@ -190,3 +191,82 @@ async def test_an_earlier_versions_crashes_are_no_news(tmp_path: Path) -> None:
     work.cancel()
     await asyncio.gather(work, return_exceptions=True)
     await rig.kill()
+
+
+async def test_the_console_acknowledges_and_mutes(rig: Rig) -> None:
+    """By the number that it lists."""
+    await crashed(rig)
+    done = await botmaker(rig.folder, "incidents", "acknowledge", "1")
+    assert done.out == "incident 1: console looks after it.\n"
+    muted = await botmaker(rig.folder, "incidents", "mute", "1", "--for", "2h")
+    assert muted.out.startswith("incident 1: muted until 20")
+    whole = await botmaker(rig.folder, "incidents", "mute", "1")
+    assert whole.out == "incident 1: muted until it is over.\n"
+    odd = await botmaker(rig.folder, "incidents", "mute", "1", "--for", "soon")
+    assert (odd.status, "30m, 1h or 2d" in odd.err) == (2, True)
+    missing = await botmaker(rig.folder, "incidents", "acknowledge", "9")
+    assert (missing.status, "There is no such incident." in missing.err) == (1, True)
+
+
+async def test_who_is_pinged_is_set_over_http_and_at_the_console(rig: Rig, api: Api) -> None:
+    """For all bots or for one, with quiet hours; a person's own by who asks."""
+    bot = await rig.create()
+    order = {"kind": "role", "subject": "77", "bot": bot.name, "quiet": "22:00-07:00"}
+    made = await api.post("/alerts", order | {"zone": "Europe/Berlin"})
+    assert made.json == {
+        "kind": "role",
+        "subject": "77",
+        "bot": {"id": bot.id, "name": bot.name},
+        "quiet": "22:00-07:00 Europe/Berlin",
+    }
+    own = await api.ask("PUT", "/alerts/me", {})
+    assert (own.status, own.json["subject"]) == (200, "1")
+    given = await botmaker(rig.folder, "alerts", "give", "user", "5", "--quiet", "1-2")
+    assert given.out == "user 5 is pinged when something goes wrong, not at 01:00-02:00 UTC.\n"
+    listed = await botmaker(rig.folder, "alerts", "list", "--json")
+    assert {(one["kind"], one["subject"]) for one in listed.json} == {
+        *(("role", "77"), ("user", "1"), ("user", "5")),
+    }
+    assert (await api.ask("DELETE", "/alerts/me")).status == 204
+    assert (await api.ask("DELETE", f"/alerts/role/77?bot={bot.name}")).status == 204
+    dropped = await botmaker(rig.folder, "alerts", "drop", "user", "5")
+    assert dropped.out == "user 5 is no longer pinged.\n"
+    assert (await api.get("/alerts")).json["items"] == []
+    again = await api.ask("DELETE", "/alerts/role/77")
+    assert (again.status, again.code) == (404, "no-such-alert")
+    odd = await api.post("/alerts", {"kind": "user", "subject": "5", "quiet": "late"})
+    assert (odd.status, odd.code) == (422, "bad-quiet-hours")
+    shown = await botmaker(rig.folder, "alerts", "list")
+    assert shown.out == "Nobody is pinged.\n"
+
+
+async def test_orphans_are_listed_and_removed_over_http_and_at_the_console(
+    rig: Rig, api: Api
+) -> None:
+    """Exactly those that were listed; the console asks first."""
+    none = await botmaker(rig.folder, "orphans")
+    assert none.out == "Nothing is left over: everything belongs to a bot.\n"
+    lost, other = new_bot_id(), new_bot_id()
+    for one in (lost, other):
+        (rig.secrets / one).mkdir()
+    (shown, _) = sorted(
+        (await api.get("/fleet/orphans")).json["items"], key=lambda one: one["name"] != lost
+    )
+    assert shown == {
+        "id": f"secrets folder/{lost}",
+        "kind": "secrets folder",
+        "name": lost,
+        "state": "",
+        "age_seconds": shown["age_seconds"],
+        "bytes": 0,
+    }
+    stale = await api.post("/fleet/orphans/remove", {"ids": [shown["id"], "volume/none"]})
+    assert (stale.status, stale.code) == (409, "orphans-changed")
+    done = await api.post("/fleet/orphans/remove", {"ids": [shown["id"]]})
+    assert done.json["items"] == [{"id": shown["id"], "removed": True, "reason": ""}]
+    assert not (rig.secrets / lost).exists()
+    unasked = await botmaker(rig.folder, "orphans", "--remove", typed="no\n")
+    assert (unasked.status, (rig.secrets / other).exists()) == (1, True)
+    gone = await botmaker(rig.folder, "orphans", "--remove", "--yes")
+    assert f"secrets folder/{other}: removed" in gone.out
+    assert not (rig.secrets / other).exists()

@@ -45,6 +45,9 @@ BODIES: Mapping[str, Any] = {
     "addWebhook": {"name": "made", "url": "http://127.0.0.1:9/hook"},
     "replayWebhook": {"number": 1},
     "muteIncident": {},
+    "giveAlert": {"kind": "user", "subject": "99"},
+    "setOwnAlert": {},
+    "removeOrphans": {"ids": ["volume/none"]},
     "addSchedule": {"chore": "stop", "at": "never"},
     **{f"{verb}Bots": {"bots": []} for verb in Verb},
 }

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from controller.catalog import Foreign, Template, draft, mistakes, of_compose, of_inspection
+from controller.catalog import Template, mistakes
+from controller.catalog.draft import draft
+from controller.catalog.foreign import Foreign, of_compose, of_inspection
 from controller.domain.errors import BadInput
 
 COMPOSE = """

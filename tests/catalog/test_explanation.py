@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from controller.catalog import explain, load
+from controller.catalog import load
+from controller.catalog.explanation import explain
 from tests.catalog.samples import FULL, MINIMAL, full, template
 
 

@@ -149,7 +149,9 @@ def said() -> frozenset[str]:
                 found.update(_named(node.args[0], own))
     for value in every.values():
         found.update(text for text in _listed(value) if like_a_sentence(text))
-    return frozenset(text for text in found if worded(text))
+    return frozenset(text for text in found if worded(text)) - {
+        word for pair in _pairs() for word in pair
+    }
 
 
 def _listed(node: ast.AST) -> Iterator[str]:
@@ -174,13 +176,26 @@ def _named(asked: ast.expr, known: dict[str, ast.expr]) -> Iterator[str]:
 @cache
 def counted() -> frozenset[str]:
     """Every word that chat counts, in the singular."""
-    return frozenset(
-        text
-        for path in chat_modules()
-        for node in ast.walk(tree_of(path))
-        if isinstance(node, ast.Call) and called(node) == "plural" and len(node.args) > 1
-        for text in texts(node.args[1])
-    )
+    found = {one for one, _ in _pairs()}
+    for path in chat_modules():
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.Call) and called(node) == "plural" and len(node.args) > 1:
+                found.update(texts(node.args[1]))
+    return frozenset(found)
+
+
+def _pairs() -> Iterator[tuple[str, str]]:
+    """The words, for one and for several, that a module takes from a table: `plural(n, *words)`."""
+    for path in chat_modules():
+        tree = tree_of(path)
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        if any(called(one) == "plural" and isinstance(one.args[1], ast.Starred) for one in calls):
+            for value in constants(tree).values():
+                for node in ast.walk(value):
+                    if isinstance(node, ast.Tuple) and len(node.elts) == 2:
+                        one, many = (template(part) for part in node.elts)
+                        if one and many:
+                            yield one, many
 
 
 @cache

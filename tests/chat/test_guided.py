@@ -12,10 +12,8 @@ from hypothesis import strategies as st
 from simcord.results import ResponseMessage
 
 from controller.chat.forms.guided_form import complete, mark
-from controller.domain.access import CONSOLE
 from controller.domain.names import NAME_MAX
 from controller.domain.phase import Phase
-from controller.fleet.journal import Caller
 from demo.world import World
 from tests.chat.acting import (
     COMPONENT,
@@ -80,14 +78,6 @@ async def test_what_is_left_open_is_asked_for_with_the_defaults_in_sight(world: 
         "OpenAI",
         "Slack",
     ]  # of one model there's no choice
-
-
-async def test_what_the_command_named_is_chosen_already(world: World) -> None:
-    """For the template that's offered first."""
-    first = next(iter(await world.application.manager.bots.offered(Caller(CONSOLE))))
-    other = list(first.channels)[-1]
-    message = await asked(world, channel=other)
-    assert first.channels[other].title in chosen(message) or len(first.channels) == 1
 
 
 async def test_what_was_chosen_is_created_and_its_form_is_right_there(world: World) -> None:

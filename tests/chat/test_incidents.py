@@ -88,6 +88,15 @@ async def test_a_bot_that_was_given_up_says_how_to_go_on(world: World) -> None:
     assert len(pings(world)) == 1
 
 
+async def checked(world: World, name: str = "shop") -> View:
+    """A running bot whose health check succeeds."""
+    view = await make(world, name, template="checked")
+    healthy = asyncio.create_task(healthy_soon(world, view.bot.id))
+    await fill(world)
+    await healthy
+    return await until_phase(world, name, Phase.RUNNING)
+
+
 async def noted(world: World) -> None:
     """Wait until BotMaker has noted where the message of the first incident is."""
     while True:
@@ -121,13 +130,7 @@ async def test_a_requested_stop_and_a_restart_are_no_incident(world: World) -> N
 
 async def test_a_failing_health_check_is_told_in_its_own_words(world: World) -> None:
     """And when it is healthy again it's over, unless that was for a moment."""
-    await make(world, template="checked")
-    healthy = asyncio.create_task(
-        healthy_soon(world, world.application.installation.tools.fleet.named("shop").bot.id)
-    )
-    await fill(world)
-    await healthy
-    view = await until_phase(world, "shop", Phase.RUNNING)
+    view = await checked(world)
     engine_of(world).set_health(view.bot.id, Health.UNHEALTHY, "no answer from **the API**")
     message = await until_incident(world, "isn't healthy")
     assert "> no answer from \\*\\*the API\\*\\*" in message.content
@@ -282,10 +285,14 @@ async def test_what_comes_back_is_told_as_the_same_and_nothing_from_long_before_
         for _ in range(2):
             await until_running(world, view.bot.id)
             engine_of(world).crash(view.bot.id, 1)
-            message = await until_incident(world, "✅")
-        assert "Before it" not in message.content
+            await until_incident(world, "✅")
+        known = await world.application.manager.incidents.get(1)
+        assert known is not None
+        assert known.changes == ()
         store = world.application.installation.tools.store
-        told = await store.entries(view.bot.id, (Kind.INCIDENT,))
+        async with asyncio.timeout(8):
+            while len(told := await store.entries(view.bot.id, (Kind.INCIDENT,))) < 2:
+                await asyncio.sleep(0.02)
         assert [entry.data.get("again", False) for entry in told] == [True, False]
 
 
@@ -293,7 +300,7 @@ async def test_what_the_database_refused_is_told_once_it_takes_it(house: House) 
     """Though nothing more is heard of the bot."""
     house.pace = replace(house.pace, trouble=0.1)
     async with house.controller() as world:
-        view = await ready_bot(world)
+        view = await checked(world)
         shell = world.application.installation.tools.store._db._connection
         await shell.execute("PRAGMA query_only = ON")
         engine_of(world).set_health(view.bot.id, Health.UNHEALTHY, "no answer")
@@ -333,7 +340,7 @@ async def test_an_engine_that_goes_and_comes_back_is_told_once_whatever_it_took_
 ) -> None:
     """One message, edited in place; none for any bot that ended with it."""
     await world.admin.slash(world.channel, "fleet alerts me")
-    views = [await ready_bot(world, name) for name in ("one", "two", "three")]
+    views = [await checked(world, "one"), *[await ready_bot(world, n) for n in ("two", "three")]]
     await make(world, "four")
     await world.admin.slash(world.channel, "bot stop", name="four")
     await until_card(world, "four", "stopped")
@@ -344,11 +351,15 @@ async def test_an_engine_that_goes_and_comes_back_is_told_once_whatever_it_took_
     told = await until_incident(world, "Docker stopped answering")
     assert "3 bots can't be looked after meanwhile" in told.content
     assert labels(told) == ["Acknowledge", "Mute 1 h", "Mute until it's over"]
-    for view in views:
+    for view in views[1:]:
         engine.do_stop(view.bot.id)  # with the engine: nobody hears of it
+    engine.set_health(views[0].bot.id, Health.UNHEALTHY, "it finds its feet")
     engine.come_back()
     back = await until_incident(world, "✅ **Docker answers again**, after")
     assert back.id == told.id
+    await until_phase(world, "one", Phase.UNHEALTHY)
+    await asyncio.sleep(1)
+    engine.set_health(views[0].bot.id, Health.HEALTHY)
     for view in views:
         await until_phase(world, view.bot.name, Phase.RUNNING)
     await asyncio.sleep(1)

@@ -190,7 +190,7 @@ async def at_rest(world: World) -> dict[str, int]:
 
 async def test_the_list_has_the_worst_first_and_can_be_narrowed(world: World) -> None:
     """Counts, one line a bot; a phase without a bot is said in words."""
-    assert "There are no bots yet. Create the first one with `/bot create`." in said(
+    assert "There are no bots yet. Create the first one with /bot create." in said(
         await world.admin.slash(world.channel, "bot list")
     )
     await ready_bot(world, "fine")

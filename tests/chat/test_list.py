@@ -88,11 +88,10 @@ async def test_a_page_that_is_gone_is_the_last_one_and_a_filter_begins_anew(worl
     shown.show_bot(replace(BOT, id="other", name="another", template="handy"))
     message = await listed(world)
     assert "page 1 of 3" in message.content
-    for _ in range(2):
-        await world.admin.click(message, label="Next")
-    await picked(world, message, "Template handy")
-    assert "**another**" in message.content
+    await world.admin.click(message, label="Next")
+    assert "page 2 of 3" in message.content
     await picked(world, message, "Template echo")
+    assert "page 1 of 2" in message.content
     await world.admin.click(message, label="Next")
     assert "page 2 of 2" in message.content
     for number in range(PAGE, 2 * PAGE):

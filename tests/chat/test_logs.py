@@ -51,7 +51,8 @@ def inside(text: str) -> str:
 
 def shown(text: str) -> list[str]:
     """The lines of the log in a message, without their times."""
-    return [re.sub(r"^\d\d:\d\d:\d\d [! ] ", "", line) for line in inside(text).split("\n")]
+    lines = [line for line in inside(text).split("\n") if not line.startswith("── ")]
+    return [re.sub(r"^\d\d:\d\d:\d\d [! ] ", "", line) for line in lines]
 
 
 def numbered(world: World, view: View, count: int) -> None:
@@ -94,7 +95,65 @@ async def test_older_shows_what_came_before_and_no_line_twice(world: World) -> N
     assert found == [f"line {n:03}" for n in range(25)]
     await world.admin.click(message, label="Older")
     assert message.content == "**shop** — Nothing older."
-    assert labels(message) == ["Refresh", "Follow", "File"]
+    assert labels(message) == ["Newer", "Refresh", "Follow", "File"]
+
+
+async def test_newer_goes_the_same_way_back(world: World) -> None:
+    """From the beginning to the newest lines, each once; then there is nothing newer, until there
+    is."""
+    view = await ready_bot(world)
+    numbered(world, view, 35)
+    answer = await logs(world, lines=10)
+    message = answer.response
+    assert message is not None
+    assert "Newer" not in labels(message)
+    for _ in range(4):
+        await world.admin.click(message, label="Older")
+    assert message.content == "**shop** — Nothing older."
+    found = []
+    while "Newer" in labels(message):
+        await world.admin.click(message, label="Newer")
+        found += shown(message.content)
+    assert found == [f"line {n:03}" for n in range(35)]
+    await world.admin.click(message, label="Older")
+    assert shown(message.content) == [f"line {n:03}" for n in range(20, 30)]
+
+
+async def test_newer_shows_each_line_of_one_moment_once(world: World) -> None:
+    """A page may end in the middle of what was printed at once."""
+    view = await ready_bot(world)
+    engine_of(world).write_log(view.bot.id, "\n".join(f"{n}" for n in range(35)))
+    held = engine_of(world).containers[view.bot.id]
+    lines = [replace(line, at=held.log[0].at) for line in held.log]
+    held.log.clear()
+    held.log.extend(lines)
+    answer = await logs(world, lines=10)
+    message = answer.response
+    assert message is not None
+    for _ in range(4):
+        await world.admin.click(message, label="Older")
+    found = []
+    while "Newer" in labels(message):
+        await world.admin.click(message, label="Newer")
+        found += shown(message.content)
+    assert found == [f"{n}" for n in range(35)]
+
+
+async def test_where_another_day_begins_its_date_stands(world: World) -> None:
+    """In the block, above the line: a time alone says nothing the day after."""
+    view = await ready_bot(world)
+    engine_of(world).write_log(view.bot.id, "\n".join(f"{n}" for n in range(3)))
+    held = engine_of(world).containers[view.bot.id]
+    days = 1_795_830_000.0, 1_795_830_001.0, 1_795_930_000.0
+    lines = [replace(line, at=at) for line, at in zip(held.log, days, strict=True)]
+    held.log.clear()
+    held.log.extend(lines)
+    answer = await logs(world)
+    assert answer.response is not None
+    assert inside(answer.response.content).split("\n") == [
+        "── Sat 28 Nov 2026 ──", "01:40:00   0", "01:40:01   1",
+        "── Sun 29 Nov 2026 ──", "05:26:40   2",
+    ]  # fmt: skip
 
 
 async def test_refresh_edits_the_snippet_in_place(world: World) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +13,7 @@ import discord
 import pytest
 
 from controller.chat.cards.backoff import pause_after
-from controller.chat.cards.publisher import AT_ONCE, CLOSED_AFTER, Publisher
+from controller.chat.cards.publisher import AT_ONCE, CLOSED_AFTER, SPACING, Publisher
 from controller.chat.cards.schedule import Budget, Schedule
 from controller.chat.requests.layouts import Layout, raw, words_of
 from controller.chat.requests.place import Place
@@ -41,17 +43,17 @@ def edits(world: World, message_id: int) -> int:
 
 
 async def test_many_changes_become_few_edits_and_the_last_one_is_shown(world: World) -> None:
-    """At most one edit in a second and a half, however often the bot changes."""
+    """At most one edit in two seconds, however often the bot changes."""
     await ready_bot(world)
     message = card(world, "shop")
     assert message is not None
+    began = time.perf_counter()
     for _ in range(4):
         await world.admin.slash(world.channel, "bot stop", name="shop")
         await world.admin.slash(world.channel, "bot start", name="shop")
     await world.admin.slash(world.channel, "bot stop", name="shop")
-    assert edits(world, message.id) == 0
     await until_card(world, "shop", "⚫ **shop** — stopped")
-    assert edits(world, message.id) == 1
+    assert 1 <= edits(world, message.id) <= 1 + (time.perf_counter() - began) / SPACING
 
 
 async def test_nothing_is_edited_while_nothing_changes(world: World) -> None:
@@ -89,11 +91,11 @@ async def test_a_card_that_was_deleted_while_the_controller_was_away_is_posted_a
 ) -> None:
     """Nothing changed about the bot; its message is there again all the same, once."""
     async with house.controller() as world:
-        await ready_bot(world)
-        message = await until_card(world, "shop", "🟢 **shop** — running")
+        await make(world)
+        message = await until_card(world, "shop", "waiting for secrets")
     house.env.backend.delete_message(house.channel.id, message.id)
     async with house.controller() as world:
-        again = await until_card(world, "shop", "🟢 **shop** — running")
+        again = await until_card(world, "shop", "waiting for secrets")
         assert again.id != message.id
         assert len(public(world)) == 1
 
@@ -367,6 +369,26 @@ async def test_a_key_is_given_out_once_at_a_time_and_again_after_a_change() -> N
             await schedule.next()
     schedule.done("a")
     assert await schedule.next() == "a"
+
+
+async def test_a_thousand_that_are_due_are_compared_seldom_and_what_is_worse_overtakes() -> None:
+    """After a start all are: comparing them anew for each would take the loop 2 ms every time."""
+    asked = Counter[str]()
+
+    def rank(key: str) -> int:
+        asked[key] += 1
+        return 0 if key == "worst" else 5
+
+    schedule = Schedule(Budget(2000, 1.0), rank)
+    for number in range(1000):
+        schedule.poke(f"bot-{number}")
+    first = await schedule.next()
+    schedule.poke("worst")
+    schedule.done(first)
+    assert await schedule.next() == "worst"
+    left = [await schedule.next() for _ in range(999)]
+    assert [first, *left] == [f"bot-{number}" for number in range(1000)]
+    assert asked.total() < 100_000  # instead of half a million
 
 
 async def test_what_is_put_off_waits_and_a_closed_channel_waits_whole() -> None:

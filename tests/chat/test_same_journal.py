@@ -4,8 +4,10 @@ entries but for who asked, and how. Next door: test_three_ways.py has a bot's wh
 from __future__ import annotations
 
 import asyncio
+import io
 import itertools
 import json
+import tarfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -27,7 +29,7 @@ from controller.manager.lifecycle import Order
 from controller.manager.schedules import ScheduleOrder
 from demo.world import World
 from tests.api.client import Api, serving, session_of
-from tests.chat.acting import VALUES, as_admin, fill, make, newcomer, said, until_phase
+from tests.chat.acting import VALUES, as_admin, fill, make, newcomer, picks, said, until_phase
 from tests.cli.socketed import botmaker
 
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
@@ -196,6 +198,32 @@ async def rollback(a: Asking) -> Callable[[], Awaitable[None]]:
     )
 
 
+async def restore(a: Asking) -> Callable[[], Awaitable[None]]:
+    bot = await a.runs("handy")
+    empty = io.BytesIO()
+    with tarfile.open(fileobj=empty, mode="w") as made:
+        top = tarfile.TarInfo("./")
+        top.type = tarfile.DIRTYPE
+        made.addfile(top)
+    archive = a.world.application.installation.tools.snapshots.begin(bot.id, "update", 1, 1 << 20)
+    archive.write(empty.getvalue())
+    archive.finish()
+
+    async def by_button() -> None:
+        listed = await a.chat("bot snapshots", name=a.name)
+        assert listed.response is not None
+        (value,) = picks(listed.response).values()
+        where = {"values": [value], "custom_id": f"pick:{bot.id}"}
+        asked = await a.world.admin.select(listed.response, **where)
+        await a.world.admin.click(asked.response, label=f"Restore {a.name}")
+
+    return lambda: a.ask(
+        by_button,
+        ("POST", f"/bots/{a.name}/snapshots", {"snapshot": 1}),
+        ("snapshots", a.name, "--restore", "1"),
+    )
+
+
 def power(verb: str) -> Doing:
     async def prepared(a: Asking) -> Callable[[], Awaitable[None]]:
         bot = await a.runs()
@@ -330,6 +358,7 @@ DOINGS: dict[str, Doing] = {
     "bot.rename": rename,
     "bot.update": update,
     "bot.rollback": rollback,
+    "bot.restore": restore,
     "bot.start": power("start"),
     "bot.stop": power("stop"),
     "bot.restart": power("restart"),

@@ -12,7 +12,7 @@ async def test_a_schedule_is_added_listed_paused_and_removed(world: World) -> No
     """In words; the next run in each reader's own time."""
     await make(world)
     empty = said(await world.admin.slash(world.channel, "bot schedule list", name="shop"))
-    assert empty == "**shop** does nothing by itself. `/bot schedule add` lets it."
+    assert empty == "**shop** does nothing by itself. /bot schedule add lets it."
     added = said(
         await world.admin.slash(
             world.channel,

@@ -47,7 +47,7 @@ def test_an_unexpected_error_gives_a_number_that_the_log_has(
         text = failure_words(error)
     assert "sk-secret-text" not in text
     assert type(error).__name__ not in text
-    found = re.search(r"\(incident ([0-9a-f]{6})\)", text)
+    found = re.search(r"\(fault ([0-9a-f]{6})\)", text)
     assert found is not None
     (record,) = caplog.records
     assert found[1] in record.getMessage()

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from controller.api.reading import BODY_MOST, WAIT_MOST
+from controller.api.raw_bodies import BODY_MOST
+from controller.api.reading import WAIT_MOST
 from controller.api.request_rates import Pace
 from controller.cli.outcome import CANNOT_START
 from controller.settings import KNOWN, Settings

@@ -51,6 +51,7 @@ def test_the_table_names_every_act_once() -> None:
     assert all(act.role > Role.NONE and act.sentence for act in ACTS.values())
     assert {ident for ident, act in ACTS.items() if act.scope is Scope.FLEET} == {
         "bot.create",
+        *("fleet.orphans.remove", "fleet.digest.here"),
         *("fleet.orphans", "fleet.doctor", "fleet.history", "fleet.backup"),
         "fleet.alerts.give",
         *("access.grant", "access.revoke", "access.list", "access.test"),

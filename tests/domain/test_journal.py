@@ -140,6 +140,6 @@ def test_the_kinds_are_those_that_the_files_hold() -> None:
     later = "crash problem reload unchecked by-hand grant revoke webhook restored missed batch"
     later += " health worker edge-wish noted"
     of_releases = "release release-good release-failed"
-    of_incidents = "incident incident-over snapshot alert"
+    of_incidents = "incident incident-over snapshot alert orphans-removed"
     assert " ".join(Kind) == f"{kinds} {later} {of_releases} {of_incidents}"
     assert " ".join(Result) == "done refused unknown failed cut-short"

@@ -1,4 +1,4 @@
-"""What happens while no event arrives: a new subscription has every bot looked at."""
+"""What happens while no event arrives: a new subscription has every bot looked at, as a start."""
 
 from __future__ import annotations
 
@@ -44,3 +44,21 @@ async def test_every_bot_is_looked_at_after_a_gap_and_once(rig: Rig) -> None:
     await eventually(lambda: rig.runtime.calls["observe"] - before == len(bots), "all are seen")
     await asyncio.sleep(0.3)
     assert rig.runtime.calls["observe"] - before == len(bots)
+
+
+async def test_a_start_looks_at_every_bot_in_turn_and_once(asleep: Rig) -> None:
+    """Else they would all hold up the way to Discord, and the first who ask for something. The
+    first full list, which comes meanwhile, makes it no quicker."""
+    asleep.run()
+    bots = [await asleep.running() for _ in range(25)]
+    await eventually(asleep.at_rest)
+    await asleep.kill()
+    before = asleep.runtime.calls["observe"]
+    await asleep.open()
+    asleep.run()
+    await eventually(lambda: any(view.seen for view in asleep.manager.bots))
+    await asyncio.sleep(0.03)
+    assert asleep.runtime.calls["observe"] - before < len(bots)
+    await eventually(lambda: all(view.seen for view in asleep.manager.bots), "all are seen")
+    await asyncio.sleep(0.3)
+    assert asleep.runtime.calls["observe"] - before == len(bots)

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from aiohttp import web
 
 from . import messages
+from .buckets import Buckets
 from .errors import Json, NotReached
 from .faults import Fault, Faults
 from .gateway import INTENT_GUILDS, INTENT_MEMBERS, Gateway
@@ -83,6 +84,7 @@ class LoopbackDiscord:
         self.unknown_requests: list[Request] = []
         self.errors: list[Exception] = []  # of the loopback itself; raised at the end
         self.faults = Faults()
+        self.buckets = Buckets()
         self.gateway = Gateway(self)
         self.invocations: dict[int, Invocation] = {}
         self.by_token: dict[str, Invocation] = {}

@@ -119,12 +119,16 @@ class Wire:
             return web.Response(text=fault.text, status=status, headers=fault.all_headers())
         if fault is not None and fault.status is not None:
             return reply(fault.body(), fault.status, fault.all_headers())
+        limits, refused = self.world.buckets.spend(request.method, call.record.path)
+        if refused:
+            limited = Fault("*", "", status=429, retry_after=refused)
+            return reply(limited.body(), 429, limits | limited.all_headers())
         try:
             self._authorise(request, call)
             body = await handler(call)
         except ApiError as error:
             return reply(error.body, error.status)
-        return reply(body, 204 if body is None else 200)
+        return reply(body, 204 if body is None else 200, limits)
 
     def _authorise(self, request: web.Request, call: Call) -> None:
         known = request.headers.get(hdrs.AUTHORIZATION) == f"Bot {self.world.token}"

@@ -211,15 +211,16 @@ class Message:
         return body
 
 
+_LINK = re.compile(r"<(/[\w -]+):\d+>")  # a command that opens when it is pressed
 _LOOKS = re.compile(r"(?m)^(?:#{1,3} |-# |> )")  # a heading's, small print's, a quote's mark
 
 
 def read_text(content: str, components: list[Json]) -> str:
     """A message's words as people read them, with Components V2 too: without the marks of looks."""
     if content:
-        return content
+        return _LINK.sub(r"\1", content)
     texts = [part["content"] for part in walk_components(components) if part.get("type") == 10]
-    return _LOOKS.sub("", "\n".join(texts))
+    return _LINK.sub(r"\1", _LOOKS.sub("", "\n".join(texts)))
 
 
 def walk_components(components: list[Json]) -> Iterator[Json]:

@@ -159,31 +159,6 @@ async def test_a_bot_that_ended_before_the_kill_is_left_as_it_ended(asleep: Rig)
     assert "has no secrets yet" in done.items[0].words
 
 
-async def test_an_update_that_was_begun_before_the_kill_is_not_begun_again(asleep: Rig) -> None:
-    """Each bot has one further release."""
-    rig = asleep
-    rig.run()
-    await eventually(lambda: rig.fleet.engine.reachable)
-    bots = [await rig.running() for _ in range(2)]
-    rig.runtime.rebuild("example/plain:1")
-    batch = await asked(rig, Verb.UPDATE, bots)
-    rig.runtime.start_delay = 1.0
-    async with working(rig):
-        await rig.manager.batches.begin(ANN_ASKS, batch.id)
-        await eventually(
-            lambda: all(
-                rig.view(bot).bot.image == rig.runtime.image("example/plain:1") for bot in bots
-            )
-        )
-    await rig.restart()
-    rig.runtime.start_delay = 0.0
-    rig.runtime.rebuild("example/plain:1")
-    async with working(rig):
-        done = await ended(rig, batch.id)
-    assert {item.state for item in done.items} == {ItemState.DONE}
-    assert {len(await rig.store.releases(bot.id)) for bot in bots} == {2}
-
-
 async def test_whoever_acts_on_one_bot_cancels_nothing_for_others(rig: Rig) -> None:
     """An operator of all of them could."""
     mine, other = await rig.running(), await rig.running()

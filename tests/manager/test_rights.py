@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -17,6 +17,7 @@ from controller.domain.acts import ACTS, BOT_LOGS, BOT_SECRETS, BOT_SHOW, Act, S
 from controller.domain.announcing import Alert
 from controller.domain.batches import Chosen, Verb
 from controller.domain.bot import Bot
+from controller.domain.digest import DigestWish
 from controller.domain.errors import Denied, NotFound
 from controller.domain.events import LogQuery
 from controller.domain.journal import Kind
@@ -54,6 +55,11 @@ async def begun(goes_on: AbstractAsyncContextManager[object]) -> None:
     """Begin what goes on, and end it."""
     async with goes_on:
         pass
+
+
+def digest_of(kind: Literal["user", "channel"], subject: int) -> DigestWish:
+    """Mondays at nine."""
+    return DigestWish(kind=kind, subject=subject, cron="0 9 * * 1", zone="UTC", next_at=0.0)
 
 
 CALLS: dict[str, dict[str, Call]] = {
@@ -189,6 +195,19 @@ CALLS: dict[str, dict[str, Call]] = {
         "batches.ask": lambda s, who: s.manager.batches.ask(who, Verb.UPDATE, [s.bot]),
     },
     "fleet.orphans": {"orphans.find": lambda s, who: s.manager.orphans.find(who)},
+    "fleet.digest.me": {
+        "digests.ask_own": lambda s, who: s.manager.digests.ask_own(
+            who, digest_of("user", int(who.principal.id))
+        )
+    },
+    "fleet.digest.here": {
+        "digests.ask_for_channel": lambda s, who: s.manager.digests.ask_for_channel(
+            who, 7, digest_of("channel", 7)
+        )
+    },
+    "fleet.orphans.remove": {
+        "orphans.remove": lambda s, who: s.manager.orphans.remove(who, ["volume/none"])
+    },
     "fleet.history": {"history.of_everything": lambda s, who: s.manager.history.of_everything(who)},
     "fleet.doctor": {"doctor.examine": lambda s, who: s.manager.doctor.examine(who)},
     "fleet.board": {

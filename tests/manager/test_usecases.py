@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from controller.domain.errors import BadInput, BadSetting, NotFound
+from controller.domain.bot import Bot
+from controller.domain.errors import BadInput, BadSetting, NotFound, NotReady
 from controller.domain.events import LogQuery
+from controller.domain.journal import Kind
 from controller.domain.names import new_bot_id
 from controller.domain.phase import Phase
 from controller.fleet.hostpaths import HostPaths, binds_only, own_container
@@ -100,23 +102,81 @@ async def test_a_bot_without_a_container_has_no_log(rig: Rig) -> None:
 # Orphans
 
 
-async def test_orphans_are_found_and_left_alone(rig: Rig) -> None:
-    """A container, a volume and a folder without a row are named; those of bots are not."""
-    bot = await rig.running()
-    assert await rig.manager.orphans.find(ANN_ASKS) == []
-    lost = new_bot_id()
-    spec = rig.runtime.containers[bot.id].spec
-    await rig.runtime.create(replace(spec, bot_id=lost))
+async def orphaned(rig: Rig) -> tuple[Bot, str]:
+    """A bot that runs; and the id of one that is gone but for its containers, volume and folder."""
+    bot, lost = await rig.running(), new_bot_id()
+    spec = replace(rig.runtime.containers[bot.id].spec, bot_id=lost)
+    await rig.runtime.create(spec)
+    await rig.runtime.start(lost)
+    await rig.runtime.park(lost, 1)
+    await rig.runtime.create(spec)
     (rig.secrets / lost).mkdir()
+    (rig.secrets / lost / "api_key").write_text("x" * 20)
+    return bot, lost
+
+
+async def test_orphans_are_found_and_left_alone(rig: Rig) -> None:
+    """Containers, a parked one, a volume and a folder without a row are named, with their sizes;
+    those of bots are not."""
+    await rig.running()
+    assert await rig.manager.orphans.find(ANN_ASKS) == []
+    _, lost = await orphaned(rig)
     found = await rig.manager.orphans.find(ANN_ASKS)
-    assert [(orphan.kind, orphan.name) for orphan in found] == [
-        ("container", f"botmaker-{lost}"),
-        ("volume", f"botmaker-{lost}"),
-        ("secrets folder", lost),
+    assert [(orphan.kind, orphan.name, orphan.size) for orphan in found] == [
+        ("container", f"botmaker-{lost}", 4096),
+        ("parked container", f"botmaker-{lost}-previous", 4096),
+        ("volume", f"botmaker-{lost}", 4096),
+        ("secrets folder", lost, 20),
     ]
     await rig.restart()
     await rig.loop.watcher.resync()
-    assert await rig.manager.orphans.find(ANN_ASKS) == found
+    again = await rig.manager.orphans.find(ANN_ASKS)
+    assert [one.key for one in again] == [one.key for one in found]
+
+
+async def test_orphans_that_were_listed_are_removed_and_nothing_else(rig: Rig) -> None:
+    """All that is of the one who is gone; the bots and what isn't ours stay. The history tells."""
+    bot, lost = await orphaned(rig)
+    rig.runtime.make_foreign_volume("botmaker-somebody-elses")
+    keys = [one.key for one in await rig.manager.orphans.find(ANN_ASKS)]
+    done = await rig.manager.orphans.remove(ANN_ASKS, keys)
+    assert [(one.orphan.key, one.reason) for one in done] == [(key, "") for key in keys]
+    assert await rig.manager.orphans.find(ANN_ASKS) == []
+    assert set(rig.runtime.containers) == {bot.id}
+    assert rig.runtime.volumes == {bot.id}
+    assert not rig.runtime.parked
+    assert not (rig.secrets / lost).exists()
+    assert (rig.secrets / bot.id).exists()
+    assert rig.runtime.foreign_volumes == {"botmaker-somebody-elses"}
+    (told,) = await rig.entries(Kind.ORPHANS)
+    assert told.author.principal == ANN_ASKS.principal
+    assert told.data == {"removed": keys, "failed": []}
+
+
+async def test_nothing_is_removed_if_one_of_them_is_no_orphan(rig: Rig) -> None:
+    """A key of a bot's own volume, or of what went meanwhile, stops all of it."""
+    bot, _ = await orphaned(rig)
+    keys = [one.key for one in await rig.manager.orphans.find(ANN_ASKS)]
+    for odd in (f"volume/botmaker-{bot.id}", "volume/nothing", f"container/../{bot.id}"):
+        with pytest.raises(NotReady) as refused:
+            await rig.manager.orphans.remove(ANN_ASKS, [*keys, odd])
+        assert refused.value.code == "orphans-changed"
+    with pytest.raises(NotReady):
+        await rig.manager.orphans.remove(ANN_ASKS, [])
+    assert [one.key for one in await rig.manager.orphans.find(ANN_ASKS)] == keys
+
+
+async def test_what_cant_be_removed_is_said_and_the_rest_goes(rig: Rig) -> None:
+    """Somebody else's container uses the volume: it stays, with the reason."""
+    _, lost = await orphaned(rig)
+    rig.runtime.volume_users.add(f"botmaker-{lost}")
+    keys = [one.key for one in await rig.manager.orphans.find(ANN_ASKS)]
+    done = await rig.manager.orphans.remove(ANN_ASKS, keys)
+    stays = [one for one in done if not one.done]
+    assert [one.orphan.kind for one in stays] == ["volume"]
+    assert "still uses" in stays[0].reason
+    left = await rig.manager.orphans.find(ANN_ASKS)
+    assert [one.kind for one in left] == ["volume"]
 
 
 async def test_a_bot_that_is_created_meanwhile_is_no_orphan(rig: Rig) -> None:
@@ -129,7 +189,7 @@ async def test_a_bot_that_is_created_meanwhile_is_no_orphan(rig: Rig) -> None:
 
     slow = Slow(images=rig.runtime.images)
     tools, access = rig.house.tools, rig.manager.access
-    orphans = Orphans(slow, rig.fleet, tools.vault, tools.threads, access)
+    orphans = Orphans(replace(tools, runtime=slow), access)
     assert await orphans.find(ANN_ASKS) == []
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.process.process import BRISK
 
-UPDATE = "\n[update]\nhealthy_for = 0.3\n"  # releases are decided while somebody waits
+UPDATE = "\n[update]\nhealthy_for = 1.0\n"  # releases are decided while somebody waits
 CONFIG = "channel_config"  # the rendered file among the secrets
 PERSONA, FIXED = "You are kind.\nBe brief.", "Written anew with each container."
 # A key that the bot's program refuses, at a reload and at its start.

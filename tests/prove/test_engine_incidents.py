@@ -1,7 +1,7 @@
 """What an engine takes with it is one incident, however many bots that are.
 
-A private engine, stopped and started. Two bots in the short form (make test), twenty in full (make
-prove).
+A private engine, stopped and started. Three bots in the short form (make test), thirty in full
+(make prove).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ async def test_an_engines_restart_is_one_message_that_pings_once_and_closes(
     """Told within five seconds, closed in the same message; none about any bot that ended with it,
     also not when it's back and they have had time to be told of."""
     async with open_shop(engine, tmp_path) as shop:
-        names = [f"bot-{number}" for number in range(tally.pick(2, 20))]
+        names = [f"bot-{number}" for number in range(tally.pick(3, 30))]
         ids = await shop.bots(*names)
         asked = await shop.place.ann.slash("fleet alerts me")
         await asked.until(lambda i: i.message is not None and "Pinged" in i.text)

@@ -160,3 +160,81 @@ async def test_one_line_that_is_larger_than_a_batch_comes_alone() -> None:
         batch = await mailbox.take()
         assert batch is not None
         assert batch.lines == (line,)
+
+
+def line_of(number: int, second: int = 1) -> bytes:
+    """A line of a flood."""
+    return entry(f"line {number} of a flood that never ends, with some text\n", second)
+
+
+async def test_a_flood_beyond_the_budget_is_counted_and_its_end_is_shown(
+    fake_engine: FakeEngine, runtime: EngineRuntime
+) -> None:
+    """What the log begins with comes whole. Of the rest each line is either there or counted, in
+    its place, and what was written last is there."""
+    log = FakeLog(fake_engine)
+    written = 60_000
+    async with aclosing(runtime.follow(log.bot_id, 0)) as stream:
+        waiting = asyncio.ensure_future(anext(stream))
+        await eventually(lambda: log.open)
+        flood = b"".join(map(line_of, range(written)))
+        sending = asyncio.ensure_future(asyncio.to_thread(log.send, flood, 100_000))
+        batches = [await waiting]
+        while sum(batch.dropped + len(batch.lines) for batch in batches) < written:
+            batches.append(await asyncio.wait_for(anext(stream), 10))
+        await sending
+        log.over.set()
+    assert sum(batch.dropped for batch in batches) > written / 2
+    numbers = [int(line.text.split()[1]) for batch in batches for line in batch.lines]
+    assert numbers[:5000] == list(range(5000))
+    assert numbers[-1] == written - 1
+    expected = 0
+    for batch in batches:
+        expected += batch.dropped
+        for line in batch.lines:
+            assert int(line.text.split()[1]) == expected
+            expected += 1
+
+
+async def test_a_quiet_log_loses_nothing_beside_a_flood(
+    fake_engine: FakeEngine, runtime: EngineRuntime
+) -> None:
+    """Each log has a little of its own."""
+    loud, quiet = FakeLog(fake_engine), None
+    async with aclosing(runtime.follow(loud.bot_id, 0)) as flooded:
+        first = asyncio.ensure_future(anext(flooded))
+        await eventually(lambda: loud.open)
+        flood = b"".join(map(line_of, range(40_000)))
+        sending = asyncio.ensure_future(asyncio.to_thread(loud.send, flood, 100_000))
+        await first
+        quiet = FakeLog(fake_engine)
+        async with aclosing(runtime.follow(quiet.bot_id, 0)) as stream:
+            waiting = asyncio.ensure_future(anext(stream))
+            await eventually(lambda: quiet.open)
+            for number in range(20):
+                await asyncio.to_thread(quiet.send, line_of(number))
+                await asyncio.sleep(0.01)
+            found = list((await waiting).lines)
+            while len(found) < 20:
+                batch = await asyncio.wait_for(anext(stream), 2)
+                assert batch.dropped == 0
+                found += batch.lines
+            quiet.over.set()
+        await sending
+        loud.over.set()
+    assert [int(line.text.split()[1]) for line in found] == list(range(20))
+
+
+async def test_what_is_missing_is_said_where_it_is_missing() -> None:
+    """Behind the lines that wait already: redaction must know where the text doesn't go on."""
+    mailbox = LogMailbox()
+    mailbox.put([LogLine(1.0, "stdout", "before")])
+    mailbox.skip(3)
+    mailbox.skip(4)
+    mailbox.put([LogLine(2.0, "stdout", "after")])
+    mailbox.skip(1)
+    mailbox.finish()
+    found = []
+    while (batch := await mailbox.take()) is not None:
+        found.append((batch.dropped, [line.text for line in batch.lines]))
+    assert found == [(0, ["before"]), (7, ["after"]), (1, [])]

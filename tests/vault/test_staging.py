@@ -54,7 +54,7 @@ def test_what_was_kept_is_read_back(staging: Staging) -> None:
     staging.keep(BOT, LATER, Staged({}, {"mood": "wild"}))
     assert staging.read(BOT, FORM) == STAGED
     assert staging.read(OTHER, FORM) == Staged()
-    assert {form.fields["mood"] for form in staging.of_bot(BOT)} == {"steady", "wild"}
+    assert {form.fields["mood"] for _, _, form in staging.everything()} == {"steady", "wild"}
     assert (staging.has(BOT), staging.has(OTHER)) == (True, False)
 
 
@@ -240,7 +240,7 @@ def test_a_damaged_file_is_asked_for_again(staging: Staging, forms: Path, kind: 
     staging.keep(BOT, LATER, STAGED)
     (forms / f"{BOT}.{FORM}.json").write_bytes(DAMAGED[kind])
     assert staging.read(BOT, FORM) == Staged()
-    assert STAGED in staging.of_bot(BOT)
+    assert (BOT, LATER, STAGED) in staging.everything()
     staging.keep(BOT, FORM, STAGED)
     assert staging.read(BOT, FORM) == STAGED
     (forms / f"{BOT}.{FORM}.json").write_bytes(DAMAGED[kind])

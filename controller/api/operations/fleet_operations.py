@@ -74,14 +74,6 @@ class FleetOut(Resource):
     started_at: datetime  # of the controller
 
 
-class OrphanOut(Resource):
-    """Something of ours that belongs to no bot."""
-
-    kind: str
-    name: str
-    state: str
-
-
 class FindingOut(Resource):
     """What the doctor found. `ok` is null for what is neither good nor bad."""
 
@@ -149,13 +141,6 @@ async def get_fleet(call: Call[Nothing, Nothing]) -> Answer:
     )
 
 
-async def list_orphans(call: Call[Nothing, Nothing]) -> Answer:
-    """What belongs to no bot."""
-    found = await call.manager.orphans.find(call.caller)
-    items = [OrphanOut(kind=one.kind, name=one.name, state=one.state) for one in found]
-    return Answer(Page[OrphanOut](items=items))
-
-
 async def run_doctor(call: Call[Nothing, Nothing]) -> Answer:
     """Examine everything below Discord."""
     found = await call.manager.doctor.examine(call.caller)
@@ -207,18 +192,6 @@ FLEET_OPERATIONS: Operations = (
         body=Nothing,
         answer=Page[EventOut],
         handler=fleet_history,
-        assistant=Assistant.LOOK,
-    ),
-    Operation(
-        id="listOrphans",
-        method="GET",
-        path="/fleet/orphans",
-        act=acts.FLEET_ORPHANS,
-        summary="What BotMaker made and no bot has any more.",
-        query=Nothing,
-        body=Nothing,
-        answer=Page[OrphanOut],
-        handler=list_orphans,
         assistant=Assistant.LOOK,
     ),
     Operation(

@@ -13,7 +13,8 @@ from pydantic import Field
 
 from controller.api.operation import Call, Given, Nothing, Operation, Operations
 from controller.api.operations.fleet_operations import engine_out
-from controller.api.resources import operation_out, stamp
+from controller.api.resources import operation_out
+from controller.api.stamps import stamp
 from controller.api.stream_events import FleetEvent, LogEvent
 from controller.api.streams import SSE, Stream
 from controller.domain import acts

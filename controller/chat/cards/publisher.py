@@ -40,7 +40,7 @@ from controller.manager import Manager
 from controller.store import Card
 
 log = logging.getLogger(__name__)
-SPACING = 1.5  # seconds between two edits of one card; Discord limits edits of old messages
+SPACING = 2.0  # seconds between two edits of one card; Discord limits edits of old messages
 EDITS, EDITS_SECONDS = 5, 5.0  # Discord's usual limit of edits for one channel
 SECONDS = 10.0  # for one card; then it waits its turn again, and holds up no other
 AT_ONCE = 4  # cards that are being published

@@ -7,14 +7,12 @@ from discord import app_commands
 
 from controller.chat.commands.alert_commands import AlertCommands
 from controller.chat.commands.closed import CLOSED
-from controller.chat.commands.fleet_looks import FleetLooks
-from controller.chat.commands.update_commands import FleetUpdates
+from controller.chat.commands.digest_commands import DigestCommands
+from controller.chat.commands.rooms import Rooms
 from controller.chat.commands.with_request import with_request
 from controller.chat.incidents.incident_words import one_line
-from controller.chat.languages import number, plural, say, told
-from controller.chat.logs.history_pages import HistoryPages
+from controller.chat.languages import number, say
 from controller.chat.requests.request import Request
-from controller.chat.words.text import plain
 from controller.manager import Manager
 from controller.manager.backups import BackupOrder
 from controller.manager.history import Choice
@@ -26,19 +24,19 @@ _WHOLE = 20_000  # characters: a remedy is never cut
 class FleetCommands(app_commands.Group):
     """The installation as a whole."""
 
-    def __init__(
-        self, manager: Manager, looks: FleetLooks, past: HistoryPages, updates: FleetUpdates
-    ) -> None:
+    def __init__(self, manager: Manager, rooms: Rooms) -> None:
         super().__init__(
             name="fleet",
             description="All bots together, and BotMaker itself",
             default_permissions=CLOSED,
         )
-        self._past = past
-        self._looks = looks
-        self._updates = updates
+        self._past = rooms.past
+        self._looks = rooms.fleet
+        self._updates = rooms.fleet_updates
+        self._orphans = rooms.orphans
         self._manager = manager
         self.add_command(AlertCommands(manager))
+        self.add_command(DigestCommands(manager))
 
     @app_commands.command(description="What is wrong now, and what was")
     @with_request
@@ -90,19 +88,8 @@ class FleetCommands(app_commands.Group):
     @app_commands.command(description="What belongs to no bot any more")
     @with_request
     async def orphans(self, request: Request) -> None:
-        """What is left over. Nothing is removed."""
-        await request.acknowledge()
-        found = await self._manager.orphans.find(request.caller)
-        if not found:
-            await request.reply(say("Nothing is left over: everything belongs to a bot."))
-            return
-        head = say(
-            "{things} without a bot. Nothing was removed.", things=plural(len(found), "thing")
-        )
-        lines = [
-            f"{told(item.kind)} `{item.name}` {plain(told(item.state))}".rstrip() for item in found
-        ]
-        await request.reply("\n".join([head, *lines]))
+        """What is left over, with its age and size, and a button that removes it."""
+        await self._orphans.show(request)
 
     @app_commands.command(description="Back everything up, as BotMaker's settings say")
     @with_request

@@ -32,6 +32,7 @@ TOPICS: Mapping[str, tuple[Act, ...]] = {
         *(acts.BOT_STATS, acts.FLEET_STATUS, acts.FLEET_STATS, acts.FLEET_BOARD),
         *(acts.FLEET_HISTORY, acts.INCIDENT_LIST),
         *(acts.ALERTS_OWN, acts.ALERTS_GIVE, acts.ALERTS_LIST),
+        *(acts.DIGEST_OWN, acts.DIGEST_CHANNEL),
     ),
     "Decide who may do what": (
         *(acts.ACCESS_GRANT, acts.ACCESS_REVOKE, acts.ACCESS_LIST, acts.ACCESS_TEST),
@@ -59,6 +60,7 @@ FAMILIES: Mapping[str, tuple[Act, ...]] = {
     "Who is pinged when something goes wrong": (
         *(acts.ALERTS_OWN, acts.ALERTS_GIVE, acts.ALERTS_LIST),
     ),
+    "A message every week that says how it was": (acts.DIGEST_OWN, acts.DIGEST_CHANNEL),
     "How the fleet is, also live; what it uses, what happened, what is wrong": (
         *(acts.FLEET_STATUS, acts.FLEET_BOARD, acts.FLEET_STATS, acts.FLEET_HISTORY),
         acts.INCIDENT_LIST,

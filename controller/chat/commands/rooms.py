@@ -10,6 +10,7 @@ from controller.chat.commands.copy_commands import Copies
 from controller.chat.commands.everyone import Grants
 from controller.chat.commands.fleet_looks import FleetLooks
 from controller.chat.commands.looks import Looks
+from controller.chat.commands.orphan_looks import OrphanLooks
 from controller.chat.commands.power import Power
 from controller.chat.commands.release_commands import Updates
 from controller.chat.commands.snapshot_commands import SnapshotRoom
@@ -50,6 +51,7 @@ class Rooms:
     incidents: IncidentPresses
     many: Choosing
     following: LogFollowing
+    orphans: OrphanLooks
 
 
 def rooms_of(manager: Manager, guild_id: int, forms: FormsOffered = "both") -> Rooms:
@@ -78,4 +80,5 @@ def rooms_of(manager: Manager, guild_id: int, forms: FormsOffered = "both") -> R
         incidents=IncidentPresses(manager),
         many=Choosing(manager),
         following=LogFollowing(manager, logs),
+        orphans=OrphanLooks(manager),
     )

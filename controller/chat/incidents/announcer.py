@@ -21,6 +21,7 @@ from controller.chat.incidents.incident_buttons import incident_buttons
 from controller.chat.incidents.incident_words import incident_words, mentions
 from controller.chat.requests.audience import speak_to_all
 from controller.chat.requests.buttons import row
+from controller.chat.requests.command_links import linked
 from controller.chat.requests.discord_trouble import TROUBLE, reading_discord
 from controller.chat.requests.place import Place
 from controller.chat.requests.quiet import edit_message
@@ -183,7 +184,7 @@ class Announcer:
         )
 
     def _words(self, incident: Incident) -> str:
-        return incident_words(incident, mentions(incident.pinged))
+        return linked(self._client, incident_words(incident, mentions(incident.pinged)))
 
 
 def _only(whom: frozenset[str]) -> discord.AllowedMentions:

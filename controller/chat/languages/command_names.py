@@ -6,6 +6,7 @@ Discord is told all of them when the commands are registered, and nothing of the
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import discord
@@ -33,6 +34,10 @@ class CommandNames(app_commands.Translator):
                 self._commands[language] = found
         finally:
             thread.shutdown(wait=False)
+
+    def english(self, names: Iterable[str]) -> dict[str, str]:
+        """The commands by the names that they have in each language."""
+        return {commands.path(name): name for name in names for commands in self._commands.values()}
 
     async def translate(
         self,

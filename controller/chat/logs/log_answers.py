@@ -1,4 +1,4 @@
-"""A bot's log in answers: the snippet, and its buttons Older, Refresh and File.
+"""A bot's log in answers: the snippet, and its buttons Older, Newer, Refresh and File.
 
 The buttons' ids carry what was asked for. A search text that's too long for an id is remembered
 here instead, until the controller ends.
@@ -71,6 +71,12 @@ class LogAnswers:
         # `since` is the time of the oldest line seen; of that very time only those not seen yet.
         await self._show(request, bot, replace(query, since=0.0, until=query.since))
 
+    async def newer(self, request: Request, bot: Bot) -> None:
+        """Show what came after the newest line shown, in the same message."""
+        await request.acknowledge_in_place()
+        query = self._asked(request.arguments)
+        await self._show(request, bot, query.behind(query.since, query.skip))
+
     async def preset(self, request: Request, bot: Bot) -> None:
         """Show what was picked of the presets, in the same message."""
         name = key_in(request.arguments)
@@ -134,15 +140,19 @@ class LogAnswers:
 
 
 def log_buttons(snippet: Snippet, query: LogQuery) -> discord.ui.View | None:
-    """Older, Refresh, Follow and File for a snippet, with the query as buttons carry it."""
+    """Older, Newer, Refresh, Follow and File for a snippet, with the query as buttons carry it."""
     bot, tail = snippet.bot, (str(query.lines), query.stream, query.grep)
     found = []
     if snippet.lines or snippet.more:
         until, skip = snippet.seen_to
         found.append(button(say("Older"), "older", bot.id, f"{until!r}+{skip}", *tail))
-    found.append(button(say("Refresh"), "refresh", bot.id, f"{query.since:.0f}", *tail))
+    if snippet.newer:
+        newest, skip = snippet.seen_from
+        found.append(button(say("Newer"), "newer", bot.id, f"{newest!r}+{skip}", *tail))
+    since = 0.0 if query.forward else query.since
+    found.append(button(say("Refresh"), "refresh", bot.id, f"{since:.0f}", *tail))
     found.append(button(say("Follow"), "follow", bot.id, "on"))
-    found.append(button(say("File"), "file", bot.id, f"{query.since:.0f}", *tail))
+    found.append(button(say("File"), "file", bot.id, f"{since:.0f}", *tail))
     fitting = [item for item in found if len(item.custom_id or "") <= CUSTOM_ID_MAX]
     presets = [Option(say(label), ("preset", bot.id, name)) for name, label in PRESETS.items()]
     return row([*fitting, select(say("Show instead…"), "logs", presets)])

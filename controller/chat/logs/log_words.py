@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from controller.chat.languages import plural, say
 from controller.chat.words.limits import MESSAGE_MAX
@@ -10,11 +11,26 @@ from controller.chat.words.text import code_block, newest_fitting
 from controller.domain.events import LogLine
 from controller.manager.logbook import Snippet
 
+DAYS_MOST, _DAY_ROOM = 3, 24  # dates in one snippet, and the characters that each takes
+
 
 def log_line(line: LogLine, stamp: str = "%H:%M:%S ") -> str:
     """One line for a code block, its time in UTC; `!` marks stderr."""
     mark = "! " if line.stream == "stderr" else "  "
     return time.strftime(stamp, time.gmtime(line.at)) + mark + line.text
+
+
+def _with_days(lines: Sequence[LogLine], texts: Sequence[str]) -> list[str]:
+    """The texts of these lines; where another day begins, its date stands above, three times at
+    most."""
+    found, day, headings = [], "", 0
+    for line, text in zip(lines, texts, strict=True):
+        today = time.strftime("%a %d %b %Y", time.gmtime(line.at))
+        heading = today != day and headings < DAYS_MOST
+        found.append(f"── {today} ──\n{text}" if heading else text)
+        headings += heading
+        day = today
+    return found
 
 
 def log_snippet(snippet: Snippet) -> tuple[str, bool]:
@@ -27,9 +43,10 @@ def log_snippet(snippet: Snippet) -> tuple[str, bool]:
         name=name,
         lines=plural(len(snippet.lines), "line"),
     )
-    kept, fits = newest_fitting(
-        [log_line(line) for line in snippet.lines], MESSAGE_MAX - len(head) - 60
-    )
+    head += "; " + say("lines before them are left out") if snippet.gap else ""
+    room = MESSAGE_MAX - len(head) - 60 - DAYS_MOST * _DAY_ROOM
+    kept, fits = newest_fitting([log_line(line) for line in snippet.lines], room)
+    block = code_block("\n".join(_with_days(snippet.lines[-len(kept) :], kept)))
     if not fits:
         last = plural(len(kept), "line")
         head += "; " + (
@@ -37,7 +54,7 @@ def log_snippet(snippet: Snippet) -> tuple[str, bool]:
             if len(kept) == 1
             else say("showing the last {lines}", lines=last)
         )
-    return head + "\n" + code_block("\n".join(kept)), fits
+    return head + "\n" + block, fits
 
 
 def _nothing(snippet: Snippet) -> str:
@@ -58,6 +75,8 @@ def _nothing(snippet: Snippet) -> str:
             what=what,
             far=far,
         )
+    if query.forward:
+        return say("Nothing newer that matches.") if query.grep else say("Nothing newer.")
     if query.until:
         return say("Nothing older that matches.") if query.grep else say("Nothing older.")
     if query.grep:

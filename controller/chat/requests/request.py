@@ -12,6 +12,7 @@ import aiohttp
 import discord
 
 from controller.chat.requests import delivery
+from controller.chat.requests.command_links import linked
 from controller.chat.requests.delivery import Debt
 from controller.chat.requests.discord_trouble import (
     is_discords_trouble,
@@ -165,6 +166,7 @@ class Request:
             text = found.text
             if found.whole:
                 make_file = partial(text_file, found.whole, "answer.txt")
+        text = linked(self.interaction.client, text)
         answer = _Answer(text, view, make_file)
 
         async def send() -> None:
@@ -200,7 +202,8 @@ class Request:
 
         async def send() -> None:  # beside the message that would be edited, which stays as it is
             followup = self.interaction.followup
-            await followup.send(text, ephemeral=True, **QUIETLY)
+            words = linked(self.interaction.client, text)
+            await followup.send(words, ephemeral=True, **QUIETLY)
 
         await self._deliver(send, text, text)
 

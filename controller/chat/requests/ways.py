@@ -32,7 +32,7 @@ _CHANGING = {
     *(acts.BOT_ROLLBACK, acts.ACCESS_GRANT, acts.ACCESS_REVOKE, acts.TOKEN_REVOKE),
     *(acts.FLEET_BACKUP, acts.SCHEDULE_ADD, acts.SCHEDULE_PAUSE, acts.SCHEDULE_RESUME),
     acts.SCHEDULE_REMOVE,
-    *(acts.FLEET_BOARD, acts.ALERTS_GIVE),
+    *(acts.FLEET_BOARD, acts.ALERTS_GIVE, acts.DIGEST_CHANNEL),
 }
 # Asked for over HTTP and at the console only: a webhook's URL is a secret, and what is typed into a
 # command stays readable in Discord. And a Worker is deployed where its files and its token are.
@@ -44,7 +44,9 @@ ELSEWHERE = frozenset(
     }
 )
 # Asked for by the buttons under what they are about, and over HTTP and at the console.
-BUTTONS_ONLY = frozenset({acts.INCIDENT_ACKNOWLEDGE, acts.INCIDENT_MUTE, acts.BOT_RESTORE})
+BUTTONS_ONLY = frozenset(
+    {acts.INCIDENT_ACKNOWLEDGE, acts.INCIDENT_MUTE, acts.ORPHANS_REMOVE, acts.BOT_RESTORE}
+)
 WITHOUT_COMMAND = ELSEWHERE | BUTTONS_ONLY
 
 
@@ -61,6 +63,7 @@ _COMMANDS = [
 _PRESSES = [
     Way("button logs", acts.BOT_LOGS),
     Way("button older", acts.BOT_LOGS),
+    Way("button newer", acts.BOT_LOGS),
     Way("button refresh", acts.BOT_LOGS),
     Way("button file", acts.BOT_LOGS),
     Way("button preset", acts.BOT_LOGS),
@@ -108,6 +111,7 @@ _PRESSES = [
     Way("button past", acts.BOT_HISTORY),
     Way("button fleetpast", acts.FLEET_HISTORY),
     Way("button updates", acts.FLEET_UPDATES, owed=True),
+    Way("button clear", acts.ORPHANS_REMOVE, owed=True),
     Way("button everyone", acts.ACCESS_GRANT, owed=True),
     Way("modal create", acts.BOT_CREATE, owed=True),
     Way("modal do", acts.BOT_DO, owed=True),

@@ -33,10 +33,10 @@ def failure_words(error: BaseException) -> str:
         hint = said if error.code == "denied" else sentences(said)
         what = fitted(f"❌ {sentences(told(error.message))}", _MESSAGE_MAX)
         return "\n".join(filter(None, (what, fitted(hint, _HINT_MAX))))
-    incident = secrets.token_hex(3)
-    log.error("incident %s", incident, exc_info=error)
+    number = secrets.token_hex(3)
+    log.error("fault %s", number, exc_info=error)
     return say(
-        "❌ Something went wrong inside BotMaker (incident {incident}).\n"
+        "❌ Something went wrong inside BotMaker (fault {number}).\n"
         "The controller's log has the details; your bots are not affected.",
-        incident=incident,
+        number=number,
     )

@@ -144,6 +144,11 @@ def _of_the_installation(kind: Kind, data: Mapping[str, Any]) -> str:
             )
         case Kind.MISSED | Kind.BATCH:
             return _of_many(kind, data)
+        case Kind.ORPHANS:
+            removed = plain(", ".join(map(str, data.get("removed") or ())), DETAIL_MAX)
+            return say(
+                "**removed what belonged to no bot**: {removed}", removed=removed or say("nothing")
+            )
         case Kind.HEALTH:
             return say("BotMaker is **{state}**", state=plain(told(str(data.get("state", ""))), 20))
         case Kind.WORKER:

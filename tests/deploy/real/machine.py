@@ -87,20 +87,37 @@ class Machine:
 
 @contextmanager
 def machine(engine: docker.APIClient, folder: Path, suite: str) -> Iterator[Machine]:
-    """A server of that release that has booted. `folder` holds its /var/lib/botmaker, which the
-    engine must find."""
+    """A server of that release that has booted, with this machine's engine. `folder` holds its
+    /var/lib/botmaker, which the engine must find."""
     mounts = [
         docker.types.Mount("/var/run/docker.sock", engine_socket(), type="bind"),
         docker.types.Mount("/var/lib/botmaker", str(folder / "state"), type="bind"),
         docker.types.Mount("/in", str(folder / "in"), type="bind", read_only=True),
-        docker.types.Mount("/src", str(ROOT), type="bind", read_only=True),
     ]
+    with booted(engine, suite, mounts, ["SYS_ADMIN"]) as found:
+        yield found
+
+
+@contextmanager
+def bare_machine(engine: docker.APIClient, suite: str) -> Iterator[Machine]:
+    """A server of that release that has booted, without Docker, and may have one of its own."""
+    mounts = [docker.types.Mount("/var/lib/docker", None, type="volume")]
+    with booted(engine, suite, mounts, ["SYS_ADMIN", "NET_ADMIN"]) as found:
+        yield found
+
+
+@contextmanager
+def booted(
+    engine: docker.APIClient, suite: str, mounts: list[docker.types.Mount], caps: list[str]
+) -> Iterator[Machine]:
+    """A server with these mounts, and this checkout in /src."""
+    source = docker.types.Mount("/src", str(ROOT), type="bind", read_only=True)
     made = engine.create_container(
         image_of(suite),
         name=f"botmaker-server-test-{uuid.uuid4().hex[:8]}",
         host_config=engine.create_host_config(
-            mounts=mounts,
-            cap_add=["SYS_ADMIN"],
+            mounts=[*mounts, source],
+            cap_add=caps,
             security_opt=["seccomp=unconfined"],
             cgroupns="private",
             tmpfs={"/run": "", "/run/lock": "", "/tmp": "exec"},

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from typing import Any
 
 import aiohttp
 import pytest
 
-from controller.api.reading import BODY_MOST
+from controller.api.raw_bodies import BODY_MOST
 from controller.api.request_rates import Rates
 from tests.api.client import GENEROUS
 from tests.deploy.real.proxies import HOST, Front, fronted
@@ -18,6 +19,15 @@ from tests.manager.rig import Rig
 pytestmark = pytest.mark.timeout(120)
 STREAM_SECONDS = 62
 JSON = {"Content-Type": "application/json"}
+
+
+async def asked(
+    session: aiohttp.ClientSession, url: str, method: str = "GET", **more: Any
+) -> aiohttp.ClientResponse:
+    """The whole answer."""
+    async with session.request(method, url, **more) as answer:
+        await answer.read()
+        return answer
 
 
 async def test_requests_go_through_and_the_answers_are_the_same(rig: Rig, front: Front) -> None:
@@ -57,13 +67,16 @@ async def test_what_is_too_large_is_refused(front: Front) -> None:
     """A body that BotMaker takes reaches it; a larger one doesn't, and the head has its bound."""
     fits = await front.api.ask("POST", "/bots", data=b" " * BODY_MOST, headers=JSON)
     assert fits.code not in ("", "too-large")
-    large = await front.session.post(
+    large = await asked(
+        front.session,
         f"{front.api.url}/api/v1/bots",
+        "POST",
         data=b" " * (2 * BODY_MOST),
         headers={"Authorization": f"Bearer {front.api.token}"} | JSON,
     )
     assert large.status == 413
-    head = await front.session.get(f"{front.api.url}/api/v1/bots", headers={"X-Long": "x" * 20_000})
+    long = {"X-Long": "x" * 20_000}
+    head = await asked(front.session, f"{front.api.url}/api/v1/bots", headers=long)
     assert head.status in (400, 431, 494)
 
 
@@ -93,8 +106,10 @@ async def test_an_address_that_somebody_claims_is_dropped(
         found = []
         for number in range(12):
             claimed = {"X-Forwarded-For": f"203.0.113.{number}", "Sec-Fetch-Site": "same-origin"}
-            answer = await front.session.post(
+            answer = await asked(
+                front.session,
                 f"{front.api.url}/api/v1/session",
+                "POST",
                 json={"code": f"code{number:022}"},
                 headers=claimed,
             )
@@ -105,11 +120,11 @@ async def test_an_address_that_somebody_claims_is_dropped(
 
 async def test_plain_http_leads_to_https_and_stays_there(front: Front) -> None:
     """By a redirect, and from then on by the browser itself."""
-    plain = await front.session.get(f"http://{HOST}:{front.plain}/x?y=1", allow_redirects=False)
+    plain = await asked(front.session, f"http://{HOST}:{front.plain}/x?y=1", allow_redirects=False)
     assert plain.status == 308
     assert plain.headers["Location"].startswith(f"https://{HOST}")
     assert plain.headers["Location"].endswith("/x?y=1")
-    page = await front.session.get(f"{front.api.url}/")
+    page = await asked(front.session, f"{front.api.url}/")
     assert page.status == 200
     assert page.headers["Strict-Transport-Security"] == "max-age=31536000"
     assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
@@ -120,5 +135,5 @@ async def test_health_and_metrics_stay_inside(front: Front) -> None:
     """Past the proxy they answer, through it they don't exist."""
     for path in ("/health", "/metrics"):
         async with aiohttp.ClientSession() as session:
-            assert (await session.get(f"{front.inner.url}{path}")).status == 200
-        assert (await front.session.get(f"{front.api.url}{path}")).status == 404
+            assert (await asked(session, f"{front.inner.url}{path}")).status == 200
+        assert (await asked(front.session, f"{front.api.url}{path}")).status == 404

@@ -17,12 +17,12 @@ import pyrage
 import pytest
 
 from tests.conftest import bridge_address, engine_socket, remove_everything_of
-from tests.deploy.real.machine import SUITES, Machine, built, machine
+from tests.deploy.real.machine import SUITES, Machine, bare_machine, built, machine
 from tests.deploy.real.proxies import HOST, certificate
 from tests.loopback import LoopbackDiscord
 from tests.process.process import BRISK
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
 SCRIPT = "/src/deploy/setup-server.sh"
 SECRETS = {"api_key": "FAKE-key-of-the-server-test", "channel_token": "FAKE-token-of-the-test"}
 TUNNEL, TUNNEL_TOKEN = "botmaker-tunnel.service", "FAKE-tunnel-token-of-the-test"
@@ -186,6 +186,24 @@ async def the_timer_makes_a_backup(server: Machine, backups: Path) -> None:
         lambda: server.unit("ActiveState", "botmaker-backup.service") == "inactive", "it goes on"
     )
     assert server.unit("Result", "botmaker-backup.service") == "success"
+
+
+async def test_docker_is_installed_where_there_is_none(
+    docker_client: docker.APIClient, suite: str
+) -> None:
+    """From the distribution's packages; it runs, and starts with the machine. A second run changes
+    nothing."""
+    with bare_machine(docker_client, suite) as server:
+        setup = f"{SCRIPT} --wheels /src/wheels"
+        said = await server.does(setup)
+        assert "Now: install docker.io from this system's packages." in said
+        assert "Not started yet: run `sudo botmaker init`" in said
+        ask = "import docker; docker.from_env().ping()"  # as the service does
+        await server.does(
+            "systemctl is-enabled docker && cd / && "
+            f"runuser -u botmaker -- /opt/botmaker/bin/python -c '{ask}'"
+        )
+        assert "Nothing to change." in await server.does(setup)
 
 
 def instance(folder: Path) -> str:

@@ -1,0 +1,4 @@
+"""Below which paths what is answered."""
+
+PREFIX = "/api/v1"  # the operations
+ASSISTANTS = "/mcp"
