@@ -49,6 +49,11 @@ async def test_a_german_reads_german_and_the_card_follows_the_server(
         refused = await world.admin.slash(world.channel, "bot start", name="shop")
         assert "shop hat noch keine Secrets: api_key, channel_token." in said(refused)
         assert "/bot secrets shop" in said(refused)
+        nobody = await world.admin.slash(world.channel, "fleet alerts list")
+        known = {
+            one["name"]: one["id"] for one in world.env.backend.commands[world.guild.id].values()
+        }
+        assert f"Für eigene Pings: </fleet alerts me:{known['fleet']}>." in said(nobody)
         shown = await until_card(world, "shop", "created (waiting for secrets)")
         assert [one["label"] for one in buttons_of(shown)] == ["Enter secrets"]
         assert "Logs" in picks(shown)

@@ -72,7 +72,7 @@ def read_dictionary(language: str) -> Dictionary:
     whole = {english: said for english, said in sentences.items() if "{" not in english}
     return Dictionary(
         commands,
-        sentences,
+        {**commands.texts, **sentences},  # a description is said in the help, too
         {one: (said[0], said[1]) for one, said in found["counted"].items()},
         Recognition({**commands.texts, **whole, **templates, **below}),
     )
