@@ -53,7 +53,8 @@ async def test_a_german_reads_german_and_the_card_follows_the_server(
         known = {
             one["name"]: one["id"] for one in world.env.backend.commands[world.guild.id].values()
         }
-        assert f"Für eigene Pings: </fleet alerts me:{known['fleet']}>." in said(nobody)
+        assert nobody.response is not None
+        assert f"</fleet alerts me:{known['fleet']}>" in nobody.response.content
         shown = await until_card(world, "shop", "created (waiting for secrets)")
         assert [one["label"] for one in buttons_of(shown)] == ["Enter secrets"]
         assert "Logs" in picks(shown)
