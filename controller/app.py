@@ -227,7 +227,7 @@ async def open_application(  # noqa: PLR0913 - what simulations and proofs repla
         )
         stack.push_async_callback(installation.close)
         await installation.load()
-        place = Place(settings.guild_id, settings.admin_channel_id)
+        place = Place(settings.guild_id, settings.admin_channel_id, settings.language)
         manager = installation.manager
         client = ControllerClient(manager, place, public_url=settings.web_url, forms=settings.forms)
         await client.late_answers.load()

@@ -84,6 +84,7 @@ class Settings(WebSettings, BackupSettings, LogSettings, EdgeSettings, LimitSett
     master_key_file: Place | None = None
     sealed_only: bool = False
     forms: Literal["both", "dm", "answer"] = "both"
+    language: Literal["", "en", "de", "es"] = ""  # of cards and notices; empty: the server's
     secret_reminder: int = Field(default=0, ge=0, le=3650)  # days; 0: never
     docker: Annotated[Mapping[str, str], NoDecode] = Field(default_factory=docker_environment)
 
@@ -104,7 +105,7 @@ class Settings(WebSettings, BackupSettings, LogSettings, EdgeSettings, LimitSett
         # An empty variable means "not set", except http_listen, where empty means "off".
         return {k: v for k, v in values.items() if v != "" or k == "http_listen"}
 
-    @field_validator("runtime", "live_checks", "forms", mode="before")
+    @field_validator("runtime", "live_checks", "forms", "language", mode="before")
     @classmethod
     def _in_any_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) and "/" not in value else value

@@ -20,6 +20,7 @@ from controller.chat.footprint import INTENTS
 from controller.chat.forms.secrets_form import FormsOffered
 from controller.chat.handlers import handlers_of
 from controller.chat.incidents.notices import Notices
+from controller.chat.languages.command_names import CommandNames
 from controller.chat.requests.admission import Admission
 from controller.chat.requests.at_work import AtWork
 from controller.chat.requests.command_links import CommandLinks, LinkingClient
@@ -109,17 +110,25 @@ class ControllerClient(LinkingClient):
             ) from error
 
     async def _sync(self) -> None:
+        names = CommandNames()
+        await self.tree.set_translator(names)
+        try:
+            await self._register(names)
+        finally:
+            await self.tree.set_translator(None)  # nothing of the names stays in memory
+
+    async def _register(self, names: CommandNames) -> None:
         commands = self.tree.get_commands(guild=self._guild)
-        payload = [command.to_dict(self.tree) for command in commands]
+        payload = [await one.get_translated_payload(self.tree, names) for one in commands]
         text = json.dumps([self.application_id, self.place.guild_id, payload], sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()
         try:
             if digest == await self.manager.notebook.recall(_SYNCED):
                 known = await self.tree.fetch_commands(guild=self._guild)
                 if {one.name for one in known} == {command.name for command in commands}:
-                    self._learn(known)
+                    self._learn(known, names)
                     return
-            self._learn(await self.tree.sync(guild=self._guild))
+            self._learn(await self.tree.sync(guild=self._guild), names)
         except (discord.Forbidden, discord.NotFound) as error:
             raise BadSetting(
                 "Discord does not let this bot register commands in that server.",
@@ -128,9 +137,13 @@ class ControllerClient(LinkingClient):
             ) from error
         await self.manager.notebook.remember(_SYNCED, digest)
 
-    def _learn(self, registered: Sequence[discord.app_commands.AppCommand]) -> None:
+    def _learn(
+        self, registered: Sequence[discord.app_commands.AppCommand], spoken: CommandNames
+    ) -> None:
         names = [command.qualified_name for command in self.tree.walk_commands(guild=self._guild)]
-        self.command_links.learn(names, {one.name: one.id for one in registered})
+        self.command_links.learn(
+            names, {one.name: one.id for one in registered}, spoken.english(names)
+        )
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         """Handle buttons and forms; commands go through the tree."""

@@ -21,6 +21,7 @@ from controller.chat.commands.snapshot_commands import SnapshotCommands
 from controller.chat.commands.stats_commands import StatsCommands
 from controller.chat.requests.admission import Admission
 from controller.chat.requests.at_work import AtWork
+from controller.chat.requests.audience import speak_to
 from controller.chat.requests.request import Debts, Request
 from controller.domain.errors import ControllerError, NotFound
 from controller.manager import Manager
@@ -40,6 +41,7 @@ class CommandTree(app_commands.CommandTree[discord.Client]):
     async def interaction_check(self, interaction: discord.Interaction, /) -> bool:
         """Whether the command's handler may run. If not, whoever asked has been told why."""
         self._at_work.note()
+        await speak_to(interaction)
         typing = interaction.type is discord.InteractionType.autocomplete
         if not typing and not self._admission.is_new(interaction):
             return False

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from controller.chat.cards.board import BURIED
 from controller.chat.cards.board_layout import board_layout
 from controller.chat.cards.presence import SPACING, Presence
+from controller.chat.languages.dictionary import LANGUAGES
 from controller.chat.requests.layouts import raw
 from controller.chat.words.board_words import ROWS, board_groups, board_heading, summary
 from controller.chat.words.bot_words import SIGNS
@@ -34,6 +35,7 @@ from tests.chat.acting import (
     until_phase,
 )
 from tests.chat.house import House
+from tests.chat.spoken import in_language
 from tests.loopback import checks
 from tests.loopback.world import Message as Sent
 from tests.loopback.world import User
@@ -188,13 +190,17 @@ def view(number: int, phase: Phase, words: str = "") -> View:
     st.lists(st.sampled_from(Phase), max_size=60),
     st.text(max_size=300) | st.just("```" * 90),
     st.booleans(),
+    st.sampled_from(["en", *LANGUAGES]),
 )
-def test_no_board_is_more_than_discord_takes(phases: list[Phase], words: str, away: bool) -> None:
-    """However many bots there are, and whatever they say."""
+def test_no_board_is_more_than_discord_takes(
+    phases: list[Phase], words: str, away: bool, language: str
+) -> None:
+    """In every language, however many bots there are, and whatever they say."""
     views = [view(number, phase, words) for number, phase in enumerate(phases)]
     engine = EngineState(not away, 1.0, words)
     message = Sent(1, 2, User(3, "botmaker", bot=True), flags=checks.V2_FLAG)
-    message.components = raw(board_layout(views, engine, now=NOW))
+    board = in_language(language, lambda: board_layout(views, engine, now=NOW))
+    message.components = raw(board)
     checks.message(message)
     assert "```" not in message.content
 

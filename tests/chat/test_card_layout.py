@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 
 from controller.chat.cards.card_layout import COLOURS, card_layout, quote, removed_layout
 from controller.chat.cards.card_words import CAUSES_COUNT, card, removed_card
+from controller.chat.languages.dictionary import LANGUAGES
 from controller.chat.requests.card_buttons import answer_buttons
 from controller.chat.requests.layouts import Layout, raw
 from controller.domain.bot import Bot, Crash, Problem, Wish
 from controller.domain.observation import ContainerState, Health, Observation, World
 from controller.domain.phase import Phase
 from controller.fleet.views import ByHand, View
+from tests.chat.spoken import in_language
 from tests.loopback import checks
 from tests.loopback.world import Message, User, read_text, walk_components
 
@@ -112,13 +114,13 @@ def views(draw: st.DrawFn) -> View:
 
 
 @settings(max_examples=60, deadline=None)
-@given(views(), st.sampled_from([0, 256 * 1024**2]))
-def test_no_card_is_more_than_discord_takes(view: View, memory: int) -> None:
-    """At most 40 components, 4,000 characters, ids of 100, none of them twice.
+@given(views(), st.sampled_from([0, 256 * 1024**2]), st.sampled_from(["en", *LANGUAGES]))
+def test_no_card_is_more_than_discord_takes(view: View, memory: int, language: str) -> None:
+    """In every language: at most 40 components, 4,000 characters, ids of 100, none of them twice.
 
     Outside text pings nobody and doesn't end the block that a log stands in.
     """
-    message = sent(shown(view, memory))
+    message = sent(in_language(language, lambda: shown(view, memory)))
     assert f"**{view.bot.name}**" in message.content
     parts: list[dict[str, Any]] = list(message.walk())
     assert all(1 <= len(part["components"]) <= 5 for part in parts if part["type"] == 1)

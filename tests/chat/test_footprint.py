@@ -48,16 +48,20 @@ RIGHTS: dict[str, tuple[str, ...]] = {
 }
 # A file needs a permission, whichever call carries it.
 FILES = {"File": ("attach_files",)}
-# Names that discord.py has for something on the wire, and we for something else.
+# Names that discord.py has for something on the wire, and we for something else, or for what it
+# knows already.
 OURS = {
     "clone",
     "delete",
     "edit",
     "follow",
+    "get_guild",
     "reply",
     "publish",
+    "set_translator",
     "start",
     "timeout",
+    "translate",
     "wait_until_ready",
 }
 SPEAKERS = (

@@ -165,7 +165,7 @@ async def test_how_it_goes_is_shown_though_discord_was_away_at_first(tmp_path: P
     connected = asyncio.Event()
     connected.set()
     flaky = Flaky()
-    shown = Progress(rig.manager, flaky, Place(1, 2), connected, again=0.05)  # type: ignore[arg-type]
+    shown = Progress(rig.manager, flaky, Place(1, 2, "en"), connected, again=0.05)  # type: ignore[arg-type]
     async with rig.store.transaction() as write:
         await write.batches.begin(batch.id)
         await write.batches.end(batch.id, 1.0)

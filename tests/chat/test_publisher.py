@@ -152,7 +152,7 @@ async def test_cards_that_discord_never_answers_for_hold_up_no_other(tmp_path: P
     rig.run()
     names = [(await rig.create()).name for _ in range(AT_ONCE + 1)]
     silent = Silent(names[:AT_ONCE])
-    publisher = Publisher(rig.manager, silent, Place(1, 2), seconds=0.2)  # type: ignore[arg-type]
+    publisher = Publisher(rig.manager, silent, Place(1, 2, "en"), seconds=0.2)  # type: ignore[arg-type]
     publishing = asyncio.create_task(publisher.run())
 
     def shown(name: str) -> bool:
@@ -189,7 +189,7 @@ async def test_a_channel_that_refuses_isnt_asked_for_each_card(tmp_path: Path) -
     publisher = Publisher(
         rig.manager,
         closed,  # type: ignore[arg-type]
-        Place(1, 2),
+        Place(1, 2, "en"),
         budget=Budget(1000, 1.0),
     )
     rig.run()

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 import discord
 
 from controller.chat.batches.batch_words import button_label, progress, question
+from controller.chat.languages import plural, say, told
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.custom_ids import address
 from controller.chat.requests.request import Request
 from controller.chat.words.fleet_words import WORST_FIRST
 from controller.chat.words.limits import OPTION_MAX, OPTIONS_MAX
-from controller.chat.words.text import fitted, plural
+from controller.chat.words.text import fitted
 from controller.domain.batches import Chosen, Verb, no_bots
 from controller.domain.bot import RESTORED
 from controller.domain.errors import BadInput
@@ -24,6 +25,12 @@ from controller.fleet.views import View
 from controller.manager import Manager
 
 _RISKY = {Verb.STOP}
+_MENU = {
+    Verb.START: "Bots to start",
+    Verb.STOP: "Bots to stop",
+    Verb.RESTART: "Bots to restart",
+    Verb.UPDATE: "Bots to update",
+}
 
 
 class Choosing:
@@ -43,11 +50,12 @@ class Choosing:
             return
         ordered = sorted(found, key=lambda view: WORST_FIRST.index(view.phase))
         offered = ordered[:OPTIONS_MAX]
-        text = f"Which bots? {plural(len(found), 'bot')} can be chosen."
+        text = say("Which bots? {bots} can be chosen.", bots=plural(len(found), "bot"))
         if len(offered) < len(found):
-            text += (
-                f" The menu shows {len(offered)}; for others use `phase`, `template` or `name`"
-                " (such as `shop-*`)."
+            text += " " + say(
+                "The menu shows {count}; for others use `phase`, `template` or `name` "
+                "(such as `shop-*`).",
+                count=len(offered),
             )
         await request.reply(text, view=_menu(verb, offered))
 
@@ -73,7 +81,9 @@ class Choosing:
         await request.acknowledge_in_place()
         batch = await self._batches.begin(request.caller, number)
         many = plural(len(batch.items), "bot")
-        await request.reply(f"Begun with {many}. A message in the channel shows how it goes.")
+        await request.reply(
+            say("Begun with {many}. A message in the channel shows how it goes.", many=many)
+        )
 
     async def cancel(self, request: Request, verb: Verb) -> None:
         """Begin with no further bot."""
@@ -82,7 +92,8 @@ class Choosing:
         await request.acknowledge()
         batch = await self._batches.cancel(request.caller, number)
         await request.reply(
-            "Cancelled: no further bot is begun with; those under way come to their end.\n"
+            say("Cancelled: no further bot is begun with; those under way come to their end.")
+            + "\n"
             + progress(batch)
         )
 
@@ -98,14 +109,14 @@ def _menu(verb: Verb, views: Sequence[View]) -> discord.ui.View:
     view = discord.ui.View(timeout=None)
     menu: discord.ui.Select[discord.ui.View] = discord.ui.Select(
         custom_id=address(f"pick{verb}", "bots"),
-        placeholder=f"Bots to {verb.value}",
+        placeholder=say(_MENU[verb]),
         min_values=1,
         max_values=len(views),
         options=[
             discord.SelectOption(
                 label=fitted(one.bot.name, OPTION_MAX),
                 value=one.bot.id,
-                description=fitted(f"{one.phase.value} · {one.bot.template}", OPTION_MAX),
+                description=fitted(f"{told(one.phase.value)} · {one.bot.template}", OPTION_MAX),
             )
             for one in views
         ],

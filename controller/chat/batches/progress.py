@@ -9,6 +9,8 @@ import logging
 import discord
 
 from controller.chat.batches.batch_words import progress
+from controller.chat.languages import say
+from controller.chat.requests.audience import speak_to_all
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.discord_trouble import TROUBLE, reading_discord
 from controller.chat.requests.place import Place
@@ -68,6 +70,7 @@ class Progress:
         """Show one as it is now. Whether that could be done."""
         try:
             async with asyncio.timeout(SECONDS):
+                await speak_to_all(self._client, self._place)
                 with reading_discord():
                     await self._show(number)
         except (*TROUBLE, OSError, ControllerError) as error:
@@ -115,4 +118,4 @@ class Progress:
 def _controls(batch: Batch) -> discord.ui.View | None:
     if batch.state is BatchState.ENDED or batch.cancelled:
         return None
-    return row([button("Cancel", f"halt{batch.verb}", str(batch.id))])
+    return row([button(say("Cancel"), f"halt{batch.verb}", str(batch.id))])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from controller.chat.cards.card_layout import COLOURS, GREEN, GREY, ORANGE
+from controller.chat.languages import say
 from controller.chat.requests import layouts
 from controller.chat.requests.buttons import button
 from controller.chat.requests.layouts import Layout, Part
@@ -37,7 +38,7 @@ def _parts(ordered: Sequence[View], engine: EngineState, now: float) -> Iterator
     if rows:
         yield layouts.line()
     for view in rows:
-        yield layouts.beside(board_row(view, now=now), button("Open", "show", view.bot.id))
+        yield layouts.beside(board_row(view, now=now), button(say("Open"), "show", view.bot.id))
     groups = board_groups(ordered, rows)
     if groups:
         yield layouts.line()
@@ -46,7 +47,7 @@ def _parts(ordered: Sequence[View], engine: EngineState, now: float) -> Iterator
         Option(view.bot.name, ("show", view.bot.id), view.phase.value, emoji=SIGNS[view.phase])
         for view in ordered
     )
-    opened = select("Open a bot", "board", bots)
+    opened = select(say("Open a bot"), "board", bots)
     if opened is not None:
         yield layouts.controls([opened])
-    yield layouts.controls([button("List", *LIST), button("Status", "status", "all")])
+    yield layouts.controls([button(say("List"), *LIST), button(say("Status"), "status", "all")])

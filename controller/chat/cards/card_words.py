@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from controller.chat.languages import say
 from controller.chat.words.bot_words import Cause, causes, headline, made_of, since
 from controller.chat.words.text import code_block, fitted, newest_fitting
 from controller.fleet.views import View
@@ -66,4 +67,7 @@ def _fitting(found: list[Cause]) -> tuple[Cause, ...]:
 
 def removed_card(title: str) -> str:
     """The card of a bot that is gone."""
-    return f"🗑️ **{title}** — removed. Nothing is left of it. Revoke its keys where you got them."
+    return say(
+        "🗑️ **{title}** — removed. Nothing is left of it. Revoke its keys where you got them.",
+        title=title,
+    )

@@ -9,11 +9,13 @@ from collections.abc import Sequence
 
 import discord
 
+from controller.chat.languages import plural, say, told
+from controller.chat.requests.audience import speak_to_all
 from controller.chat.requests.discord_trouble import TROUBLE, reading_discord
 from controller.chat.requests.place import Place
 from controller.chat.requests.quiet import QUIETLY
 from controller.chat.words.limits import NONCE_MAX
-from controller.chat.words.text import fitted, plain, plural
+from controller.chat.words.text import fitted, plain
 from controller.domain.errors import ControllerError
 from controller.domain.journal import Entry
 from controller.manager import Manager
@@ -23,6 +25,10 @@ _KEY = "missed-notice"  # the number of the last entry that was told
 GATHER_SECONDS = 2.0  # what is noticed at a start comes one by one
 AGAIN = 30.0  # seconds until the next try
 LINES_MOST = 20
+_ONE = "⏭️ **{runs} missed**: BotMaker wasn't running when it was due. Nothing is made up for."
+_SEVERAL = (
+    "⏭️ **{runs} missed**: BotMaker wasn't running when they were due. Nothing is made up for."
+)
 
 
 class MissedNotice:
@@ -48,6 +54,7 @@ class MissedNotice:
                 await asyncio.sleep(GATHER_SECONDS)
                 self._awake.clear()
                 try:
+                    await speak_to_all(self._client, self._place)
                     with reading_discord():
                         await self.publish()
                 except (*TROUBLE, OSError, ControllerError) as error:
@@ -56,11 +63,11 @@ class MissedNotice:
 
     async def publish(self) -> None:
         """Post what wasn't told yet. What an earlier version missed is no news."""
-        told = await self._notebook.recall(_KEY)
-        if not told.isdecimal():
+        last_told = await self._notebook.recall(_KEY)
+        if not last_told.isdecimal():
             await self._notebook.remember(_KEY, str(await self._runs.newest_entry()))
             return
-        found = await self._runs.missed_since(int(told))
+        found = await self._runs.missed_since(int(last_told))
         if not found:
             return
         place = self._place
@@ -74,16 +81,16 @@ class MissedNotice:
 def missed_words(found: Sequence[Entry]) -> str:
     """Which runs weren't made, and that nobody makes up for them."""
     count = sum(int(entry.data.get("times") or 0) for entry in found)
-    lines = [
-        f"⏭️ **{plural(count, 'scheduled run')} missed**: BotMaker wasn't running when "
-        f"{'it was' if count == 1 else 'they were'} due. Nothing is made up for."
-    ]
+    runs = plural(count, "scheduled run")
+    lines = [say(_ONE if count == 1 else _SEVERAL, runs=runs)]
     for entry in found[:LINES_MOST]:
-        chore = plain(str(entry.data.get("chore", "")), 20)
+        chore = plain(told(str(entry.data.get("chore", ""))), 20)
         times, due = int(entry.data.get("times") or 0), float(entry.data.get("due") or 0.0)
-        often = f"{times} times, the last " if times > 1 else ""
-        name = plain(entry.bot_name or "a bot that is gone", 40)
-        lines.append(f"- **{name}**: {chore}, {often}<t:{int(due)}:f>")
+        when = f"<t:{int(due)}:f>"
+        if times > 1:
+            when = say("{times}, the last {when}", times=plural(times, "time"), when=when)
+        name = plain(entry.bot_name or say("a bot that is gone"), 40)
+        lines.append(f"- **{name}**: {chore}, {when}")
     if len(found) > LINES_MOST:
-        lines.append(f"- and {len(found) - LINES_MOST} more: `/fleet history`")
+        lines.append(say("- and {count} more: `/fleet history`", count=len(found) - LINES_MOST))
     return fitted("\n".join(lines))

@@ -27,6 +27,7 @@ from controller.chat.cards.restored_notice import RestoredNotice
 from controller.chat.cards.schedule import Budget, Schedule
 from controller.chat.cards.update_notice import UpdateNotice
 from controller.chat.cards.welcome import Welcome
+from controller.chat.requests.audience import speak_to_all
 from controller.chat.requests.discord_trouble import TROUBLE, reading_discord
 from controller.chat.requests.layouts import Layout, raw, shows
 from controller.chat.requests.place import Place
@@ -139,6 +140,7 @@ class Publisher:
         """Publish one card, or note when to try it again. Never raises: it's only one card."""
         try:
             async with asyncio.timeout(self._seconds):
+                await speak_to_all(self._client, self._place)
                 with reading_discord():
                     wait = await self._publish_what(key)
         except _FAILURES as error:

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 
 import discord
 
+from controller.chat.languages import plural, say, told
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.place import Place
 from controller.chat.requests.quiet import QUIETLY
 from controller.chat.words.limits import NONCE_MAX
-from controller.chat.words.text import fitted, plain, plural
+from controller.chat.words.text import fitted, plain
 from controller.domain.bot import RESTORED, Bot
 from controller.manager import Manager
 
@@ -40,7 +41,11 @@ class RestoredNotice:
         channel = self._client.get_partial_messageable(place.channel_id, guild_id=place.guild_id)
         nonce = hashlib.sha256(f"restored {mark}".encode()).hexdigest()[:NONCE_MAX]
         view = row(
-            [button("Start all restored", "restored", "all", style=discord.ButtonStyle.primary)]
+            [
+                button(
+                    say("Start all restored"), "restored", "all", style=discord.ButtonStyle.primary
+                )
+            ]
         )
         assert view is not None, "there is a button"
         await channel.send(fitted(held_words(held)), nonce=nonce, view=view, **QUIETLY)
@@ -55,7 +60,13 @@ def is_held_back(bot: Bot) -> bool:
 def held_words(held: Sequence[Bot]) -> str:
     """Which bots wait, why, and what to do first."""
     names = ", ".join(plain(bot.name) for bot in held[:NAMES_MOST])
-    more = f" and {len(held) - NAMES_MOST} more" if len(held) > NAMES_MOST else ""
+    more = say(" and {more} more", more=len(held) - NAMES_MOST) if len(held) > NAMES_MOST else ""
     problem = held[0].problem
-    why = plain(f"{problem.message} {problem.hint}") if problem else ""
-    return f"⏸️ **{plural(len(held), 'restored bot')}** not started yet: {names}{more}.\n{why}"
+    why = plain(told(f"{problem.message} {problem.hint}")) if problem else ""
+    return say(
+        "⏸️ **{bots}** not started yet: {names}{more}.\n{why}",
+        bots=plural(len(held), "restored bot"),
+        names=names,
+        more=more,
+        why=why,
+    )

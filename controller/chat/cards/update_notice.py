@@ -6,11 +6,12 @@ import hashlib
 
 import discord
 
+from controller.chat.languages import plural, say
 from controller.chat.requests.buttons import Button, button, row
 from controller.chat.requests.place import Place
 from controller.chat.requests.quiet import QUIETLY
 from controller.chat.words.limits import NONCE_MAX
-from controller.chat.words.text import fitted, plural
+from controller.chat.words.text import fitted
 from controller.chat.words.update_words import found_words
 from controller.manager import Manager
 from controller.manager.update_checks import Found
@@ -20,7 +21,7 @@ _KEY = "update-notice"  # the mark of what was told last
 
 def approve_button(found: Found) -> Button:
     """The button that has tried what was found."""
-    label = f"Update {plural(len(found.offers), 'bot')}"
+    label = say("Update {bots}", bots=plural(len(found.offers), "bot"))
     return button(label, "updates", found.mark, style=discord.ButtonStyle.primary)
 
 

@@ -13,6 +13,7 @@ from controller.chat.commands.everyone import Grants
 from controller.chat.commands.suggestions import Choices, suggest
 from controller.chat.commands.token_commands import TokenCommands
 from controller.chat.commands.with_request import with_request
+from controller.chat.languages import command, say, told
 from controller.chat.requests.admission import roles_of
 from controller.chat.requests.request import Request
 from controller.chat.requests.ways import WITHOUT_COMMAND, command_of
@@ -68,7 +69,16 @@ class AccessCommands(app_commands.Group):
         target = await self._named(request, ACCESS_GRANT, bot)
         grant = Grant(_kind(who), who.id, given, target.id if target else "")
         await self._manager.access.grant(request.caller, grant, target)
-        await request.reply(f"✅ {who.mention} is {given.word} {_scope(bot)}.\n{_SHOWN}")
+        await request.reply(
+            say(
+                "✅ {mention} is {role} {scope}.",
+                mention=who.mention,
+                role=told(given.word),
+                scope=_scope(bot),
+            )
+            + "\n"
+            + say(_SHOWN)
+        )
 
     @app_commands.command(description="Take a granted role away")
     @app_commands.describe(who="A person or a Discord role", bot="The grant for this bot")
@@ -77,7 +87,9 @@ class AccessCommands(app_commands.Group):
         """Take away what /access grant gave."""
         target = await self._named(request, ACCESS_REVOKE, bot)
         await self._manager.access.revoke(request.caller, _kind(who), who.id, target)
-        await request.reply(f"✅ Removed {who.mention}'s access {_to(bot)}.")
+        await request.reply(
+            say("✅ Removed {mention}'s access {to}.", mention=who.mention, to=_to(bot))
+        )
 
     @app_commands.command(name="list", description="Every grant and where it comes from")
     @with_request
@@ -89,8 +101,16 @@ class AccessCommands(app_commands.Group):
             if grant.bot_id and view is None:
                 continue  # the bot is gone, so it gives nothing
             scope = _scope(view.bot.name if view else None)
-            lines.append(f"{_mention(grant)} is {grant.role.word} {scope} ({grant.source})")
-        lines.append("Nobody else has access.")
+            lines.append(
+                say(
+                    "{mention} is {role} {scope} ({source})",
+                    mention=_mention(grant),
+                    role=told(grant.role.word),
+                    scope=scope,
+                    source=told(grant.source),
+                )
+            )
+        lines.append(say("Nobody else has access."))
         await request.reply("\n".join(lines))
 
     @app_commands.command(description="What a person or role may do, and why")
@@ -105,9 +125,12 @@ class AccessCommands(app_commands.Group):
         lines = [f"{who.mention} {_has(found.grant, bot)}."]
         for act in acts:
             may = found.allowed[act.id]
-            needs = "" if may else f" — needs {act.role.word}"
-            lines.append(f"{'✅' if may else '❌'} /{command_of(act)}{needs}")
-        lines += [f"For **{name}** alone: {role.word}." for name, role in found.more.items()]
+            needs = "" if may else say(" — needs {role}", role=told(act.role.word))
+            lines.append(f"{'✅' if may else '❌'} {command(command_of(act))}{needs}")
+        lines += [
+            say("For **{name}** alone: {role}.", name=name, role=told(role.word))
+            for name, role in found.more.items()
+        ]
         await request.reply("\n".join(lines))
 
     @app_commands.command(description="A private link to the dashboard, used once")
@@ -124,8 +147,8 @@ class AccessCommands(app_commands.Group):
         code = await self._manager.web_sessions.invite(request.caller)
         view = discord.ui.View()
         url = f"{self._public_url}/login#{code}"
-        view.add_item(discord.ui.Button(label="Sign in", url=url))
-        words = "This signs you in once, within five minutes. Pass it on to nobody."
+        view.add_item(discord.ui.Button(label=say("Sign in"), url=url))
+        words = say("This signs you in once, within five minutes. Pass it on to nobody.")
         await request.reply(words, view=view)
 
     @app_commands.command(description="Who is signed in to the dashboard; or end a session")
@@ -136,10 +159,12 @@ class AccessCommands(app_commands.Group):
         sessions = self._manager.web_sessions
         if end:
             ended = await sessions.end(request.caller, end)
-            await request.reply(f"✅ <@{ended.user_id}> is signed out of that browser.")
+            await request.reply(
+                say("✅ <@{user_id}> is signed out of that browser.", user_id=ended.user_id)
+            )
             return
         lines = [_session(one) for one in await sessions.listed(request.caller)]
-        await request.reply("\n".join(lines) or "Nobody is signed in.")
+        await request.reply("\n".join(lines) or say("Nobody is signed in."))
 
     @sessions.autocomplete("end")
     @with_request
@@ -163,10 +188,14 @@ class AccessCommands(app_commands.Group):
 
 
 def _session(session: WebSession) -> str:
-    about = plain(session.about, 60) or "an unknown browser"
-    return (
-        f"`{session.id}` <@{session.user_id}>, since {moment(session.created_at)}, used "
-        f"{moment(session.used_at)}, {about}"
+    about = plain(session.about, 60) or say("an unknown browser")
+    return say(
+        "`{id}` <@{user_id}>, since {when}, used {when2}, {about}",
+        id=session.id,
+        user_id=session.user_id,
+        when=moment(session.created_at),
+        when2=moment(session.used_at),
+        about=about,
     )
 
 
@@ -187,13 +216,19 @@ def _mention(grant: Grant) -> str:
 def _has(grant: Grant | None, bot: str | None) -> str:
     """Which role that is, and where it comes from."""
     if grant is None:
-        return f"has no access {_to(bot)}"
-    return f"is **{grant.role.word}** {_scope(bot)} ({_mention(grant)}: {grant.source})"
+        return say("has no access {to}", to=_to(bot))
+    return say(
+        "is **{role}** {scope} ({mention}: {source})",
+        role=told(grant.role.word),
+        scope=_scope(bot),
+        mention=_mention(grant),
+        source=told(grant.source),
+    )
 
 
 def _to(bot: str | None) -> str:
-    return f"to **{bot}**" if bot else "to all bots"
+    return say("to **{bot}**", bot=bot) if bot else say("to all bots")
 
 
 def _scope(bot: str | None) -> str:
-    return f"for **{bot}**" if bot else "for all bots"
+    return say("for **{bot}**", bot=bot) if bot else say("for all bots")

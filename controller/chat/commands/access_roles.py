@@ -7,10 +7,7 @@ from discord import app_commands
 from controller.domain.roles import Role
 
 ROLES = [
-    app_commands.Choice(name=f"{role.word} — {what}", value=role.word)
-    for role, what in (
-        (Role.VIEWER, "lists, logs, history"),
-        (Role.OPERATOR, "also start, stop, restart"),
-        (Role.ADMIN, "everything"),
-    )
+    app_commands.Choice(name="viewer — lists, logs, history", value=Role.VIEWER.word),
+    app_commands.Choice(name="operator — also start, stop, restart", value=Role.OPERATOR.word),
+    app_commands.Choice(name="admin — everything", value=Role.ADMIN.word),
 ]

@@ -9,6 +9,7 @@ from controller.chat.commands.closed import CLOSED
 from controller.chat.commands.suggestions import Choices, suggest
 from controller.chat.commands.with_request import with_request
 from controller.chat.incidents.incident_words import alert_line
+from controller.chat.languages import say
 from controller.chat.requests.request import Request
 from controller.domain.acts import ALERTS_GIVE, ALERTS_OWN, BOT_SHOW, Act
 from controller.domain.announcing import Alert, hours_of, zone_of
@@ -36,7 +37,7 @@ class AlertCommands(app_commands.Group):
         """Everybody who is pinged."""
         found = await self._manager.incidents.alerts(request.caller)
         if not found:
-            await request.reply("Nobody is pinged. `/fleet alerts me` pings you.")
+            await request.reply(say("Nobody is pinged. `/fleet alerts me` pings you."))
             return
         bots = self._manager.bots
         names = {view.bot.id: view.bot.name for view in bots}
@@ -91,7 +92,9 @@ class AlertCommands(app_commands.Group):
         kind = "role" if role is not None else "user"
         alert = await self._alert(request, ALERTS_GIVE, kind, who.id, bot, quiet, zone)
         await self._manager.incidents.give_alert(request.caller, alert, on=not off)
-        hint = f"\n{_ROLE_HINT}" if role is not None and not role.mentionable and not off else ""
+        hint = (
+            f"\n{say(_ROLE_HINT)}" if role is not None and not role.mentionable and not off else ""
+        )
         await request.reply(_done(alert, bot, on=not off) + hint)
 
     @me.autocomplete("bot")
@@ -126,5 +129,5 @@ class AlertCommands(app_commands.Group):
 
 
 def _done(alert: Alert, bot: str | None, *, on: bool) -> str:
-    sign = "🔔 Pinged when something goes wrong" if on else "🔕 No longer pinged"
+    sign = say("🔔 Pinged when something goes wrong") if on else say("🔕 No longer pinged")
     return f"{sign}: {alert_line(alert, bot.strip().lower() if bot else '')}."

@@ -13,6 +13,7 @@ from controller.chat.commands.closed import CLOSED
 from controller.chat.commands.rooms import Rooms
 from controller.chat.commands.suggestions import Choices, suggest, suggest_bots, suggest_titled
 from controller.chat.commands.with_request import with_request
+from controller.chat.languages import say, told
 from controller.chat.requests.request import Request
 from controller.domain.acts import (
     BOT_DELETE,
@@ -207,7 +208,7 @@ class BotCommands(app_commands.Group):
     @list_bots.autocomplete("phase")
     @with_request
     async def _phases(self, _: Request, typed: str) -> Choices:
-        return suggest(typed, (phase.value for phase in Phase))
+        return suggest_titled(typed, {phase.value: told(phase.value) for phase in Phase})
 
     @create.autocomplete("template")
     @list_bots.autocomplete("template")
@@ -233,7 +234,7 @@ class BotCommands(app_commands.Group):
         return suggest(typed, found.models) if found else []
 
     def _template_titles(self) -> dict[str, str]:
-        return {name: one.title for name, one in self._manager.bots.templates.items()}
+        return {name: told(one.title) for name, one in self._manager.bots.templates.items()}
 
     def _template(self, request: Request) -> Template | None:
         """The template that was chosen so far, by its id or its title."""
@@ -250,6 +251,8 @@ class BotCommands(app_commands.Group):
 def _titles(options: Mapping[str, Option]) -> dict[str, str]:
     """The titles of providers or channels, marking those that need a plugin in the image."""
     return {
-        name: f"{option.title} (needs a plugin)" if option.needs else option.title
+        name: say("{title} (needs a plugin)", title=told(option.title))
+        if option.needs
+        else told(option.title)
         for name, option in options.items()
     }

@@ -12,6 +12,7 @@ from functools import partial
 
 import discord
 
+from controller.chat.languages import say, told
 from controller.chat.requests.buttons import Button, button, row
 from controller.chat.requests.custom_ids import SEPARATOR, named_by, short
 from controller.chat.requests.request import Request
@@ -94,7 +95,9 @@ class BotList:
         wanted = self._wanted(request.arguments)
         await request.acknowledge()
         text = table(worst_first(filter(wanted.takes, visible)))
-        await request.reply("The list as a file.", make_file=partial(text_file, text, "bots.csv"))
+        await request.reply(
+            say("The list as a file."), make_file=partial(text_file, text, "bots.csv")
+        )
 
     def of_options(self, phase: str | None, template: str | None, text: str | None) -> Filter:
         """What a command's options ask for. BadInput for a phase that doesn't exist."""
@@ -121,9 +124,11 @@ class BotList:
 
 def _only(wanted: Filter) -> list[str]:
     """The filter in words."""
-    found = [f"in the phase {wanted.phase}"] if wanted.phase else []
-    found += [f"of the template {wanted.template}"] if wanted.template else []
-    return [*found, *([f"called like “{wanted.text}”"] if wanted.text else [])]
+    found = [say("in the phase {phase}", phase=told(wanted.phase))] if wanted.phase else []
+    found += (
+        [say("of the template {template}", template=wanted.template)] if wanted.template else []
+    )
+    return [*found, *([say("called like “{text}”", text=wanted.text)] if wanted.text else [])]
 
 
 def _controls(
@@ -136,13 +141,13 @@ def _controls(
         for view in shown
     ]
     return row(
-        [select("Open a bot", "bots", bots), _filters(visible, wanted), *_turns(wanted, last)]
+        [select(say("Open a bot"), "bots", bots), _filters(visible, wanted), *_turns(wanted, last)]
     )
 
 
 def _below(view: View) -> str:
     bot = view.bot
-    return " · ".join(filter(None, (view.phase.value, bot.template, bot.model, bot.channel)))
+    return " · ".join(filter(None, (told(view.phase.value), bot.template, bot.model, bot.channel)))
 
 
 def _filters(visible: Sequence[View], wanted: Filter) -> Select | None:
@@ -150,36 +155,44 @@ def _filters(visible: Sequence[View], wanted: Filter) -> Select | None:
     phases = Counter(view.phase for view in visible)
     templates = Counter(view.bot.template for view in visible)
     options = [
-        _narrowed("All bots", replace(wanted, phase=None, template=""), len(visible), wanted)
+        _narrowed(say("All bots"), replace(wanted, phase=None, template=""), len(visible), wanted)
     ]
     if len(phases) > 1 or wanted.phase:
         options += [
-            _narrowed(phase.value.capitalize(), replace(wanted, phase=phase), phases[phase], wanted)
+            _narrowed(
+                _capitalized(told(phase.value)), replace(wanted, phase=phase), phases[phase], wanted
+            )
             for phase in WORST_FIRST
             if phases[phase]
         ]
     if len(templates) > 1 or wanted.template:
         options += [
-            _narrowed(f"Template {name}", replace(wanted, template=name), count, wanted)
+            _narrowed(
+                say("Template {name}", name=name), replace(wanted, template=name), count, wanted
+            )
             for name, count in templates.most_common()
         ]
-    return select("Filter", "filter", options) if len(options) > 1 else None
+    return select(say("Filter"), "filter", options) if len(options) > 1 else None
+
+
+def _capitalized(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _narrowed(label: str, leads_to: Filter, count: int, now: Filter) -> Option:
     chosen = replace(leads_to, page=now.page) == now
     parts = ("list", *replace(leads_to, page=0).parts)
-    return Option(label, parts, f"{count} of your bots", chosen=chosen)
+    return Option(label, parts, say("{count} of your bots", count=count), chosen=chosen)
 
 
 def _turns(wanted: Filter, last: int) -> Iterable[Button]:
     pages = {"Previous": wanted.page - 1, "Next": wanted.page + 1}
     found = [
-        button(label, "list", *replace(wanted, page=page).parts)
+        button(say(label), "list", *replace(wanted, page=page).parts)
         for label, page in pages.items()
         if 0 <= page <= last
     ]
-    refresh = button("Refresh", "relist", *wanted.parts)
-    file = button("File", "listfile", *wanted.parts)
+    refresh = button(say("Refresh"), "relist", *wanted.parts)
+    file = button(say("File"), "listfile", *wanted.parts)
     every = [*found, refresh, file]
     return [one for one in every if len(one.custom_id or "") <= CUSTOM_ID_MAX]

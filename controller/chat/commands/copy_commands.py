@@ -11,6 +11,7 @@ from controller.chat.commands.suggestions import Choices, suggest
 from controller.chat.commands.with_request import with_request
 from controller.chat.forms import modals
 from controller.chat.forms.secrets_form import SecretsForm
+from controller.chat.languages import say
 from controller.chat.requests.request import Request
 from controller.domain.acts import BOT_CLONE, BOT_RENAME
 from controller.domain.bot import Bot
@@ -29,7 +30,7 @@ class Copies:
     async def ask(self, request: Request, bot: Bot) -> None:
         """Ask for the copy's name, for whoever may create a bot."""
         await self._manager.access.require(request.caller, BOT_CLONE)
-        title = modals.title_with("A bot like ", bot.name)
+        title = modals.title_with(say("A bot like "), bot.name)
         boxes = [modals.box_of(_NAME)]
         await request.open_modal(modals.modal(title, ("clone", bot.id), boxes))
 
@@ -86,7 +87,13 @@ class CopyCommands:
         request.is_about(view.bot)
         await request.acknowledge()
         renamed = await self._manager.lifecycle.rename(request.caller, view.bot, new_name)
-        await request.reply(f"✅ **{view.bot.name}** is called **{renamed.bot.name}** now.")
+        await request.reply(
+            say(
+                "✅ **{before}** is called **{after}** now.",
+                before=view.bot.name,
+                after=renamed.bot.name,
+            )
+        )
 
     @with_request
     async def names(self, request: Request, typed: str) -> Choices:

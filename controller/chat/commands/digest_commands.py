@@ -7,12 +7,22 @@ from discord import app_commands
 from controller.chat.commands.closed import CLOSED
 from controller.chat.commands.suggestions import Choices, suggest
 from controller.chat.commands.with_request import with_request
+from controller.chat.languages import say
 from controller.chat.requests.request import Request
 from controller.domain.announcing import zone_of
 from controller.domain.digest import DAYS, DigestWish, weekly
 from controller.manager import Manager
 
 _DAYS = [app_commands.Choice(name=day, value=day) for day in DAYS]
+# What is answered: that it comes, and that it doesn't any more.
+_YOU = (
+    "🗓️ A digest comes to you every week, first {when}.",
+    "No weekly digest for you any more.",
+)
+_HERE = (
+    "🗓️ A digest comes to this channel every week, first {when}.",
+    "No weekly digest for this channel any more.",
+)
 _DESCRIBED = {
     "day": "Monday if left out",
     "at": "At which time, like 9:00",
@@ -46,7 +56,7 @@ class DigestCommands(app_commands.Group):
         """Tell whoever asks."""
         wish = None if off else _wish("user", request.person, day, at, zone)
         made = await self._digests.ask_own(request.caller, wish)
-        await request.reply(_done(made, "you"))
+        await request.reply(_done(made, _YOU))
 
     @app_commands.command(description="Tell this channel every week how it was")
     @app_commands.describe(**_DESCRIBED)
@@ -65,7 +75,7 @@ class DigestCommands(app_commands.Group):
         assert channel_id is not None  # a command of a server
         wish = None if off else _wish("channel", channel_id, day, at, zone)
         made = await self._digests.ask_for_channel(request.caller, channel_id, wish)
-        await request.reply(_done(made, "this channel"))
+        await request.reply(_done(made, _HERE))
 
     @me.autocomplete("zone")
     @here.autocomplete("zone")
@@ -84,7 +94,6 @@ def _wish(kind: str, subject: int, day: str, at: str, zone: str) -> DigestWish:
     )
 
 
-def _done(made: DigestWish | None, whom: str) -> str:
-    if made is None:
-        return f"No weekly digest for {whom} any more."
-    return f"🗓️ A digest comes to {whom} every week, first <t:{int(made.next_at)}:F>."
+def _done(made: DigestWish | None, words: tuple[str, str]) -> str:
+    comes, no_more = words
+    return say(comes, when=f"<t:{int(made.next_at)}:F>") if made else say(no_more)

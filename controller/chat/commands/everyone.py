@@ -6,6 +6,7 @@ import time
 
 import discord
 
+from controller.chat.languages import say, told
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.custom_ids import deadline_in
 from controller.chat.requests.request import Request
@@ -28,14 +29,18 @@ class Grants:
     async def ask(self, request: Request, role: Role) -> None:
         """Ask; nothing is given yet."""
         await self._access.require(request.caller, ACCESS_GRANT)
-        may = "do everything" if role is Role.ADMIN else "start, stop and restart every bot"
-        text = (
-            f"Make **everybody in this server** {role.word}? All of them could then {may}, also "
-            "people who join later. The button works for five minutes."
+        may = (
+            say("do everything") if role is Role.ADMIN else say("start, stop and restart every bot")
+        )
+        text = say(
+            "Make **everybody in this server** {role}? All of them could then {may}, "
+            "also people who join later. The button works for five minutes.",
+            role=told(role.word),
+            may=may,
         )
         deadline = str(int(time.time() + CONFIRM_SECONDS))
         danger = discord.ButtonStyle.danger
-        label = f"Make everybody {role.word}"
+        label = say("Make everybody {role}", role=told(role.word))
         await request.reply(
             text, view=row([button(label, "everyone", role.word, deadline, style=danger)])
         )
@@ -51,4 +56,6 @@ class Grants:
         await request.acknowledge_in_place()
         # The id of @everyone is the server's.
         await self._access.grant(request.caller, Grant("role", self._guild_id, role))
-        await request.reply(f"✅ Everybody in this server is {role.word} for all bots.")
+        await request.reply(
+            say("✅ Everybody in this server is {role} for all bots.", role=told(role.word))
+        )

@@ -11,6 +11,7 @@ from controller.chat.commands.digest_commands import DigestCommands
 from controller.chat.commands.rooms import Rooms
 from controller.chat.commands.with_request import with_request
 from controller.chat.incidents.incident_words import one_line
+from controller.chat.languages import number, say
 from controller.chat.requests.request import Request
 from controller.manager import Manager
 from controller.manager.backups import BackupOrder
@@ -43,7 +44,7 @@ class FleetCommands(app_commands.Group):
         """The open ones first, then the last that are over."""
         found, _ = await self._manager.incidents.listed(request.caller, Wanted())
         found.sort(key=lambda one: (one.is_over, -one.id))
-        await request.reply("\n".join(map(one_line, found)) or "Nothing has gone wrong yet.")
+        await request.reply("\n".join(map(one_line, found)) or say("Nothing has gone wrong yet."))
 
     @app_commands.command(description="How the fleet is, and which bots need attention")
     @with_request
@@ -61,12 +62,14 @@ class FleetCommands(app_commands.Group):
         assert channel_id is not None  # a command of a server
         if remove:
             await self._manager.boards.take_down(request.caller, channel_id)
-            await request.reply("This channel's board is gone.")
+            await request.reply(say("This channel's board is gone."))
             return
         await self._manager.boards.put_up(request.caller, channel_id)
         await request.reply(
-            "The board stands below. It follows every change, and comes anew when other messages "
-            "have pushed it out of sight."
+            say(
+                "The board stands below. It follows every change, and comes anew when other "
+                "messages have pushed it out of sight."
+            )
         )
 
     @app_commands.command(description="What happened to all bots and to grants")
@@ -94,8 +97,14 @@ class FleetCommands(app_commands.Group):
         """One encrypted file in the backup folder on BotMaker's machine."""
         await request.acknowledge()
         made = await self._manager.backups.write(request.caller, BackupOrder())
-        size = f"{made.size / 1e6:.1f} MB"
-        await request.reply(f"Backed up: `{made.path.name}`, {size}, on BotMaker's machine.")
+        size = f"{number(made.size / 1e6, 1)} MB"
+        await request.reply(
+            say(
+                "Backed up: `{name}`, {size}, on BotMaker's machine.",
+                name=made.path.name,
+                size=size,
+            )
+        )
 
     @app_commands.command(description="Which bots' images have newer versions")
     @with_request

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import discord
 
 import controller
 from controller.chat.footprint import missing_permissions
+from controller.chat.languages import say, told
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.request import Request
 from controller.chat.requests.selects import Option, select
@@ -40,11 +43,16 @@ class FleetLooks:
         )
         bad = worst_first(view for view in views if view.phase.bad)
         options = [
-            Option(view.bot.name, ("show", view.bot.id), view.phase.value, emoji=SIGNS[view.phase])
+            Option(
+                view.bot.name,
+                ("show", view.bot.id),
+                told(view.phase.value),
+                emoji=SIGNS[view.phase],
+            )
             for view in bad
         ]
-        refresh = button("Refresh", "status", EVERYTHING)
-        await request.reply(text, view=row([select("Open a bot", "bad", options), refresh]))
+        refresh = button(say("Refresh"), "status", EVERYTHING)
+        await request.reply(text, view=row([select(say("Open a bot"), "bad", options), refresh]))
 
     async def status_again(self, request: Request) -> None:
         """The same by a button: in place of the answer that has it."""
@@ -67,14 +75,22 @@ class FleetLooks:
         findings = await self._manager.doctor.examine(request.caller)
         findings.append(_permissions(request.interaction.app_permissions))
         findings.sort(key=lambda found: found.ok is not False)  # what needs somebody comes first
-        lines = [plain(line, _WHOLE) for line in worded(findings)]
-        again = row([button("Run again", "doctor", EVERYTHING)])
+        lines = [plain(line, _WHOLE) for line in worded([*map(_told, findings)])]
+        again = row([button(say("Run again"), "doctor", EVERYTHING)])
         await request.reply("\n".join(lines), view=again)
+
+
+def _told(found: Finding) -> Finding:
+    """The finding in the reader's language."""
+    message, remedy = told(found.message), told(found.remedy)
+    return replace(found, subject=told(found.subject), message=message, remedy=remedy)
 
 
 def _permissions(has: discord.Permissions) -> Finding:
     missing = missing_permissions(has)
     if not missing:
-        return Finding("permissions", True, "all that are needed in this channel")
-    remedy = "Give them to BotMaker's role in this channel's settings."
-    return Finding("permissions", False, f"missing: {', '.join(missing)}", remedy)
+        return Finding("permissions", True, say("all that are needed in this channel"))
+    remedy = say("Give them to BotMaker's role in this channel's settings.")
+    return Finding(
+        "permissions", False, say("missing: {missing}", missing=", ".join(missing)), remedy
+    )

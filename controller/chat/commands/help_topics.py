@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from controller.chat.languages import command, say, told
 from controller.chat.requests.ways import command_of
 from controller.domain import acts
 from controller.domain.acts import Act
@@ -85,7 +86,7 @@ def help_words(allowed: Collection[Act], descriptions: Mapping[str, str]) -> str
     for title, every in topics.items():
         shown = [act for act in every if act.id in may and command_of(act) in descriptions]
         if shown:
-            lines.append(f"**{title}**")
+            lines.append(f"**{say(title)}**")
             lines += _lines(shown, descriptions)
     return "\n".join(lines)
 
@@ -93,14 +94,14 @@ def help_words(allowed: Collection[Act], descriptions: Mapping[str, str]) -> str
 def _lines(shown: Sequence[Act], descriptions: Mapping[str, str]) -> Iterator[str]:
     """A line for each command; one for a whole family, where its first one stands."""
     family = {act.id: words for words, every in FAMILIES.items() for act in every}
-    told = set()
+    shared = set()
     for act in shown:
         words = family.get(act.id)
         alike = [one for one in shown if words and family.get(one.id) == words]
         if len(alike) < 2:
-            yield f"`/{command_of(act)}` {descriptions[command_of(act)]}"
-        elif words not in told:
-            told.add(words)
-            first, _, _ = command_of(act).rpartition(" ")
-            last = "|".join(command_of(one).rpartition(" ")[2] for one in alike)
-            yield f"`/{first} {last}` {words}"
+            yield f"`{command(command_of(act))}` {told(descriptions[command_of(act)])}"
+        elif words not in shared:
+            shared.add(words)
+            first, _, _ = command(command_of(act)).rpartition(" ")
+            last = "|".join(command(command_of(one)).rpartition(" ")[2] for one in alike)
+            yield f"`{first} {last}` {say(words or '')}"

@@ -15,6 +15,7 @@ from controller.chat.commands.suggestions import Choices, suggest, suggest_bots,
 from controller.chat.commands.with_request import with_request
 from controller.chat.forms.action_form import ActionForm
 from controller.chat.forms.settings_form import SettingsForm
+from controller.chat.languages import say
 from controller.chat.requests.request import Request
 from controller.domain.acts import BOT_DO, BOT_EDIT
 from controller.domain.bot import Bot
@@ -164,7 +165,9 @@ class InsideCommands:
         if bot is None or template is None:
             return []
         own = f"{getattr(template.run.resources, name)}"
-        titles = {"template": f"as its template says: {own}"} | {one: one for one in usual}
+        titles = {"template": say("as its template says: {own}", own=own)} | {
+            one: one for one in usual
+        }
         # What is typed isn't bound to the usual ones.
         return suggest_titled(typed, titles) or suggest(typed, [typed.strip()])
 

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 
 import discord
 
+from controller.chat.languages import plural, say, told
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.custom_ids import deadline_in
 from controller.chat.requests.request import Request
 from controller.chat.words.stats_words import amount
-from controller.chat.words.text import moment, plain, plural
+from controller.chat.words.text import moment, plain
 from controller.domain.acts import ORPHANS_REMOVE
 from controller.domain.errors import NotReady
 from controller.domain.orphan import Orphan, Removal
@@ -33,13 +34,16 @@ class OrphanLooks:
         await request.acknowledge()
         found = await self._manager.orphans.find(request.caller)
         if not found:
-            await request.reply("Nothing is left over: everything belongs to a bot.")
+            await request.reply(say("Nothing is left over: everything belongs to a bot."))
             return
         lines = [
-            f"**{plural(len(found), 'thing')} without a bot**",
+            say("**{things} without a bot**", things=plural(len(found), "thing")),
             *map(_line, found),
-            "What they hold is lost when you remove them, and it can't be undone. If bots are "
-            "missing that you want back, run `botmaker adopt` on BotMaker's machine instead.",
+            say(
+                "What they hold is lost when you remove them, and it can't be undone. If "
+                "bots are missing that you want back, run `botmaker adopt` on BotMaker's "
+                "machine instead."
+            ),
         ]
         await request.reply("\n".join(lines), view=_remove_button(found))
 
@@ -61,11 +65,11 @@ class OrphanLooks:
 
 
 def _line(orphan: Orphan) -> str:
-    found = [f"{orphan.kind} `{plain(orphan.name, 80)}`"]
+    found = [f"{told(orphan.kind)} `{plain(orphan.name, 80)}`"]
     if orphan.state:
-        found.append(plain(orphan.state, 60))
+        found.append(plain(told(orphan.state), 60))
     if orphan.age:
-        found.append(f"created {moment(time.time() - orphan.age)}")
+        found.append(say("created {when}", when=moment(time.time() - orphan.age)))
     if orphan.size is not None:
         found.append(amount(orphan.size))
     return "- " + " · ".join(found)
@@ -73,9 +77,14 @@ def _line(orphan: Orphan) -> str:
 
 def _removed(done: Sequence[Removal]) -> str:
     gone = [one for one in done if one.done]
-    lines = [f"Removed {plural(len(gone), 'thing')}."] if gone else []
+    lines = [say("Removed {things}.", things=plural(len(gone), "thing"))] if gone else []
     lines += [
-        f"- {one.orphan.kind} `{plain(one.orphan.name, 80)}` stays: {plain(one.reason, 300)}"
+        say(
+            "- {kind} `{name}` stays: {reason}",
+            kind=told(one.orphan.kind),
+            name=plain(one.orphan.name, 80),
+            reason=plain(told(one.reason), 300),
+        )
         for one in done
         if not one.done
     ]
@@ -89,7 +98,9 @@ def _mark(found: Sequence[Orphan]) -> str:
 
 
 def _remove_button(found: Sequence[Orphan]) -> discord.ui.View | None:
-    label = f"Remove {'it' if len(found) == 1 else f'these {len(found)} things'}"
+    label = say("Remove it")
+    if len(found) > 1:
+        label = say("Remove these {count} things", count=len(found))
     until = str(int(time.time() + CONFIRM_SECONDS))
     danger = discord.ButtonStyle.danger
     return row([button(label, "clear", _mark(found), until, style=danger)])

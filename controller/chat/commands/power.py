@@ -7,6 +7,7 @@ from collections.abc import Awaitable
 
 import discord
 
+from controller.chat.languages import say
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.card_buttons import answer_buttons
 from controller.chat.requests.custom_ids import deadline_in
@@ -30,23 +31,28 @@ class Power:
     async def start(self, request: Request, bot: Bot) -> None:
         """Start it. NotReady if it waits for its secrets."""
         await request.acknowledge()
-        await self._answer(request, bot, "starting", self._lifecycle.start(request.caller, bot))
+        await self._answer(
+            request, bot, say("starting"), self._lifecycle.start(request.caller, bot)
+        )
 
     async def stop(self, request: Request, bot: Bot) -> None:
         """Stop it."""
         await request.acknowledge()
-        await self._answer(request, bot, "stopping", self._lifecycle.stop(request.caller, bot))
+        await self._answer(request, bot, say("stopping"), self._lifecycle.stop(request.caller, bot))
 
     async def restart(self, request: Request, bot: Bot) -> None:
         """Stop it and start it again, also after BotMaker gave up on it. NotReady as in `start`."""
         await request.acknowledge()
-        await self._answer(request, bot, "restarting", self._lifecycle.restart(request.caller, bot))
+        await self._answer(
+            request, bot, say("restarting"), self._lifecycle.restart(request.caller, bot)
+        )
 
     async def ask_delete(self, request: Request, bot: Bot) -> None:
         """Ask before deleting, by a red button that names the bot."""
-        text = (
-            f"Delete **{bot.name}**? Its container, its data and its secrets are removed. "
-            "This cannot be undone. The button works for five minutes."
+        text = say(
+            "Delete **{name}**? Its container, its data and its secrets are removed. "
+            "This cannot be undone. The button works for five minutes.",
+            name=bot.name,
         )
         await request.reply(text, view=delete_button(bot, time.time() + CONFIRM_SECONDS))
 
@@ -56,7 +62,7 @@ class Power:
             raise NotReady("That button has expired.", hint=f"/bot delete {bot.name} again.")
         await request.acknowledge_in_place()
         done = self._lifecycle.delete(request.caller, bot)
-        await self._answer(request, bot, "being removed", done)
+        await self._answer(request, bot, say("being removed"), done)
 
     async def _answer(
         self, request: Request, bot: Bot, doing: str, done: Awaitable[View | None]
@@ -70,4 +76,14 @@ class Power:
 def delete_button(bot: Bot, deadline: float) -> discord.ui.View | None:
     """The red button that deletes the bot. It works until `deadline`, seconds since the epoch."""
     danger = discord.ButtonStyle.danger
-    return row([button(f"Delete {bot.name}", "delete", bot.id, str(int(deadline)), style=danger)])
+    return row(
+        [
+            button(
+                say("Delete {name}", name=bot.name),
+                "delete",
+                bot.id,
+                str(int(deadline)),
+                style=danger,
+            )
+        ]
+    )

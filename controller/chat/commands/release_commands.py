@@ -14,6 +14,7 @@ from discord import app_commands
 
 from controller.chat.commands.suggestions import Choices, suggest_bots, suggest_titled
 from controller.chat.commands.with_request import with_request
+from controller.chat.languages import say, told
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.custom_ids import key_in
 from controller.chat.requests.pull_shown import PullShown
@@ -47,7 +48,9 @@ class Updates:
         async with _shown(request, bot) as tell:
             changes = await self._manager.releases.preview(request.caller, bot, tell)
         style = discord.ButtonStyle.primary
-        update = button(f"Update {bot.name}", "update", bot.id, changes.mark, style=style)
+        update = button(
+            say("Update {name}", name=bot.name), "update", bot.id, changes.mark, style=style
+        )
         await request.reply(
             fitted(update_words(bot, changes)), view=row([update]) if changes else None
         )
@@ -58,7 +61,7 @@ class Updates:
         await request.acknowledge_in_place()
         async with _shown(request, bot) as tell:
             done = await self._manager.releases.update(request.caller, bot, mark, tell=tell)
-        words = outcome_of(self._manager, done.view, bot.name, "updating")
+        words = outcome_of(self._manager, done.view, bot.name, say("updating"))
         await request.reply(words + updated_words(done.changes))
 
     async def releases(self, request: Request, bot: Bot) -> None:
@@ -66,11 +69,14 @@ class Updates:
         await request.acknowledge()
         found = await self._manager.releases.listed(request.caller, bot)
         options = [
-            Option(f"Go back to release {one.number}", ("rollback", bot.id, str(one.number)))
+            Option(
+                say("Go back to release {number}", number=one.number),
+                ("rollback", bot.id, str(one.number)),
+            )
             for one in good_ones(bot, found)
         ]
         may = self._manager.access.may(request.caller.principal, BOT_ROLLBACK, bot)
-        back = select("Go back to…", bot.id, options) if may else None
+        back = select(say("Go back to…"), bot.id, options) if may else None
         await request.reply(fitted(releases_words(bot, found)), view=row([back]))
 
     async def rollback_picked(self, request: Request, bot: Bot) -> None:
@@ -86,10 +92,13 @@ class Updates:
     async def rollback(self, request: Request, bot: Bot, number: int | None) -> None:
         """Go back to that release; None is the last that worked. The request is acknowledged."""
         ended = await self._manager.releases.rollback(request.caller, bot, number)
-        words = outcome_of(self._manager, ended.view, bot.name, "going back")
-        pulled = f"\nIts image was gone, so it was pulled again: `{short(ended.pulled)}`."
-        words += pulled if ended.pulled else ""
-        await request.reply(f"{words}\nIts secrets and its own data stay as they are.")
+        words = outcome_of(self._manager, ended.view, bot.name, say("going back"))
+        if ended.pulled:
+            image = short(ended.pulled)
+            words += "\n" + say(
+                "Its image was gone, so it was pulled again: `{image}`.", image=image
+            )
+        await request.reply(f"{words}\n{say('Its secrets and its own data stay as they are.')}")
 
 
 def _shown(request: Request, bot: Bot) -> PullShown:
@@ -172,7 +181,7 @@ class ReleaseCommands:
             return []
         found = await self._manager.releases.listed(request.caller, bot)
         good = good_ones(bot, found)
-        titles = {str(one.number): plain(f"{one.number} ({one.why})", 90) for one in good}
+        titles = {str(one.number): plain(f"{one.number} ({told(one.why)})", 90) for one in good}
         return suggest_titled(typed, titles)
 
 

@@ -6,6 +6,7 @@ from discord import app_commands
 
 from controller.chat.commands.suggestions import Choices, suggest, suggest_titled
 from controller.chat.commands.with_request import with_request
+from controller.chat.languages import say, told
 from controller.chat.requests.request import Request
 from controller.chat.words.schedule_words import added_words, changed_words, schedules_words
 from controller.chat.words.text import fitted
@@ -97,7 +98,12 @@ class ScheduleCommands(app_commands.Group):
         bot = await self._named(request, SCHEDULE_REMOVE, name)
         gone = await self._schedules.remove(request.caller, bot, _number(schedule))
         await request.reply(
-            f"✅ Removed schedule {gone.id} of **{bot.name}** ({gone.chore.value})."
+            say(
+                "✅ Removed schedule {id} of **{name}** ({chore}).",
+                id=gone.id,
+                name=bot.name,
+                chore=told(gone.chore.value),
+            )
         )
 
     async def _named(self, request: Request, act: Act, name: str) -> Bot:
@@ -135,7 +141,13 @@ class ScheduleCommands(app_commands.Group):
             return []
         found = await self._schedules.listed(request.caller, bot)
         return suggest_titled(
-            typed, {str(one.id): f"{one.id} {one.chore.value} at {one.cron}" for one in found}
+            typed,
+            {
+                str(one.id): say(
+                    "{id} {chore} at {cron}", id=one.id, chore=told(one.chore.value), cron=one.cron
+                )
+                for one in found
+            },
         )
 
 

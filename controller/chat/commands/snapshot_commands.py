@@ -10,6 +10,7 @@ from discord import app_commands
 
 from controller.chat.commands.suggestions import Choices, suggest_bots
 from controller.chat.commands.with_request import with_request
+from controller.chat.languages import say
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.custom_ids import deadline_in, key_in
 from controller.chat.requests.request import Request
@@ -37,10 +38,13 @@ class SnapshotRoom:
         found = await self._manager.snapshots.listed(request.caller, bot)
         may = self._manager.access.may(request.caller.principal, BOT_RESTORE, bot)
         options = [
-            Option(f"Restore snapshot {one.number}", ("askrestore", bot.id, str(one.number)))
+            Option(
+                say("Restore snapshot {number}", number=one.number),
+                ("askrestore", bot.id, str(one.number)),
+            )
             for one in found
         ]
-        back = select("Restore…", bot.id, options) if may else None
+        back = select(say("Restore…"), bot.id, options) if may else None
         await request.reply(fitted(snapshots_words(bot, found)), view=row([back]))
 
     async def ask(self, request: Request, bot: Bot) -> None:
@@ -48,7 +52,7 @@ class SnapshotRoom:
         number = _number(key_in(request.arguments))
         deadline = int(time.time() + CONFIRM_SECONDS)
         parts = ("restore", bot.id, f"{number}-{deadline}")
-        red = button(f"Restore {bot.name}", *parts, style=discord.ButtonStyle.danger)
+        red = button(say("Restore {name}", name=bot.name), *parts, style=discord.ButtonStyle.danger)
         await request.reply(restore_question(bot, number), view=row([red]))
 
     async def restore(self, request: Request, bot: Bot) -> None:
@@ -58,7 +62,7 @@ class SnapshotRoom:
             raise NotReady("That button has expired.", hint=f"/bot snapshots {bot.name} again.")
         await request.acknowledge_in_place()
         ended = await self._manager.snapshots.restore(request.caller, bot, _number(number))
-        await request.reply(outcome_of(self._manager, ended, bot.name, "restoring its state"))
+        await request.reply(outcome_of(self._manager, ended, bot.name, say("restoring its state")))
 
 
 class SnapshotCommands:

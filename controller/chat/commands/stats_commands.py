@@ -12,6 +12,7 @@ from discord import app_commands
 from controller.charts import Chart, Line
 from controller.chat.commands.suggestions import Choices, suggest
 from controller.chat.commands.with_request import with_request
+from controller.chat.languages import say
 from controller.chat.requests.request import Request
 from controller.chat.words.stats_words import bot_stats, fleet_stats
 from controller.domain.acts import BOT_STATS
@@ -99,18 +100,18 @@ def _bot_chart(name: str, points: Sequence[Point]) -> Chart:
         most=[100 * one.cpu_most for one in points],
     )
     memory = Line(
-        name="memory",
+        name=say("memory"),
         values=[one.memory / _MIB for one in points],
         most=[one.memory_most / _MIB for one in points],
     )
     traffic = [
-        Line(name="network", values=[one.network / 1024 for one in points]),
-        Line(name="disk", values=[one.disk / 1024 for one in points]),
+        Line(name=say("network"), values=[one.network / 1024 for one in points]),
+        Line(name=say("disk"), values=[one.disk / 1024 for one in points]),
     ]
     return Chart(
         title=name,
         at=[float(one.at) for one in points],
-        panels=[("% of a core", [cpu]), ("MiB", [memory]), ("KiB/s", traffic)],
+        panels=[(say("% of a core"), [cpu]), ("MiB", [memory]), ("KiB/s", traffic)],
     )
 
 
@@ -127,7 +128,7 @@ def _fleet_chart(rows: Sequence[tuple[str, Sequence[Point]]]) -> Chart:
         for name, points in known.items()
     ]
     return Chart(
-        title="The busiest bots",
+        title=say("The busiest bots"),
         at=[60.0 * at for at in times],
-        panels=[("% of a core", cpu), ("MiB", memory)],
+        panels=[(say("% of a core"), cpu), ("MiB", memory)],
     )

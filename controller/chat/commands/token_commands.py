@@ -7,6 +7,7 @@ from discord import app_commands
 from controller.chat.commands.access_roles import ROLES
 from controller.chat.commands.suggestions import Choices, suggest
 from controller.chat.commands.with_request import with_request
+from controller.chat.languages import say, told
 from controller.chat.requests.request import Request
 from controller.chat.words.text import moment
 from controller.domain.acts import TOKEN_CREATE, TOKEN_LIST
@@ -14,6 +15,12 @@ from controller.domain.roles import Role
 from controller.manager import Manager
 from controller.manager.tokens import DAYS, DAYS_MOST
 from controller.store import Token
+
+_MAY = {
+    Role.VIEWER: "It may do what a viewer may",
+    Role.OPERATOR: "It may do what an operator may",
+    Role.ADMIN: "It may do what an admin may",
+}
 
 
 class TokenCommands(app_commands.Group):
@@ -52,11 +59,19 @@ class TokenCommands(app_commands.Group):
             request.caller, name, given, bots, days, acting=acting
         )
         await request.reply(
-            f"✅ The token **{made.token.name}**, shown this once:\n`{made.text}`\n"
-            f"It may do what {_article(given)} may, {_scope(bot)}, until "
-            f"{moment(made.token.expires_at)}, and never more than you may. "
-            f"An assistant may {'act' if acting else 'only look'} by it. "
-            "Keep it in a secret store; `/access token revoke` ends it."
+            say(
+                "✅ The token **{name}**, shown this once:\n`{made}`\n{may}, {scope}, "
+                "until {when}, and never more than you may. {acting} Keep it in a secret store; "
+                "`/access token revoke` ends it.",
+                name=made.token.name,
+                made=made.text,
+                may=say(_MAY[given]),
+                scope=_scope(bot),
+                when=moment(made.token.expires_at),
+                acting=say("An assistant may act by it.")
+                if acting
+                else say("An assistant may only look by it."),
+            )
         )
 
     @app_commands.command(name="list", description="Every API token and its last use")
@@ -65,7 +80,7 @@ class TokenCommands(app_commands.Group):
         """Every token, without its secret."""
         tokens = await self._manager.tokens.listed(request.caller)
         lines = [self._line(token) for token in tokens]
-        nothing = "There is no token. /access token create makes one."
+        nothing = say("There is no token. /access token create makes one.")
         await request.reply("\n".join(lines) or nothing)
 
     @app_commands.command(description="End an API token at once")
@@ -74,7 +89,7 @@ class TokenCommands(app_commands.Group):
     async def revoke(self, request: Request, name: str) -> None:
         """End it: whatever it is doing ends too."""
         token = await self._manager.tokens.revoke(request.caller, name)
-        await request.reply(f"✅ The token **{token.name}** no longer works.")
+        await request.reply(say("✅ The token **{name}** no longer works.", name=token.name))
 
     @create.autocomplete("bot")
     @with_request
@@ -91,18 +106,21 @@ class TokenCommands(app_commands.Group):
 
     def _line(self, token: Token) -> str:
         names = [view.bot.name for view in self._manager.bots if view.bot.id in token.bots]
-        scope = "all bots" if not token.bots else ", ".join(names) or "bots that are gone"
-        owner = f"<@{token.owner_id}>" if token.owner_kind == "user" else "the console"
-        used = f"used {moment(token.used_at)}" if token.used_at else "never used"
-        return (
-            f"**{token.name}**: {token.role.word} for {scope}, of {owner}, until "
-            f"{moment(token.expires_at)}, {used}" + (", assistants may act" if token.acting else "")
+        scope = say("all bots") if not token.bots else ", ".join(names) or say("bots that are gone")
+        owner = f"<@{token.owner_id}>" if token.owner_kind == "user" else say("the console")
+        used = (
+            say("used {when}", when=moment(token.used_at)) if token.used_at else say("never used")
         )
-
-
-def _article(role: Role) -> str:
-    return f"{'a' if role is Role.VIEWER else 'an'} {role.word}"
+        return say(
+            "**{name}**: {role} for {scope}, of {owner}, until {when}, {used}",
+            name=token.name,
+            role=told(token.role.word),
+            scope=scope,
+            owner=owner,
+            when=moment(token.expires_at),
+            used=used,
+        ) + (say(", assistants may act") if token.acting else "")
 
 
 def _scope(bot: str | None) -> str:
-    return f"for **{bot}**" if bot else "for all bots"
+    return say("for **{bot}**", bot=bot) if bot else say("for all bots")

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from controller.chat.forms import modals
 from controller.chat.forms.drafts import Drafts
+from controller.chat.languages import say, told
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.custom_ids import key_in, named_by, short
 from controller.chat.requests.request import Request
@@ -41,7 +42,7 @@ class ActionForm:
         page = ("do", bot.id, short(name))
         typed = self._drafts.read(request.person, page)
         boxes = (modals.box_of(arg, typed.get(arg.name, arg.default)) for arg in action.args)
-        await request.open_modal(modals.modal(action.title, page, boxes))
+        await request.open_modal(modals.modal(told(action.title), page, boxes))
 
     async def offer(self, request: Request, bot: Bot) -> None:
         """Show the actions that this person may run, to pick one."""
@@ -50,11 +51,16 @@ class ActionForm:
         if not allowed:
             raise NotReady(_none(bot, self._actions.available(bot)), code="nothing-to-ask")
         options = [
-            Option(action.title, ("do", bot.id, short(name)), f"Needs the role {action.role}")
+            Option(
+                told(action.title),
+                ("do", bot.id, short(name)),
+                say("Needs the role {role}", role=told(str(action.role))),
+            )
             for name, action in allowed.items()
         ]
         await request.reply(
-            f"**{bot.name}** — what should it do?", view=row([select("Actions", bot.id, options)])
+            say("**{name}** — what should it do?", name=bot.name),
+            view=row([select(say("Actions"), bot.id, options)]),
         )
 
     async def open_again(self, request: Request, bot: Bot) -> None:
@@ -73,7 +79,7 @@ class ActionForm:
         except NOTHING_DONE as error:
             action = self._actions.available(bot).get(name)
             self._drafts.keep(request.person, page, action.args if action else (), values)
-            again = row([button("Open the form again", *page)])
+            again = row([button(say("Open the form again"), *page)])
             await request.reply(failure_words(error), view=again)
         else:
             self._drafts.drop(request.person, page)
@@ -87,28 +93,36 @@ class ActionForm:
             text,
             make_file=None if fits else lambda: text_file(output, f"{bot.name}-{name}.txt"),
             # Given later, the answer may be in the channel, where others read it.
-            later=f"{_head(done, bot.name)}\nIts output isn't repeated here.",
+            later=_head(done, bot.name) + "\n" + say("Its output isn't repeated here."),
         )
 
 
 def _none(bot: Bot, available: Mapping[str, object]) -> str:
     if available:
-        return f"{bot.name} has actions, but none that your role may run."
-    return f"{bot.name} has no actions: its template {bot.template} names none."
+        return say("{name} has actions, but none that your role may run.", name=bot.name)
+    return say(
+        "{name} has no actions: its template {template} names none.",
+        name=bot.name,
+        template=bot.template,
+    )
 
 
 def result_words(done: ActionResult, name: str) -> tuple[str, bool]:
     """What an action did, as a message, and whether all of its output fitted."""
     head = _head(done, name)
     if not done.text.strip():
-        return f"{head}\nIt printed nothing.", True
+        return f"{head}\n{say('It printed nothing.')}", True
     kept, fits = newest_fitting(done.text.split("\n"), MESSAGE_MAX - len(head) - 60)
     if not fits:
-        head += "; the end of its output, all of it in the file"
+        head += "; " + say("the end of its output, all of it in the file")
     return head + "\n" + code_block("\n".join(kept)), fits
 
 
 def _head(done: ActionResult, name: str) -> str:
     """How an action ended, without its output."""
-    sign, code = ("❌", f" (exit {done.exit_code})") if done.exit_code else ("✅", "")
-    return f"{sign} **{name}** — {plain(done.title)}{code}"
+    sign, code = (
+        ("❌", f" ({say('exit {exit_code}', exit_code=done.exit_code)})")
+        if done.exit_code
+        else ("✅", "")
+    )
+    return f"{sign} **{name}** — {plain(told(done.title))}{code}"

@@ -12,6 +12,7 @@ from controller.catalog import FieldSpec, Template
 from controller.chat.forms import modals
 from controller.chat.forms.drafts import Drafts
 from controller.chat.forms.secrets_form import SecretsForm
+from controller.chat.languages import say
 from controller.chat.requests.buttons import CREATE, button, row
 from controller.chat.requests.request import Request
 from controller.chat.words.failures import NOTHING_DONE, failure_words
@@ -37,7 +38,7 @@ class CreateForm:
         typed = self._drafts.read(request.person, CREATE)
         fields = _fields(self._manager.bots.templates)
         boxes = (modals.box_of(field, typed.get(field.name, "")) for field in fields)
-        await request.open_modal(modals.modal("Create a bot", CREATE, boxes))
+        await request.open_modal(modals.modal(say("Create a bot"), CREATE, boxes))
 
     async def submit(self, request: Request) -> None:
         """Create the bot and offer the form for its secrets."""
@@ -48,7 +49,7 @@ class CreateForm:
         except (*NOTHING_DONE, NotFound, Conflict) as error:
             fields = _fields(self._manager.bots.templates)
             self._drafts.keep(request.person, CREATE, fields, values)
-            again = row([button("Open the form again", *CREATE)])
+            again = row([button(say("Open the form again"), *CREATE)])
             await request.reply(failure_words(error), view=again)
             return
         self._drafts.drop(request.person, CREATE)
@@ -69,11 +70,17 @@ def _order(values: Mapping[str, str]) -> Order:
 def _fields(templates: Mapping[str, Template]) -> tuple[FieldSpec, ...]:
     """What the form asks for: the options of `/bot create`."""
     return (
-        FieldSpec(name="name", label="Name", hint="Lower-case letters a-z, digits and dashes"),
-        FieldSpec(name="template", label="What kind of bot", choices=_kinds(templates)),
-        FieldSpec(name="provider", label="Whose model it uses", hint=_FIRST, required=False),
-        FieldSpec(name="model", label="Which model", hint=_FIRST, required=False),
-        FieldSpec(name="channel", label="Where people talk to it", hint=_FIRST, required=False),
+        FieldSpec(
+            name="name", label=say("Name"), hint=say("Lower-case letters a-z, digits and dashes")
+        ),
+        FieldSpec(name="template", label=say("What kind of bot"), choices=_kinds(templates)),
+        FieldSpec(
+            name="provider", label=say("Whose model it uses"), hint=say(_FIRST), required=False
+        ),
+        FieldSpec(name="model", label=say("Which model"), hint=say(_FIRST), required=False),
+        FieldSpec(
+            name="channel", label=say("Where people talk to it"), hint=say(_FIRST), required=False
+        ),
     )
 
 

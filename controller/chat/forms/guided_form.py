@@ -16,6 +16,7 @@ import discord
 from controller.catalog import Template
 from controller.catalog.tables import Option as Offered
 from controller.chat.forms.secrets_form import SecretsForm
+from controller.chat.languages import say, told
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.request import Request
 from controller.chat.requests.selects import Option, Select, select
@@ -122,7 +123,7 @@ def _marked(names: Iterable[str], wanted: str) -> str | None:
 def _controls(
     chosen: Chosen, offered: Sequence[Template], ready: Mapping[str, bool | None]
 ) -> discord.ui.View | None:
-    create = button("Create", "make", *chosen.parts, style=discord.ButtonStyle.success)
+    create = button(say("Create"), "make", *chosen.parts, style=discord.ButtonStyle.success)
     return row([*_selects(chosen, offered, ready), create])
 
 
@@ -133,22 +134,22 @@ def _selects(
     count = Counter(one.title for one in offered)
     templates = (
         Option(
-            one.title if count[one.title] == 1 else f"{one.title} ({one.id})",
+            told(one.title) if count[one.title] == 1 else f"{told(one.title)} ({one.id})",
             ("choose", chosen.name, mark(one.id), *[_OPEN] * 3),
-            f"{image_words(one, ready.get(one.id))} {one.description}",
+            f"{image_words(one, ready.get(one.id))} {told(one.description)}",
             chosen=one.id == chosen.template.id,
         )
         for one in offered
     )
-    yield select("Template", "template", templates)
+    yield select(say("Template"), "template", templates)
     providers, channels = chosen.template.providers, chosen.template.channels
     if len(providers) > 1:
-        yield select("Provider", "provider", _providers(chosen, providers))
+        yield select(say("Provider"), "provider", _providers(chosen, providers))
     models = providers[chosen.provider].models if chosen.provider else ()
     if len(models) > 1:
-        yield select("Model", "model", _models(chosen, models))
+        yield select(say("Model"), "model", _models(chosen, models))
     if len(channels) > 1:
-        yield select("Channel", "channel", _channels(chosen, channels))
+        yield select(say("Channel"), "channel", _channels(chosen, channels))
 
 
 def _option(label: str, leads_to: Chosen, now: Chosen, below: str) -> Option:
@@ -161,15 +162,20 @@ def _providers(chosen: Chosen, providers: Mapping[str, Offered]) -> Iterator[Opt
         leads_to = chosen
         if name != chosen.provider:
             leads_to = replace(chosen, provider=name, model=first)
-        yield _option(one.title, leads_to, chosen, f"Whose model it uses: {first}" if first else "")
+        yield _option(
+            told(one.title),
+            leads_to,
+            chosen,
+            say("Whose model it uses: {first}", first=first) if first else "",
+        )
 
 
 def _models(chosen: Chosen, models: Sequence[str]) -> Iterator[Option]:
     for name in models:
-        yield _option(name, replace(chosen, model=name), chosen, "Which model")
+        yield _option(name, replace(chosen, model=name), chosen, say("Which model"))
 
 
 def _channels(chosen: Chosen, channels: Mapping[str, Offered]) -> Iterator[Option]:
     for name, one in channels.items():
-        below = "Needs a plugin in the image" if one.needs else "Where people talk to it"
-        yield _option(one.title, replace(chosen, channel=name), chosen, below)
+        below = say("Needs a plugin in the image") if one.needs else say("Where people talk to it")
+        yield _option(told(one.title), replace(chosen, channel=name), chosen, below)

@@ -12,6 +12,7 @@ from typing import Any
 import discord
 
 from controller.catalog import FieldSpec, SecretSpec
+from controller.chat.languages import told
 from controller.chat.requests.custom_ids import address
 from controller.chat.words.fitting import distinct
 from controller.chat.words.limits import (
@@ -44,7 +45,7 @@ def modal(title: str, parts: Sequence[str], boxes: Iterable[Box]) -> discord.ui.
     """A modal whose custom id has these parts."""
     made = discord.ui.Modal(title=title[:MODAL_TITLE_MAX], custom_id=address(*parts), timeout=None)
     found = list(boxes)
-    labels = distinct([box.spec.label for box in found], INPUT_LABEL_MAX)
+    labels = distinct([told(box.spec.label) for box in found], INPUT_LABEL_MAX)
     for box, label in zip(found, labels, strict=True):
         made.add_item(_labelled(box, label))
     made.stop()
@@ -59,7 +60,7 @@ def title_with(head: str, tail: str) -> str:
 def _labelled(box: Box, label: str) -> discord.ui.Label[discord.ui.Modal]:
     choices = box.spec.choices if isinstance(box.spec, FieldSpec) else ()
     if isinstance(box.spec, FieldSpec) and _selectable(choices):
-        hint = box.hint[:INPUT_HINT_MAX] or None
+        hint = told(box.hint)[:INPUT_HINT_MAX] or None
         return discord.ui.Label(text=label, description=hint, component=_select(box, box.spec))
     named = ", ".join(choices)[:INPUT_HINT_MAX] or None
     return discord.ui.Label(text=label, description=named, component=_text(box))
@@ -94,7 +95,7 @@ def _text(box: Box) -> discord.ui.TextInput[discord.ui.Modal]:
         required=box.required,
         min_length=shortest,
         max_length=longest,
-        placeholder=box.hint[:INPUT_HINT_MAX] or None,
+        placeholder=told(box.hint)[:INPUT_HINT_MAX] or None,
         default=box.value[:longest] or None,
     )
 

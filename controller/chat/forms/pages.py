@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from controller.catalog import FieldSpec, SecretSpec
+from controller.chat.languages import say, told
 from controller.chat.words.fitting import distinct
 from controller.chat.words.limits import INPUTS_A_MODAL, PAGE_TITLE_MAX
 from controller.manager.submission import Input
@@ -38,13 +39,13 @@ def settings_pages(fields: Sequence[FieldSpec]) -> tuple[SettingsPage, ...]:
     found: list[SettingsPage] = []
     for number, at in enumerate(range(0, len(short), INPUTS_A_MODAL), 1):
         more = "" if number == 1 else f"-{number}"
-        title = "Settings" if number == 1 else f"Settings, page {number}"
+        title = say("Settings") if number == 1 else say("Settings, page {number}", number=number)
         found.append(SettingsPage(f"settings{more}", title, short[at : at + INPUTS_A_MODAL]))
     taken = {page.key for page in found}
     for spec in fields:
         if spec.multiline:
             key = f"field-{spec.name}" if spec.name in taken else spec.name
-            found.append(SettingsPage(key, spec.label, (spec,)))
+            found.append(SettingsPage(key, told(spec.label), (spec,)))
     titles = distinct([page.title for page in found], PAGE_TITLE_MAX)
     return tuple(map(_titled, found, titles))
 

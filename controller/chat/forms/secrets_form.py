@@ -19,6 +19,7 @@ from controller.chat.forms import modals
 from controller.chat.forms.drafts import Drafts
 from controller.chat.forms.pages import secret_pages
 from controller.chat.forms.settings_form import SettingsForm, page_buttons
+from controller.chat.languages import say, told
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.card_buttons import answer_buttons
 from controller.chat.requests.custom_ids import step_in
@@ -79,8 +80,11 @@ class SecretsForm:
         await credentials.submit(caller, form.id, (), {}, last=True)
         known = self._manager.bots.get(bot.id)
         ended = await self._manager.lifecycle.follow(bot)
-        created = f"**{bot.name}** is created. There is nothing to enter, so it starts right away."
-        outcome = outcome_of(self._manager, ended, bot.name, "starting") if known else ""
+        created = say(
+            "**{name}** is created. There is nothing to enter, so it starts right away.",
+            name=bot.name,
+        )
+        outcome = outcome_of(self._manager, ended, bot.name, say("starting")) if known else ""
         await request.reply("\n".join(filter(None, (created, warning, outcome))))
 
     async def offer_again(self, request: Request, bot: Bot, *, rotate: bool) -> None:
@@ -120,7 +124,7 @@ class SecretsForm:
         sealed = self._manager.credentials.sealed
         address = await sealed.address(request.caller, bot)
         first = _ONLY_SEALED if sealed.only else _PRIVACY
-        return f"{first} {_SEALING}\n`{address.code}`"
+        return f"{say(first)} {say(_SEALING)}\n`{address.code}`"
 
     async def open_from_card(self, request: Request, bot: Bot) -> None:
         """Open a new form's first page for whoever pressed the card's button."""
@@ -160,7 +164,7 @@ class SecretsForm:
         more = f"\n{warning}" if warning else ""
         await request.reply(receipt(done) + more, more=True)
         ended = await self._manager.lifecycle.follow(done.bot)
-        outcome = outcome_of(self._manager, ended, done.bot.name, "starting")
+        outcome = outcome_of(self._manager, ended, done.bot.name, say("starting"))
         later = self._settings.later_pages(done.bot)
         bad = ended is not None and ended.phase.bad
         # How it went comes first: a long receipt would push it out.
@@ -181,6 +185,25 @@ def _inputs(pages: Sequence[Sequence[Input]], step: int) -> Sequence[Input]:
     return pages[step]
 
 
+# By whether secrets are replaced.
+_LETTER = {
+    True: "**{name}** ({template}): press the button to replace its secrets.",
+    False: "**{name}** ({template}): press the button to enter its secrets.",
+}
+_LATER = {
+    True: "Use /bot secrets {name}.",
+    False: "**{name}** is created. Enter its secrets to start it. The button is on its card.",
+}
+# By whether secrets are replaced, and whether a direct message has the button as well.
+_WHERE = {
+    (True, True): "Enter the new secrets here, or by the direct message that I sent you.",
+    (True, False): "Enter the new secrets here.",
+    (False, True): "**{name}** is created. Enter its secrets to start it, here or by the direct "
+    "message that I sent you.",
+    (False, False): "**{name}** is created. Enter its secrets to start it.",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class _Offer:
     """A form and what is said beside its button."""
@@ -194,29 +217,25 @@ class _Offer:
     @property
     def letter(self) -> str:
         """The words of the direct message."""
-        why = "to replace its secrets" if self.rotate else "to enter its secrets"
-        head = f"**{self.bot.name}** ({self.bot.template}): press the button {why}."
+        head = say(_LETTER[self.rotate], name=self.bot.name, template=self.bot.template)
         return "\n".join(filter(None, (head, self.privacy, self.warning)))
 
     def answer(self, *, sent: bool, here: bool) -> str:
         """The words of the answer. `sent`: a direct message has the button; `here`: this one."""
         name = self.bot.name
         if not here:
-            created = "" if self.rotate else f"**{name}** is created and waits for its secrets. "
-            where = f"{created}I sent you a direct message with a button to enter them."
+            where = say("I sent you a direct message with a button to enter them.")
+            if not self.rotate:
+                created = say("**{name}** is created and waits for its secrets.", name=name)
+                where = f"{created} {where}"
             return "\n".join(filter(None, (where, self.warning)))
-        if self.rotate:
-            where = "Enter the new secrets here"
-        else:
-            where = f"**{name}** is created. Enter its secrets to start it"
-        where += ", here or by the direct message that I sent you." if sent else "."
+        where = say(_WHERE[self.rotate, sent], name=name)
         return "\n".join(filter(None, (where, self.privacy, self.warning)))
 
     @property
     def later(self) -> str:
         """What is said later of an answer with a button that couldn't be given."""
-        where = f"**{self.bot.name}** is created. Enter its secrets to start it. The button is on "
-        where = f"Use /bot secrets {self.bot.name}." if self.rotate else f"{where}its card."
+        where = say(_LATER[self.rotate], name=self.bot.name)
         return "\n".join(filter(None, (where, self.warning)))
 
 
@@ -242,7 +261,7 @@ async def _send_button(request: Request, offer: _Offer) -> bool:
 
 def form_button(form_id: str, step: int = 0) -> discord.ui.View | None:
     """The button that opens a page of a form."""
-    label = "Enter secrets" if step == 0 else "Continue"
+    label = say("Enter secrets") if step == 0 else say("Continue")
     return row([button(label, "form", form_id, str(step), style=discord.ButtonStyle.primary)])
 
 
@@ -254,7 +273,7 @@ def _modal(
     inputs = _inputs(pages, step)
     part = f" ({step + 1}/{len(pages)})" if len(pages) > 1 else ""
     return modals.modal(
-        modals.title_with(f"Secrets for {form.bot.name}", part),
+        modals.title_with(say("Secrets for {name}", name=form.bot.name), part),
         _ids(form.form.id, step),
         (_box(item, form, typed) for item in inputs),
     )
@@ -266,10 +285,10 @@ def _box(item: Input, form: OpenForm, typed: Mapping[str, str]) -> modals.Box:
             required = item.required and not form.form.rotate
             return modals.Box(item, typed[item.name], item.hint, required)
         if form.form.rotate and item.name not in form.staged.fields:
-            return modals.Box(item, hint=_KEEPS, required=False)
+            return modals.Box(item, hint=say(_KEEPS), required=False)
         return modals.box_of(item, form.value_of(item))
     if form.form.rotate or item.name in form.kept:
-        return modals.Box(item, hint=_KEEPS, required=False)
+        return modals.Box(item, hint=say(_KEEPS), required=False)
     return modals.Box(item, hint=item.hint, required=item.required)
 
 
@@ -280,13 +299,16 @@ def receipt(done: Submitted, *, ended: bool = False, bad: bool = False) -> str:
     is red, so that no green tick follows.
     """
     lines = [
-        f"`{name}` stored, fingerprint `{print_}`" for name, print_ in done.fingerprints.items()
+        say("`{name}` stored, fingerprint `{print_}`", name=name, print_=print_)
+        for name, print_ in done.fingerprints.items()
     ]
     if not lines:
-        lines = ["Stored."]
-    lines += [f"ℹ️ {with_invite(note, NOTE_MAX)}" for note in done.notes]
+        lines = [say("Stored.")]
+    lines += [f"ℹ️ {with_invite(told(note), NOTE_MAX)}" for note in done.notes]
     if not done.complete:
-        return "\n".join([*lines, "One more page: press Continue. Nothing is used before that."])
+        return "\n".join(
+            [*lines, say("One more page: press Continue. Nothing is used before that.")]
+        )
     announced = ended and done.sequel in (Sequel.STARTS, Sequel.RESTARTS)
     after = [] if announced else [after_secrets(done.sequel)]
     sign = "" if bad else "✅ "

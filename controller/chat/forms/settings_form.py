@@ -12,6 +12,7 @@ import discord
 from controller.chat.forms import modals
 from controller.chat.forms.drafts import Drafts
 from controller.chat.forms.pages import SettingsPage, settings_pages
+from controller.chat.languages import say, told
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.card_buttons import answer_buttons
 from controller.chat.requests.custom_ids import key_in, named_by, short
@@ -51,12 +52,13 @@ class SettingsForm:
             Option(
                 page.title,
                 ("edit", bot.id, short(page.key)),
-                ", ".join(item.label for item in page.inputs),
+                ", ".join(told(item.label) for item in page.inputs),
             )
             for page in pages
         ]
         await request.reply(
-            f"**{bot.name}** — which settings?", view=row([select("Settings", bot.id, options)])
+            say("**{name}** — which settings?", name=bot.name),
+            view=row([select(say("Settings"), bot.id, options)]),
         )
 
     async def open_page(self, request: Request, bot: Bot, key: str) -> None:
@@ -67,7 +69,7 @@ class SettingsForm:
         set_now = {item.name: bot.fields.get(item.name, item.default) for item in page.inputs}
         shown = {**set_now, **self._drafts.read(request.person, ids)}
         boxes = (modals.box_of(item, shown[item.name]) for item in page.inputs)
-        title = modals.title_with(page.title, f" of {bot.name}")
+        title = modals.title_with(page.title, say(" of {name}", name=bot.name))
         await request.open_modal(modals.modal(title, ids, boxes))
 
     async def submit(self, request: Request, bot: Bot) -> None:
@@ -103,9 +105,12 @@ class SettingsForm:
         done = await self._manager.edits.choose(
             request.caller, bot, provider=provider, model=model, channel=channel, limits=limits
         )
-        words = f"{', '.join(done.changed)}: {after_settings(done)}" if done.changed else ""
+        words = (
+            f"{', '.join(map(told, done.changed))}: {after_settings(done)}" if done.changed else ""
+        )
         if {"provider", "channel"} & set(done.changed):
-            words += f" Should it need other secrets now: `/bot secrets {bot.name}`."
+            hint = say("Should it need other secrets now: `/bot secrets {name}`.", name=bot.name)
+            words += f" {hint}"
         await self._follow(request, bot, words or after_settings(done))
 
     async def _follow(self, request: Request, bot: Bot, words: str) -> None:
@@ -122,7 +127,7 @@ class SettingsForm:
             await request.reply(f"✅ {stored}")
             return
         ended = await self._manager.lifecycle.follow(bot)
-        outcome = outcome_of(self._manager, ended, bot.name, "applying them")
+        outcome = outcome_of(self._manager, ended, bot.name, say("applying them"))
         if ended is None or not ended.phase.bad:
             await request.reply(f"✅ {stored}\n{outcome}")
             return

@@ -19,6 +19,7 @@ from controller.chat.cards.backoff import pause_after
 from controller.chat.cards.schedule import Budget, Schedule
 from controller.chat.incidents.incident_buttons import incident_buttons
 from controller.chat.incidents.incident_words import incident_words, mentions
+from controller.chat.requests.audience import speak_to_all
 from controller.chat.requests.buttons import row
 from controller.chat.requests.command_links import linked
 from controller.chat.requests.discord_trouble import TROUBLE, reading_discord
@@ -90,6 +91,7 @@ class Announcer:
         """Publish one message, or note when to try it again. Never raises: it's only one."""
         try:
             async with asyncio.timeout(SECONDS):
+                await speak_to_all(self._client, self._place)
                 with reading_discord():
                     again = await self._publish(int(key))
         except _FAILURES as error:

@@ -13,6 +13,7 @@ import logging
 import discord
 
 from controller.chat.incidents.digest_words import digest_words
+from controller.chat.requests.audience import speak_to_all
 from controller.chat.requests.discord_trouble import TROUBLE, reading_discord
 from controller.chat.requests.members import Members
 from controller.chat.requests.place import Place
@@ -70,6 +71,7 @@ class DigestSender:
         """Send one. Whether it needn't be tried again."""
         try:
             async with asyncio.timeout(SECONDS):
+                await speak_to_all(self._client, self._place)
                 with reading_discord():
                     await self._send(wish)
         except (*TROUBLE, OSError, ControllerError) as error:

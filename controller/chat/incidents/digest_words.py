@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from controller.chat.incidents.incident_words import duration
+from controller.chat.languages import plural, say, told
 from controller.chat.words.limits import MESSAGE_MAX
-from controller.chat.words.text import fitted, plain, plural
+from controller.chat.words.text import fitted, plain
 from controller.domain.digest import Digest
 from controller.domain.journal import Kind
 
@@ -21,39 +22,52 @@ _CHANGES = {
 def digest_words(found: Digest) -> str:
     """What its message says: the state first, then what went wrong, then what was changed."""
     lines = [
-        f"🗓️ **The week from <t:{int(found.since)}:D> to <t:{int(found.until)}:D>**",
+        say(
+            "🗓️ **The week from <t:{since}:D> to <t:{until}:D>**",
+            since=int(found.since),
+            until=int(found.until),
+        ),
         _bots(found),
         _incidents(found),
     ]
     lines += [
-        f"- **{plain(one.name, 40)}**: {plural(one.incidents, 'incident')}, "
-        f"{duration(one.seconds)} in trouble"
+        say(
+            "- **{name}**: {incidents}, {duration} in trouble",
+            name=plain(one.name, 40),
+            incidents=plural(one.incidents, "incident"),
+            duration=duration(one.seconds),
+        )
         for one in found.worst
     ]
     if found.others:
-        lines.append(f"- Docker, disk, backups or secrets: {plural(found.others, 'incident')}")
+        lines.append(
+            say(
+                "- Docker, disk, backups or secrets: {incidents}",
+                incidents=plural(found.others, "incident"),
+            )
+        )
     if found.missed:
-        lines.append(f"⏭️ {plural(found.missed, 'scheduled run')} missed")
+        lines.append(say("⏭️ {runs} missed", runs=plural(found.missed, "scheduled run")))
     changes = [plural(found.changes[kind], *words) for kind, words in _CHANGES.items()
                if found.changes.get(kind)]  # fmt: skip
-    lines.append("Changed: " + (", ".join(changes) if changes else "nothing"))
+    lines.append(say("Changed: {changes}", changes=", ".join(changes) or say("nothing")))
     return fitted("\n".join(lines), MESSAGE_MAX)
 
 
 def _bots(found: Digest) -> str:
     count = sum(found.phases.values())
     if not count:
-        return "No bots."
-    parts = [f"{number} {phase}" for phase, number in sorted(found.phases.items())]
-    return f"Now {plural(count, 'bot')}: {', '.join(parts)}"
+        return say("No bots.")
+    parts = [f"{number} {told(phase)}" for phase, number in sorted(found.phases.items())]
+    return say("Now {bots}: {parts}", bots=plural(count, "bot"), parts=", ".join(parts))
 
 
 def _incidents(found: Digest) -> str:
     if not found.incidents and not found.still_open:
-        return "✅ Nothing went wrong."
-    words = f"⚠️ {plural(found.incidents, 'incident')} began"
+        return say("✅ Nothing went wrong.")
+    words = say("⚠️ {incidents} began", incidents=plural(found.incidents, "incident"))
     if found.longest:
-        words += f", the longest took {duration(found.longest)}"
+        words += say(", the longest took {duration}", duration=duration(found.longest))
     if found.still_open:
-        words += f"; {found.still_open} not over yet"
+        words += say("; {count} not over yet", count=found.still_open)
     return words

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import discord
 
+from controller.chat.languages import say
 from controller.chat.requests.buttons import Button, button
 from controller.chat.requests.request import Request
 from controller.domain.acts import INCIDENT_ACKNOWLEDGE, INCIDENT_MUTE
@@ -23,16 +24,19 @@ def incident_buttons(incident: Incident, view: View | None) -> list[Button]:
         return []
     number, found = str(incident.id), []
     if view is not None:
-        found = [button("Logs", "logs", view.bot.id), button("Restart", "restart", view.bot.id)]
+        found = [
+            button(say("Logs"), "logs", view.bot.id),
+            button(say("Restart"), "restart", view.bot.id),
+        ]
         changed = bool(incident.changes) and incident.trouble in _AFTER_A_CHANGE
         if changed and view.bot.release > 1:
-            found.append(button("Roll back", "goback", view.bot.id))
+            found.append(button(say("Roll back"), "goback", view.bot.id))
     if not incident.acknowledged_at:
         primary = discord.ButtonStyle.primary
-        found.append(button("Acknowledge", "acknowledge", number, style=primary))
+        found.append(button(say("Acknowledge"), "acknowledge", number, style=primary))
     if not incident.muted_until:
-        found.append(button("Mute 1 h", "mute", number, HOUR))
-        found.append(button("Mute until it's over", "mute", number, UNTIL_OVER))
+        found.append(button(say("Mute 1 h"), "mute", number, HOUR))
+        found.append(button(say("Mute until it's over"), "mute", number, UNTIL_OVER))
     return found
 
 
@@ -49,7 +53,7 @@ class IncidentPresses:
         number = _number(request)
         await request.acknowledge()
         await self._incidents.acknowledge(request.caller, number)
-        await request.reply("You look after it. It's announced again only if it gets worse.")
+        await request.reply(say("You look after it. It's announced again only if it gets worse."))
 
     async def mute(self, request: Request) -> None:
         """Hear no more of it for an hour, or until it's over."""
@@ -61,8 +65,10 @@ class IncidentPresses:
         await request.acknowledge()
         seconds = None if asked == UNTIL_OVER else float(asked)
         await self._incidents.mute(request.caller, number, seconds)
-        how_long = "until it's over" if seconds is None else "for an hour"
-        await request.reply(f"Muted {how_long}. Its message is still kept up to date.")
+        how_long = say("until it's over") if seconds is None else say("for an hour")
+        await request.reply(
+            say("Muted {how_long}. Its message is still kept up to date.", how_long=how_long)
+        )
 
 
 def _number(request: Request) -> int:

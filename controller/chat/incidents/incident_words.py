@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from controller.chat.languages import plural, say, told
 from controller.chat.words.bot_words import UNDONE
 from controller.chat.words.limits import MESSAGE_MAX
-from controller.chat.words.text import code_block, fitted, moment, newest_fitting, plain, plural
+from controller.chat.words.text import code_block, fitted, moment, newest_fitting, plain
 from controller.domain.announcing import Alert, hours_words
 from controller.domain.crashes import describe_exit
 from controller.domain.incident import Change, Ending, Incident, Trouble, telling_line
@@ -66,9 +67,9 @@ def incident_words(incident: Incident, shown_to: str = "") -> str:
     details = incident.details
     quote = details.cause or telling_line(details.tail)
     if quote:
-        lines.append(f"> {plain(quote, QUOTE_MAX)}")
+        lines.append(f"> {plain(told(quote), QUOTE_MAX)}")
     if details.hint:
-        lines.append(plain(details.hint, QUOTE_MAX))
+        lines.append(plain(told(details.hint), QUOTE_MAX))
     lines += _before(incident.changes)
     after = [line for line in (_now(incident), _quiet(incident), shown_to) if line]
     text = "\n".join(line for line in lines if line)
@@ -90,17 +91,29 @@ def _headline(incident: Incident) -> str:
     if incident.is_over:
         lasted = duration(incident.over_at - incident.opened_at)
         if not incident.bot_id:
-            return f"✅ **{_WELL_HERE[incident.trouble]}**, after {lasted}"
+            return say(
+                "✅ **{well_here}**, after {lasted}",
+                well_here=say(_WELL_HERE[incident.trouble]),
+                lasted=lasted,
+            )
         match incident.ending:
             case Ending.STOPPED:
-                return f"⚫ **{name} was stopped**, {lasted} after it went wrong"
+                return say(
+                    "⚫ **{name} was stopped**, {lasted} after it went wrong",
+                    name=name,
+                    lasted=lasted,
+                )
             case Ending.REMOVED:
-                return f"🗑️ **{name} was deleted**, {lasted} after it went wrong"
+                return say(
+                    "🗑️ **{name} was deleted**, {lasted} after it went wrong",
+                    name=name,
+                    lasted=lasted,
+                )
             case _:
-                return f"✅ **{name} recovered** after {lasted}"
+                return say("✅ **{name} recovered** after {lasted}", name=name, lasted=lasted)
     if not incident.bot_id:
-        return f"⚠️ **{_WRONG_HERE[incident.trouble]}** {moment(incident.opened_at)}"
-    wrong = _WRONG[incident.trouble].format(what=incident.details.what or "stopped")
+        return f"⚠️ **{say(_WRONG_HERE[incident.trouble])}** {moment(incident.opened_at)}"
+    wrong = say(_WRONG[incident.trouble], what=told(incident.details.what or "stopped"))
     sign = "🔴" if incident.trouble in {Trouble.DOWN, Trouble.LOOPING, Trouble.CRASHED} else "🟠"
     return f"{sign} **{name} {wrong}**"
 
@@ -109,59 +122,80 @@ def _facts(incident: Incident) -> str:
     """When, how often, and how its program ended."""
     details, found = incident.details, []
     if incident.bot_id and not incident.is_over:
-        found.append(f"since {moment(incident.opened_at)}")
+        found.append(say("since {when}", when=moment(incident.opened_at)))
     if incident.is_over and incident.bot_id:
-        found.append(f"began <t:{int(incident.opened_at)}:f>")
+        found.append(say("began {when}", when=f"<t:{int(incident.opened_at)}:f>"))
     if incident.crashes > 1:
         found.append(plural(incident.crashes, "crash", "crashes"))
     if incident.returns:
-        found.append(f"came back {plural(incident.returns, 'time')}")
+        found.append(say("came back {times}", times=plural(incident.returns, "time")))
     if details.ended:
         found.append(_exit(incident))
     if details.bots and not incident.is_over:
-        found.append(f"{plural(details.bots, 'bot')} can't be looked after meanwhile")
+        found.append(
+            say("{bots} can't be looked after meanwhile", bots=plural(details.bots, "bot"))
+        )
     return " · ".join(found)
 
 
 def _exit(incident: Incident) -> str:
     details = incident.details
-    what = describe_exit(details.exit_code, oom_killed=details.oom_killed)
+    what = told(describe_exit(details.exit_code, oom_killed=details.oom_killed))
     if not details.oom_killed:
         return what
-    limit = f" (limit {round(details.memory / 1024**2)} MiB)" if details.memory else ""
-    return f"{what}{limit}: give it more in its template, `run.resources.memory`"
+    limit = (
+        say(" (limit {memory} MiB)", memory=round(details.memory / 1024**2))
+        if details.memory
+        else ""
+    )
+    return say(
+        "{what}{limit}: give it more in its template, `run.resources.memory`",
+        what=what,
+        limit=limit,
+    )
 
 
 def _before(changes: Sequence[Change]) -> list[str]:
     if not changes:
         return []
-    return [f"Before it: {'; '.join(map(_change, changes))}."]
+    return [say("Before it: {changes}.", changes="; ".join(map(_change, changes)))]
 
 
 def _change(change: Change) -> str:
     what = f" ({plain(change.what, CHANGE_MAX)})" if change.what else ""
     by = f"<@{change.by_id}>" if change.by_id.isdecimal() else plain(change.by, 40)
-    return f"{_CHANGES.get(change.kind, change.kind)}{what} {moment(change.at)} by {by or '?'}"
+    return say(
+        "{change}{what} {when} by {by}",
+        change=say(_CHANGES.get(change.kind, change.kind)),
+        what=what,
+        when=moment(change.at),
+        by=by or "?",
+    )
 
 
 def _now(incident: Incident) -> str:
     """What happens next by itself, or what somebody has to do."""
     if incident.well_since and incident.bot_id:
         undone = UNDONE.get(incident.details.what, "")
-        ran = f"BotMaker {undone} it" if undone == "started again" else "It runs again"
-        if incident.trouble is Trouble.BY_HAND and undone:
-            ran = f"It was {undone}" if undone != "has its own name again" else ran
-        return f"🟡 {ran}, {moment(incident.well_since)}; it's being watched."
-    return _WILL.get(incident.trouble, "")
+        ran = say("It runs again")
+        if incident.trouble is Trouble.BY_HAND and undone and incident.details.what != "renamed":
+            ran = say("It was {undone}", undone=say(undone))
+        return say(
+            "🟡 {ran}, {when}; it's being watched.", ran=ran, when=moment(incident.well_since)
+        )
+    return say(_WILL.get(incident.trouble, ""))
 
 
 def _quiet(incident: Incident) -> str:
     if incident.muted_until == math.inf:
-        return "🔕 Muted until it's over."
+        return say("🔕 Muted until it's over.")
     if incident.acknowledged_at:
-        return f"👀 {plain(incident.acknowledged_by, 40)} looks after it."
+        return say(
+            "👀 {acknowledged_by} looks after it.",
+            acknowledged_by=plain(incident.acknowledged_by, 40),
+        )
     if incident.muted_until:
-        return f"🔕 Muted until <t:{int(incident.muted_until)}:t>."
+        return say("🔕 Muted until {when}.", when=f"<t:{int(incident.muted_until)}:t>")
     return ""
 
 
@@ -191,6 +225,12 @@ def duration(seconds: float) -> str:
 
 def alert_line(alert: Alert, bot_name: str) -> str:
     """Who is pinged, for what, and when not."""
-    about = f"for **{plain(bot_name, 40)}**" if bot_name else "for every bot and for BotMaker"
+    about = (
+        say("for **{bot_name}**", bot_name=plain(bot_name, 40))
+        if bot_name
+        else say("for every bot and for BotMaker")
+    )
     hours = hours_words(alert)
-    return f"{_mention(alert.whom)} {about}" + (f", not at {hours}" if hours else "")
+    return f"{_mention(alert.whom)} {about}" + (
+        say(", not at {hours}", hours=hours) if hours else ""
+    )

@@ -14,6 +14,7 @@ from collections import deque
 
 import discord
 
+from controller.chat.languages import plural, say, speak, spoken, told
 from controller.chat.logs.log_answers import LogAnswers
 from controller.chat.logs.log_blocks import newest_blocks
 from controller.chat.requests.buttons import button, row
@@ -22,7 +23,6 @@ from controller.chat.requests.discord_trouble import TROUBLE, reading_discord
 from controller.chat.requests.quiet import edit_answer, same_way
 from controller.chat.requests.request import Request
 from controller.chat.words.limits import MESSAGE_MAX
-from controller.chat.words.text import plural
 from controller.domain.acts import BOT_LOGS
 from controller.domain.bot import Bot
 from controller.domain.errors import ControllerError, NotReady
@@ -49,6 +49,7 @@ class _Follower:
         self.person = request.person
         self.bot = bot
         self.take_way = same_way()
+        self.language = spoken()
         self.key = str(request.interaction.id)
         self.until = time.time() + SECONDS
         self.awake = asyncio.Event()
@@ -74,38 +75,46 @@ class _Follower:
             self.passed += said.dropped or 0
             self.unknown |= said.dropped is None
         elif isinstance(said, RunBegan) and self._lines:
-            self._lines.append(LogLine(said.started, "stdout", "──── a new run ────"))
+            self._lines.append(LogLine(said.started, "stdout", say("──── a new run ────")))
 
     def words(self) -> str:
         """The message as it is now. What it doesn't show of the new lines has passed by."""
-        head = f"**{self.bot.name}** — {self._state()}; times in UTC, `!` is stderr"
+        head = say(
+            "**{name}** — {state}; times in UTC, `!` is stderr",
+            name=self.bot.name,
+            state=self._state(),
+        )
         room = MESSAGE_MAX - len(head) - 120
         block, shown = newest_blocks(list(self._lines), room)
         self.passed += max(0, self._fresh - shown)
         self._fresh = 0
         if not self._lines:
-            block = "No lines yet."
+            block = say("No lines yet.")
         notes = []
         if self.passed:
-            notes.append(f"{plural(self.passed, 'line')} passed by unseen")
+            notes.append(say("{lines} passed by unseen", lines=plural(self.passed, "line")))
         if self.unknown:
-            notes.append("some lines are missing")
+            notes.append(say("some lines are missing"))
         return "\n".join([head, *([f"-# {', '.join(notes)}"] if notes else []), block])
 
     def _state(self) -> str:
         if self.over:
             return self.over
-        return "paused" if self.paused else f"following, until <t:{int(self.until)}:t>"
+        return (
+            say("paused")
+            if self.paused
+            else say("following, until {when}", when=f"<t:{int(self.until)}:t>")
+        )
 
     def controls(self) -> discord.ui.View | None:
         """Pause and Stop while it goes on; afterwards the ways to look again."""
         bot = self.bot.id
         if self.over:
-            again = button("Refresh", "refresh", bot, "0", "50", "both", "")
-            return row([again, button("Follow", "follow", bot, "on")])
-        label = "Go on" if self.paused else "Pause"
+            again = button(say("Refresh"), "refresh", bot, "0", "50", "both", "")
+            return row([again, button(say("Follow"), "follow", bot, "on")])
+        label = say("Go on") if self.paused else say("Pause")
         hold = button(label, "hold", bot, self.key)
-        return row([hold, button("Stop following", "unfollow", bot, self.key)])
+        return row([hold, button(say("Stop following"), "unfollow", bot, self.key)])
 
 
 class LogFollowing:
@@ -152,7 +161,7 @@ class LogFollowing:
         """End it; the last lines stay."""
         follower = await self._known(request, bot)
         if follower is not None:
-            follower.end("stopped")
+            follower.end(say("stopped"))
 
     async def _known(self, request: Request, bot: Bot) -> _Follower | None:
         """The follower that a button means. One that is over, or of a controller that ended, gives
@@ -167,6 +176,7 @@ class LogFollowing:
 
     async def _follow(self, follower: _Follower) -> None:
         follower.take_way()
+        await speak(follower.language)
         watching = self._manager.following.watch(
             follower.caller, follower.bot, follower.awake.set, lines=FIRST
         )
@@ -178,7 +188,7 @@ class LogFollowing:
                 while not follower.over:
                     await self._step(follower, watch)
         except ControllerError as error:
-            follower.end(error.message)
+            follower.end(told(error.message))
         except TROUBLE as error:  # the message is gone, or Discord is: nobody is reading
             log.info("a followed log isn't shown any more: %s", error)
         except Exception:  # a bug in one must not end all others
@@ -195,11 +205,11 @@ class LogFollowing:
         while (said := watch.take()) is not None:
             follower.hear(said)
         if watch.ended:
-            follower.end("the bot is gone")
+            follower.end(say("the bot is gone"))
         elif time.time() >= follower.until:
-            follower.end("ended after ten minutes")
+            follower.end(say("ended after ten minutes"))
         elif not self._manager.access.may(follower.caller.principal, BOT_LOGS, follower.bot):
-            follower.end("you may not read this log any more")
+            follower.end(say("you may not read this log any more"))
         if follower.over:
             return
         if not follower.paused or not follower.shown_paused:

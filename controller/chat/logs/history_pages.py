@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from controller.chat.languages import say
 from controller.chat.requests.buttons import Button, button, row
 from controller.chat.requests.request import Request
 from controller.chat.words.history_words import history_words
@@ -72,12 +73,12 @@ def _buttons(
 
     found = []
     if events and (more or choice.after):
-        found.append(to("Older", f"b{events[-1].entry.seq}"))
+        found.append(to(say("Older"), f"b{events[-1].entry.seq}"))
     if events and (choice.before or (choice.after and more)):
-        found.append(to("Newer", f"a{events[0].entry.seq}"))
+        found.append(to(say("Newer"), f"a{events[0].entry.seq}"))
     if choice.before or choice.after:
-        found.append(to("Newest", "b0"))
-    label = "Hide refusals" if choice.refusals else "Show refusals"
+        found.append(to(say("Newest"), "b0"))
+    label = say("Hide refusals") if choice.refusals else say("Show refusals")
     found.append(to(label, "b0", refusals=not choice.refusals))
     return found
 

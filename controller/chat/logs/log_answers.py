@@ -14,13 +14,14 @@ from dataclasses import replace
 
 import discord
 
+from controller.chat.languages import plural, say
 from controller.chat.logs.log_words import log_snippet, whole_log
 from controller.chat.requests.buttons import button, row
 from controller.chat.requests.custom_ids import key_in
 from controller.chat.requests.request import Request
 from controller.chat.requests.selects import Option, select
 from controller.chat.words.limits import CUSTOM_ID_MAX
-from controller.chat.words.text import plural, text_file
+from controller.chat.words.text import text_file
 from controller.domain.bot import Bot
 from controller.domain.errors import BadInput, NotFound
 from controller.domain.events import STREAMS, LogQuery
@@ -98,7 +99,11 @@ class LogAnswers:
             return
         text = whole_log(snippet)
         await request.reply(
-            f"**{bot.name}** — the newest {plural(len(snippet.lines), 'line')} as a file.",
+            say(
+                "**{name}** — the newest {lines} as a file.",
+                name=bot.name,
+                lines=plural(len(snippet.lines), "line"),
+            ),
             make_file=lambda: text_file(text, f"{bot.name}.log"),
         )
 
@@ -140,17 +145,17 @@ def log_buttons(snippet: Snippet, query: LogQuery) -> discord.ui.View | None:
     found = []
     if snippet.lines or snippet.more:
         until, skip = snippet.seen_to
-        found.append(button("Older", "older", bot.id, f"{until!r}+{skip}", *tail))
+        found.append(button(say("Older"), "older", bot.id, f"{until!r}+{skip}", *tail))
     if snippet.newer:
         newest, skip = snippet.seen_from
-        found.append(button("Newer", "newer", bot.id, f"{newest!r}+{skip}", *tail))
+        found.append(button(say("Newer"), "newer", bot.id, f"{newest!r}+{skip}", *tail))
     since = 0.0 if query.forward else query.since
-    found.append(button("Refresh", "refresh", bot.id, f"{since:.0f}", *tail))
-    found.append(button("Follow", "follow", bot.id, "on"))
-    found.append(button("File", "file", bot.id, f"{since:.0f}", *tail))
+    found.append(button(say("Refresh"), "refresh", bot.id, f"{since:.0f}", *tail))
+    found.append(button(say("Follow"), "follow", bot.id, "on"))
+    found.append(button(say("File"), "file", bot.id, f"{since:.0f}", *tail))
     fitting = [item for item in found if len(item.custom_id or "") <= CUSTOM_ID_MAX]
-    presets = [Option(label, ("preset", bot.id, name)) for name, label in PRESETS.items()]
-    return row([*fitting, select("Show instead…", "logs", presets)])
+    presets = [Option(say(label), ("preset", bot.id, name)) for name, label in PRESETS.items()]
+    return row([*fitting, select(say("Show instead…"), "logs", presets)])
 
 
 def preset_query(name: str, now: float, started: float) -> LogQuery:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from controller.chat.languages import plural, say
 from controller.chat.words.limits import MESSAGE_MAX
-from controller.chat.words.text import code_block, newest_fitting, plural
+from controller.chat.words.text import code_block, newest_fitting
 from controller.domain.events import LogLine
 from controller.manager.logbook import Snippet
 
@@ -37,13 +38,22 @@ def log_snippet(snippet: Snippet) -> tuple[str, bool]:
     name = snippet.bot.name
     if not snippet.lines:
         return f"**{name}** — {_nothing(snippet)}", True
-    head = f"**{name}** — {plural(len(snippet.lines), 'line')}, times in UTC, `!` is stderr"
-    head += "; lines before them are left out" if snippet.gap else ""
+    head = say(
+        "**{name}** — {lines}, times in UTC, `!` is stderr",
+        name=name,
+        lines=plural(len(snippet.lines), "line"),
+    )
+    head += "; " + say("lines before them are left out") if snippet.gap else ""
     room = MESSAGE_MAX - len(head) - 60 - DAYS_MOST * _DAY_ROOM
     kept, fits = newest_fitting([log_line(line) for line in snippet.lines], room)
     block = code_block("\n".join(_with_days(snippet.lines[-len(kept) :], kept)))
     if not fits:
-        head += f"; showing the last {'line' if len(kept) == 1 else plural(len(kept), 'line')}"
+        last = plural(len(kept), "line")
+        head += "; " + (
+            say("showing the last line")
+            if len(kept) == 1
+            else say("showing the last {lines}", lines=last)
+        )
     return head + "\n" + block, fits
 
 
@@ -51,26 +61,33 @@ def _nothing(snippet: Snippet) -> str:
     """Why there are no lines."""
     query = snippet.query
     if snippet.more:
-        what = "matching lines" if query.grep else "lines"
-        stream = "" if query.stream == "both" else f" on {query.stream}"
+        what = say("matching lines") if query.grep else say("lines")
+        if query.stream != "both":
+            what = say("{lines} on {stream}", lines=what, stream=query.stream)
         to = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(snippet.looked_to))
         far = (
-            f"{plural(snippet.looked_at, 'line')}, back to {to}" if query.grep else f"back to {to}"
+            say("{lines}, back to {to}", lines=plural(snippet.looked_at, "line"), to=to)
+            if query.grep
+            else say("back to {to}", to=to)
         )
-        return f"No {what}{stream} in what I looked through ({far}). **Older** looks further back."
+        return say(
+            "No {what} in what I looked through ({far}). **Older** looks further back.",
+            what=what,
+            far=far,
+        )
     if query.forward:
-        return "Nothing newer that matches." if query.grep else "Nothing newer."
+        return say("Nothing newer that matches.") if query.grep else say("Nothing newer.")
     if query.until:
-        return "Nothing older that matches." if query.grep else "Nothing older."
+        return say("Nothing older that matches.") if query.grep else say("Nothing older.")
     if query.grep:
-        return "No matching lines."
+        return say("No matching lines.")
     if query.stream != "both":
-        return f"Nothing on {query.stream}."
+        return say("Nothing on {stream}.", stream=query.stream)
     if query.since:
-        return "No lines since then."
+        return say("No lines since then.")
     if snippet.bot.run.log_floor:
-        return "No lines since its secrets changed; older ones are hidden."
-    return "Its log is empty."
+        return say("No lines since its secrets changed; older ones are hidden.")
+    return say("Its log is empty.")
 
 
 def whole_log(snippet: Snippet) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import discord
 
+from controller.chat.languages import say
 from controller.chat.requests.custom_ids import address
 from controller.chat.words.limits import BUTTON_LABEL_MAX
 
@@ -39,4 +40,4 @@ def row(items: Iterable[discord.ui.Item[Any] | None]) -> discord.ui.View | None:
 
 def create_button() -> discord.ui.View | None:
     """The button that opens the form for a new bot. It works as long as its message stands."""
-    return row([button("Create a bot", *CREATE, style=discord.ButtonStyle.primary)])
+    return row([button(say("Create a bot"), *CREATE, style=discord.ButtonStyle.primary)])

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 
 import discord
 
+from controller.chat.languages import say
 from controller.chat.requests.buttons import Button, button
+from controller.chat.requests.custom_ids import address
 from controller.chat.requests.selects import Option, Select, select
 from controller.chat.words.bot_words import Fix, causes
 from controller.chat.words.limits import BUTTONS_A_ROW
@@ -44,14 +46,17 @@ def card_buttons(view: View) -> list[Button]:
     if view.phase is Phase.REMOVING:
         return []
     if view.phase is Phase.CREATED:
-        return [button("Enter secrets", "secrets", bot.id, style=_PRIMARY)]
-    logs, settings = button("Logs", "logs", bot.id), button("Settings", "settings", bot.id)
+        return [button(say("Enter secrets"), "secrets", bot.id, style=_PRIMARY)]
+    logs, settings = (
+        button(say("Logs"), "logs", bot.id),
+        button(say("Settings"), "settings", bot.id),
+    )
     if view.phase is Phase.ERROR:
-        return [button("Try again", "restart", bot.id, style=_PRIMARY), settings, logs]
+        return [button(say("Try again"), "restart", bot.id, style=_PRIMARY), settings, logs]
     if view.phase in {Phase.STOPPED, Phase.STOPPING}:
-        return [logs, button("Start", "start", bot.id, style=_GREEN), settings]
-    stop = button("Stop", "stop", bot.id, style=discord.ButtonStyle.danger)
-    return [logs, button("Restart", "restart", bot.id), settings, stop]
+        return [logs, button(say("Start"), "start", bot.id, style=_GREEN), settings]
+    stop = button(say("Stop"), "stop", bot.id, style=discord.ButtonStyle.danger)
+    return [logs, button(say("Restart"), "restart", bot.id), settings, stop]
 
 
 def fix_button(fix: Fix, bot: Bot) -> Button | None:
@@ -59,7 +64,7 @@ def fix_button(fix: Fix, bot: Bot) -> Button | None:
     if fix not in _FIXES:
         return None
     label, action = _FIXES[fix]
-    return button(label, action, bot.id, style=_PRIMARY)
+    return button(say(label), action, bot.id, style=_PRIMARY)
 
 
 def answer_buttons(view: View | None, *, now: float) -> list[Button]:
@@ -73,7 +78,7 @@ def answer_buttons(view: View | None, *, now: float) -> list[Button]:
     every = [*filter(None, fixes), *card_buttons(view)]
     found: dict[str | None, Button] = {}
     for one in every:
-        if one.label != "Stop":
+        if not (one.custom_id or "").startswith(address("stop", "")):
             found.setdefault(one.custom_id, one)
     return list(found.values())[:BUTTONS_A_ROW]
 
@@ -82,7 +87,11 @@ def more(view: View) -> Select | None:
     """Everything else that can be done to the bot."""
     if view.phase is Phase.REMOVING:
         return None
-    offered = [Option(label, (action, view.bot.id), words) for label, action, words in MORE]
+    offered = [
+        Option(say(label), (action, view.bot.id), say(words)) for label, action, words in MORE
+    ]
     if view.phase is Phase.ERROR:  # its buttons are for getting well again
-        offered.insert(-1, Option("Stop", ("stop", view.bot.id), "No longer ask for attention"))
-    return select("More", view.bot.id, offered)
+        offered.insert(
+            -1, Option(say("Stop"), ("stop", view.bot.id), say("No longer ask for attention"))
+        )
+    return select(say("More"), view.bot.id, offered)

@@ -22,12 +22,19 @@ class CommandLinks:
 
     def __init__(self) -> None:
         self._ids: dict[str, int] = {}
+        self._english: dict[str, str] = {}
         self._found: re.Pattern[str] | None = None
 
-    def learn(self, names: Iterable[str], ids: Mapping[str, int]) -> None:
-        """`names` are all commands with their sub-commands; `ids` the numbers of the top ones."""
+    def learn(
+        self, names: Iterable[str], ids: Mapping[str, int], spoken: Mapping[str, str] | None = None
+    ) -> None:
+        """`names` are all commands with their sub-commands; `ids` the numbers of the top ones.
+
+        `spoken` are the commands by the names that they have in other languages.
+        """
         known = {name: ids[name.split()[0]] for name in names if name.split()[0] in ids}
-        longest_first = sorted(known, key=len, reverse=True)
+        self._english = {said: name for said, name in (spoken or {}).items() if name in known}
+        longest_first = sorted({*known, *self._english}, key=len, reverse=True)
         self._ids = known
         every = "|".join(map(re.escape, longest_first))
         self._found = re.compile(rf"{_CODE}|{_BEFORE}/(?:{every})(?![\w-])", re.DOTALL)
@@ -43,7 +50,8 @@ class CommandLinks:
         return made if len(made) <= limit else text
 
     def _link(self, found: re.Match[str]) -> str:
-        name = found[0].strip("`").removeprefix("/")
+        said = found[0].strip("`").removeprefix("/")
+        name = self._english.get(said, said)
         number = self._ids.get(name)
         return found[0] if number is None else f"</{name}:{number}>"
 

@@ -15,6 +15,8 @@ from dataclasses import replace
 
 import discord
 
+from controller.chat.languages import command, say, speak, spoken
+from controller.chat.requests.audience import servers_language
 from controller.chat.requests.discord_trouble import TROUBLE, reading_discord
 from controller.chat.requests.place import Place
 from controller.chat.requests.quiet import QUIETLY
@@ -34,7 +36,7 @@ log = logging.getLogger(__name__)
 KEPT_SECONDS = 86_400.0
 SETTLE_SECONDS = 20.0  # after a start; a bot that hasn't settled by then is reported as it is
 LOOK_SECONDS = 0.5
-NOTE = "… and {} more lines."
+NOTE = "… and {count} more lines."
 WORDS_MAX = 1_700  # characters; the rest of the message says whose request it was
 
 
@@ -47,6 +49,7 @@ class LateAnswers:
         self._client = client
         self._place = place
         self._owed: dict[str, Owed] = {}
+        self._languages: dict[str, str] = {}  # of those who asked this controller
         self._queue = Queue("late answer", workers=2)
         self._began = time.monotonic()
         self._connected = asyncio.Event()
@@ -91,6 +94,7 @@ class LateAnswers:
         except ControllerError as error:
             log.warning("an answer that is owed is not on the disk: %s", error)
         self._owed[owed.request] = owed
+        self._languages[owed.request] = spoken()
         self._queue.poke(owed.request)
 
     async def _drop_old(self) -> None:
@@ -102,13 +106,14 @@ class LateAnswers:
         log.warning(
             "dropped an answer of %s (%s) that could not be given for a day",
             time.strftime("%Y-%m-%d %H:%M", time.gmtime(owed.asked_at)),
-            _about(owed),
+            owed.act,
         )
         await self._forget(request)
 
     async def _forget(self, request: str) -> None:
         # From memory in any case: this controller says nothing twice.
         self._owed.pop(request, None)
+        self._languages.pop(request, None)
         try:
             await self._notebook.drop_owed(request)
         except ControllerError as error:
@@ -121,6 +126,8 @@ class LateAnswers:
         if _old(owed):
             await self._give_up(request, owed)
             return None
+        here = servers_language(self._client, self._place)
+        await speak(self._languages.get(request, here))
         if owed.words is None:
             words = self._now(owed)
             if words is None:
@@ -137,26 +144,34 @@ class LateAnswers:
 
     def _now(self, owed: Owed) -> str | None:
         """How the bot is now, for a request to a controller that died; None if not known yet."""
-        text = "The controller restarted before it could answer. This is how things are now:\n"
+        text = say("The controller restarted before it could answer. This is how things are now:")
+        text += "\n"
         view = self._manager.bots.get(owed.bot_id)
         if owed.act in {acts.ACCESS_GRANT.id, acts.ACCESS_REVOKE.id}:
-            return text + "See /access list."
+            return text + say("See /access list.")
         if owed.act in {verb.act.id for verb in Verb}:
-            return text + "Its message in the admin channel shows how it goes."
+            return text + say("Its message in the admin channel shows how it goes.")
         if owed.act == acts.TOKEN_REVOKE.id:
-            return text + "See /access token list."
+            return text + say("See /access token list.")
         if view is None and owed.act == acts.BOT_CREATE.id:
-            return text + f"**{plain(owed.bot_name)}** was not created. Ask again: /bot create."
+            return text + say(
+                "**{bot_name}** was not created. Ask again: /bot create.",
+                bot_name=plain(owed.bot_name),
+            )
         if view is not None:
             known = view.seen and view.phase.settled and not view.bot.run.to_end
             if not known and time.monotonic() < self._began + SETTLE_SECONDS:
                 return None
-        text += outcome_of(self._manager, view, owed.bot_name, "working on it")
+        text += outcome_of(self._manager, view, owed.bot_name, say("working on it"))
         return fit(text + _unsure(owed, exists=view is not None), WORDS_MAX, NOTE).text
 
     async def _say(self, owed: Owed) -> None:
-        text = f"📨 About your request of {moment(owed.asked_at)} ({_about(owed)}):\n"
-        text += owed.words or ""
+        text = say(
+            "📨 About your request of {when} ({about}):",
+            when=moment(owed.asked_at),
+            about=_about(owed),
+        )
+        text += "\n" + (owed.words or "")
         # Discord drops a second message with the same nonce, so a try that was lost does no harm.
         nonce = hashlib.sha256(f"outbox {owed.request}".encode()).hexdigest()[:NONCE_MAX]
         try:
@@ -181,11 +196,17 @@ class LateAnswers:
 def _unsure(owed: Owed, *, exists: bool) -> str:
     """What the bot's state doesn't tell about this request, and how to find out."""
     if owed.act == acts.BOT_DO.id:
-        return "\nWhether the action ran isn't known."
+        return "\n" + say("Whether the action ran isn't known.")
     if exists and owed.act == acts.BOT_EDIT.id:
-        return f"\nNot sure what was stored? /bot edit {owed.bot_name} shows the settings."
+        return "\n" + say(
+            "Not sure what was stored? /bot edit {bot_name} shows the settings.",
+            bot_name=owed.bot_name,
+        )
     if exists and owed.act == acts.BOT_SECRETS.id:
-        return f"\nNot sure what was stored? /bot secrets {owed.bot_name} asks again."
+        return "\n" + say(
+            "Not sure what was stored? /bot secrets {bot_name} asks again.",
+            bot_name=owed.bot_name,
+        )
     return ""
 
 
@@ -195,5 +216,9 @@ def _old(owed: Owed) -> bool:
 
 def _about(owed: Owed) -> str:
     """`**start** on **shop**`."""
-    act = plain(owed.act.removeprefix("bot.").replace(".", " "), 40)
-    return f"**{act}** on **{plain(owed.bot_name, 40)}**" if owed.bot_name else f"**{act}**"
+    act = plain(command(owed.act.replace(".", " "))[1:].removeprefix("bot "), 40)
+    return (
+        say("**{act}** on **{bot_name}**", act=act, bot_name=plain(owed.bot_name, 40))
+        if owed.bot_name
+        else f"**{act}**"
+    )

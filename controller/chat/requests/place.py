@@ -15,6 +15,7 @@ class Place:
 
     guild_id: int
     channel_id: int
+    language: str = ""  # of what everybody reads; empty: the server's
 
     def check(self, interaction: discord.Interaction, *, direct: bool) -> None:
         """Raise Denied unless it comes from the admin channel (or a thread of it).

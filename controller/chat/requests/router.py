@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import discord
 
 from controller.chat.requests.admission import Admission
+from controller.chat.requests.audience import speak_to
 from controller.chat.requests.custom_ids import custom_id_of, parse
 from controller.chat.requests.request import Debts, Request
 from controller.domain.errors import NotFound
@@ -35,6 +36,7 @@ class Router:
         kind = _KINDS.get(interaction.type)
         if kind is None or not self._admission.is_new(interaction):
             return
+        await speak_to(interaction)
         action, arguments = parse(custom_id_of(interaction))
         request = Request(interaction, f"{kind} {action}", arguments, self._debts)
         try:

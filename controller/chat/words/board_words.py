@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from controller.chat.languages import plural, say, told
 from controller.chat.words.bot_words import SIGNS, engine_reason, headline, reasons, since
 from controller.chat.words.fleet_words import WORST_FIRST, worst_first
-from controller.chat.words.text import fitted, plural
+from controller.chat.words.text import fitted
 from controller.domain.phase import Phase
 from controller.fleet.views import EngineState, View
 
@@ -20,15 +21,19 @@ def summary(views: Sequence[View]) -> str:
     down = sum(view.phase in _DOWN for view in views)
     unhealthy = sum(view.phase is Phase.UNHEALTHY for view in views)
     parts = [plural(len(views), "bot")]
-    parts += [f"{down} down"] if down else []
-    parts += [f"{unhealthy} unhealthy"] if unhealthy else []
+    parts += [say("{down} down", down=down)] if down else []
+    parts += [say("{unhealthy} unhealthy", unhealthy=unhealthy)] if unhealthy else []
     return " · ".join(parts)
 
 
 def board_heading(views: Sequence[View], engine: EngineState) -> str:
     """The first line, which is the state that counts."""
     if engine.away:
-        return f"⚠️ **{summary(views)}** — {engine_reason(engine)} This is the last known state."
+        return say(
+            "⚠️ **{summary}** — {why} This is the last known state.",
+            summary=summary(views),
+            why=engine_reason(engine),
+        )
     sign = SIGNS[worst_first(views)[0].phase] if views else "⚪"
     return f"{sign} **{summary(views)}**"
 
@@ -49,11 +54,11 @@ def board_groups(views: Sequence[View], shown: Sequence[View]) -> str:
 
 
 def _group(phase: Phase, found: Sequence[View]) -> str:
-    line = f"{SIGNS[phase]} {phase.value} ({len(found)}): "
+    line = f"{SIGNS[phase]} {told(phase.value)} ({len(found)}): "
     names: list[str] = []
     for view in found:
         if len(line) + len(", ".join([*names, view.bot.name])) > _GROUP_MAX:
             break
         names.append(view.bot.name)
     more = len(found) - len(names)
-    return line + ", ".join(names) + (f" and {more} more" if more else "")
+    return line + ", ".join(names) + (say(" and {more} more", more=more) if more else "")

@@ -5,6 +5,7 @@ The words themselves are in `bot_words`, which is pure.
 
 from __future__ import annotations
 
+from controller.chat.languages import say, told
 from controller.chat.words import bot_words
 from controller.domain.bot import Bot
 from controller.fleet.views import View
@@ -22,8 +23,18 @@ def limits_of(manager: Manager, bot: Bot) -> str:
     found = manager.bots.limits(bot)
     if found is None:
         return ""
-    own = f"; its own: {', '.join(sorted(bot.limits))}" if bot.limits else ""
-    return f"limits: memory {found.memory}, {found.cpus:g} CPUs, {found.pids} processes{own}"
+    own = (
+        say("; its own: {limits}", limits=", ".join(map(told, sorted(bot.limits))))
+        if bot.limits
+        else ""
+    )
+    return say(
+        "limits: memory {memory}, {cpus} CPUs, {pids} processes{own}",
+        memory=found.memory,
+        cpus=f"{found.cpus:g}",
+        pids=found.pids,
+        own=own,
+    )
 
 
 async def doubts_of(manager: Manager, bot: Bot) -> str:

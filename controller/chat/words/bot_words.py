@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from controller.chat.words.text import fitted, moment, plain, plural
+from controller.chat.languages import number, plural, say, told
+from controller.chat.words.text import fitted, moment, plain
 from controller.domain.bot import Bot, Problem, Wish
 from controller.domain.crashes import GIVE_UP_AT, describe_exit, recent
 from controller.domain.observation import ContainerState, Health, Observation
@@ -25,7 +26,18 @@ SIGNS = {
     Phase.ERROR: "🔴",
     Phase.REMOVING: "🟡",
 }
-_SINCE = {Phase.CREATED: "created", Phase.RUNNING: "started", Phase.STOPPED: "stopped"}
+_SINCE = {
+    Phase.CREATED: "created {when}",
+    Phase.RUNNING: "started {when}",
+    Phase.STOPPED: "stopped {when}",
+}
+# What people do to a container past BotMaker.
+_BY_HAND = {
+    "stopped": "Stopped outside BotMaker {when}",
+    "paused": "Paused outside BotMaker {when}",
+    "removed": "Removed outside BotMaker {when}",
+    "renamed": "Renamed outside BotMaker {when}",
+}
 # What is done about what people do to a container past BotMaker.
 UNDONE = {
     "stopped": "started again",
@@ -63,11 +75,11 @@ def headline(view: View) -> str:
 def _phase_words(view: View) -> str:
     problem = view.bot.problem
     if view.phase is Phase.CREATED:
-        return "created (waiting for secrets)"
+        return say("created (waiting for secrets)")
     if view.phase is Phase.ERROR and problem is not None and problem.code == "crash-loop":
         count = len(recent(view.crashes, problem.at)) or GIVE_UP_AT
-        return f"gave up after {plural(count, 'crash', 'crashes')}"
-    return view.phase.value
+        return say("gave up after {crashes}", crashes=plural(count, "crash", "crashes"))
+    return told(view.phase.value)
 
 
 def made_of(bot: Bot) -> str:
@@ -81,7 +93,8 @@ def since(view: View) -> str:
     """`started 3 minutes ago`: when the bot got into its phase; when running, its last start."""
     container = view.world.container
     started = container.started if container and view.phase is Phase.RUNNING else 0.0
-    return f"{_SINCE.get(view.phase, 'changed')} {moment(started or view.since)}"
+    when = moment(started or view.since)
+    return say(_SINCE.get(view.phase, "changed {when}"), when=when)
 
 
 def reasons(view: View, memory: int = 0, *, now: float) -> list[str]:
@@ -97,24 +110,43 @@ def causes(view: View, memory: int = 0, *, now: float) -> list[Cause]:
     """
     found = _ended(view, memory, now) if view.bot.wish is Wish.RUN else []
     if view.bot.setback is not None:
-        found.append(Cause(plain(view.bot.setback.message)))
+        found.append(Cause(plain(told(view.bot.setback.message))))
     if view.world.previous is not None and view.bot.candidate:
-        trying = f"Trying release {view.bot.candidate}; if it fails, the one before comes back."
+        trying = say(
+            "Trying release {candidate}; if it fails, the one before comes back.",
+            candidate=view.bot.candidate,
+        )
         found.append(Cause(trying))
     if view.bot.restoring and view.bot.problem is None:
-        found.append(Cause(f"Its state is being replaced by snapshot {view.bot.restoring}."))
+        found.append(
+            Cause(
+                say(
+                    "Its state is being replaced by snapshot {restoring}.",
+                    restoring=view.bot.restoring,
+                )
+            )
+        )
     if view.world.container is not None:
         found += map(Cause, _of_container(view, view.world.container))
-    found += [Cause(plain(words)) for words in view.world.degraded]
+    found += [Cause(plain(told(words))) for words in view.world.degraded]
     if view.world.missing and view.phase is not Phase.CREATED:
-        words = f"Secrets missing or not usable: {', '.join(view.world.missing)}."
+        words = say(
+            "Secrets missing or not usable: {missing}.", missing=", ".join(view.world.missing)
+        )
         found.append(Cause(words, Fix.SECRETS))
-    found += map(Cause, view.world.faults)  # our own words about our own files, with markup
+    found += [
+        Cause(told(words)) for words in view.world.faults
+    ]  # our own words about our own files, with markup
     if view.flood:
-        words = f"Its log is flooded: about {view.flood:,.0f} lines a second. Older lines get lost."
+        words = say(
+            "Its log is flooded: about {flood} lines a second. Older lines get lost.",
+            flood=number(view.flood),
+        )
         found.append(Cause(words))
     if view.held_up:
-        found.append(Cause(f"Held up, and tried again: {plain(view.held_up)}"))
+        found.append(
+            Cause(say("Held up, and tried again: {held_up}", held_up=plain(told(view.held_up))))
+        )
     said = [cause.words for cause in found]
     return [*found, *map(Cause, [*_refused_start(view, said), *_by_hand(view)])]
 
@@ -124,19 +156,19 @@ def _by_hand(view: View) -> list[str]:
     if view.by_hand is None or view.bot.wish is not Wish.RUN:
         return []
     what, at = view.by_hand.what, view.by_hand.at
-    undone = f"; {UNDONE[what]}" if view.phase in _ALIVE else ""
-    return [f"{what.capitalize()} outside BotMaker {moment(at)}{undone}."]
+    undone = f"; {say(UNDONE[what])}" if view.phase in _ALIVE else ""
+    return [say(_BY_HAND[what], when=moment(at)) + undone + "."]
 
 
 def _of_container(view: View, container: Observation) -> list[str]:
     found = []
     if container.state is ContainerState.PAUSED:
-        found.append("Its container is paused.")
+        found.append(say("Its container is paused."))
     if container.health is Health.UNHEALTHY:
-        said = plain(container.probe_output) or "it printed nothing"
-        found.append(f"Its health check fails: {said}")
+        said = plain(container.probe_output) or say("it printed nothing")
+        found.append(say("Its health check fails: {said}", said=said))
     if view.phase is Phase.UNHEALTHY and container.health is Health.STARTING:
-        found.append("It runs, but its health check hasn't succeeded in the time allowed.")
+        found.append(say("It runs, but its health check hasn't succeeded in the time allowed."))
     return found
 
 
@@ -145,10 +177,10 @@ def _refused_start(view: View, found: Sequence[str]) -> list[str]:
     container = view.world.container
     if container is None or view.bot.wish is not Wish.RUN or view.phase is Phase.RUNNING:
         return []
-    said = plain(container.error)
+    said = plain(told(container.error))
     if not said or any(said.rstrip(".…") in reason for reason in found):
         return []
-    return [f"Docker couldn't start it: {said}"]
+    return [say("Docker couldn't start it: {said}", said=said)]
 
 
 def _ended(view: View, memory: int, now: float) -> list[Cause]:
@@ -158,20 +190,30 @@ def _ended(view: View, memory: int, now: float) -> list[Cause]:
     if problem is not None:
         hint = problem.hint
         if short_of_memory and problem.code in _OF_A_CRASH:
-            return [Cause(plain(problem.message)), Cause(_lacking(memory))]
+            return [Cause(plain(told(problem.message))), Cause(_lacking(memory))]
         fix = _fix_of(view, problem)
         return [
-            Cause(plain(words), fix if at == 0 else Fix.NONE)
+            Cause(plain(told(words)), fix if at == 0 else Fix.NONE)
             for at, words in enumerate((problem.message, hint))
             if words
         ]
     count = len(recent(view.crashes, now))
     if crash is None or not count:
         return []
-    what = describe_exit(crash.exit_code, oom_killed=crash.oom_killed)
+    what = told(describe_exit(crash.exit_code, oom_killed=crash.oom_killed))
     times = plural(count, "crash", "crashes")
     fix = _going_back(view) if view.phase is Phase.CRASH_LOOPING else Fix.NONE
-    found = [Cause(f"Crashed {moment(crash.at)} ({what}); {times} in ten minutes.", fix)]
+    found = [
+        Cause(
+            say(
+                "Crashed {when} ({what}); {times} in ten minutes.",
+                when=moment(crash.at),
+                what=what,
+                times=times,
+            ),
+            fix,
+        )
+    ]
     return [*found, Cause(_lacking(memory))] if short_of_memory else found
 
 
@@ -192,9 +234,10 @@ def _going_back(view: View) -> Fix:
 
 
 def _lacking(memory: int) -> str:
-    limit = f" (limit {_size(memory)})" if memory else ""
-    return (
-        f"It was killed for lack of memory{limit}: give it more with `/bot edit`, option `memory`."
+    limit = say(" (limit {size})", size=_size(memory)) if memory else ""
+    return say(
+        "It was killed for lack of memory{limit}: give it more with `/bot edit`, option `memory`.",
+        limit=limit,
     )
 
 
@@ -208,18 +251,23 @@ def exposure(names: Sequence[str]) -> str:
     """The warning about secrets in the environment of a bot's process; empty if there are none."""
     if not names:
         return ""
-    return (
-        f"⚠️ This bot gets {plain(', '.join(names), 200)} as environment variables of its process: "
-        "its program can only read them there. Anything that runs in its container can read them "
-        "too, and so can root on the host."
+    return say(
+        "⚠️ This bot gets {names} as environment variables of its process: its "
+        "program can only read them there. Anything that runs in its container can "
+        "read them too, and so can root on the host.",
+        names=plain(", ".join(map(told, names)), 200),
     )
 
 
 def doubts(needs: Sequence[tuple[str, str]]) -> str:
     """What the image may lack, for (title, hint) pairs that can't be checked yet."""
     return "\n".join(
-        f"⚠️ {plain(title, 60)} needs a part that not every image has. This image isn't downloaded "
-        f"yet, so I can't check. {plain(hint, 400)}"
+        say(
+            "⚠️ {title} needs a part that not every image has. This image isn't "
+            "downloaded yet, so I can't check. {hint}",
+            title=plain(told(title), 60),
+            hint=plain(told(hint), 400),
+        )
         for title, hint in needs
     )
 
@@ -227,12 +275,18 @@ def doubts(needs: Sequence[tuple[str, str]]) -> str:
 def inside(addresses: Sequence[tuple[str, str]]) -> str:
     """The warning about (label, address to use instead) pairs of settings that lead nowhere."""
     return "\n".join(
-        f"⚠️ {plain(label, 60)} leads to the bot's own container: inside it, localhost is the "
-        + (
-            f"container itself. For a server on Docker's host use {_code(instead)}, and let "
-            "it listen on more than localhost."
-            if instead
-            else "container itself. Use the address of that machine in your network."
+        say(
+            "⚠️ {label} leads to the bot's own container: inside it, localhost is the container "
+            "itself. For a server on Docker's host use {instead}, and let it listen on more than "
+            "localhost.",
+            label=plain(told(label), 60),
+            instead=_code(instead),
+        )
+        if instead
+        else say(
+            "⚠️ {label} leads to the bot's own container: inside it, localhost is the container "
+            "itself. Use the address of that machine in your network.",
+            label=plain(told(label), 60),
         )
         for label, instead in addresses
     )
@@ -246,12 +300,13 @@ def engine_note(engine: EngineState) -> str:
     """A warning on a line of its own if the engine doesn't answer, else nothing."""
     if engine.reachable:
         return ""
-    return f"\n⚠️ {engine_reason(engine)} These are the last known states."
+    why = engine_reason(engine)
+    return "\n" + say("⚠️ {why} These are the last known states.", why=why)
 
 
 def engine_reason(engine: EngineState) -> str:
     """Why the engine doesn't answer, as a sentence with exactly one full stop."""
-    return (plain(engine.reason) or "Docker doesn't answer").rstrip(". ") + "."
+    return (plain(told(engine.reason)) or say("Docker doesn't answer")).rstrip(". ") + "."
 
 
 def show(
@@ -269,20 +324,37 @@ def show(
     warnings = [words for words in (warning, engine_note(engine).strip()) if words]
     lines = [headline(view), *warnings, made_of(bot), since(view), *reasons(view, memory, now=now)]
     prints = [f"{name} `{value}`" for name, value in sorted(secrets.items())]
-    prints += [f"{name} missing" for name in view.world.missing if name not in secrets]
+    prints += [
+        say("{name} missing", name=name) for name in view.world.missing if name not in secrets
+    ]
     for at in range(0, len(prints), _PRINTS_A_LINE):
-        lines.append("secrets (fingerprints): " + ", ".join(prints[at : at + _PRINTS_A_LINE]))
-    lines.append(f"id `{bot.id}`, created {moment(bot.created_at)} by <@{bot.created_by}>")
+        lines.append(
+            say("secrets (fingerprints):") + " " + ", ".join(prints[at : at + _PRINTS_A_LINE])
+        )
+    lines.append(
+        say(
+            "id `{id}`, created {when} by <@{created_by}>",
+            id=bot.id,
+            when=moment(bot.created_at),
+            created_by=bot.created_by,
+        )
+    )
     if container is not None:
-        health = "" if container.health is Health.NONE else f", {container.health.value}"
+        health = "" if container.health is Health.NONE else f", {told(container.health.value)}"
         restarts = plural(container.restart_count, "restart")
         lines.append(
-            f"container `{container.container_id[:12]}` {container.state.value}{health}, {restarts}"
+            say(
+                "container `{container_id}` {state}{health}, {restarts}",
+                container_id=container.container_id[:12],
+                state=told(container.state.value),
+                health=health,
+                restarts=restarts,
+            )
         )
     if limits:
         lines.append(limits)
     if bot.image:
-        lines.append(f"image `{bot.image[:32]}`")
+        lines.append(say("image `{image}`", image=bot.image[:32]))
     for name, value in bot.fields.items():
         lines.append(f"{name}: {plain(value, 100)}")
     return "\n".join(lines)
@@ -299,9 +371,14 @@ def outcome(
 ) -> str:
     """How it went: finished, or still `doing` it. `now` is the engine's time."""
     if view is None:
-        return f"🗑️ **{name}** — removed. Nothing is left of it."
+        return say("🗑️ **{name}** — removed. Nothing is left of it.", name=name)
     renewing = view.bot.wish is Wish.RUN and view.bot.run.to_end
     if not view.phase.settled or renewing:
-        text = f"{SIGNS[view.phase]} **{name}** — {doing}… Its card shows how it goes."
+        text = say(
+            "{sign} **{name}** — {doing}… Its card shows how it goes.",
+            sign=SIGNS[view.phase],
+            name=name,
+            doing=doing,
+        )
         return text + engine_note(engine)
     return "\n".join([headline(view) + engine_note(engine), *reasons(view, memory, now=now)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 
+from controller.chat.languages import say, told
 from controller.chat.words.hints import hint_for
 from controller.chat.words.text import fitted, sentences
 from controller.domain.errors import (
@@ -28,12 +29,14 @@ def failure_words(error: BaseException) -> str:
     """
     if isinstance(error, ControllerError):
         # A denial's hint is chat's own, and mentions the right channel.
-        hint = hint_for(error) if error.code == "denied" else sentences(hint_for(error))
-        what = fitted(f"❌ {sentences(error.message)}", _MESSAGE_MAX)
+        said = told(hint_for(error))
+        hint = said if error.code == "denied" else sentences(said)
+        what = fitted(f"❌ {sentences(told(error.message))}", _MESSAGE_MAX)
         return "\n".join(filter(None, (what, fitted(hint, _HINT_MAX))))
     number = secrets.token_hex(3)
     log.error("fault %s", number, exc_info=error)
-    return (
-        f"❌ Something went wrong inside BotMaker (fault {number}).\n"
-        "The controller's log has the details; your bots are not affected."
+    return say(
+        "❌ Something went wrong inside BotMaker (fault {number}).\n"
+        "The controller's log has the details; your bots are not affected.",
+        number=number,
     )

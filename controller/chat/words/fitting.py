@@ -9,10 +9,11 @@ import re
 import time
 from dataclasses import dataclass
 
+from controller.chat.languages import say
 from controller.chat.words.limits import MESSAGE_MAX
 from controller.chat.words.text import fitted
 
-_NOTE = "… and {} more: see the file."
+_NOTE = "… and {count} more: see the file."
 _ESCAPE = re.compile(r"\\([^\w\s]|_)|\u200b|<t:(\d+):R>|\*\*")
 
 
@@ -32,7 +33,7 @@ def fit(text: str, limit: int = MESSAGE_MAX, note: str = _NOTE) -> Fitted:
     if len(text) <= limit:
         return Fitted(text)
     lines = text.split("\n")
-    room = limit - len(note.format(len(lines))) - 1
+    room = limit - len(say(note, count=len(lines))) - 1
     kept: list[str] = []
     for line in lines:
         if len(line) + 1 > room:
@@ -42,7 +43,7 @@ def fit(text: str, limit: int = MESSAGE_MAX, note: str = _NOTE) -> Fitted:
     if not kept:
         kept = [fitted(lines[0], room)]
     more = len(lines) - len(kept)
-    kept += [note.format(more)] if more else []
+    kept += [say(note, count=more)] if more else []
     return Fitted("\n".join(kept), readable(text))
 
 

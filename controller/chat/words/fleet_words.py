@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 
+from controller.chat.languages import plural, say, told
 from controller.chat.words.bot_words import (
     engine_note,
     engine_reason,
@@ -17,7 +18,7 @@ from controller.chat.words.bot_words import (
     since,
 )
 from controller.chat.words.limits import MESSAGE_MAX
-from controller.chat.words.text import moment, plain, plural
+from controller.chat.words.text import moment, plain
 from controller.domain.bot import Bot
 from controller.domain.phase import Phase
 from controller.fleet.views import EngineState, View
@@ -62,12 +63,12 @@ def list_page(
     """
     if not found:
         if not only:
-            return "There are no bots yet. Create the first one with `/bot create`."
-        return f"No bot is {plain(' and '.join(only), 300)}."
+            return say("There are no bots yet. Create the first one with `/bot create`.")
+        return say("No bot is {only}.", only=plain(say(" and ").join(only), 300))
     number, pages = page
     notes = [
         *(plain(one, 100) for one in only),
-        *([f"page {number} of {pages}"] if pages > 1 else []),
+        *([say("page {number} of {pages}", number=number, pages=pages)] if pages > 1 else []),
     ]
     head = counts(found) + (f" ({', '.join(notes)})" if notes else "") + engine_note(engine)
     room = (MESSAGE_MAX - len(head)) // max(1, len(shown)) - 1
@@ -99,8 +100,8 @@ def _harmless(cells: tuple[object, ...]) -> list[str]:
 def counts(views: Sequence[View]) -> str:
     """`3 bots: 1 error, 2 running`."""
     found = Counter(map(_PHASE, views))
-    parts = [f"{found[phase]} {phase.value}" for phase in WORST_FIRST if found[phase]]
-    return f"{plural(len(views), 'bot')}: {', '.join(parts)}" if parts else "no bots"
+    parts = [f"{found[phase]} {told(phase.value)}" for phase in WORST_FIRST if found[phase]]
+    return f"{plural(len(views), 'bot')}: {', '.join(parts)}" if parts else say("no bots")
 
 
 def fleet_status(
@@ -114,9 +115,17 @@ def fleet_status(
 ) -> str:
     """The fleet in a few lines, naming the bots that somebody should look at. `now` is the engine's
     time."""
-    docker = "Docker answers." if engine.reachable else engine_reason(engine)
-    lines = [f"BotMaker {version}, started {moment(started_at)}. {docker}", counts(views)]
+    docker = say("Docker answers.") if engine.reachable else engine_reason(engine)
+    lines = [
+        say(
+            "BotMaker {version}, started {when}. {docker}",
+            version=version,
+            when=moment(started_at),
+            docker=docker,
+        ),
+        counts(views),
+    ]
     for view in worst_first(view for view in views if view.phase.bad):
         why = " ".join(reasons(view, memory(view.bot), now=now))
-        lines.append(f"{headline(view)}: {why or 'see its log'}")
+        lines.append(f"{headline(view)}: {why or say('see its log')}")
     return "\n".join(lines)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from controller.chat.languages import command, plural, say, told
 from controller.chat.words.bot_words import UNDONE
-from controller.chat.words.text import moment, plain, plural
+from controller.chat.words.text import moment, plain
 from controller.domain.access import Principal
 from controller.domain.crashes import describe_exit
 from controller.domain.journal import Entry, Kind, Result
@@ -18,14 +19,21 @@ _RESULTS = {
     Result.FAILED: "failed inside BotMaker",
     Result.CUT_SHORT: "cut short by a restart of BotMaker",
 }
+# What an outcome names, with words for some names and for none.
+_NAMED = {
+    "names": ("stored {names}", "nothing stored"),
+    "changed": ("changed {names}", "nothing changed"),
+}
 
 
 def history_words(events: Sequence[Event], name: str) -> str:
     """What happened to a bot, or to everything if `name` is empty; newest first."""
-    head = f"**{name}**" if name else "**Everything**"
+    head = f"**{name}**" if name else say("**Everything**")
     if not events:
-        return f"{head} — nothing else has happened."
-    return "\n".join([f"{head} — newest first", *(_line(event, name) for event in events)])
+        return say("{head} — nothing else has happened.", head=head)
+    return "\n".join(
+        [say("{head} — newest first", head=head), *(_line(event, name) for event in events)]
+    )
 
 
 def _line(event: Event, name: str) -> str:
@@ -51,22 +59,30 @@ def _what(event: Event) -> str:
         case Kind.ASKED:
             return f"{who(entry.author.principal)} **{_act(entry)}**{_detail(entry)}: {_end(event)}"
         case Kind.REFUSED:
-            refused = f"refused ({plain(str(data.get('code', '')), 40)})"
+            refused = say("refused ({reason})", reason=plain(str(data.get("code", "")), 40))
             return f"{who(entry.author.principal)} **{_act(entry)}**: {refused}{_times(entry)}"
         case Kind.CRASH:
             code, oom = data.get("exit_code"), bool(data.get("oom_killed"))
-            return f"**crashed**: {describe_exit(code, oom_killed=oom)}"
+            return say("**crashed**: {how}", how=told(describe_exit(code, oom_killed=oom)))
         case Kind.PROBLEM:
-            return f"**gave up**: {plain(str(data.get('message', '')), DETAIL_MAX)}"
+            return say(
+                "**gave up**: {message}",
+                message=plain(told(str(data.get("message", ""))), DETAIL_MAX),
+            )
         case Kind.RELOAD if data.get("ok"):
-            return "**read its replaced secrets**"
+            return say("**read its replaced secrets**")
         case Kind.RELOAD:
-            reason = plain(str(data.get("reason", "")), DETAIL_MAX)
-            return f"**couldn't read its replaced secrets** ({reason}), so it restarts"
+            reason = plain(told(str(data.get("reason", ""))), DETAIL_MAX)
+            return say(
+                "**couldn't read its replaced secrets** ({reason}), so it restarts", reason=reason
+            )
         case Kind.UNCHECKED:
-            return f"**config not checked**: {describe_exit(data.get('exit_code'))}"
+            return say(
+                "**config not checked**: {how}",
+                how=told(describe_exit(data.get("exit_code"))),
+            )
         case Kind.NOTED:
-            words = plain(str(data.get("words", "")), DETAIL_MAX)
+            words = plain(told(str(data.get("words", ""))), DETAIL_MAX)
             return f"**{plain(str(data.get('act', '')), 40)}**: {words}"
         case _:
             return _of_the_container(entry.kind, data)
@@ -76,23 +92,38 @@ def _of_the_container(kind: Kind, data: Mapping[str, Any]) -> str:
     match kind:
         case Kind.RENAMED:
             before, after = (plain(str(data.get(key, "")), 40) for key in ("before", "after"))
-            return f"**renamed** from {before} to {after}"
+            return say("**renamed** from {before} to {after}", before=before, after=after)
         case Kind.BY_HAND:
             what = str(data.get("what", ""))
-            return f"**{plain(what, 20)} outside BotMaker**: {UNDONE.get(what, 'undone')}"
+            return say(
+                "**{what} outside BotMaker**: {undone}",
+                what=plain(told(what), 20),
+                undone=say(UNDONE.get(what, "undone")),
+            )
         case Kind.TAKEN_BACK:
-            why = plain(str(data.get("message", "")), DETAIL_MAX)
+            why = plain(told(str(data.get("message", ""))), DETAIL_MAX)
             number, to = data.get("number"), data.get("to")
-            return f"**release {number} taken back**, release {to} runs again: {why}"
+            return say(
+                "**release {number} taken back**, release {to} runs again: {why}",
+                number=number,
+                to=to,
+                why=why,
+            )
         case Kind.RELEASE:
-            return f"**release {data.get('number')}** ({plain(str(data.get('why', '')), 20)})"
+            return say(
+                "**release {number}** ({why})",
+                number=data.get("number"),
+                why=plain(told(str(data.get("why", ""))), 20),
+            )
         case Kind.PROVED:
-            return f"**release {data.get('number')} works**"
+            return say("**release {number} works**", number=data.get("number"))
         case Kind.SNAPSHOT:
-            what = plain(str(data.get("what", "")), 20)
-            return f"**snapshot {data.get('number')}** of its state {what}"
+            what = plain(told(str(data.get("what", ""))), 20)
+            return say(
+                "**snapshot {number}** of its state {what}", number=data.get("number"), what=what
+            )
         case Kind.NEW_IMAGE:
-            return f"**another image**: {_image_change(data)}"
+            return say("**another image**: {change}", change=_image_change(data))
         case _:
             return _of_the_installation(kind, data)
 
@@ -100,28 +131,45 @@ def _of_the_container(kind: Kind, data: Mapping[str, Any]) -> str:
 def _of_the_installation(kind: Kind, data: Mapping[str, Any]) -> str:
     match kind:
         case Kind.WEBHOOK:
-            reason = plain(str(data.get("reason", "")), DETAIL_MAX)
+            reason = plain(told(str(data.get("reason", ""))), DETAIL_MAX)
             count = data.get("count") or 0
             events = f", {plural(int(count), 'event')}" if count else ""
-            what = plain(str(data.get("what", "")), 20)
-            return f"webhook {plain(str(data.get('name', '')), 40)} **{what}**{events}: {reason}"
+            what = plain(told(str(data.get("what", ""))), 20)
+            return say(
+                "webhook {name} **{what}**{events}: {reason}",
+                name=plain(str(data.get("name", "")), 40),
+                what=what,
+                events=events,
+                reason=reason,
+            )
         case Kind.MISSED | Kind.BATCH:
             return _of_many(kind, data)
         case Kind.ORPHANS:
             removed = plain(", ".join(map(str, data.get("removed") or ())), DETAIL_MAX)
-            return f"**removed what belonged to no bot**: {removed or 'nothing'}"
+            return say(
+                "**removed what belonged to no bot**: {removed}", removed=removed or say("nothing")
+            )
         case Kind.HEALTH:
-            return f"BotMaker is **{plain(str(data.get('state', '')), 20)}**"
+            return say("BotMaker is **{state}**", state=plain(told(str(data.get("state", ""))), 20))
         case Kind.WORKER:
-            reason = plain(str(data.get("reason", "")), DETAIL_MAX)
+            reason = plain(told(str(data.get("reason", ""))), DETAIL_MAX)
             version = plain(str(data.get("version", "")), 20)
-            return f"**Worker {plain(str(data.get('what', '')), 20)}** {version} {reason}".strip()
+            return say(
+                "**Worker {what}** {version} {reason}",
+                what=plain(told(str(data.get("what", ""))), 20),
+                version=version,
+                reason=reason,
+            ).strip()
         case Kind.EDGE_WISH:
-            action = plain(str(data.get("action", "")), 20)
-            return f"**{action}** by the Worker: {plain(str(data.get('result', '')), 20)}"
+            action = plain(told(str(data.get("action", ""))), 20)
+            return say(
+                "**{action}** by the Worker: {result}",
+                action=action,
+                result=plain(told(str(data.get("result", ""))), 20),
+            )
         case Kind.RESTORED:
             made = moment(float(data.get("made_at", 0.0)))
-            return f"**restored** from the backup of {made}"
+            return say("**restored** from the backup of {made}", made=made)
         case _:
             return f"**{kind.value}**"
 
@@ -131,14 +179,30 @@ def _of_many(kind: Kind, data: Mapping[str, Any]) -> str:
     if kind is Kind.MISSED:
         runs = plural(int(data.get("times") or 0), "run")
         due = moment(float(data.get("due") or 0.0))
-        chore = plain(str(data.get("chore", "")), 20)
-        return f"**missed {runs}** of schedule {data.get('schedule')} ({chore}), the last {due}"
+        chore = plain(told(str(data.get("chore", ""))), 20)
+        return say(
+            "**missed {runs}** of schedule {schedule} ({chore}), the last {due}",
+            runs=runs,
+            schedule=data.get("schedule"),
+            chore=chore,
+            due=due,
+        )
     failed = data.get("failed")
     names = [str(one) for one in failed] if isinstance(failed, list) else []
-    words = f"**{plain(str(data.get('verb', '')), 20)} of many**: {data.get('done')} done"
+    words = say(
+        "**{verb} of many**: {done} done",
+        verb=plain(told(str(data.get("verb", ""))), 20),
+        done=data.get("done"),
+    )
     if names:
-        words += f", {len(names)} failed ({plain(', '.join(names), DETAIL_MAX)})"
-    return words + (f", {data['left_out']} left out" if data.get("left_out") else "")
+        words += say(
+            ", {count} failed ({names})",
+            count=len(names),
+            names=plain(", ".join(names), DETAIL_MAX),
+        )
+    return words + (
+        say(", {left_out} left out", left_out=data["left_out"]) if data.get("left_out") else ""
+    )
 
 
 def _image_change(data: Mapping[str, Any]) -> str:
@@ -157,13 +221,15 @@ def _times(entry: Entry) -> str:
         return ""
     bots = entry.data.get("bots")
     names = plain(", ".join(map(str, bots)), DETAIL_MAX) if isinstance(bots, list) else ""
-    return f", {plural(times, 'more time')} within ten minutes" + (f" ({names})" if names else "")
+    return say(", {times} within ten minutes", times=plural(times, "more time")) + (
+        f" ({names})" if names else ""
+    )
 
 
 def _act(entry: Entry) -> str:
     """`start`, `do status`: the act without its group, which the bot's name replaces."""
     act = str(entry.data.get("act", ""))
-    short = act.removeprefix("bot.").replace(".", " ")
+    short = command(act.replace(".", " "))[1:].removeprefix("bot ")
     action = entry.data.get("action", "")
     return plain(f"{short} {action}".strip(), 60)
 
@@ -171,16 +237,20 @@ def _act(entry: Entry) -> str:
 def _detail(entry: Entry) -> str:
     data = entry.data
     if "token" in data:
-        level = plain(str(data.get("level", "")), 20)
+        level = plain(told(str(data.get("level", ""))), 20)
         return f" ({plain(str(data.get('name', '')), 40)}{f', {level}' if level else ''})"
     if "webhook" in data:
         return f" ({plain(str(data.get('name', '')), 40)}, {plain(str(data.get('host', '')), 60)})"
     if "role" in data:
-        return f" ({plain(str(data['role']), 20)} to {_subject(entry)})"
+        return say(
+            " ({role} to {subject})",
+            role=plain(told(str(data["role"])), 20),
+            subject=_subject(entry),
+        )
     if "whom" in data:
-        return f" (from {_subject(entry)})"
+        return say(" (from {subject})", subject=_subject(entry))
     if "schedule" in data:
-        return f" (schedule {data['schedule']})"
+        return say(" (schedule {schedule})", schedule=data["schedule"])
     detail = str(data.get("detail", ""))
     return f" ({plain(detail, 80)})" if detail else ""
 
@@ -193,31 +263,32 @@ def _subject(entry: Entry) -> str:
 
 def _end(event: Event) -> str:
     if event.outcome is None:
-        return "not finished"
+        return say("not finished")
     data = event.outcome.data
     result = str(data.get("result", Result.DONE.value))
     if result == Result.REFUSED.value:
-        return f"refused ({plain(str(data.get('code', '')), 40)})"
+        return say("refused ({reason})", reason=plain(str(data.get("code", "")), 40))
     if result != Result.DONE.value:
-        return _RESULTS.get(Result(result), result)
-    return _done(data) or "done"
+        return say(_RESULTS.get(Result(result), result))
+    return _done(data) or say("done")
 
 
 def _done(data: dict[str, object] | object) -> str:
     found = dict(data) if isinstance(data, dict) else {}
     if "delivered" in found:
-        why = plain(str(found.get("reason", "")), DETAIL_MAX)
-        return "delivered" if found["delivered"] else f"not delivered: {why}"
+        why = plain(told(str(found.get("reason", ""))), DETAIL_MAX)
+        return say("delivered") if found["delivered"] else say("not delivered: {why}", why=why)
     if "problem" in found:
-        return f"{found.get('phase')}: {plain(str(found['problem']), DETAIL_MAX)}"
+        phase = told(str(found.get("phase")))
+        return f"{phase}: {plain(told(str(found['problem'])), DETAIL_MAX)}"
     if "phase" in found:
-        return "removed" if found["phase"] == "gone" else str(found["phase"])
-    for key, words in (("names", "stored"), ("changed", "changed")):
+        return say("removed") if found["phase"] == "gone" else told(str(found["phase"]))
+    for key, (some, none) in _NAMED.items():
         if key in found:
             names = ", ".join(map(str, found[key])) if isinstance(found[key], list) else ""
-            return f"{words} {plain(names, DETAIL_MAX)}" if names else f"nothing {words}"
+            return say(some, names=plain(names, DETAIL_MAX)) if names else say(none)
     if "schedule" in found:
-        return f"schedule {found['schedule']}"
+        return say("schedule {schedule}", schedule=found["schedule"])
     if "exit_code" in found:
-        return f"exit {found['exit_code']}"
-    return plain(str(found.get("words", "")), DETAIL_MAX)
+        return say("exit {exit_code}", exit_code=found["exit_code"])
+    return plain(told(str(found.get("words", ""))), DETAIL_MAX)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from controller.chat.languages import say, told
 from controller.chat.words.text import plain
 from controller.manager.edits import Edited
 from controller.manager.submission import Sequel
@@ -30,18 +31,25 @@ _OF_SETTINGS: Mapping[Sequel, str] = {
 
 def after_secrets(sequel: Sequel) -> str:
     """What happens to the bot now that its secrets were stored."""
-    return _OF_SECRETS[sequel]
+    return say(_OF_SECRETS[sequel])
 
 
 def after_settings(done: Edited) -> str:
     """What happens to the bot now that its settings were changed, and what stays as it was."""
-    words = [_OF_SETTINGS[done.sequel]]
+    words = [say(_OF_SETTINGS[done.sequel])]
     for spec in done.reset:
-        label = plain(spec.label, 60)
-        default = f"{label} is back to its default, “{plain(spec.default, 100)}”."
-        words.append(default if spec.default else f"{label} is no longer set.")
+        label = plain(told(spec.label), 60)
+        default = say(
+            "{label} is back to its default, “{default}”.",
+            label=label,
+            default=plain(spec.default, 100),
+        )
+        words.append(default if spec.default else say("{label} is no longer set.", label=label))
     words += [
-        f"The file {plain(path, 100)} already exists in the bot's folder and stays as it is."
+        say(
+            "The file {path} already exists in the bot's folder and stays as it is.",
+            path=plain(path, 100),
+        )
         for path in done.kept_files
     ]
     return " ".join(words)

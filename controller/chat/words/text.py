@@ -111,11 +111,6 @@ def text_file(text: str, name: str) -> discord.File:
     return discord.File(io.BytesIO(text.encode()), filename=name)
 
 
-def plural(count: int, one: str, many: str | None = None) -> str:
-    """`1 bot`, `2 bots`."""
-    return f"{count} {one if count == 1 else many or one + 's'}"
-
-
 def moment(at: float) -> str:
     """A time (seconds since the epoch) that each reader's client words: `3 minutes ago`."""
     return f"<t:{int(at)}:R>"
