@@ -22,6 +22,7 @@ from controller.domain.access import Grant
 from controller.domain.batches import Verb
 from controller.domain.bot import Bot
 from controller.domain.journal import Entry, Kind
+from controller.domain.names import new_bot_id
 from controller.domain.phase import Phase
 from controller.domain.roles import Role
 from controller.manager.backups import Plan
@@ -38,9 +39,10 @@ AT_RANDOM = {"source", "token", "until", "file", "size", "schedule", "batch"}
 # What only people at a screen do: an action answers at once, a session is a browser's, and an
 # incident's message has buttons.
 NOT_AT_THE_CONSOLE = {
-    *("bot.do", "access.web", "access.sessions"),
+    *("bot.do", "access.web", "access.sessions", "fleet.alerts.me"),
     *("incident.acknowledge", "incident.mute"),
 }
+LOST = new_bot_id()  # a bot whose secrets were left over
 BEGINS_OTHERS = {"fleet.updates"}  # whose entries come while the next is asked for
 
 
@@ -297,6 +299,32 @@ async def backup(a: Asking) -> Callable[[], Awaitable[None]]:
     return lambda: a.ask(lambda: a.chat("fleet backup"), ("POST", "/backups", {}), ("backup",))
 
 
+async def alerts_give(a: Asking) -> Callable[[], Awaitable[None]]:
+    await a.made()
+    order = {"kind": "user", "subject": str(a.guest.id), "bot": a.name}
+    return lambda: a.ask(
+        lambda: a.chat("fleet alerts give", who=a.guest, bot=a.name),
+        ("POST", "/alerts", order),
+        ("alerts", "give", "user", str(a.guest.id), "--bot", a.name),
+    )
+
+
+async def orphans_remove(a: Asking) -> Callable[[], Awaitable[None]]:
+    folder = a.world.application.settings.secrets_dir / LOST
+    folder.mkdir(parents=True)
+    (orphan,) = await a.world.application.manager.orphans.find(as_admin(a.world))
+
+    async def by_button() -> None:
+        listed = await a.chat("fleet orphans")
+        await a.world.admin.click(listed.response, label="Remove it")
+
+    return lambda: a.ask(
+        by_button,
+        ("POST", "/fleet/orphans/remove", {"ids": [orphan.key]}),
+        ("orphans", "--remove", "--yes"),
+    )
+
+
 async def schedule_add(a: Asking) -> Callable[[], Awaitable[None]]:
     await a.made()
     order = {"chore": "restart", "at": "daily 4:30", "zone": "Europe/Berlin"}
@@ -372,6 +400,8 @@ DOINGS: dict[str, Doing] = {
     "fleet.restart": many("restart"),
     "fleet.update": many("update"),
     "fleet.backup": backup,
+    "fleet.alerts.give": alerts_give,
+    "fleet.orphans.remove": orphans_remove,
     "access.grant": grant,
     "access.revoke": revoke,
     "access.token.create": token_create,

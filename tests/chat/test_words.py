@@ -55,7 +55,7 @@ def test_an_unexpected_error_gives_a_number_that_the_log_has(
     assert record.exc_info[1] is error
 
 
-async def test_discords_own_refusal_becomes_an_incident_in_the_answer(
+async def test_discords_own_refusal_becomes_a_fault_in_the_answer(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An edit that Discord refuses once is told with the number from the log."""
@@ -63,10 +63,10 @@ async def test_discords_own_refusal_becomes_an_incident_in_the_answer(
     world.env.inject_error("PATCH", "/webhooks/*", status=400, code=50035, message="odd text")
     result = await world.admin.slash(world.channel, "bot show", name="shop")
     text = said(result)
-    found = re.search(r"incident ([0-9a-f]{6})", text)
+    found = re.search(r"fault ([0-9a-f]{6})", text)
     assert found is not None
     assert "odd text" not in text
-    assert f"incident {found[1]}" in caplog.text
+    assert f"fault {found[1]}" in caplog.text
     assert len(world.env.errors) == 1
     world.env._errors.clear()
 

@@ -30,8 +30,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PIPE = asyncio.subprocess.PIPE
-# Read by the interpreter itself as it starts: a fork comes too late for them.
-OF_THE_INTERPRETER = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC_", "TZ")
+# Read by the interpreter or a library as it is loaded: a fork comes too late for them.
+OF_THE_INTERPRETER = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC_", "SSL_", "TZ")
 _MESSAGE = 1 << 17
 
 
