@@ -13,6 +13,9 @@ import termios
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
+from tests.process import fork_server
+from tests.process.fork_server import Forked
+
 COMMAND = (sys.executable, "-m", "controller")
 CTRL_C, CTRL_D = "\x03", "\x04"
 
@@ -20,7 +23,7 @@ CTRL_C, CTRL_D = "\x03", "\x04"
 class Seat:
     """One program on one terminal. `screen` is everything that it showed so far."""
 
-    def __init__(self, master: int, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, master: int, process: asyncio.subprocess.Process | Forked) -> None:
         self._master = master
         self._process = process
         self._read_to = 0
@@ -79,16 +82,22 @@ async def seated(
     def own_terminal() -> None:  # so that Ctrl-C reaches it as a signal
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
-    process = await asyncio.create_subprocess_exec(
-        *(*command, *arguments),
-        cwd=folder,
-        env=dict(env),
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-        start_new_session=True,
-        preexec_fn=own_terminal,
-    )
+    process: asyncio.subprocess.Process | Forked
+    if command is COMMAND and not fork_server.comes_too_late(env):
+        process = await fork_server.start(
+            *arguments, cwd=folder, env=env, stdout=slave, stderr=slave, terminal=True
+        )
+    else:
+        process = await asyncio.create_subprocess_exec(
+            *(*command, *arguments),
+            cwd=folder,
+            env=dict(env),
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            preexec_fn=own_terminal,
+        )
     os.close(slave)
     try:
         yield Seat(master, process)

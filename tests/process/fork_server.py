@@ -13,6 +13,7 @@ import array
 import asyncio
 import atexit
 import contextlib
+import fcntl
 import gc
 import importlib
 import json
@@ -24,6 +25,7 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 from collections.abc import Mapping, Sequence
 from io import TextIOWrapper
 from pathlib import Path
@@ -140,12 +142,17 @@ async def start(
     stdout: object,
     stderr: object,
     module: str = "controller",
+    terminal: bool = False,
 ) -> Forked:
-    """Run `python -m <module> <words>`; the outputs are files, or PIPE."""
+    """Run `python -m <module> <words>`; the outputs are files, or PIPE.
+
+    `terminal`: the output is a terminal, which it reads as well, and which is its own.
+    """
     global _server  # noqa: PLW0603 - one for each test process, made when first asked for
     assert not comes_too_late(env)
     _server = _server or _Server()
     job = {"module": module, "words": words, "cwd": str(cwd), "env": dict(env)}
+    job["terminal"] = terminal
     ours: list[int | None] = []
     files: list[int] = []
     for wanted in (stdout, stderr):
@@ -155,7 +162,8 @@ async def start(
             files.append(write)
         else:
             ours.append(None)
-            files.append(os.dup(wanted.fileno()))  # type: ignore[attr-defined]
+            number = wanted if isinstance(wanted, int) else wanted.fileno()  # type: ignore[attr-defined]
+            files.append(os.dup(number))
     pid, status = await _server.start(json.dumps(job).encode(), files)
     for file in files:
         os.close(file)
@@ -222,6 +230,11 @@ def _take(files: Sequence[int]) -> None:
 
 def _become(job: dict[str, object]) -> None:
     env, words, module = job["env"], job["words"], job["module"]
+    if job["terminal"]:
+        os.setsid()
+        os.dup2(1, 0)
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        sys.stdin = open(0, encoding=sys.stdin.encoding, closefd=False)  # noqa: SIM115
     assert isinstance(env, dict)
     assert isinstance(words, list)
     os.environ.clear()

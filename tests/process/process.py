@@ -38,12 +38,17 @@ TROUBLE = ("Traceback", "incident ", "never retrieved", "Unclosed", " ERROR ")
 
 
 async def eventually(check: Callable[[], Any], seconds: float = 10.0) -> Any:
-    """Wait until the check returns something true, and return that."""
-    deadline = time.monotonic() + seconds
+    """Wait until the check returns something true, and return that.
+
+    It is checked less and less often, 8 times a second at last: most checks ask the engine, which
+    has other tests to serve.
+    """
+    deadline, pause = time.monotonic() + seconds, 0.02
     while not (found := check()):
         if time.monotonic() > deadline:
             raise AssertionError(f"not so within {seconds:g} s")
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.3, 0.125)
     return found
 
 

@@ -13,7 +13,7 @@ from tests.prove.crash_load import PEOPLE, Load
 from tests.prove.tally import Tally
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1500)]
-SHORT, FULL = 2, 200
+KILLS, LANES = 200, 2
 
 
 async def _lane(
@@ -37,10 +37,11 @@ async def test_a_kill_at_any_moment_under_load_loses_nothing_and_leaves_nothing(
     tmp_path: Path, docker_client: docker.APIClient, demo_image: str, tally: Tally
 ) -> None:
     """Within ten seconds of each start, what people were told is true, and all is in order."""
-    lanes = 2 if tally.full else 1
-    kills = tally.pick(SHORT, FULL) // lanes
+    if not tally.full:
+        pytest.skip("the crash matrix kills at chosen moments: with --prove")
     work = [
-        _lane(tmp_path / f"lane{seed}", docker_client, seed, kills, tally) for seed in range(lanes)
+        _lane(tmp_path / f"lane{seed}", docker_client, seed, KILLS // LANES, tally)
+        for seed in range(LANES)
     ]
     wrong = [text for found in await asyncio.gather(*work) for text in found]
     assert not wrong, "\n".join(wrong)

@@ -91,7 +91,9 @@ async def test_nothing_grows_while_bots_come_and_go(
     tmp_path: Path, docker_client: docker.APIClient, demo_image: str, tally: Tally
 ) -> None:
     """Descriptors, threads, memory and the write-ahead log don't grow in the second half."""
-    waves, size, commands = tally.pick(3, 22), tally.pick(3, 5), tally.pick(16, 150)
+    if not tally.full:
+        pytest.skip("nothing grows within a minute: with --prove")
+    waves, size, commands = 22, 5, 150
     async with open_place(tmp_path, docker_client) as place:
         sizes: list[Size] = []
         for wave in range(waves):
