@@ -32,7 +32,10 @@ from controller.manager import Manager
 
 log = logging.getLogger(__name__)
 SPACING = 2.0  # seconds between two edits of one message
-EDITS, EDITS_SECONDS = 4, 5.0  # for all incidents together; the cards have a budget of their own
+# For all incidents together; the cards have a budget of their own. Discord counts new messages and
+# edits apart, and so does this: whatever is edited, what goes wrong is told at once.
+EDITS, EDITS_SECONDS = 4, 5.0
+POSTS, POSTS_SECONDS = 5, 5.0
 SECONDS = 10.0  # for one message; then it waits its turn again
 AT_ONCE = 2
 LOGIN_SECONDS = 0.1  # between two looks at a client that hasn't begun to log in
@@ -52,21 +55,26 @@ class Announcer:
         self._client = client
         self._place = place
         self._spacing = spacing
-        self._budget = Budget(EDITS, EDITS_SECONDS)
-        self._schedule = Schedule(self._budget, int)
+        self._edit_budget = Budget(EDITS, EDITS_SECONDS)
+        self._post_budget = Budget(POSTS, POSTS_SECONDS)
+        self._edits = Schedule(self._edit_budget, int)
+        self._posts = Schedule(self._post_budget, int)
+        self._told: set[str] = set()  # that have a message and go on
         self._later: dict[str, asyncio.TimerHandle] = {}  # of incidents that are open
         self._failures: Counter[str] = Counter()
 
     async def run(self) -> None:
         """Announce until cancelled."""
-        with self._incidents.hearing(lambda number: self._schedule.poke(str(number))):
+        with self._incidents.hearing(lambda number: self._poke(str(number))):
             await self._until_ready()
             for number in await self._incidents.to_show():
-                self._schedule.poke(str(number))
+                self._poke(str(number))
             try:
                 async with asyncio.TaskGroup() as group:
-                    for lane in range(AT_ONCE):
-                        group.create_task(self._work(), name=f"incidents-{lane}")
+                    for schedule, name in ((self._posts, "new"), (self._edits, "known")):
+                        for lane in range(AT_ONCE):
+                            work = self._work(schedule)
+                            group.create_task(work, name=f"{name}-incidents-{lane}")
             finally:
                 for later in self._later.values():
                     later.cancel()
@@ -79,13 +87,19 @@ class Announcer:
             except RuntimeError:
                 await asyncio.sleep(LOGIN_SECONDS)
 
-    async def _work(self) -> None:
+    def _queue(self, key: str) -> Schedule:
+        return self._edits if key in self._told else self._posts
+
+    def _poke(self, key: str) -> None:
+        self._queue(key).poke(key)
+
+    async def _work(self, schedule: Schedule) -> None:
         while True:
-            key = await self._schedule.next()
+            key = await schedule.next()
             try:
                 await self._attempt(key)
             finally:
-                self._schedule.done(key)
+                schedule.done(key)
 
     async def _attempt(self, key: str) -> None:
         """Publish one message, or note when to try it again. Never raises: it's only one."""
@@ -98,14 +112,14 @@ class Announcer:
             self._failures[key] += 1
             pause = pause_after(error, self._failures[key])
             log.warning("incident %s isn't up to date: %s; again in %.1f s", key, error, pause)
-            self._schedule.put_off(key, pause)
+            self._queue(key).put_off(key, pause)
         except ControllerError as error:
             log.warning("incident %s isn't up to date: %s", key, error)
-            self._schedule.put_off(key, TROUBLED)
+            self._queue(key).put_off(key, TROUBLED)
         except Exception as error:  # a bug in one message must not stop all others
             self._failures[key] += 1
             log.error("announcing incident %s failed", key, exc_info=error)
-            self._schedule.put_off(key, pause_after(error, self._failures[key]))
+            self._queue(key).put_off(key, pause_after(error, self._failures[key]))
         else:
             self._failures.pop(key, None)
             self._look_again(key, again)
@@ -124,8 +138,12 @@ class Announcer:
             await self._edit(incident)
         else:
             return plan.again
-        self._schedule.put_off(str(number), self._spacing)
         now = await self._incidents.get(number)
+        if now is None or now.is_over:
+            self._told.discard(str(number))
+        else:
+            self._told.add(str(number))
+        self._queue(str(number)).put_off(str(number), self._spacing)
         return self._incidents.plan(now).again if now is not None else None
 
     def _look_again(self, key: str, seconds: float | None) -> None:
@@ -135,7 +153,7 @@ class Announcer:
             known.cancel()
         if seconds is not None:
             loop = asyncio.get_running_loop()
-            self._later[key] = loop.call_later(seconds, self._schedule.poke, key)
+            self._later[key] = loop.call_later(seconds, self._poke, key)
 
     async def _post(self, incident: Incident, *, quietly: bool = False) -> None:
         """Post it anew, and take the one before away. `quietly`: nobody is pinged."""
@@ -143,7 +161,7 @@ class Announcer:
         place = self._place
         channel = self._client.get_partial_messageable(place.channel_id, guild_id=place.guild_id)
         before = incident.channel_id, incident.message_id
-        self._budget.spend()
+        self._post_budget.spend()
         # Discord drops a second message with the same nonce, so a retry posts and pings once.
         nonce = f"incident {incident.id} {incident.announced} {incident.message_id} {sorted(whom)}"
         message = await channel.send(
@@ -164,7 +182,7 @@ class Announcer:
         buttons = incident_buttons(incident, self._bots.get(incident.bot_id))
         try:
             if here:
-                self._budget.spend()
+                self._edit_budget.spend()
                 await edit_message(
                     self._client,
                     incident.channel_id,
