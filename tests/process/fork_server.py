@@ -35,6 +35,7 @@ PIPE = asyncio.subprocess.PIPE
 # Read by the interpreter or a library as it is loaded: a fork comes too late for them.
 OF_THE_INTERPRETER = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC_", "SSL_", "TZ")
 _MESSAGE = 1 << 17
+_PID = 10  # digits: how it ended can follow in the pipe before the id is read
 
 
 class Forked:
@@ -121,7 +122,7 @@ class _Server:
         sent = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)]
         await asyncio.to_thread(self._socket.sendmsg, [job], sent)
         os.close(theirs)
-        pid = int(await asyncio.to_thread(os.read, status, 16))
+        pid = int(await asyncio.to_thread(os.read, status, _PID))
         os.set_blocking(status, False)
         return pid, status
 
@@ -205,7 +206,7 @@ def _serve(control: socket.socket) -> dict[str, object] | None:
                     if pid == 0:
                         _take(files[:-1])
                         return dict(json.loads(job))
-                    os.write(files[-1], str(pid).encode())
+                    os.write(files[-1], str(pid).rjust(_PID).encode())
                     for file in files[:-1]:
                         os.close(file)
                     watched = os.pidfd_open(pid)

@@ -60,6 +60,7 @@ class Announcer:
         self._edits = Schedule(self._edit_budget, int)
         self._posts = Schedule(self._post_budget, int)
         self._told: set[str] = set()  # that have a message and go on
+        self._at_work: set[str] = set()  # in either queue
         self._later: dict[str, asyncio.TimerHandle] = {}  # of incidents that are open
         self._failures: Counter[str] = Counter()
 
@@ -96,9 +97,15 @@ class Announcer:
     async def _work(self, schedule: Schedule) -> None:
         while True:
             key = await schedule.next()
+            if key in self._at_work:  # it went from the one queue to the other
+                schedule.put_off(key, self._spacing)
+                schedule.done(key)
+                continue
+            self._at_work.add(key)
             try:
                 await self._attempt(key)
             finally:
+                self._at_work.discard(key)
                 schedule.done(key)
 
     async def _attempt(self, key: str) -> None:
