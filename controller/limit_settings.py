@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode
 
-from controller.domain.limits import Ceiling, size_of
+from controller.domain.bot_limits import Ceiling, size_of
 
 _USUAL = Ceiling()
 

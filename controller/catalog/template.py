@@ -15,9 +15,9 @@ from controller.catalog import template_rules
 from controller.catalog.inputs import FieldSpec, SecretSpec
 from controller.catalog.tables import Action, Option, Resources, Tables, Update
 from controller.domain.bot import Bot
+from controller.domain.bot_limits import CPUS, MEMORY, PIDS
 from controller.domain.errors import BadInput, NotFound
 from controller.domain.keys import looks_like_key
-from controller.domain.limits import CPUS, MEMORY, PIDS
 from controller.domain.names import check_model, meant, same_word
 from controller.domain.release import Gate
 

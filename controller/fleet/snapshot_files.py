@@ -12,9 +12,9 @@ import re
 import shutil
 from pathlib import Path
 
+from controller.domain.bot_limits import size_words
 from controller.domain.disk_words import storage
 from controller.domain.errors import NotReady
-from controller.domain.limits import size_words
 from controller.domain.snapshot import Snapshot, next_number
 
 SNAPSHOTS = "snapshots"  # the folder in the data folder, with one folder a bot

@@ -12,8 +12,8 @@ from types import MappingProxyType
 from controller.catalog import FieldSpec, Template, rendered_files, seed_files, tidy
 from controller.domain.acts import BOT_EDIT
 from controller.domain.bot import Bot, Wish
+from controller.domain.bot_limits import LIMITS, Ceiling, checked_limits, with_limits
 from controller.domain.errors import BadInput, Conflict, NotFound, NotReady
-from controller.domain.limits import LIMITS, Ceiling, checked_limits, with_limits
 from controller.domain.run import PRESENT
 from controller.fleet.blueprint import Blueprints
 from controller.fleet.journal import Caller, Journal

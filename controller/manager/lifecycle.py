@@ -23,8 +23,8 @@ from controller.domain.acts import (
     Act,
 )
 from controller.domain.bot import Bot, Wish
+from controller.domain.bot_limits import Ceiling, checked_limits, with_limits
 from controller.domain.errors import ControllerError, NotReady
-from controller.domain.limits import Ceiling, checked_limits, with_limits
 from controller.domain.names import check_name, new_bot_id
 from controller.domain.observation import World
 from controller.domain.phase import Phase

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from controller.catalog import Catalog
 from controller.charts import Charts
+from controller.domain.bot_limits import Ceiling
 from controller.domain.errors import ControllerError
 from controller.domain.incident import Pace
-from controller.domain.limits import Ceiling
 from controller.domain.webhooks import Timing
 from controller.fleet.hostpaths import HostPaths
 from controller.fleet.uid_shift import UidShift

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from controller.domain.bot_limits import Ceiling, checked_limits, size_of, with_limits
 from controller.domain.errors import BadInput
-from controller.domain.limits import Ceiling, checked_limits, size_of, with_limits
 
 GIB = 1024**3
 

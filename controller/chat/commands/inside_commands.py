@@ -19,7 +19,7 @@ from controller.chat.languages import say
 from controller.chat.requests.request import Request
 from controller.domain.acts import BOT_DO, BOT_EDIT
 from controller.domain.bot import Bot
-from controller.domain.limits import CPUS, MEMORY, PIDS
+from controller.domain.bot_limits import CPUS, MEMORY, PIDS
 from controller.domain.names import meant
 from controller.manager import Manager
 
